@@ -1,0 +1,10 @@
+_paperclip_completion() {
+    local IFS=$'
+'
+    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \
+                   COMP_CWORD=$COMP_CWORD \
+                   _PAPERCLIP_COMPLETE=complete_bash $1 ) )
+    return 0
+}
+
+complete -o default -F _paperclip_completion paperclip

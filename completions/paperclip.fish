@@ -1,0 +1,1 @@
+complete --command paperclip --no-files --arguments "(env _PAPERCLIP_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) paperclip)" --condition "env _PAPERCLIP_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) paperclip"

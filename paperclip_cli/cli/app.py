@@ -1,0 +1,109 @@
+"""The application, its global options, and the one place where exceptions become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn, Optional
+
+import typer
+
+from paperclip_cli import __version__
+from paperclip_cli.cli.session import Session, open_session
+from paperclip_cli.errors import ExitCode, PaperclipError
+
+app = typer.Typer(name="paperclip", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+                  help="Search telescope archives in plain language.",
+                  epilog='Example: paperclip query "galaxy mergers"',
+                  context_settings={"help_option_names": ["-h", "--help"]})
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"paperclip {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def configure(
+    cache_dir: Annotated[
+        Optional[Path], typer.Option(help="Cache directory. [default: the platform's]", envvar="PAPERCLIP_CACHE_DIR")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never use the network; fail at once if a file is missing.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more, and show tracebacks.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """Options that every command shares."""
+    open_session(Session(cache_dir=cache_dir, offline=offline, verbose=verbose, quiet=quiet))
+
+
+# The order here is the order in --help. A command is a plain function in a module of its own, so that imports run one way.
+# COMMANDS BEGIN
+# COMMANDS END
+
+
+def main() -> NoReturn:
+    """The entry point of the `paperclip` command."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line and gives its exit code; every failure ends here as one or two lines on stderr."""
+    verbose = not {"--verbose", "-v"}.isdisjoint(arguments)
+    try:
+        code = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+        if code == ExitCode.INTERRUPTED:
+            print("interrupted", file=sys.stderr)
+        return int(code or ExitCode.OK)
+    except PaperclipError as error:
+        return _fail(error, error.message, error.hint, error.exit_code, verbose)
+    except typer.TyperException as error:
+        return _usage(error)
+    except typer.Abort:
+        return ExitCode.INTERRUPTED
+    except Terminated:
+        print("terminated", file=sys.stderr)
+        return ExitCode.TERMINATED
+    except BrokenPipeError:
+        # The reader (`head -1`) has what it wanted; Python must not complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except OSError as error:
+        return _fail(error, str(error), None, ExitCode.ERROR, verbose)
+    except Exception as error:
+        hint = "this is a bug in paperclip; run again with --verbose for the traceback"
+        return _fail(error, f"{type(error).__name__}: {error}", hint, ExitCode.ERROR, verbose)
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; unwinding lets every stage put its files in order."""
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise Terminated
+
+
+def _usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    command = context.command_path if context is not None else "paperclip"
+    if not message or (context is not None and message == context.get_help()):
+        print(message or f"see `{command} --help`", file=sys.stderr)
+    else:
+        print(f"error: {message.rstrip('.')}\nhint: see `{command} --help`", file=sys.stderr)
+    return error.exit_code
+
+
+def _fail(error: Exception, message: str, hint: str | None, code: int, verbose: bool) -> int:
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+    return code

@@ -1,0 +1,95 @@
+"""What one run of the program shares between the option parser and the commands."""
+
+from __future__ import annotations
+
+import enum
+import re
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from paperclip_cli.errors import UsageError
+from paperclip_cli.progress import Progress
+from paperclip_cli.report import Report
+from paperclip_cli.workspace import Workspace
+
+
+class Format(enum.StrEnum):
+    """How results are printed."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+@dataclass(frozen=True)
+class Session:
+    """The global options. `workspace` and `progress` are made when first asked for, so that `--help` pays for neither."""
+
+    cache_dir: Path | None
+    offline: bool
+    verbose: bool
+    quiet: bool
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        return Workspace.locate(self.cache_dir, self.offline)
+
+    @cached_property
+    def progress(self) -> Progress:
+        from paperclip_cli import render
+
+        return render.progress(quiet=self.quiet)
+
+    def finish(self, report: Report, max_failures: int | None = None) -> int:
+        """Prints a report to stderr and gives the exit code: more than `max_failures` failures are an error, not a partial success."""
+        from paperclip_cli import render
+        from paperclip_cli.errors import ExitCode
+
+        render.report(report, quiet=self.quiet, verbose=self.verbose)
+        if max_failures is not None and len(report.failures) > max_failures:
+            return ExitCode.ERROR
+        return report.exit_code
+
+
+_current: ContextVar[Session] = ContextVar("session")
+
+
+def open_session(new: Session) -> None:
+    """Called once a run, by the parser of the global options."""
+    _current.set(new)
+
+
+def session() -> Session:
+    """The session of the command that is running."""
+    return _current.get()
+
+
+def values(given: list[str] | None) -> tuple[str, ...]:
+    """An option that may be repeated or separated by commas: `["a,b", "c"]` -> `("a", "b", "c")`."""
+    return tuple(part.strip() for item in given or () for part in item.split(",") if part.strip())
+
+
+def numbers(given: list[str] | None, option: str) -> tuple[int, ...]:
+    """Whole numbers and ranges: `["25-26,28"]` -> `(25, 26, 28)`."""
+    found: list[int] = []
+    for part in values(given):
+        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part)
+        if match is None:
+            raise UsageError(f"{option} {part!r} is not a number or a range", f"write for example {option} 25-26,28")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first or last - first > 100_000:
+            raise UsageError(f"{option} {part!r} is not a range", f"write for example {option} 25-26,28")
+        found.extend(range(first, last + 1))
+    return tuple(found)
+
+
+def proposals(given: list[str] | None) -> tuple[str | None, tuple[int, ...]]:
+    """`["hst:15354,12577"]` -> the mission named (None if none is) and the numbers."""
+    missions = {part.rpartition(":")[0] for part in values(given)} - {""}
+    if len(missions) > 1:
+        raise UsageError(f"--proposal names several missions: {', '.join(sorted(missions))}", "ask for one mission at a time")
+    plain = [part.rpartition(":")[2] for part in values(given)]
+    return (missions.pop() if missions else None), numbers(plain, "--proposal")

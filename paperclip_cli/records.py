@@ -1,0 +1,197 @@
+"""The nouns of the project as frozen dataclasses, and their form as JSON Lines.
+
+Everything is keyed by (mission, proposal), because Hubble and JWST use the same numbers: `hst:15354`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from paperclip_cli.errors import PaperclipError
+
+Record = TypeVar("Record")
+
+
+class Key(NamedTuple):
+    """A proposal of a mission, printed `hst:15354`."""
+
+    mission: str
+    proposal_id: int
+
+    def __str__(self) -> str:
+        return f"{self.mission}:{self.proposal_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """`hst:15354` -> Key("hst", 15354). ValueError where it is not of that form."""
+        mission, _, number = text.partition(":")
+        if not mission or not number.isdigit():
+            raise ValueError(f"not a proposal key: {text!r}")
+        return cls(mission, int(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A record of a proposal catalogue. Text fields are one line, blank where unknown."""
+
+    mission: str
+    proposal_id: int
+    abstract: str
+    title: str = ""
+    category: str = ""
+    cycle: str = ""
+    pi: str = ""
+    proposal_type: str = ""
+
+    @property
+    def key(self) -> Key:
+        return Key(self.mission, self.proposal_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is known of the observation behind an image. None (or empty) where unknown.
+
+    Names are ObsCore's where it has one: `s_ra`, `s_dec` in degrees (ICRS), `s_region` an STC-S footprint,
+    `t_min` a Modified Julian Date, `t_exptime` in seconds.
+    """
+
+    target: str | None = None
+    moving: bool | None = None
+    s_ra: float | None = None
+    s_dec: float | None = None
+    s_region: str | None = None
+    instrument: str | None = None
+    detector: str | None = None
+    filters: tuple[str, ...] = ()
+    cycle: str | None = None
+    obs_id: str | None = None
+    t_min: float | None = None
+    t_exptime: float | None = None
+    access_url: str | None = None
+    preview_uri: str | None = None
+    product_uri: str | None = None
+    parallel: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A fetched preview: a padded square JPEG in the cache.
+
+    `image` is its path relative to the folder of its `previews.jsonl`; `sha256` is that of the file's bytes; `side` its side
+    in pixels; `original` the name that it had in the archive.
+    """
+
+    mission: str
+    proposal_id: int
+    image: str
+    sha256: str
+    side: int
+    original: str
+    observation: Observation = field(default_factory=Observation)
+
+    @property
+    def key(self) -> Key:
+        return Key(self.mission, self.proposal_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A structured summary of an abstract: 1-5 objects and phenomena, 1-5 science use cases.
+
+    `evidence` has one entry an item, objects first: the words of the abstract that the item stands on.
+    """
+
+    mission: str
+    proposal_id: int
+    objects_and_phenomena: tuple[str, ...]
+    science_use_cases: tuple[str, ...]
+    backend: str
+    model: str = ""
+    version: str = ""
+    evidence: tuple[str, ...] = ()
+    derived: bool = False
+
+    @property
+    def key(self) -> Key:
+        return Key(self.mission, self.proposal_id)
+
+    @property
+    def text(self) -> str:
+        """`objects; science use cases`, each a comma-separated list (the paper's caption)."""
+        return f"{', '.join(self.objects_and_phenomena)}; {', '.join(self.science_use_cases)}"
+
+
+def to_json(record: object) -> str:
+    """One line of JSON, without the fields that hold their default."""
+    return json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":"))
+
+
+def from_dict(kind: type[Record], values: dict) -> Record:
+    """Builds a `kind` from decoded JSON. Unknown names are left out, so that an older program reads a newer file."""
+    names, tuples, nested = _shape(kind)  # type: ignore[arg-type]
+    known = {name: value for name, value in values.items() if name in names}
+    for name in tuples & known.keys():
+        known[name] = tuple(known[name])
+    for name, inner in nested.items():
+        if name in known:
+            known[name] = from_dict(inner, known[name])
+    return kind(**known)
+
+
+def write_jsonl(records: Iterable[object]) -> str:
+    """The text of a JSON Lines file."""
+    return "".join(to_json(record) + "\n" for record in records)
+
+
+def read_jsonl(path: Path, kind: type[Record]) -> Iterator[Record]:
+    """Reads records; a torn last line (a process that died while appending) is passed over, any other bad line is an error."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines, 1):
+        if not line:
+            continue
+        try:
+            yield from_dict(kind, json.loads(line))
+        except (ValueError, TypeError) as error:
+            if number == len(lines):
+                return
+            raise PaperclipError(f"{path}, line {number}: not a {kind.__name__} record ({error})",
+                                 "redo the stage that wrote it with --force") from error
+
+
+def _plain(record: object) -> object:
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        pairs = ((f, getattr(record, f.name)) for f in dataclasses.fields(record))
+        return {f.name: _plain(value) for f, value in pairs if not _is_default(f, value)}
+    if isinstance(record, tuple):
+        return [_plain(item) for item in record]
+    return record
+
+
+def _is_default(f: dataclasses.Field, value: object) -> bool:
+    if f.default_factory is not dataclasses.MISSING:
+        return value == f.default_factory()
+    return f.default is not dataclasses.MISSING and value == f.default
+
+
+@cache
+def _shape(kind: type) -> tuple[frozenset[str], frozenset[str], dict[str, type]]:
+    """Field names of a record class, those that hold tuples, and those that hold records."""
+    hints = typing.get_type_hints(kind)
+    names = {f.name for f in dataclasses.fields(kind)}
+    tuples = {n for n in names if any(typing.get_origin(o) is tuple for o in _options(hints[n]))}
+    nested = {n: hints[n] for n in names if dataclasses.is_dataclass(hints[n])}
+    return frozenset(names), frozenset(tuples), nested
+
+
+def _options(hint: object) -> tuple[object, ...]:
+    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return typing.get_args(hint) if is_union else (hint,)

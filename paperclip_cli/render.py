@@ -1,0 +1,154 @@
+"""What a person sees. The only importer of rich: progress bars, tables, reports. Results go to stdout, all else to stderr."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from paperclip_cli.progress import Progress, SilentProgress, Task
+from paperclip_cli.report import Report
+
+PLAIN_INTERVAL = 5.0  # seconds between lines where there is no terminal
+
+
+def progress(quiet: bool = False) -> Progress:
+    """Bars on a terminal, a plain line every few seconds elsewhere, nothing with --quiet."""
+    if quiet:
+        return SilentProgress()
+    return BarProgress() if sys.stderr.isatty() else PlainProgress()
+
+
+class PlainProgress:
+    """One line every few seconds: for logs, pipes and SLURM."""
+
+    @contextmanager
+    def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+        task = _PlainTask(name, total, unit)
+        yield task
+        task.say()
+
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
+class _PlainTask:
+    def __init__(self, name: str, total: int | None, unit: str) -> None:
+        self.name, self.total, self.unit = name, total, unit
+        self.done, self.fields = 0, {}  # type: tuple[int, dict[str, object]]
+        self.start = self.said = time.monotonic()
+        self.said_done = -1
+
+    def advance(self, steps: int = 1, **fields: object) -> None:
+        self.done += steps
+        self.fields.update(fields)
+        if time.monotonic() - self.said >= PLAIN_INTERVAL:
+            self.say()
+
+    def say(self) -> None:
+        if self.done == self.said_done:
+            return
+        self.said, self.said_done = time.monotonic(), self.done
+        seconds = max(self.said - self.start, 1e-9)
+        of = f"/{self.total}" if self.total is not None else ""
+        left = f", {_duration((self.total - self.done) * seconds / self.done)} left" if self.total and 0 < self.done < self.total else ""
+        rate = f", {self.done / seconds:.3g} {self.unit}/s" if self.unit else ""
+        print(f"{self.name}: {self.done}{of}{rate}{left}{_fields(self.fields)}", file=sys.stderr, flush=True)
+
+
+class BarProgress:
+    """Bars with rate and time left, by rich."""
+
+    @contextmanager
+    def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+        from rich import progress as bars
+
+        columns = (bars.TextColumn("{task.description}"), bars.BarColumn(bar_width=30), bars.MofNCompleteColumn(),
+                   bars.TextColumn("{task.fields[rate]}"), bars.TimeRemainingColumn(), bars.TextColumn("{task.fields[extra]}"))
+        with bars.Progress(*columns, console=stderr_console(), transient=False) as live:
+            yield _BarTask(live, live.add_task(name, total=total, rate="", extra=""), unit)
+
+    def note(self, text: str) -> None:
+        stderr_console().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+class _BarTask:
+    def __init__(self, live: object, identity: object, unit: str) -> None:
+        self.live, self.identity, self.unit = live, identity, unit
+        self.start, self.done, self.fields = time.monotonic(), 0, {}  # type: tuple[float, int, dict[str, object]]
+
+    def advance(self, steps: int = 1, **fields: object) -> None:
+        self.done += steps
+        self.fields.update(fields)
+        rate = f"{self.done / max(time.monotonic() - self.start, 1e-9):.3g} {self.unit}/s" if self.unit else ""
+        self.live.update(self.identity, advance=steps, rate=rate, extra=_fields(self.fields).lstrip(", "))  # type: ignore[attr-defined]
+
+
+def report(done: Report, quiet: bool = False, verbose: bool = False) -> None:
+    """Counts, what was left out and why, what failed and why: all on stderr."""
+    err = sys.stderr
+    if not quiet:
+        state = "nothing to do" if done.unchanged else "done"
+        counts = ", ".join(f"{count:,} {name}" for name, count in done.counts.items())
+        print(f"{done.stage}: {state}" + (f" ({counts})" if counts else ""), file=err)
+        for reason, count in done.excluded.items():
+            print(f"  left out: {count:,} {reason}", file=err)
+        for note in done.notes:
+            print(f"  {note}", file=err)
+        if done.output is not None:
+            print(f"  in {done.output}", file=err)
+    for reason, count in done.reasons().most_common():
+        print(f"  failed: {count:,} {reason}", file=err)
+    shown = done.failures if verbose else done.failures[:5]
+    for failure in shown:
+        print(f"    {failure.item}: {failure.reason}", file=err)
+    if len(done.failures) > len(shown):
+        print(f"    ... and {len(done.failures) - len(shown)} more (--verbose shows all)", file=err)
+
+
+def rows(items: Sequence[dict], form: str) -> str:
+    """Results as JSON, JSON Lines or CSV. Lists become `;`-joined text in CSV."""
+    if form == "json":
+        return json.dumps(list(items), indent=2, ensure_ascii=False) + "\n"
+    if form == "jsonl":
+        return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
+    names = list(dict.fromkeys(name for item in items for name in item))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for item in items:
+        writer.writerow({name: ";".join(map(str, value)) if isinstance(value, list) else value for name, value in item.items()})
+    return text.getvalue()
+
+
+def emit(text: str) -> None:
+    """Prints a result to stdout."""
+    sys.stdout.write(text)
+
+
+def stdout_console():  # type: ignore[no-untyped-def]
+    """A rich console on stdout; rich itself obeys NO_COLOR and leaves colour out where there is no terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def stderr_console():  # type: ignore[no-untyped-def]
+    """A rich console on stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def _fields(fields: dict[str, object]) -> str:
+    return "".join(f", {name} {value:.4g}" if isinstance(value, float) else f", {name} {value}" for name, value in fields.items())
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

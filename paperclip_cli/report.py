@@ -1,0 +1,42 @@
+"""What a stage hands back when it ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paperclip_cli.errors import ExitCode
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An item that should have worked and did not."""
+
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Counts and reasons of one run of a stage.
+
+    `excluded` counts what was left out by rule (no image, no abstract, a colour composite): that is no failure. `failures` are
+    items that should have worked: the process then ends with 3. `unchanged` says that there was nothing to do.
+    """
+
+    stage: str
+    counts: dict[str, int] = field(default_factory=dict)
+    excluded: dict[str, int] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    output: Path | None = None
+    unchanged: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.PARTIAL if self.failures else ExitCode.OK
+
+    def reasons(self) -> Counter[str]:
+        """Failures counted by reason."""
+        return Counter(failure.reason for failure in self.failures)
