@@ -40,5 +40,9 @@ class MissingStage(PaperclipError):
         super().__init__(what, f"run `{command}` first")
 
 
+class ReaderGone(Exception):
+    """Whoever read our standard output (`head -1`) has what it wanted: a quiet end, exit 0."""
+
+
 class BadItem(Exception):
     """One item (an image, a record) cannot be used; the stage records the reason and goes on."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from paperclip_cli.errors import ReaderGone
 from paperclip_cli.progress import Progress, SilentProgress, Task
 from paperclip_cli.report import Report
 
@@ -121,13 +123,19 @@ def rows(items: Sequence[dict], form: str) -> str:
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for item in items:
-        writer.writerow({name: ";".join(map(str, value)) if isinstance(value, list) else value for name, value in item.items()})
+        writer.writerow({name: _cell(value) for name, value in item.items()})
     return text.getvalue()
 
 
 def emit(text: str) -> None:
-    """Prints a result to stdout."""
-    sys.stdout.write(text)
+    """Prints a result to stdout. ReaderGone where nobody reads any more."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        # Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ReaderGone from error
 
 
 def stdout_console():  # type: ignore[no-untyped-def]
@@ -142,6 +150,13 @@ def stderr_console():  # type: ignore[no-untyped-def]
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, list):
+        return ";".join(map(str, value))
+    # The csv module leaves a lone carriage return unquoted, and readers take it for the end of a line.
+    return value.replace("\r", " ") if isinstance(value, str) else value
 
 
 def _fields(fields: dict[str, object]) -> str:

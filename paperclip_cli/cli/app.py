@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 
 from paperclip_cli import __version__
 from paperclip_cli.cli.session import Session, open_session
-from paperclip_cli.errors import ExitCode, PaperclipError
+from paperclip_cli.errors import ExitCode, PaperclipError, ReaderGone
 
 app = typer.Typer(name="paperclip", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
                   help="Search telescope archives in plain language.",
@@ -54,8 +53,7 @@ def run(arguments: list[str]) -> int:
     """Runs one command line and gives its exit code; every failure ends here as one or two lines on stderr."""
     verbose = not {"--verbose", "-v"}.isdisjoint(arguments)
     try:
-        code = app(arguments, standalone_mode=False)
-        sys.stdout.flush()
+        code = app(arguments, prog_name="paperclip", standalone_mode=False)
         if code == ExitCode.INTERRUPTED:
             print("interrupted", file=sys.stderr)
         return int(code or ExitCode.OK)
@@ -63,14 +61,13 @@ def run(arguments: list[str]) -> int:
         return _fail(error, error.message, error.hint, error.exit_code, verbose)
     except typer.TyperException as error:
         return _usage(error)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except Terminated:
         print("terminated", file=sys.stderr)
         return ExitCode.TERMINATED
-    except BrokenPipeError:
-        # The reader (`head -1`) has what it wanted; Python must not complain again when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ReaderGone:
         return ExitCode.OK
     except OSError as error:
         return _fail(error, str(error), None, ExitCode.ERROR, verbose)

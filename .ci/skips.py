@@ -1,0 +1,43 @@
+"""Reads pytest's JUnit report: fails where a test was skipped that this machine could have run.
+
+    skips.py REPORT             prints each skip; exit 1 if one was needless
+    skips.py --summary REPORT   prints `N passed, N failed, N skipped`
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+REAL_SAMPLE = Path(__file__).resolve().parent.parent.parent / "shared" / "real-sample"
+
+# What a skip's reason must begin with, and whether it is true here.
+HONEST = {
+    "no real sample beside the repository": lambda: not REAL_SAMPLE.is_dir(),
+    "no bash": lambda: shutil.which("bash") is None,
+}
+
+
+def honest(reason: str) -> bool:
+    return any(reason.startswith(start) and is_true() for start, is_true in HONEST.items())
+
+
+def main(arguments: list[str]) -> int:
+    root = ElementTree.parse(arguments[-1]).getroot()
+    cases = list(root.iter("testcase"))
+    skips = [(case, skip.get("message", "")) for case in cases for skip in case.iter("skipped")]
+    failed = sum(1 for case in cases if case.find("failure") is not None or case.find("error") is not None)
+    if "--summary" in arguments:
+        print(f"{len(cases) - failed - len(skips)} passed, {failed} failed, {len(skips)} skipped")
+        return 0
+    needless = [(case, reason) for case, reason in skips if not honest(reason)]
+    for case, reason in needless:
+        print(f"needless skip: {case.get('classname')}::{case.get('name')}: {reason}")
+    print(f"{len(cases)} tests, {len(skips)} skipped, {len(needless)} of them needlessly")
+    return 1 if needless or not cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,117 @@
+"""Every failure ends as one or two lines on stderr and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from paperclip_cli.cli import app as cli
+from paperclip_cli.cli.session import numbers, proposals, values
+from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
+
+
+def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, arguments: list[str] | None = None) -> int:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", broken)
+    return cli.run(arguments or [])
+
+
+@pytest.mark.parametrize(("error", "code", "text"), [
+    (PaperclipError("the index is empty", "index something"), ExitCode.ERROR, "error: the index is empty\nhint: index something\n"),
+    (UsageError("-k 0 is too small"), ExitCode.USAGE, "error: -k 0 is too small\n"),
+    (MissingStage("there is no index", "paperclip index"), ExitCode.ERROR,
+     "error: there is no index\nhint: run `paperclip index` first\n"),
+    (KeyboardInterrupt(), ExitCode.INTERRUPTED, "interrupted\n"),
+    (cli.Terminated(), ExitCode.TERMINATED, "terminated\n"),
+    (OSError(28, "No space left on device", "/x"), ExitCode.ERROR, "error: [Errno 28] No space left on device: '/x'\n"),
+])
+def test_failures_become_lines_and_codes(error: BaseException, code: int, text: str, monkeypatch: pytest.MonkeyPatch,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_raising(error, monkeypatch) == code
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", text)
+
+
+def test_a_bug_shows_its_traceback_only_when_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_raising(ZeroDivisionError("by zero"), monkeypatch) == ExitCode.ERROR
+    assert "Traceback" not in capsys.readouterr().err
+    assert run_raising(ZeroDivisionError("by zero"), monkeypatch, ["--verbose"]) == ExitCode.ERROR
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["frobnicate"], ["--frobnicate"], ["query", "--frobnicate"], ["--cache-dir"]])
+def test_wrong_usage_is_two_lines_and_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and "hint: see `paperclip" in err and len(err.splitlines()) == 2
+
+
+def test_every_help_ends_in_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in cli.app.registered_commands:
+        name = command.name or command.callback.__name__.replace("_", "-")  # type: ignore[union-attr]
+        assert cli.run([name, "--help"]) == 0
+        assert "Example: paperclip" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_sigterm_unwinds_and_exits_143() -> None:
+    code = """
+import sys, time
+from paperclip_cli.cli import app as cli
+def sleepy(*_, **__):
+    try:
+        print('ready', flush=True); time.sleep(30)
+    finally:
+        print('files in order', flush=True)
+cli.app = sleepy
+cli.main()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == "files in order\n"
+        assert process.wait() == ExitCode.TERMINATED
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    code = """
+from paperclip_cli import render
+from paperclip_cli.cli import app as cli
+@cli.app.command()
+def many():
+    for _ in range(100_000):
+        render.emit('line\\n')
+cli.app.registered_commands = cli.app.registered_commands[-1:]
+import sys; sys.argv = ['paperclip', 'many']
+cli.main()
+"""
+    pipe = f"{sys.executable} -c \"$CODE\" 2>{tmp_path}/err | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", pipe], env={"CODE": code, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    assert done.stdout == "line\n0\n"
+    assert (tmp_path / "err").read_text() == ""
+
+
+def test_lists_are_repeated_or_separated_by_commas() -> None:
+    assert values(["a,b", " c ", ""]) == ("a", "b", "c")
+    assert values(None) == ()
+    assert numbers(["25-26,28"], "--cycle") == (25, 26, 28)
+    assert proposals(["hst:15354,12577"]) == ("hst", (15354, 12577))
+    assert proposals(["15354"]) == (None, (15354,))
+
+
+@pytest.mark.parametrize("text", ["x", "5-3", "1-", "1-999999999", "-4"])
+def test_what_is_no_range_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        numbers([text], "--cycle")
+
+
+def test_two_missions_at_once_are_refused() -> None:
+    with pytest.raises(UsageError, match="several missions"):
+        proposals(["hst:1,jwst:2"])

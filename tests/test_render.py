@@ -1,0 +1,59 @@
+"""What goes to stdout and stderr, and what a log without a terminal shows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paperclip_cli import render
+from paperclip_cli.report import Failure, Report
+
+items = st.lists(st.fixed_dictionaries({"rank": st.integers(1), "title": st.text(), "filters": st.lists(st.text("ABC123", min_size=1))}),
+                 min_size=1)
+
+
+@given(items)
+def test_json_and_json_lines_hold_the_same(rows: list[dict]) -> None:
+    assert json.loads(render.rows(rows, "json")) == rows
+    assert [json.loads(line) for line in render.rows(rows, "jsonl").split("\n")[:-1]] == rows
+
+
+@given(items)
+def test_csv_has_one_line_an_item(rows: list[dict]) -> None:
+    read = list(csv.DictReader(io.StringIO(render.rows(rows, "csv"), newline="")))
+    assert [(row["rank"], row["filters"]) for row in read] == [(str(row["rank"]), ";".join(row["filters"])) for row in rows]
+
+
+def test_nothing_found_is_still_valid_json() -> None:
+    assert json.loads(render.rows([], "json")) == []
+
+
+def test_a_report_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    failures = tuple(Failure(f"image {n}", "truncated") for n in range(7))
+    render.report(Report("fetch", {"previews": 1200}, {"proposals without an image": 3}, failures))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[:3] == ["fetch: done (1,200 previews)", "  left out: 3 proposals without an image", "  failed: 7 truncated"]
+    assert "... and 2 more" in err
+
+
+def test_quiet_still_shows_failures(capsys: pytest.CaptureFixture[str]) -> None:
+    render.report(Report("fetch", {"previews": 1}, failures=(Failure("a.jpg", "truncated"),)), quiet=True)
+    assert capsys.readouterr().err == "  failed: 1 truncated\n    a.jpg: truncated\n"
+
+
+def test_without_a_terminal_progress_is_plain_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1000, 3))
+    monkeypatch.setattr(render.time, "monotonic", lambda: float(next(clock)))
+    with render.progress().task("index", 4, "images") as task:
+        for _ in range(4):
+            task.advance(failed=0)
+    err = capsys.readouterr().err
+    assert "\x1b" not in err and "\r" not in err
+    assert err.splitlines()[0].startswith("index: 2/4, ") and err.splitlines()[-1].startswith("index: 4/4, ")
+    assert "images/s" in err and "left" in err.splitlines()[0]
