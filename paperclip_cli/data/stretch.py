@@ -1,0 +1,45 @@
+"""From counts to grey levels, the way the archive makes its own previews."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from paperclip_cli.errors import BadItem
+
+PERCENT = 99.5
+NONLINEARITY = 3.0
+WHITE = 0.7  # the stretched value that is shown white
+BLANK = 255
+SAMPLE = 2**22  # pixels that the percentiles are taken from, evenly spaced
+
+
+def preview_stretch(values: np.ndarray) -> np.ndarray:
+    """Numbers [H, W] -> uint8 [H, W], by the recipe of HST's archive: `fitscut --autoscale=99.5 --asinh-scale` (fitscut 1.4).
+
+    With low and high the 0.5 and 99.5 percentiles of the pixels that have a value, high at least median + 5 (median - low) so that pure
+    noise stays dark, a value v is shown as 255 / 0.7 * asinh(3 t) / 3 with t = (v - low) / (high - low), cut at 0 and 255. Where low
+    and high coincide, high is the maximum.
+    Pixels without a value are white: NaN, infinity, and in floating-point images exactly 0, which the drizzle leaves outside the
+    field. BadItem where no pixel has a value, or all have the same.
+    """
+    blank = ~np.isfinite(values)
+    if values.dtype.kind == "f":
+        blank |= values == 0
+    valued = values[~blank]
+    if not valued.size:
+        raise BadItem("no pixel has a value")
+    sample = valued[::-(-valued.size // SAMPLE)]
+    low, median, high = (float(value) for value in np.percentile(sample, (100 - PERCENT, 50, PERCENT)))
+    high = max(high, median + 5 * (median - low))
+    if high == low:  # a few sources on a constant background
+        high = float(valued.max())
+    if not high > low:
+        raise BadItem("all pixels have the same value")
+    with np.errstate(over="ignore"):  # hostile values may reach infinity, which is white
+        t = (np.where(blank, low, values) - low).astype(np.float32)
+        t *= NONLINEARITY / (high - low)
+        shown = np.arcsinh(t, out=t)
+        shown *= 255 / (WHITE * NONLINEARITY)
+        levels = np.clip(shown, 0, 255, out=shown).astype(np.uint8)
+    levels[blank] = BLANK
+    return levels

@@ -1,0 +1,56 @@
+"""Work in threads that nobody has to wait for."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_PATIENCE = 3.0  # seconds that an ended run waits for threads in the middle of an item
+
+
+def in_threads(function: Callable[[Item], Result], items: Sequence[Item], workers: int,
+               on_stop: Callable[[], None] = lambda: None) -> Generator[Result]:
+    """Results as they come, in any order; an exception in a thread is raised here.
+
+    To be closed (`contextlib.closing`): a run that ends early takes no further item, calls `on_stop`, and gives the threads a moment
+    to let go. They are daemons, so that Ctrl-C does not wait for a server that is silent, as an executor would.
+    """
+    waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[Result | None, BaseException | None]] = queue.SimpleQueue()
+    stopped = threading.Event()
+    for item in items:
+        waiting.put(item)
+
+    def work() -> None:
+        while not stopped.is_set():
+            try:
+                item = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                done.put((function(item), None))
+            except BaseException as error:
+                done.put((None, error))
+                return
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(items)))]
+    for thread in threads:
+        thread.start()
+    finished = 0
+    try:
+        while finished < len(items):
+            result, error = done.get()
+            if error is not None:
+                raise error
+            finished += 1
+            yield result  # type: ignore[misc]
+    finally:
+        stopped.set()
+        if finished < len(items):
+            on_stop()
+        for thread in threads:
+            thread.join(_PATIENCE / len(threads))

@@ -1,0 +1,34 @@
+"""What of a frame a model sees, without the picture libraries: a text query reads a model folder and no image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paperclip_cli.errors import PaperclipError
+
+VIEW_KINDS = ("centre", "whole")
+
+
+@dataclass(frozen=True)
+class View:
+    """What of a frame a model sees.
+
+    `centre` is the central square of `crop` times the canvas's side, `whole` the canvas itself; either is resampled to `size` pixels,
+    the model's input side. `pad` is the grey level of what lies outside the picture.
+    """
+
+    kind: str = "centre"
+    crop: float = 0.4375
+    size: int = 224
+    pad: int = 255
+
+    def __post_init__(self) -> None:
+        if self.kind not in VIEW_KINDS:
+            raise PaperclipError(f"a view is {' or '.join(VIEW_KINDS)}, not {self.kind!r}")
+        if not 0 < self.crop <= 1:
+            raise PaperclipError(f"a view's crop is {self.crop}, not a fraction between 0 and 1")
+
+    @property
+    def store_side(self) -> int:
+        """Side in pixels of the resampled canvas from which a view is cut."""
+        return round(self.size / self.crop) if self.kind == "centre" else self.size

@@ -1,0 +1,134 @@
+"""FITS files as pictures: which array is shown, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paperclip_cli.data.images import quiet_decoders, read_picture
+from paperclip_cli.data.stretch import preview_stretch
+from paperclip_cli.errors import BadItem
+from tests.data.test_stretch import sky
+
+fits = pytest.importorskip("astropy.io.fits")
+
+TABLE = fits.BinTableHDU.from_columns([fits.Column("flux", "E", array=np.arange(5.0))])
+
+
+@pytest.fixture
+def reading(tmp_path: Path):  # type: ignore[no-untyped-def]
+    def read(*hdus, name: str = "image.fits") -> np.ndarray:  # type: ignore[no-untyped-def]
+        fits.HDUList(list(hdus)).writeto(tmp_path / name, overwrite=True)
+        return read_picture(tmp_path / name)
+
+    return read
+
+
+def shown(values: np.ndarray) -> np.ndarray:
+    """As an archive's preview is: the first row at the bottom."""
+    return preview_stretch(values)[::-1]
+
+
+def test_the_first_image_is_the_science_array(reading) -> None:  # type: ignore[no-untyped-def]
+    values = sky()
+    drizzled = (fits.PrimaryHDU(), fits.ImageHDU(values, name="SCI"), fits.ImageHDU(np.ones_like(values), name="WHT"), TABLE)
+    assert np.array_equal(reading(*drizzled), shown(values))
+    assert np.array_equal(reading(fits.PrimaryHDU(values)), shown(values))
+
+
+def test_the_first_row_is_at_the_bottom(reading) -> None:  # type: ignore[no-untyped-def]
+    values = sky()
+    values[:10] = np.nan
+    assert (reading(fits.PrimaryHDU(values))[-10:] == 255).all()
+
+
+def test_what_is_no_image_is_passed_over(reading) -> None:  # type: ignore[no-untyped-def]
+    values = sky()
+    spectrum, cube = fits.ImageHDU(np.arange(100.0)[None]), fits.ImageHDU(np.ones((3, 20, 20)))
+    assert np.array_equal(reading(fits.PrimaryHDU(), TABLE, spectrum, cube, fits.ImageHDU(values)), shown(values))
+
+
+def test_axes_of_length_one_do_not_count(reading) -> None:  # type: ignore[no-untyped-def]
+    assert np.array_equal(reading(fits.PrimaryHDU(sky()[None, None])), shown(sky()))
+
+
+@pytest.mark.parametrize("dtype", ["i2", "u2", "i4", "f8"])
+def test_scaled_integers_and_doubles(reading, dtype: str) -> None:  # type: ignore[no-untyped-def]
+    values = (sky() * 1e4).clip(0, 60_000).astype(dtype)
+    if dtype == "i2":
+        values = values.clip(0, 30_000)
+    assert np.array_equal(reading(fits.PrimaryHDU(values)), shown(values))
+
+
+def test_blank_integers_are_white(reading) -> None:  # type: ignore[no-untyped-def]
+    hdu = fits.PrimaryHDU((sky() * 1e4).astype("i4"))
+    hdu.data[:5] = -999
+    hdu.header["BLANK"] = -999
+    assert (reading(hdu)[-5:] == 255).all()
+
+
+def test_tile_compressed_images(reading) -> None:  # type: ignore[no-untyped-def]
+    counts = (sky() * 1e4).astype("i4")
+    assert np.array_equal(reading(fits.PrimaryHDU(), fits.CompImageHDU(counts)), shown(counts))
+
+
+@pytest.mark.parametrize("hdus, reason", [
+    ((fits.PrimaryHDU(), TABLE), "no two-dimensional image"),
+    ((fits.PrimaryHDU(),), "no two-dimensional image"),
+    ((fits.PrimaryHDU(np.ones((1, 1))),), "no two-dimensional image"),
+    ((fits.PrimaryHDU(np.full((30, 30), np.nan)),), "no pixel has a value"),
+    ((fits.PrimaryHDU(np.zeros((30, 30))),), "no pixel has a value"),
+    ((fits.PrimaryHDU(np.ones((30, 30))),), "the same value"),
+])
+def test_files_without_a_picture_are_refused(reading, hdus: tuple, reason: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(BadItem, match=reason):
+        reading(*hdus)
+
+
+def card(data: bytes, name: str, value: object) -> bytes:
+    """The file with another value in one of its header cards."""
+    place = data.index(name.ljust(8).encode() + b"=")
+    return data[:place + 10] + str(value).rjust(20).encode() + data[place + 30:]
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> bytes:
+    fits.PrimaryHDU(sky()).writeto(tmp_path / "good.fits")
+    return (tmp_path / "good.fits").read_bytes()
+
+
+@pytest.mark.parametrize("damage, reason", [
+    (lambda data: card(card(data, "NAXIS1", 30_000), "NAXIS2", 30_000), "30,000 x 30,000 pixels are too many"),
+    (lambda data: card(card(data, "NAXIS1", 9_000), "NAXIS2", 9_000), "damaged"),
+    (lambda data: card(data, "BITPIX", 999), "damaged"),
+    (lambda data: card(data, "NAXIS1", -90), "damaged"),
+    (lambda data: data[:5_000], "damaged"),
+    (lambda data: data[:100], "damaged"),
+])
+def test_damaged_files_are_refused(tmp_path: Path, good: bytes, damage, reason: str) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "bad.fits").write_bytes(damage(good))
+    with quiet_decoders(), pytest.raises(BadItem, match=reason) as caught:
+        read_picture(tmp_path / "bad.fits")
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_but_bad_item_comes_out_of_damaged_headers(tmp_path: Path, good: bytes) -> None:
+    path = tmp_path / "fuzzed.fits"
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(st.tuples(st.integers(9, 800), st.integers(32, 126)), min_size=1, max_size=6), st.integers(80, len(good)))
+    def check(changes: list[tuple[int, int]], length: int) -> None:
+        data = bytearray(good)
+        for place, value in changes:
+            data[place] = value
+        path.write_bytes(data[:length])
+        with contextlib.suppress(BadItem):
+            assert read_picture(path).dtype == np.uint8
+
+    with quiet_decoders():
+        check()

@@ -1,0 +1,70 @@
+"""Results come, exceptions come, and an end does not wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from paperclip_cli.data.threads import in_threads
+
+
+@pytest.mark.parametrize("workers", [1, 3, 100])
+def test_every_item_once(workers: int) -> None:
+    assert sorted(in_threads(lambda item: item * 2, list(range(50)), workers)) == [2 * item for item in range(50)]
+
+
+def test_no_items() -> None:
+    assert list(in_threads(str, [], 4)) == []
+
+
+def test_no_more_threads_than_workers() -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def work(_: int) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.005)
+        with lock:
+            running -= 1
+
+    list(in_threads(work, list(range(20)), 3))
+    assert most <= 3
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt()])
+def test_an_exception_is_raised_where_the_results_are_read(error: BaseException) -> None:
+    started: list[int] = []
+
+    def work(item: int) -> int:
+        started.append(item)
+        if item == 3:
+            raise error
+        return item
+
+    with pytest.raises(type(error)), closing(in_threads(work, list(range(1000)), 1)) as results:
+        for _ in results:
+            pass
+    assert started == [0, 1, 2, 3]
+
+
+def test_an_early_end_wakes_the_threads() -> None:
+    woken = threading.Event()
+
+    def work(item: int) -> int:
+        return item if item == 0 else woken.wait(60)
+
+    with closing(in_threads(work, [0, 1, 2], 3, woken.set)) as results:
+        assert next(results) == 0
+        start = time.monotonic()
+    assert time.monotonic() - start < 30 and woken.is_set()
+
+
+def test_a_normal_end_stops_nothing() -> None:
+    stopped: list[int] = []
+    list(in_threads(str, [1, 2], 2, lambda: stopped.append(1)))
+    assert stopped == []
