@@ -1,0 +1,85 @@
+"""Sets of summaries: which the cache has, what is in them, and their form as a table (CSV)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.records import Key, Summary, read_jsonl
+from paperclip_cli.report import Failure
+from paperclip_cli.workspace import Workspace
+
+SUMMARIES = "summaries.jsonl"
+COLUMNS = ("proposal_id", "objects_and_phenomena", "science_use_cases")
+
+
+def choose_set(workspace: Workspace, name: str | None, needed: bool = True) -> str | None:
+    """The set asked for, else the only one in the cache. Where there is none or a choice: an error if one is `needed`, else None."""
+    if name is not None:
+        if not (workspace.summaries(name) / SUMMARIES).exists():
+            raise MissingStage(f"no summaries named {name!r}", f"paperclip summarize --set {name}")
+        return name
+    present = workspace.names("summaries")
+    if len(present) == 1:
+        return present[0]
+    if needed and not present:
+        raise MissingStage("there are no summaries yet", "paperclip summarize")
+    if needed:
+        raise PaperclipError(f"there are several sets of summaries: {', '.join(present)}", "name one of them")
+    return None
+
+
+def read_summaries(workspace: Workspace, name: str) -> dict[Key, Summary]:
+    """The summaries of a set by key, in the order of the keys; the last one where a key recurs. Empty where there is no such set."""
+    path = workspace.summaries(name) / SUMMARIES
+    found = {summary.key: summary for summary in read_jsonl(path, Summary)} if path.exists() else {}
+    return dict(sorted(found.items()))
+
+
+def format_csv(summaries: Iterable[Summary]) -> str:
+    """The columns of the paper's own table; items are separated by a comma and a blank. The mission is not among them."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for summary in summaries:
+        writer.writerow((summary.proposal_id, ", ".join(summary.objects_and_phenomena), ", ".join(summary.science_use_cases)))
+    return text.getvalue()
+
+
+def read_csv(path: Path, mission: str) -> tuple[list[Summary], list[Failure]]:
+    """The summaries of such a table, and the rows that are none. PaperclipError where it lacks a column or is not text."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            missing = [name for name in COLUMNS[:2] if name not in (rows.fieldnames or ())]
+            if missing:
+                raise PaperclipError(f"{path} has no column {missing[0]!r}", f"its first line must name {', '.join(COLUMNS)}")
+            return _sorted_out(rows, mission)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PaperclipError(f"{path} is not a CSV file in UTF-8: {error}") from error
+
+
+def _sorted_out(rows: csv.DictReader, mission: str) -> tuple[list[Summary], list[Failure]]:
+    summaries, failures = [], []
+    for row in rows:
+        number, objects, uses = ((row.get(name) or "").strip() for name in COLUMNS)
+        if not (number.isascii() and number.isdigit()):
+            failures.append(Failure(f"line {rows.line_num}", "no proposal number"))
+        elif not _items(objects):
+            failures.append(Failure(f"line {rows.line_num}, {mission}:{number}", "no objects and phenomena"))
+        else:
+            summaries.append(Summary(mission, int(number), _items(objects), _items(uses), backend="import"))
+    return summaries, failures
+
+
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(_cut(text))
+
+
+def _cut(text: str) -> Iterator[str]:
+    for item in text.replace(";", ",").split(","):
+        if item.strip():
+            yield " ".join(item.split())

@@ -1,0 +1,80 @@
+"""Words of an English text, and the form under which singular and plural, hyphens, British and American spelling are one.
+
+`stem` needs to be the same for both forms, not to be pretty: it is only ever compared with itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
+_BOUND = re.compile(r" |[-–/] ?")  # what may stand between two words of one term; `oxygen- rich` was once wrapped
+
+_IRREGULAR = {"nuclei": "nucleus", "radii": "radius", "spectra": "spectrum", "lenses": "lens", "lens": "lens", "axes": "axis",
+              "dwarves": "dwarf", "echoes": "echo", "haloes": "halo", "volcanoes": "volcano", "foci": "focus", "indices": "index",
+              "phenomena": "phenomenon", "maxima": "maximum", "minima": "minimum", "quanta": "quantum", "species": "species",
+              "series": "series", "novae": "nova", "strata": "stratum", "gases": "gas", "biases": "bias", "gas": "gas", "debris": "debris"}
+_SPELLING = (
+    (re.compile(r"(?<=[a-z]{2})our(?=$|ed$|ing$|less$|hood$)"), "or"),  # colour, neighbour, behaviour
+    (re.compile(r"^(cent|met|fib|lust|spect|kilomet|millimet|submillimet|calib)re(?=$|d$)"), r"\1er"),
+    (re.compile(r"is(?=ation$|e$|ed$|er$|ing$)"), "iz"),  # ionised, polarisation
+    (re.compile(r"^(anal|catal)ys(?=e$|ed$|ing$)"), r"\1yz"),
+    (re.compile(r"ll(?=ed$|ing$|er$)"), "l"),  # modelling, travelled
+    (re.compile(r"ogue$"), "og"),  # catalogue, analogue
+    (re.compile(r"^disc$"), "disk"),
+    (re.compile(r"^grey$"), "gray"),
+    (re.compile(r"^programme$"), "program"),
+    (re.compile(r"^sulph"), "sulf"),
+    (re.compile(r"^alumini"), "alumin"),
+    (re.compile(r"aeo"), "eo"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text, from `start` to `end`, and its stem."""
+
+    text: str
+    start: int
+    end: int
+    stem: str
+
+
+def words(text: str) -> list[Word]:
+    """The words of a text. Hyphens and slashes divide, an apostrophe within a word does not."""
+    return [Word(found[0], found.start(), found.end(), stem(found[0])) for found in _WORD.finditer(text)]
+
+
+def are_bound(text: str, first: Word, second: Word) -> bool:
+    """Whether only a blank, a hyphen or a slash stands between two neighbouring words."""
+    return _BOUND.fullmatch(text, first.end, second.start) is not None
+
+
+def span(text: str, run: Sequence[Word]) -> str:
+    """The text from the first to the last word of a run, as it stands."""
+    return text[run[0].start:run[-1].end]
+
+
+@lru_cache(maxsize=100_000)
+def stem(word: str) -> str:
+    """`Galaxies`, `galaxy` -> `galaxy`; `colours` -> `color`; `nebulae` -> `nebula`; `reionisation` -> `reionization`."""
+    word = re.sub(r"['’].*", "", word.casefold())
+    word = _IRREGULAR.get(word) or _singular(word)
+    for british, american in _SPELLING:
+        word = british.sub(american, word)
+    return word
+
+
+def _singular(word: str) -> str:
+    if len(word) < 4 or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes")):
+        return word[:-2]
+    if word.endswith("ae"):
+        return word[:-1]
+    return word[:-1] if word.endswith("s") else word
