@@ -1,0 +1,155 @@
+"""Where on the sky an observation lies, and how far two of them are apart.
+
+A footprint is a set of shapes; a shape is a polygon of great-circle arcs with rounded rim: a circle is one vertex with a rim, a point
+one vertex without. Vertices are unit vectors, so that nothing is special at right ascension 0 or at the poles. Polygons are
+taken to be smaller than a hemisphere.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paperclip_cli.records import Observation
+
+_FRAMES = {"ICRS", "J2000", "FK5"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`vertices`: unit vectors (x, y, z); `rim`: radians around the polygon (the radius, for a circle)."""
+
+    vertices: tuple[tuple[float, float, float], ...]
+    rim: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Shapes, and the circle around them all: `centre` a unit vector, `radius` in radians."""
+
+    shapes: tuple[Shape, ...]
+    centre: tuple[float, float, float]
+    radius: float
+
+
+def observed_footprint(observation: Observation) -> Footprint | None:
+    """From `s_region` if it can be read, else the point (`s_ra`, `s_dec`), else None."""
+    if observation.s_region:
+        shapes = parse_region(observation.s_region)
+        if shapes:
+            return enclose(shapes)
+    if observation.s_ra is None or observation.s_dec is None or not _on_sky(observation.s_ra, observation.s_dec):
+        return None
+    return enclose([Shape((unit_vector(observation.s_ra, observation.s_dec),))])
+
+
+def parse_region(text: str) -> list[Shape]:
+    """STC-S `POLYGON` and `CIRCLE` in ICRS degrees, one or several. Empty where any of it is something else."""
+    before, *pieces = re.split(r"\b(POLYGON|CIRCLE)\b", text.upper())
+    if not set(re.findall(r"\w+", before)) <= _FRAMES | {"UNION"}:
+        return []
+    shapes = [_shape(kind, re.sub(r"[(),]", " ", rest).split()) for kind, rest in zip(pieces[::2], pieces[1::2], strict=True)]
+    return [] if None in shapes else [shape for shape in shapes if shape is not None]
+
+
+def _shape(kind: str, words: Sequence[str]) -> Shape | None:
+    try:
+        values = [float(word) for word in (words[1:] if words and words[0] in _FRAMES else words)]
+    except ValueError:
+        return None
+    if kind == "CIRCLE":
+        if len(values) != 3 or not _on_sky(*values[:2]) or not 0 <= values[2] <= 90:
+            return None
+        return Shape((unit_vector(*values[:2]),), math.radians(values[2]))
+    if len(values) % 2 or len(values) < 6:
+        return None
+    corners = list(zip(values[::2], values[1::2], strict=True))
+    if not all(_on_sky(*corner) for corner in corners):
+        return None
+    vertices = [unit_vector(*corner) for corner in corners]
+    # A corner that repeats the one before it (STC-S allows a closed ring) spans no arc.
+    return Shape(tuple(vertex for i, vertex in enumerate(vertices) if vertex != vertices[i - 1]) or (vertices[0],))
+
+
+def _on_sky(ra: float, dec: float) -> bool:
+    return math.isfinite(ra) and math.isfinite(dec) and abs(ra) <= 360 and abs(dec) <= 90
+
+
+def unit_vector(ra: float, dec: float) -> tuple[float, float, float]:
+    """(x, y, z) of a direction in degrees."""
+    ra, dec = math.radians(ra), math.radians(dec)
+    return math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)
+
+
+def declination(vectors: np.ndarray) -> np.ndarray:
+    """Radians, for unit vectors [..., 3]; exact at the poles too, where an arcsine is not."""
+    return np.arctan2(vectors[..., 2], np.hypot(vectors[..., 0], vectors[..., 1]))
+
+
+def enclose(shapes: Sequence[Shape]) -> Footprint:
+    """The footprint of some shapes; the circle around them is not the smallest one, but holds them."""
+    vertices = np.array([vertex for shape in shapes for vertex in shape.vertices])
+    mean = vertices.mean(axis=0)
+    length = np.linalg.norm(mean)
+    centre = mean / length if length > 1e-9 else vertices[0]
+    rims = [shape.rim for shape in shapes for _ in shape.vertices]
+    radius = max(angle + rim for angle, rim in zip(angles_between(vertices, centre), rims, strict=True))
+    return Footprint(tuple(shapes), tuple(centre.tolist()), min(float(radius), math.pi))
+
+
+def angles_between(vectors: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Radians between unit vectors [N, 3] and one or as many others; exact for tiny and for large angles."""
+    return 2 * np.arctan2(np.linalg.norm(vectors - other, axis=-1), np.linalg.norm(vectors + other, axis=-1))
+
+
+def separation(first: Footprint, second: Footprint) -> float:
+    """The least angle between two footprints, in degrees; 0 where they touch or overlap."""
+    return math.degrees(min(_shape_separation(one, other) for one in first.shapes for other in second.shapes))
+
+
+def _shape_separation(first: Shape, second: Shape) -> float:
+    """Radians. Two polygons apart are nearest at a corner of one of them."""
+    one, other = np.array(first.vertices), np.array(second.vertices)
+    if _contains(one, other[0]) or _contains(other, one[0]) or _cross(one, other):
+        return 0.0
+    least = min(_to_arcs(one, other).min(), _to_arcs(other, one).min())
+    return max(0.0, float(least) - first.rim - second.rim)
+
+
+def _to_arcs(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    """Radians from each point [P, 3] to each side of a polygon [V, 3]: [P, V]."""
+    starts, ends = polygon, np.roll(polygon, -1, axis=0)
+    normals = np.cross(starts, ends)
+    lengths = np.linalg.norm(normals, axis=1)
+    normals = normals / np.where(lengths > 0, lengths, 1)[:, None]
+    point = points[:, None]
+    # The foot of the perpendicular lies on the arc if it is on the inner side of both ends.
+    beside = (np.sum(np.cross(normals, starts) * point, axis=-1) > 0) & (np.sum(np.cross(ends, normals) * point, axis=-1) > 0)
+    across = np.abs(np.arcsin(np.clip(np.sum(normals * point, axis=-1), -1, 1)))
+    return np.where(beside, across, np.minimum(angles_between(point, starts), angles_between(point, ends)))
+
+
+def _contains(polygon: np.ndarray, point: np.ndarray) -> bool:
+    """Whether a polygon winds around a point on its own side of the sky."""
+    if len(polygon) < 3 or polygon.sum(axis=0) @ point <= 0:
+        return False
+    east = np.cross([0.0, 0.0, 1.0] if abs(point[2]) < 0.9 else [1.0, 0.0, 0.0], point)
+    north = np.cross(point, east)
+    bearings = np.arctan2(polygon @ east, polygon @ north)
+    turns = np.diff(bearings, append=bearings[0])
+    return bool(abs(np.sum((turns + math.pi) % (2 * math.pi) - math.pi)) > math.pi)
+
+
+def _cross(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether a side of one polygon crosses a side of the other."""
+    a, b = one[:, None], np.roll(one, -1, axis=0)[:, None]
+    c, d = other[None], np.roll(other, -1, axis=0)[None]
+    ab, cd = np.cross(a, b), np.cross(c, d)
+    # Straddle each other's great circle, and on the same half of the sky.
+    sides = [np.sum(p * q, axis=-1) for p, q in ((ab, c), (ab, d), (cd, a), (cd, b))]
+    straddle = (sides[0] * sides[1] < 0) & (sides[2] * sides[3] < 0)
+    return bool(np.any(straddle & (sides[0] * sides[3] > 0)))

@@ -1,0 +1,110 @@
+"""Held-out rows that a training row gives away: the same sky, the same moving target, nearly the same text.
+
+A split by proposal still leaks, because some fields and planets recur in dozens of proposals, often with re-used text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from paperclip_cli.data.footprint import Footprint, angles_between, declination, observed_footprint, separation
+from paperclip_cli.records import Observation
+
+SKY_LIMIT = 5.0 / 60  # degrees
+TEXT_LIMIT = 0.5
+SHINGLE_WORDS = 5
+ROUNDING = 1e-9  # radians
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def seen_sky(held_out: Sequence[Observation], training: Sequence[Observation], limit: float = SKY_LIMIT) -> list[bool | None]:
+    """For each held-out observation: is a training footprint within `limit` degrees, or has training the same moving target?
+
+    None where it cannot be known: a moving target without a name, a fixed one without coordinates, no training observation at all.
+    """
+    if not training:
+        return [None] * len(held_out)
+    targets = {moving_target(observation) for observation in training} - {None}
+    sky = SkyIndex({footprint for footprint in map(fixed_footprint, training) if footprint is not None})
+    known: dict[Footprint, bool] = {}
+    return [_seen(observation, targets, sky, limit, known) for observation in held_out]
+
+
+def _seen(observation: Observation, targets: set[str | None], sky: SkyIndex, limit: float, known: dict[Footprint, bool]) -> bool | None:
+    if observation.moving:
+        target = moving_target(observation)
+        return None if target is None else target in targets
+    footprint = fixed_footprint(observation)
+    if footprint is None:
+        return None
+    if footprint not in known:
+        known[footprint] = sky.reaches(footprint, limit)
+    return known[footprint]
+
+
+def moving_target(observation: Observation) -> str | None:
+    """The name of a moving target without case, blanks and punctuation ("67P/C-G", "67p c g"); None where it is fixed or unnamed."""
+    if not observation.moving or not observation.target:
+        return None
+    return re.sub(r"[\W_]+", "", observation.target).casefold() or None
+
+
+def fixed_footprint(observation: Observation) -> Footprint | None:
+    """Where an observation of a fixed target lies; a moving target's sky is a matter of chance."""
+    return None if observation.moving else observed_footprint(observation)
+
+
+class SkyIndex:
+    """Footprints sorted by declination, so that a search looks at a band of the sky and no more."""
+
+    def __init__(self, footprints: Iterable[Footprint]) -> None:
+        self.footprints = sorted(footprints, key=lambda footprint: declination(np.array(footprint.centre)))
+        self.centres = np.array([footprint.centre for footprint in self.footprints]).reshape(-1, 3)
+        self.declinations = declination(self.centres)
+        self.radii = np.array([footprint.radius for footprint in self.footprints])
+
+    def reaches(self, footprint: Footprint, limit: float) -> bool:
+        """Whether any footprint of the index is within `limit` degrees of this one."""
+        if not self.footprints:
+            return False
+        centre = np.array(footprint.centre)
+        reach = np.radians(limit) + footprint.radius + ROUNDING
+        middle, band = declination(centre), reach + self.radii.max()
+        first, last = np.searchsorted(self.declinations, [middle - band, middle + band])
+        angles = angles_between(self.centres[first:last], centre)
+        near = np.flatnonzero(angles <= reach + self.radii[first:last])
+        nearest_first = first + near[np.argsort(angles[near], kind="stable")]
+        return any(separation(footprint, self.footprints[i]) <= limit for i in nearest_first)
+
+
+def shingles(text: str, words: int = SHINGLE_WORDS) -> frozenset[str]:
+    """Runs of `words` words, without case and punctuation. A shorter text is one run; a text without words has none."""
+    found = re.findall(r"\w+", text.casefold())
+    return frozenset(" ".join(found[i:i + words]) for i in range(max(len(found) - words + 1, min(len(found), 1))))
+
+
+def seen_text(held_out: Mapping[Name, str], training: Iterable[str], limit: float = TEXT_LIMIT) -> dict[Name, bool]:
+    """For each held-out text: does a training text share at least `limit` of their shingles (Jaccard: common / all)?
+
+    Exact: the held-out shingles are an inverted index, through which the training texts pass one by one.
+    """
+    sizes: dict[Name, int] = {}
+    holders: defaultdict[str, list[Name]] = defaultdict(list)
+    for name, text in held_out.items():
+        found = shingles(text)
+        sizes[name] = len(found)
+        for shingle in found:
+            holders[shingle].append(name)
+    seen = dict.fromkeys(held_out, False)
+    for text in training:
+        found = shingles(text)
+        common = Counter(name for shingle in found & holders.keys() for name in holders[shingle])
+        for name, count in common.items():
+            seen[name] = seen[name] or count >= limit * (sizes[name] + len(found) - count)
+    return seen

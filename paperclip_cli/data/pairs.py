@@ -1,0 +1,157 @@
+"""Image-text pairs on disk: Parquet in the Hugging Face layout, read without the `datasets` library."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from paperclip_cli.data.split import SPLITS
+from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.records import Key, Observation
+from paperclip_cli.workspace import Workspace
+
+ROWS_PER_GROUP = 100  # about 10 MB: what a reader that streams or shuffles holds at a time
+OBSERVATION_COLUMNS = ("target", "moving", "s_ra", "s_dec", "s_region", "instrument", "detector", "filters", "cycle", "obs_id", "t_min",
+                       "t_exptime", "access_url", "preview_uri", "product_uri")
+_TYPES = {"image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]), "proposal_id": pa.int64(), "seen_sky": pa.bool_(),
+          "seen_text": pa.bool_(), "moving": pa.bool_(), "s_ra": pa.float64(), "s_dec": pa.float64(), "t_min": pa.float64(),
+          "t_exptime": pa.float64(), "filters": pa.list_(pa.string())}
+COLUMNS = ("image", "mission", "proposal_id", "abstract", "summary", "caption", "seen_sky", "seen_text", "title", "category",
+           *OBSERVATION_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One image with its texts. `image` is the encoded JPEG, `path` what it is called (`hst/proposal_15354/x.jpg`).
+
+    `seen_sky` and `seen_text` say whether a training row gives this one away; None on training rows and where unknown.
+    """
+
+    key: Key
+    image: bytes
+    caption: str
+    abstract: str
+    summary: str | None
+    seen_sky: bool | None
+    seen_text: bool | None
+    observation: Observation
+    title: str
+    category: str
+    path: str = ""
+
+
+def schema() -> pa.Schema:
+    """Column types, with the features by which `datasets` decodes the images."""
+    types = [(name, _TYPES.get(name, pa.string())) for name in COLUMNS]
+    features = {name: _feature(kind) for name, kind in types}
+    return pa.schema(types, metadata={"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _feature(kind: pa.DataType) -> dict:
+    if pa.types.is_struct(kind):
+        return {"_type": "Image"}
+    if pa.types.is_list(kind):
+        return {"feature": _feature(kind.value_type), "_type": "List"}
+    return {"dtype": {"double": "float64"}.get(str(kind), str(kind)), "_type": "Value"}
+
+
+def split_files(dataset: Path, split: str) -> list[Path]:
+    """The Parquet files of a split, in order; none where the dataset lacks it."""
+    return sorted((dataset / "data").glob(f"{split}-*.parquet"))
+
+
+def write_split(dataset: Path, split: str, pairs: Iterable[Pair]) -> int:
+    """Writes pairs in row groups, holding one group at a time; gives their number. No pairs, no file."""
+    path = dataset / "data" / f"{split}-00000.parquet"
+    groups = _batched(pairs, ROWS_PER_GROUP)
+    first = next(groups, None)
+    if first is None:
+        return 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with _writer(path) as writer:
+        for group in chain([first], groups):
+            writer.write_table(pa.Table.from_pylist([_row(pair) for pair in group], schema()))
+            count += len(group)
+    return count
+
+
+def _batched(pairs: Iterable[Pair], size: int) -> Iterator[list[Pair]]:
+    iterator = iter(pairs)
+    while group := list(islice(iterator, size)):
+        yield group
+
+
+def _writer(path: Path) -> pq.ParquetWriter:
+    """JPEGs do not compress and are all different, so they are stored as they are; texts repeat, so they are packed."""
+    leaves = {"image": "image.path", "filters": "filters.list.element"}
+    texts = [leaves.get(name, name) for name in COLUMNS]
+    return pq.ParquetWriter(path, schema(), compression={"image.bytes": "NONE"} | dict.fromkeys(texts, "ZSTD"),
+                            use_dictionary=texts, write_statistics=texts)
+
+
+def _row(pair: Pair) -> dict:
+    observed = {name: getattr(pair.observation, name) for name in OBSERVATION_COLUMNS}
+    same = {name: getattr(pair, name) for name in ("abstract", "summary", "caption", "seen_sky", "seen_text", "title", "category")}
+    return {"image": {"bytes": pair.image, "path": pair.path}, **pair.key._asdict(), **same, **observed}
+
+
+def read_split(dataset: Path, split: str) -> list[Pair]:
+    """All pairs of a split, in the order of their keys. A PaperclipError where the split is missing or cannot be read."""
+    return list(stream_split(dataset, split))
+
+
+def stream_split(dataset: Path, split: str) -> Iterator[Pair]:
+    """The pairs of a split one by one, holding one row group at a time."""
+    present = available_splits(dataset)
+    if split not in present:
+        raise PaperclipError(f"no split {split!r} in {dataset}", f"it has {', '.join(present)}")
+    for path in split_files(dataset, split):
+        try:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(ROWS_PER_GROUP, columns=list(COLUMNS)):
+                    yield from (_pair(row) for row in batch.to_pylist())
+        except (pa.ArrowException, KeyError, TypeError) as error:
+            raise PaperclipError(f"{path} is not a split of a dataset: {error}",
+                                 "make it again with `paperclip build-dataset --force`") from error
+
+
+def _pair(row: Mapping) -> Pair:
+    observed = {name: row.get(name) for name in OBSERVATION_COLUMNS if name != "filters"}
+    return Pair(key=Key(row["mission"], row["proposal_id"]), image=row["image"]["bytes"], path=row["image"]["path"] or "",
+                caption=row["caption"], abstract=row.get("abstract") or "", summary=row.get("summary"), title=row.get("title") or "",
+                category=row.get("category") or "", seen_sky=row.get("seen_sky"), seen_text=row.get("seen_text"),
+                observation=Observation(**observed, filters=tuple(row.get("filters") or ())))
+
+
+def read_keys(dataset: Path, split: str) -> list[Key]:
+    """The distinct proposals of a split, sorted, without reading the images."""
+    tables = (pq.read_table(path, columns=["mission", "proposal_id"]) for path in split_files(dataset, split))
+    return sorted({Key(*row.values()) for table in tables for row in table.to_pylist()})
+
+
+def count_rows(dataset: Path, split: str) -> int:
+    """How many pairs a split has."""
+    return sum(pq.read_metadata(path).num_rows for path in split_files(dataset, split))
+
+
+def available_splits(dataset: Path) -> list[str]:
+    """The splits that a dataset has, in the order train, validation, test. MissingStage where there is no dataset."""
+    found = [split for split in SPLITS if split_files(dataset, split)]
+    if not found:
+        raise MissingStage(f"no dataset in {dataset}", "paperclip build-dataset")
+    return found
+
+
+def find_dataset(name_or_folder: str, workspace: Workspace) -> Path:
+    """The folder of a dataset given as a folder or as a name in the cache. MissingStage where there is none."""
+    folder = Path(name_or_folder).expanduser()
+    found = folder if (folder / "data").is_dir() else workspace.dataset(name_or_folder)
+    available_splits(found)
+    return found

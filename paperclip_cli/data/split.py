@@ -1,0 +1,46 @@
+"""Train, validation and test by proposal, through a seeded hash, so that no proposal is on two sides.
+
+The place of a proposal depends on the seed and its own key only: adding proposals moves none of the others, and
+`--val-fraction` does not change what is test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from paperclip_cli.records import Key
+
+TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
+
+
+def position(key: Key, seed: int) -> float:
+    """A uniform number in [0, 1), from the first 53 bits of SHA-256 of `<seed>:<mission>:<proposal>`."""
+    digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+
+
+def assign(key: Key, val_fraction: float, test_fraction: float, seed: int) -> str:
+    """The split of one proposal. Fractions 1 and 0, or 0 and 1, put everything on one held-out side."""
+    place = position(key, seed)
+    if place < test_fraction:
+        return TEST
+    return VALIDATION if place < test_fraction + val_fraction else TRAIN
+
+
+def split_keys(keys: Iterable[Key], val_fraction: float, test_fraction: float, seed: int) -> dict[str, list[Key]]:
+    """Every distinct key under exactly one split, sorted. A split that no proposal fell into is absent."""
+    chosen: dict[str, list[Key]] = {}
+    for key in sorted(set(keys)):
+        chosen.setdefault(assign(key, val_fraction, test_fraction, seed), []).append(key)
+    assert_disjoint(chosen)
+    return {split: chosen[split] for split in SPLITS if split in chosen}
+
+
+def assert_disjoint(splits: dict[str, list[Key]]) -> None:
+    """AssertionError where a proposal is on two sides: a score on such a split would mean nothing."""
+    home: dict[Key, str] = {}
+    for split, keys in splits.items():
+        for key in keys:
+            if home.setdefault(key, split) != split:
+                raise AssertionError(f"{key} is in {home[key]} and in {split}")

@@ -1,0 +1,142 @@
+"""Image-text pairs from what was fetched and summarized, split by proposal, as Parquet in the Hugging Face layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from paperclip_cli.config import BuildDatasetConfig
+from paperclip_cli.data.card import dataset_card, share
+from paperclip_cli.data.fetched import fetched_fingerprints, fetched_missions, read_image, read_previews, read_proposals
+from paperclip_cli.data.join import Row, join, mark_seen
+from paperclip_cli.data.pairs import Pair, write_split
+from paperclip_cli.data.split import SPLITS, TEST, TRAIN, VALIDATION, split_keys
+from paperclip_cli.data.summaries import SUMMARIES, choose_set, read_summaries
+from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
+from paperclip_cli.progress import Progress, SilentProgress, Task
+from paperclip_cli.report import Failure, Report
+from paperclip_cli.workspace import (
+    Manifest,
+    Workspace,
+    file_sha256,
+    is_finished,
+    lock,
+    read_manifest,
+    replace_folder,
+    settings,
+    write_manifest,
+)
+
+STAGE = "build-dataset"
+Splits = Mapping[str, Sequence[Row]]
+
+
+def run(config: BuildDatasetConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
+    """Builds a dataset, or says that it is there already. MissingStage where images, abstracts or summaries are missing."""
+    missions = fetched_missions(workspace, config.missions)
+    chosen = choose_set(workspace, config.summaries, needed=config.captions == "summary")
+    config = replace(config, missions=missions, summaries=chosen)
+    folder = config.out.expanduser().absolute() if config.out else workspace.dataset(config.name)
+    _refuse_foreign(folder)
+    with lock(folder):
+        inputs = fetched_fingerprints(workspace, missions)
+        if chosen:
+            inputs[f"summaries/{chosen}"] = file_sha256(workspace.summaries(chosen) / SUMMARIES)
+        plan = Manifest(STAGE, settings(config, "name", "out", "force"), inputs)
+        found = read_manifest(folder)
+        if not config.force and found and is_finished(folder, STAGE, plan.config, inputs) and not found.extra.get("failed"):
+            return _report(found, folder, unchanged=True)
+        return _build(config, workspace, folder, plan, progress or SilentProgress())
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A folder that holds something else than a dataset of ours is not replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise PaperclipError(f"{folder} is a file", "give --out a new or an empty folder")
+    manifest = read_manifest(folder)
+    if folder.is_dir() and any(folder.iterdir()) and (manifest is None or manifest.stage != STAGE):
+        raise PaperclipError(f"{folder} holds something that is not a dataset of paperclip", "give --out a new or an empty folder")
+
+
+def _build(config: BuildDatasetConfig, workspace: Workspace, folder: Path, plan: Manifest, progress: Progress) -> Report:
+    """Writes the dataset beside the old one, which it replaces when it is whole."""
+    rows, excluded = _joined(config, workspace)
+    splits = mark_seen(_divide(rows, config))
+    failures: list[Failure] = []
+    with replace_folder(folder) as new:
+        with progress.task(STAGE, total=len(rows), unit="images") as task:
+            for split, members in splits.items():
+                write_split(new, split, _pairs(members, workspace, task, failures))
+        lost = {failure.item for failure in failures}
+        splits = {split: kept for split, members in splits.items() if (kept := [row for row in members if _name(row) not in lost])}
+        if not splits:
+            raise PaperclipError(f"none of the {len(rows):,} images can be used: {failures[0].reason}", "run `paperclip fetch` again")
+        (new / "README.md").write_text(dataset_card(splits, plan.config, _sources(workspace, config.missions)), encoding="utf-8")
+        checksums = {str(path.relative_to(new)): file_sha256(path) for path in sorted(new.rglob("*")) if path.is_file()}
+        extra = {"excluded": excluded, "failed": len(failures), "notes": _notes(splits, config), "sha256": checksums}
+        done = replace(plan, counts=_counts(splits), extra=extra)
+        write_manifest(new, done)
+    return replace(_report(done, folder), failures=tuple(failures))
+
+
+def _joined(config: BuildDatasetConfig, workspace: Workspace) -> tuple[list[Row], dict[str, int]]:
+    previews = read_previews(workspace, config.missions)
+    if not previews:
+        raise MissingStage(f"no image was fetched for {', '.join(config.missions)}", "paperclip fetch")
+    summaries = read_summaries(workspace, config.summaries) if config.summaries else {}
+    rows, excluded = join(read_proposals(workspace, config.missions), previews, summaries, config.captions)
+    if not rows:
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in excluded.items())
+        raise PaperclipError(f"no image has a caption ({reasons})", "fetch images and abstracts of the same proposals")
+    return rows, excluded
+
+
+def _divide(rows: Sequence[Row], config: BuildDatasetConfig) -> dict[str, list[Row]]:
+    keys = split_keys((row.proposal.key for row in rows), config.val_fraction, config.test_fraction, config.seed)
+    home = {key: split for split, members in keys.items() for key in members}
+    return {split: [row for row in rows if home[row.proposal.key] == split] for split in keys}
+
+
+def _pairs(rows: Sequence[Row], workspace: Workspace, task: Task, failures: list[Failure]) -> Iterator[Pair]:
+    for row in rows:
+        task.advance()
+        try:
+            image = read_image(workspace, row.preview)
+        except BadItem as error:
+            failures.append(Failure(_name(row), str(error)))
+            continue
+        yield row.pair(image)
+
+
+def _name(row: Row) -> str:
+    return f"{row.proposal.key} {row.preview.image}"
+
+
+def _sources(workspace: Workspace, missions: Sequence[str]) -> dict[str, str]:
+    """Mission -> what it was fetched from (of a folder the name only: its path is nobody else's business), and when."""
+    manifests = {mission: read_manifest(workspace.previews(mission)) for mission in missions}
+    return {mission: f"{', '.join(Path(source).name for source in manifest.inputs) or 'previews'}, fetched {manifest.created[:10]}"
+            for mission, manifest in manifests.items() if manifest}
+
+
+def _counts(splits: Splits) -> dict[str, int]:
+    rows = [row for members in splits.values() for row in members]
+    return {"images": len(rows), "proposals": len({row.proposal.key for row in rows}),
+            **{f"{split} images": len(members) for split, members in splits.items()}}
+
+
+def _notes(splits: Splits, config: BuildDatasetConfig) -> list[str]:
+    held_out = [row for split, members in splits.items() if split != TRAIN for row in members]
+    notes = []
+    if TRAIN in splits and held_out:
+        notes.append(f"held-out images whose sky is in training: {share([row.seen_sky for row in held_out])}; "
+                     f"whose text is: {share([row.seen_text for row in held_out])}")
+    wanted = {TRAIN: config.val_fraction + config.test_fraction < 1, VALIDATION: config.val_fraction > 0, TEST: config.test_fraction > 0}
+    missing = [split for split in SPLITS if wanted[split] and split not in splits]
+    return [*notes, f"no proposal fell into {' and '.join(missing)}: so few can fall anywhere"] if missing else notes
+
+
+def _report(done: Manifest, folder: Path, unchanged: bool = False) -> Report:
+    return Report(STAGE, done.counts, done.extra.get("excluded", {}), notes=tuple(done.extra.get("notes", ())), output=folder,
+                  unchanged=unchanged)

@@ -1,0 +1,122 @@
+"""Pairs survive Parquet, and `datasets` reads what is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paperclip_cli.data.pairs import COLUMNS, ROWS_PER_GROUP, Pair, available_splits, find_dataset, read_split, split_files, write_split
+from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.records import Key, Observation
+from paperclip_cli.workspace import Workspace
+from tests.factories import KINDS, draw, jpeg
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+maybe = st.none() | st.booleans()
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+observations = st.builds(Observation, target=st.none() | words, moving=maybe, s_ra=st.none() | numbers, s_dec=st.none() | numbers,
+                         filters=st.lists(words, max_size=3).map(tuple), t_min=st.none() | numbers, obs_id=st.none() | words)
+pairs = st.builds(Pair, key=st.builds(Key, st.sampled_from(["hst", "jwst"]), st.integers(1, 10**6)), image=st.binary(max_size=50),
+                  caption=words,
+                  abstract=words, summary=st.none() | words, seen_sky=maybe, seen_text=maybe, observation=observations, title=words,
+                  category=words, path=words)
+
+
+def picture(seed: int = 0) -> bytes:
+    import numpy as np
+
+    return jpeg(draw(KINDS[seed % 4][0], 32, np.random.default_rng(seed)))
+
+
+def plain_pair(number: int) -> Pair:
+    return Pair(Key("hst", number), picture(number), f"caption {number}", f"abstract {number}", None, None, None,
+                Observation(filters=("F814W",), s_ra=1.0), "title", "", f"hst/proposal_{number}/a.jpg")
+
+
+@settings(max_examples=25)
+@given(written=st.lists(pairs, max_size=5))
+def test_pairs_survive_parquet(tmp_path_factory: pytest.TempPathFactory, written: list[Pair]) -> None:
+    folder = tmp_path_factory.mktemp("dataset")
+    assert write_split(folder, "train", written) == len(written)
+    if written:
+        assert read_split(folder, "train") == written
+    else:
+        assert not split_files(folder, "train")
+
+
+def test_row_groups_are_small_enough_to_stream(tmp_path: Path) -> None:
+    write_split(tmp_path, "train", (plain_pair(number) for number in range(2 * ROWS_PER_GROUP + 1)))
+    metadata = pq.ParquetFile(split_files(tmp_path, "train")[0]).metadata
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [ROWS_PER_GROUP, ROWS_PER_GROUP, 1]
+    columns = {metadata.row_group(0).column(i).path_in_schema: metadata.row_group(0).column(i) for i in range(metadata.num_columns)}
+    assert columns["image.bytes"].compression == "UNCOMPRESSED"
+    assert columns["abstract"].compression == "ZSTD"
+    assert columns["filters.list.element"].compression == "ZSTD"
+
+
+def test_the_hub_s_library_decodes_the_images(tmp_path: Path) -> None:
+    import io
+
+    import datasets
+    import numpy as np
+    from PIL import Image
+
+    write_split(tmp_path, "train", [plain_pair(number) for number in range(5)])
+    files = {"train": [str(path) for path in split_files(tmp_path, "train")]}
+    found = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "hf"))["train"]
+    assert tuple(found.column_names) == COLUMNS
+    assert isinstance(found.features["image"], datasets.Image)
+    assert isinstance(found.features["filters"], datasets.List)
+    for number, row in enumerate(found):
+        assert np.array_equal(np.asarray(row["image"]), np.asarray(Image.open(io.BytesIO(picture(number)))))
+        assert row["proposal_id"] == number and row["filters"] == ["F814W"] and row["seen_sky"] is None
+
+
+def test_several_files_make_one_split(tmp_path: Path) -> None:
+    write_split(tmp_path, "train", [plain_pair(1)])
+    split_files(tmp_path, "train")[0].rename(tmp_path / "data" / "train-00001.parquet")
+    write_split(tmp_path, "train", [plain_pair(0)])
+    assert [pair.key.proposal_id for pair in read_split(tmp_path, "train")] == [0, 1]
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MissingStage, match="no dataset"):
+        available_splits(tmp_path)
+    write_split(tmp_path, "train", [plain_pair(1)])
+    with pytest.raises(PaperclipError, match="no split 'test'") as error:
+        read_split(tmp_path, "test")
+    assert error.value.hint == "it has train"
+    with pytest.raises(MissingStage, match="no dataset"):
+        find_dataset("default", Workspace(tmp_path / "cache"))
+    assert find_dataset(str(tmp_path), Workspace(tmp_path / "cache")) == tmp_path
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1", b"not parquet at all"])
+def test_a_damaged_file_is_named(tmp_path: Path, damage: bytes) -> None:
+    write_split(tmp_path, "train", [plain_pair(1)])
+    split_files(tmp_path, "train")[0].write_bytes(damage)
+    with pytest.raises(PaperclipError, match=r"train-00000\.parquet is not a split"):
+        read_split(tmp_path, "train")
+
+
+def test_another_table_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.table({"caption": ["a"], "image": ["b"]}), tmp_path / "data" / "train-00000.parquet")
+    with pytest.raises(PaperclipError, match="is not a split"):
+        read_split(tmp_path, "train")
+
+
+def test_the_features_are_those_of_the_schema(tmp_path: Path) -> None:
+    write_split(tmp_path, "train", [plain_pair(1)])
+    metadata = pq.read_schema(split_files(tmp_path, "train")[0]).metadata
+    features = json.loads(metadata[b"huggingface"])["info"]["features"]
+    assert features["image"] == {"_type": "Image"}
+    assert features["proposal_id"] == {"dtype": "int64", "_type": "Value"}
+    assert list(features) == list(COLUMNS)
