@@ -1,0 +1,189 @@
+"""CLIP's two towers (Radford et al. 2021, arXiv:2103.00020) in Flax NNX, for any configuration of transformers' CLIPModel.
+
+A model is made as a module and split at once into a graph (static, hashable) and its parameters (a nested dict of
+arrays), so that everything downstream is a pure function of the parameters. The layers of a tower are stacked along
+a leading axis and scanned: one layer is traced and compiled whatever the depth.
+
+Shapes: B batch, S image side, L tokens, H heads, W width of a tower, D embedding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from paperclip_cli.model import initial
+from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
+
+Params: TypeAlias = dict[str, Any]
+Graph: TypeAlias = nnx.GraphDef
+
+
+def build(config: ClipConfig, key: jax.Array) -> tuple[Graph, Params]:
+    """A model with random weights (float32), drawn as `initial` says."""
+    graph, shapes = abstract(config)
+    return graph, initial.draw(shapes, config, key)
+
+
+def abstract(config: ClipConfig) -> tuple[Graph, Params]:
+    """The graph of a model, and its parameters' shapes in place of arrays: nothing is computed."""
+    graph, shapes = nnx.split(nnx.eval_shape(lambda: Clip(config, nnx.Rngs(0))))
+    return graph, nnx.to_pure_dict(shapes)
+
+
+def image_embeddings(graph: Graph, params: Params, pixels: jax.Array, dtype: jnp.dtype | None = None) -> jax.Array:
+    """Images [B, S, S, 3], normalised with the model's mean and deviation -> unit vectors [B, D] in float32.
+
+    `dtype` is what the tower computes in (parameters are cast on the way in); normalisations and softmax stay float32.
+    """
+    return _unit(_model(graph, params, dtype).embed_images(pixels))
+
+
+def text_embeddings(graph: Graph, params: Params, ids: jax.Array, dtype: jnp.dtype | None = None) -> jax.Array:
+    """Token ids int32 [B, L], each row with its start and end token and padded after -> unit vectors [B, D] in float32.
+
+    No mask is needed: attention is causal, and the text is pooled at its end token, which sees no padding.
+    """
+    return _unit(_model(graph, params, dtype).embed_texts(ids))
+
+
+def logit_scale(params: Params) -> jax.Array:
+    """The raw parameter: the logarithm of what similarities are multiplied by."""
+    return params["logit_scale"]
+
+
+def _model(graph: Graph, params: Params, dtype: jnp.dtype | None) -> Clip:
+    cast = params if dtype is None else jax.tree.map(lambda leaf: leaf.astype(dtype), params)
+    return nnx.merge(graph, cast)
+
+
+def _unit(vectors: jax.Array) -> jax.Array:
+    vectors = vectors.astype(jnp.float32)
+    return vectors / jnp.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+class Clip(nnx.Module):
+    """Both towers, their projections and the logit scale. It is made for its graph and shapes; weights come from elsewhere."""
+
+    def __init__(self, config: ClipConfig, rngs: nnx.Rngs) -> None:
+        self.vision = VisionTower(config.vision, rngs)
+        self.text = TextTower(config.text, rngs)
+        self.image_projection = nnx.Linear(config.vision.hidden_size, config.projection_dim, use_bias=False, rngs=rngs)
+        self.text_projection = nnx.Linear(config.text.hidden_size, config.projection_dim, use_bias=False, rngs=rngs)
+        self.logit_scale = nnx.Param(jnp.zeros(()))
+
+    def embed_images(self, pixels: jax.Array) -> jax.Array:
+        return self.image_projection(self.vision(pixels))
+
+    def embed_texts(self, ids: jax.Array) -> jax.Array:
+        return self.text_projection(self.text(ids))
+
+
+class VisionTower(nnx.Module):
+    """A vision transformer that pools at its class token."""
+
+    def __init__(self, config: VisionConfig, rngs: nnx.Rngs) -> None:
+        width, patch = config.hidden_size, config.patch_size
+        self.patch_size = patch
+        self.patches = nnx.Linear(patch * patch * config.num_channels, width, use_bias=False, rngs=rngs)
+        self.class_token = nnx.Param(jnp.zeros((width,)))
+        self.positions = nnx.Param(jnp.zeros((config.num_patches + 1, width)))
+        self.norm_in = _layer_norm(config, rngs)
+        self.layers = Layers(config, causal=False, rngs=rngs)
+        self.norm_out = _layer_norm(config, rngs)
+
+    def __call__(self, pixels: jax.Array) -> jax.Array:
+        """Images [B, S, S, 3] -> pooled [B, W]."""
+        patches = self.patches(_cut(pixels, self.patch_size))
+        start = jnp.broadcast_to(self.class_token[...], (patches.shape[0], 1, patches.shape[2]))
+        tokens = jnp.concatenate([start.astype(patches.dtype), patches], axis=1) + self.positions[...]
+        return self.norm_out(self.layers(self.norm_in(tokens))[:, 0])
+
+
+class TextTower(nnx.Module):
+    """A causal transformer that pools at the end token."""
+
+    def __init__(self, config: TextConfig, rngs: nnx.Rngs) -> None:
+        width = config.hidden_size
+        self.end = None if config.pools_highest_id else config.eos_token_id
+        self.tokens = nnx.Param(jnp.zeros((config.vocab_size, width)))
+        self.positions = nnx.Param(jnp.zeros((config.max_position_embeddings, width)))
+        self.layers = Layers(config, causal=True, rngs=rngs)
+        self.norm_out = _layer_norm(config, rngs)
+
+    def __call__(self, ids: jax.Array) -> jax.Array:
+        """Token ids [B, L] -> pooled [B, W]."""
+        tokens = self.tokens[...][ids] + self.positions[: ids.shape[1]]
+        hidden = self.layers(tokens)
+        end = jnp.argmax(ids if self.end is None else ids == self.end, axis=1)
+        return self.norm_out(jnp.take_along_axis(hidden, end[:, None, None], axis=1)[:, 0])
+
+
+class Layers(nnx.Module):
+    """The residual attention blocks of a tower, their parameters stacked along a leading axis."""
+
+    def __init__(self, config: TextConfig | VisionConfig, causal: bool, rngs: nnx.Rngs) -> None:
+        @nnx.split_rngs(splits=config.num_hidden_layers)
+        @nnx.vmap
+        def stack(rngs: nnx.Rngs) -> Block:
+            return Block(config, causal, rngs)
+
+        self.blocks = stack(rngs)
+
+    def __call__(self, tokens: jax.Array) -> jax.Array:
+        graph, stacked = nnx.split(self.blocks)
+        return jax.lax.scan(lambda hidden, layer: (nnx.merge(graph, layer)(hidden), None), tokens, stacked)[0]
+
+
+class Block(nnx.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, config: TextConfig | VisionConfig, causal: bool, rngs: nnx.Rngs) -> None:
+        width, inner = config.hidden_size, config.intermediate_size
+        self.heads, self.causal, self.activation = config.num_attention_heads, causal, config.hidden_act
+        self.norm_1 = _layer_norm(config, rngs)
+        self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
+        self.out = nnx.Linear(width, width, rngs=rngs)
+        self.norm_2 = _layer_norm(config, rngs)
+        self.up = nnx.Linear(width, inner, rngs=rngs)
+        self.down = nnx.Linear(inner, width, rngs=rngs)
+
+    def __call__(self, hidden: jax.Array) -> jax.Array:
+        """[B, L, W] -> [B, L, W]."""
+        hidden = hidden + self.out(self._attend(self.qkv(self.norm_1(hidden))))
+        return hidden + self.down(_ACTIVATIONS[self.activation](self.up(self.norm_2(hidden))))
+
+    def _attend(self, qkv: jax.Array) -> jax.Array:
+        batch, length, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
+        q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, self.heads, width // self.heads), 2, 0)
+        scores = jnp.einsum("blhd,bmhd->bhlm", q, k) / math.sqrt(width // self.heads)
+        if self.causal:
+            scores = jnp.where(jnp.tri(length, dtype=bool), scores, -jnp.inf)
+        weights = jax.nn.softmax(scores.astype(jnp.float32)).astype(v.dtype)
+        return jnp.einsum("bhlm,bmhd->blhd", weights, v).reshape(batch, length, width)
+
+
+def quick_gelu(x: jax.Array) -> jax.Array:
+    """x sigmoid(1.702 x), OpenAI's approximation of GELU."""
+    return x * jax.nn.sigmoid(1.702 * x)
+
+
+_ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"quick_gelu": quick_gelu, "gelu": partial(jax.nn.gelu, approximate=False)}
+
+
+def _cut(pixels: jax.Array, patch: int) -> jax.Array:
+    """[B, S, S, C] -> [B, (S // patch)^2, patch * patch * C], row by row: a strided convolution as one matrix product."""
+    batch, side, _, channels = pixels.shape
+    count = side // patch
+    grid = pixels[:, : count * patch, : count * patch].reshape(batch, count, patch, count, patch, channels)
+    return grid.transpose(0, 1, 3, 2, 4, 5).reshape(batch, count * count, patch * patch * channels)
+
+
+def _layer_norm(config: TextConfig | VisionConfig, rngs: nnx.Rngs) -> nnx.LayerNorm:
+    return nnx.LayerNorm(config.hidden_size, epsilon=config.layer_norm_eps, use_fast_variance=False, rngs=rngs)

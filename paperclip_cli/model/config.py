@@ -1,0 +1,154 @@
+"""The shape of a CLIP model, read from and written to the `config.json` of transformers' CLIP.
+
+Field names are those of the file. Nothing heavy is imported here: a query reads its model's configuration without JAX.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from paperclip_cli.errors import PaperclipError
+
+ACTIVATIONS = ("quick_gelu", "gelu")
+LEGACY_EOS = 2
+Tower = TypeVar("Tower", "TextConfig", "VisionConfig")
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """The text tower. Defaults are those of transformers, for the fields that a file leaves out.
+
+    `max_position_embeddings` is the longest text in tokens. Texts are pooled at the first `eos_token_id`, except
+    where it is 2: OpenAI's files carry that number by mistake, and it means "at the highest token id".
+    """
+
+    vocab_size: int = 49_408
+    hidden_size: int = 512
+    intermediate_size: int = 2_048
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 8
+    max_position_embeddings: int = 77
+    hidden_act: str = "quick_gelu"
+    layer_norm_eps: float = 1e-5
+    bos_token_id: int = 49_406
+    eos_token_id: int = 49_407
+    pad_token_id: int = 1
+
+    def __post_init__(self) -> None:
+        _check_tower("text_config", self)
+
+    @property
+    def pools_highest_id(self) -> bool:
+        return self.eos_token_id == LEGACY_EOS
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """The vision tower: square images of `image_size` pixels, cut into squares of `patch_size`.
+
+    Where the patch does not divide the side, the rows and columns left over on the right and below are not seen.
+    """
+
+    hidden_size: int = 768
+    intermediate_size: int = 3_072
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    num_channels: int = 3
+    image_size: int = 224
+    patch_size: int = 32
+    hidden_act: str = "quick_gelu"
+    layer_norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _check_tower("vision_config", self)
+        if self.patch_size > self.image_size:
+            raise _bad(f"vision_config.patch_size {self.patch_size} is larger than image_size {self.image_size}")
+        if self.num_channels != 3:
+            raise _bad(f"vision_config.num_channels is {self.num_channels}, and images here have 3")
+
+    @property
+    def num_patches(self) -> int:
+        return (self.image_size // self.patch_size) ** 2
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """Both towers and the size of the space that they share."""
+
+    text: TextConfig = field(default_factory=TextConfig)
+    vision: VisionConfig = field(default_factory=VisionConfig)
+    projection_dim: int = 512
+    logit_scale_init_value: float = 2.6592
+
+    def __post_init__(self) -> None:
+        if not _is_count(self.projection_dim):
+            raise _bad(f"projection_dim is {self.projection_dim!r}, not a positive whole number")
+
+    @classmethod
+    def from_dict(cls, values: dict) -> ClipConfig:
+        """From a decoded `config.json`. PaperclipError where it is not a CLIP model's, or describes none that can be."""
+        if values.get("model_type", "clip") != "clip":
+            raise _bad(f"model_type is {values['model_type']!r}, not 'clip'")
+        own = {name: values[name] for name in ("projection_dim", "logit_scale_init_value") if values.get(name) is not None}
+        return cls(text=_tower(TextConfig, values, "text_config"), vision=_tower(VisionConfig, values, "vision_config"), **own)
+
+    @classmethod
+    def read(cls, path: Path) -> ClipConfig:
+        """Reads a `config.json`; an error names the file."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise PaperclipError(f"{path} cannot be read as JSON ({error})", "take the file from the model again") from error
+        if not isinstance(values, dict):
+            raise PaperclipError(f"{path}: not the configuration of a model", "take the file from the model again")
+        try:
+            return cls.from_dict(values)
+        except PaperclipError as error:
+            raise PaperclipError(f"{path}: {error.message}", error.hint) from error
+
+    def to_dict(self) -> dict:
+        """What `transformers.CLIPModel.from_pretrained` reads."""
+        towers = {
+            "text_config": {"model_type": "clip_text_model", "projection_dim": self.projection_dim} | dataclasses.asdict(self.text),
+            "vision_config": {"model_type": "clip_vision_model", "projection_dim": self.projection_dim} | dataclasses.asdict(self.vision),
+        }
+        return {"architectures": ["CLIPModel"], "model_type": "clip", "dtype": "float32", "projection_dim": self.projection_dim,
+                "logit_scale_init_value": self.logit_scale_init_value} | towers
+
+
+def _tower(kind: type[Tower], values: dict, name: str) -> Tower:
+    # transformers lets `text_config_dict`, where an old file has one, replace `text_config` as a whole.
+    found = values.get(f"{name}_dict") or values.get(name) or {}
+    if not isinstance(found, dict):
+        raise _bad(f"{name} is not an object")
+    names = {f.name for f in dataclasses.fields(kind)}
+    return kind(**{key: value for key, value in found.items() if key in names and value is not None})
+
+
+def _check_tower(name: str, tower: TextConfig | VisionConfig) -> None:
+    for f in dataclasses.fields(tower):
+        value = getattr(tower, f.name)
+        if f.type == "int" and not (_is_token(value) if f.name.endswith("token_id") else _is_count(value)):
+            raise _bad(f"{name}.{f.name} is {value!r}, not a positive whole number")
+    if tower.hidden_size % tower.num_attention_heads:
+        raise _bad(f"{name}.hidden_size {tower.hidden_size} is not a multiple of num_attention_heads {tower.num_attention_heads}")
+    if tower.hidden_act not in ACTIVATIONS:
+        raise _bad(f"{name}.hidden_act is {tower.hidden_act!r}, not one of {', '.join(ACTIVATIONS)}")
+    if not isinstance(tower.layer_norm_eps, float | int) or not 0 < tower.layer_norm_eps < 1:
+        raise _bad(f"{name}.layer_norm_eps is {tower.layer_norm_eps!r}, not between 0 and 1")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 < value < 2**31
+
+
+def _is_token(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**31
+
+
+def _bad(what: str) -> PaperclipError:
+    return PaperclipError(what, "only CLIP models in the Hugging Face layout can be used")

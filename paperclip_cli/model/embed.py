@@ -1,0 +1,58 @@
+"""Embeds views of images in batches of one compiled shape."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.model import augment, clip, memory, weights
+from paperclip_cli.model.folder import ModelFolder
+
+
+class ImageEmbedder:
+    """Views to unit vectors. `batch_size` is halved, for good, whenever the device runs out of memory."""
+
+    def __init__(self, folder: ModelFolder, batch_size: int) -> None:
+        memory.keep_freed_pages()
+        graph, self._params = weights.load(folder)
+        self._folder = folder
+        self._compiled = jax.jit(partial(_embed, graph, mean=jnp.asarray(folder.mean), std=jnp.asarray(folder.std)))
+        self.batch_size = batch_size
+
+    def embed(self, views: np.ndarray) -> np.ndarray:
+        """uint8 [N, S, S, 3] -> float32 [N, D], each row of length 1.
+
+        Raises:
+            PaperclipError: one image alone does not fit into memory, or the model answers with NaN.
+        """
+        vectors = [np.zeros((0, self._folder.config.projection_dim), np.float32)]
+        done = 0
+        while done < len(views):
+            vectors.append(self._batch(views[done : done + self.batch_size]))
+            done += len(vectors[-1])
+        found = np.concatenate(vectors)
+        if not np.isfinite(found).all():
+            raise PaperclipError(f"model {self._folder.name} gives embeddings that are not numbers", "take its weights again")
+        return found
+
+    def _batch(self, views: np.ndarray) -> np.ndarray:
+        """The embeddings of the first `batch_size` views, after as many halvings as it takes."""
+        while True:
+            part = views[: self.batch_size]
+            padding = [(0, self.batch_size - len(part))] + [(0, 0)] * (part.ndim - 1)
+            try:
+                return np.asarray(self._compiled(self._params, np.pad(part, padding)))[: len(part)]
+            except jax.errors.JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                if self.batch_size == 1:
+                    raise PaperclipError("one image at a time is still too much for the memory", "use a smaller model") from error
+                self.batch_size //= 2
+
+
+def _embed(graph: clip.Graph, params: clip.Params, views: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:
+    return clip.image_embeddings(graph, params, augment.normalise(views, mean, std))

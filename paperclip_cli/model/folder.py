@@ -1,0 +1,174 @@
+"""A model on disk: which folder a name means, what its files say, and its fingerprint.
+
+A model folder has the Hugging Face layout of CLIP, plus `paperclip.json` where this program trained it. Nothing heavy is
+imported here: a query opens its model's folder without JAX and without the Hub's client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paperclip_cli.config import DEFAULT_MODEL
+from paperclip_cli.data.view import View
+from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.model import hub
+from paperclip_cli.model.config import ClipConfig
+from paperclip_cli.workspace import Workspace, replace_file
+
+CONFIG, WEIGHTS, PREPROCESSOR, CARD = "config.json", "model.safetensors", "preprocessor_config.json", "paperclip.json"
+TOKENIZER, VOCABULARY, MERGES = "tokenizer.json", "vocab.json", "merges.txt"
+# What a model is: everything that changes an embedding, and nothing else that may lie in the folder.
+MODEL_FILES = (CONFIG, WEIGHTS, "heads.safetensors", TOKENIZER, VOCABULARY, MERGES, "tokenizer_config.json", "special_tokens_map.json",
+               PREPROCESSOR, CARD)
+# Means and deviations of OpenAI's CLIP, which every model has that does not say otherwise.
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder that holds a whole model.
+
+    `view` is how an image becomes the model's input, `mean` and `std` what its channels (0 to 1) are normalised with. `card` is
+    `paperclip.json`, empty for a model from elsewhere.
+    """
+
+    path: Path
+    name: str
+    config: ClipConfig
+    view: View
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
+    card: dict = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path, name: str | None = None) -> ModelFolder:
+        """Reads the small files of a folder; the weights are only looked for."""
+        missing = missing_files(path)
+        if missing:
+            raise PaperclipError(f"model folder {path}: {missing[0]} is missing", "a model needs " + ", ".join(REQUIRED))
+        config = ClipConfig.read(path / CONFIG)
+        card = _read_json(path / CARD)
+        mean, std = _normalisation(path / PREPROCESSOR)
+        return cls(path, name or path.name, config, _view(path / CARD, card, config), mean, std, card)
+
+
+REQUIRED = (CONFIG, WEIGHTS, f"{TOKENIZER} (or {VOCABULARY} and {MERGES})")
+
+
+def missing_files(path: Path) -> list[str]:
+    """What of `REQUIRED` a folder lacks."""
+    tokenizer = (path / TOKENIZER).is_file() or ((path / VOCABULARY).is_file() and (path / MERGES).is_file())
+    there = ((path / CONFIG).is_file(), (path / WEIGHTS).is_file(), tokenizer)
+    return [name for name, found in zip(REQUIRED, there, strict=True) if not found]
+
+
+def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
+    """The model that a user means.
+
+    In this order: a model of the cache, a folder, a name of the Hugging Face Hub (`org/name` or `org/name@revision`, fetched
+    once). None means the only model in the cache.
+
+    Raises:
+        UsageError: no name and several models, or a name that means nothing.
+        PaperclipError: no name and no model, a folder without a model, a Hub model that cannot be had.
+    """
+    if name is None:
+        name = _only_model(workspace)
+    if name in workspace.names("models"):
+        return ModelFolder.open(workspace.model(name), name)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return ModelFolder.open(folder.absolute(), name)
+    if hub.is_name(name):
+        return ModelFolder.open(hub.locate(name, workspace, MODEL_FILES, missing_files), name)
+    known = ", ".join(workspace.names("models")) or "none"
+    raise UsageError(f"no model {name!r}: neither in the cache (there: {known}) nor a folder",
+                     f"give a trained model's name, a folder, or a Hub name such as {DEFAULT_MODEL}")
+
+
+def _only_model(workspace: Workspace) -> str:
+    names = workspace.names("models")
+    if not names:
+        raise PaperclipError("there is no model in the cache", f"run `paperclip train` first, or give --model {DEFAULT_MODEL}")
+    if len(names) > 1:
+        raise UsageError(f"{len(names)} models ({', '.join(names)}) and no --model", f"add --model {names[0]}")
+    return names[0]
+
+
+def fingerprint(folder: ModelFolder, workspace: Workspace) -> str:
+    """SHA-256 over the model's files, in hex: names, lengths and bytes, in the order of `MODEL_FILES`.
+
+    It is remembered in the cache with the files' sizes and times of change, so that a query does not read 600 MB.
+    """
+    files = [folder.path / name for name in MODEL_FILES if (folder.path / name).is_file()]
+    stamp = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    place = hashlib.sha256(str(folder.path.resolve()).encode()).hexdigest()[:32]
+    memo = workspace.root / "fingerprints" / f"{place}.json"
+    remembered = _recall(memo, stamp)
+    if remembered is not None:
+        return remembered
+    value = _hash(files)
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
+        replace_file(memo, json.dumps({"folder": str(folder.path), "fingerprint": value, "stamp": stamp}, indent=2) + "\n")
+    return value
+
+
+def _recall(memo: Path, stamp: list) -> str | None:
+    try:
+        values = json.loads(memo.read_text(encoding="utf-8"))
+        return values["fingerprint"] if values["stamp"] == stamp else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no memo, or one that was damaged: the files say it again
+
+
+def _hash(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _view(path: Path, card: dict, config: ClipConfig) -> View:
+    """The view of `paperclip.json`; without one the paper's, at the size that the model was made for."""
+    values = card.get("view", {})
+    try:
+        view = View(**({"size": config.vision.image_size} | values))
+    except (TypeError, PaperclipError) as error:
+        raise PaperclipError(f"{path}: not a view: {values!r} ({error})", "take the file from the model again") from error
+    if view.size != config.vision.image_size:
+        raise PaperclipError(f"{path}: the view has {view.size} pixels and the model {config.vision.image_size}", "correct one of the two")
+    return view
+
+
+def _normalisation(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    values = _read_json(path)
+    mean, std = values.get("image_mean", CLIP_MEAN), values.get("image_std", CLIP_STD)
+    if not (_three_numbers(mean) and _three_numbers(std) and min(std) > 0):
+        raise PaperclipError(f"{path}: image_mean and image_std are not three numbers each", "take the file from the model again")
+    return tuple(map(float, mean)), tuple(map(float, std))
+
+
+def _three_numbers(values: object) -> bool:
+    return isinstance(values, list | tuple) and len(values) == 3 and all(type(value) in (int, float) for value in values)
+
+
+def _read_json(path: Path) -> dict:
+    """A JSON object, empty where there is no file."""
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PaperclipError(f"{path} cannot be read as JSON ({error})", "take the file from the model again") from error
+    if not isinstance(values, dict):
+        raise PaperclipError(f"{path}: not a JSON object", "take the file from the model again")
+    return values

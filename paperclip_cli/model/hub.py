@@ -1,0 +1,128 @@
+"""Models from the Hugging Face Hub: safetensors and JSON only, nothing that runs.
+
+A model named `org/name@revision` lies in `<cache>/hub/org--name@revision/` (a `/` in the revision is written `--`). A folder
+that somebody put there by hand is as good as one that was downloaded, and so is the copy that another program left in the
+Hub's own cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.workspace import Workspace
+
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_NAME = re.compile(rf"({_PART}/{_PART})(?:@({_PART}(?:/{_PART})*))?")
+_CONVERTER = "SFconvertbot"
+Missing = Callable[[Path], list[str]]
+
+
+def is_name(name: str) -> bool:
+    """Whether `name` has the form `org/name` or `org/name@revision`."""
+    return _NAME.fullmatch(name) is not None
+
+
+def folder_of(name: str, workspace: Workspace) -> Path:
+    """Where the files of a Hub model lie, or can be put."""
+    return workspace.root / "hub" / name.replace("/", "--")
+
+
+def locate(name: str, workspace: Workspace, files: Sequence[str], missing: Missing) -> Path:
+    """The folder of a Hub model, downloaded if it is nowhere on this machine. The network is used only then.
+
+    `files` are the only ones ever fetched; `missing` says what a folder lacks to be a model.
+    """
+    repository, revision = _split(name)
+    folder = folder_of(name, workspace)
+    if not missing(folder):
+        return folder
+    elsewhere = _in_hub_cache(repository, revision)
+    if elsewhere is not None and not missing(elsewhere):
+        return elsewhere
+    if workspace.offline:
+        raise PaperclipError(f"{name}: {missing(folder)[0]} is not on this machine, and the network may not be used",
+                             f"put the model's files in {folder}, or run without --offline")
+    _download(name, repository, revision, folder, files)
+    lacking = missing(folder)
+    if lacking:
+        raise PaperclipError(f"{name} on the Hub has no {lacking[0]}", _what_else(repository, lacking))
+    return folder
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"not a Hub name: {name!r}")
+    return match[1], match[2]
+
+
+def _in_hub_cache(repository: str, revision: str | None) -> Path | None:
+    """The snapshot in the Hub's own cache (`HF_HOME`), where another program has fetched it. No network."""
+    import huggingface_hub
+
+    try:
+        return Path(huggingface_hub.snapshot_download(repository, revision=revision, local_files_only=True))
+    except (OSError, ValueError):
+        return None
+
+
+def _download(name: str, repository: str, revision: str | None, folder: Path, files: Sequence[str]) -> None:
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    at_hand = f"put the model's files in {folder}"
+    try:
+        with _bars_on_a_terminal_only():
+            huggingface_hub.snapshot_download(repository, revision=revision, local_dir=folder, allow_patterns=list(files))
+    except errors.GatedRepoError as error:
+        raise PaperclipError(f"{name}: its licence must be accepted first", f"do so on the Hub and log in, or {at_hand}") from error
+    except errors.RevisionNotFoundError as error:
+        raise PaperclipError(f"{repository} on the Hub has no revision {revision!r}", "look at its branches and tags") from error
+    except errors.RepositoryNotFoundError as error:
+        raise PaperclipError(f"{name}: no such folder, and no such model on the Hub", f"check the name, or {at_hand}") from error
+    except (OSError, ValueError) as error:
+        raise PaperclipError(f"{name} could not be downloaded: {_first_line(error)}", f"try again, or {at_hand}") from error
+
+
+def _what_else(repository: str, lacking: Sequence[str]) -> str:
+    if not any(name.endswith(".safetensors") for name in lacking):
+        return "choose a CLIP model in the Hugging Face layout"
+    number = _converted(repository)
+    revision = "refs/pr/N, if one of its pull requests adds it" if number is None else f"refs/pr/{number}"
+    return f"only safetensors are read; try {repository}@{revision}"
+
+
+def _converted(repository: str) -> int | None:
+    """The open pull request in which the Hub's own converter offers `model.safetensors`, if there is one."""
+    import huggingface_hub
+
+    try:
+        for discussion in huggingface_hub.get_repo_discussions(repository, author=_CONVERTER):
+            if discussion.is_pull_request and discussion.status == "open" and discussion.author == _CONVERTER:
+                return discussion.num
+    except (OSError, ValueError, KeyError):
+        return None  # this only makes a hint more precise
+    return None
+
+
+@contextlib.contextmanager
+def _bars_on_a_terminal_only() -> Iterator[None]:
+    from huggingface_hub import utils
+
+    if sys.stderr.isatty() or utils.are_progress_bars_disabled():
+        yield
+        return
+    utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        utils.enable_progress_bars()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

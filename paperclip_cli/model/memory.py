@@ -1,0 +1,21 @@
+"""Keeps the C library from handing large blocks back to the kernel between two runs of a compiled function.
+
+XLA on a CPU allocates the scratch space of every run afresh (hundreds of megabytes for a training step). glibc maps such blocks and
+unmaps them again, so that each run pays for having every page zeroed: about a tenth of the gradient of a ViT-B/16 tower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+# From glibc's malloc.h: one arena for all threads, no mapping of single blocks, no trimming of what is free.
+_ONE_ARENA, _NO_MAPPED_BLOCKS, _NO_TRIMMING = (-8, 1), (-4, 0), (-1, -1)
+
+
+def keep_freed_pages() -> bool:
+    """Call it before JAX starts its threads. Gives whether anything was changed: only glibc can be told."""
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return all([mallopt(name, value) == 1 for name, value in (_ONE_ARENA, _NO_MAPPED_BLOCKS, _NO_TRIMMING)])

@@ -1,0 +1,94 @@
+"""Reading a safetensors file: memory-mapped, and believing nothing that its header says.
+
+The format is eight bytes (little-endian length N), N bytes of JSON `{name: {dtype, shape, data_offsets}}`, and the data. It is
+parsed here, and not by the library, because tensors can then be views of the file: a query touches only the pages that it needs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from paperclip_cli.errors import PaperclipError
+
+MAX_HEADER = 100_000_000
+_FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1}
+
+
+class Entry(NamedTuple):
+    """Where a tensor lies: its type's name in the format, its shape, and its first byte after the header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+
+
+class TensorFile:
+    """The tensors of a safetensors file. Floats of any width are read as float32 (float32 ones as views of the file)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._bytes = np.memmap(path, np.uint8, "r")
+        except (OSError, ValueError) as error:
+            raise PaperclipError(f"{path} cannot be read ({error})", "take the file from the model again") from error
+        self._entries, self._data = _parse(path, self._bytes)
+
+    def names(self) -> frozenset[str]:
+        return frozenset(self._entries)
+
+    def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """A tensor of the shape that the configuration asks for, float32. It may be a read-only view of the file."""
+        stored, dtype = self._stored(name, shape)
+        return _as_float32(stored, dtype)
+
+    def rows(self, name: str, shape: tuple[int, ...], index: np.ndarray) -> np.ndarray:
+        """Some rows of a tensor, float32: only their pages of the file are touched."""
+        stored, dtype = self._stored(name, shape)
+        return _as_float32(stored[index], dtype)
+
+    def _stored(self, name: str, shape: tuple[int, ...]) -> tuple[np.ndarray, str]:
+        entry = self._checked(name, shape)
+        return np.frombuffer(self._data, _FLOATS[entry.dtype], math.prod(shape), entry.start).reshape(shape), entry.dtype
+
+    def _checked(self, name: str, shape: tuple[int, ...]) -> Entry:
+        hint = "the weights do not belong to the config.json beside them, or the file is damaged"
+        if name not in self._entries:
+            raise PaperclipError(f"{self.path}: tensor {name} is missing (expected shape {list(shape)})", hint)
+        entry = self._entries[name]
+        if entry.shape != shape:
+            raise PaperclipError(f"{self.path}: tensor {name} has shape {list(entry.shape)}, expected {list(shape)}", hint)
+        if entry.dtype not in _FLOATS:
+            raise PaperclipError(f"{self.path}: tensor {name} holds {entry.dtype}, expected floats", hint)
+        return entry
+
+
+def _as_float32(stored: np.ndarray, dtype: str) -> np.ndarray:
+    if dtype == "BF16":  # bfloat16 is the upper half of a float32
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+    return stored.astype(np.float32, copy=False)
+
+
+def _parse(path: Path, data: np.ndarray) -> tuple[dict[str, Entry], np.ndarray]:
+    try:
+        length = int.from_bytes(data[:8].tobytes(), "little")
+        if data.size < 8 or not 0 < length <= min(MAX_HEADER, data.size - 8):
+            raise ValueError(f"header of {length} bytes in a file of {data.size}")
+        header = json.loads(data[8 : 8 + length].tobytes())
+        body = data[8 + length :]
+        return {name: _entry(name, values, body.size) for name, values in header.items() if name != "__metadata__"}, body
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PaperclipError(f"{path} is not a valid safetensors file ({error})", "take the file from the model again") from error
+
+
+def _entry(name: str, values: dict, available: int) -> Entry:
+    shape, (start, stop) = tuple(values["shape"]), values["data_offsets"]
+    whole = all(type(number) is int and number >= 0 for number in (*shape, start, stop))
+    if not whole or stop > available or stop - start != math.prod(shape) * _SIZES[values["dtype"]]:
+        raise ValueError(f"tensor {name!r} of {values['dtype']} {list(shape)} at bytes {start} to {stop} of {available}")
+    return Entry(values["dtype"], shape, start)

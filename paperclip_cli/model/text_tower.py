@@ -1,0 +1,144 @@
+"""CLIP's text tower in NumPy, over the memory-mapped weights: a query is answered without importing JAX.
+
+Only the tokens of the prompt itself are computed. That is exact: attention is causal, so what lies after the end token, where the text is
+pooled, cannot reach it. Each layer is read once for all prompts; of the token embeddings only the rows of the prompts are read.
+
+Shapes: B prompts of equal length, L tokens, H heads, W width, D embedding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from paperclip_cli.model.config import TextConfig
+from paperclip_cli.model.folder import WEIGHTS, ModelFolder
+from paperclip_cli.model.tensors import TensorFile
+from paperclip_cli.model.tokenizer import Tokenizer, cut
+
+_MODEL = "text_model"
+
+
+class TextTower:
+    """Texts to unit vectors."""
+
+    def __init__(self, config: TextConfig, projection_dim: int, weights: TensorFile, tokenizer: Tokenizer) -> None:
+        self._config, self._projection_dim = config, projection_dim
+        self._weights, self._tokenizer = weights, tokenizer
+        self._activation = _ACTIVATIONS[config.hidden_act]
+
+    @classmethod
+    def open(cls, folder: ModelFolder) -> TextTower:
+        """Maps the weights of a model folder; nothing of them is read yet."""
+        return cls(folder.config.text, folder.config.projection_dim, TensorFile(folder.path / WEIGHTS), Tokenizer.load(folder))
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 [N, D], each row of length 1. Texts longer than the model's limit are cut as CLIP cuts them."""
+        tokens = [self._until_pooled(cut(ids, self._config.max_position_embeddings)) for ids in self._tokenizer.encode(texts)]
+        groups = _by_length(tokens)
+        hidden = self._through_layers([self._embed_tokens(np.asarray([tokens[i] for i in group])) for group in groups])
+        vectors = np.empty((len(texts), self._projection_dim), np.float32)
+        projection = self._weights.read("text_projection.weight", (self._projection_dim, self._config.hidden_size))
+        norm = self._norm(f"{_MODEL}.final_layer_norm")
+        for group, states in zip(groups, hidden, strict=True):
+            vectors[group] = norm(states[:, -1]) @ projection.T
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def _until_pooled(self, ids: list[int]) -> list[int]:
+        """The tokens up to the one at which CLIP pools: the first end token, or the first of the highest id."""
+        end = max(ids) if self._config.pools_highest_id else self._config.eos_token_id
+        return ids[: ids.index(end) + 1]
+
+    def _embed_tokens(self, ids: np.ndarray) -> np.ndarray:
+        """[B, L] -> [B, L, W]."""
+        config, place = self._config, f"{_MODEL}.embeddings"
+        words, length = (config.vocab_size, config.hidden_size), (config.max_position_embeddings, config.hidden_size)
+        positions = self._weights.rows(f"{place}.position_embedding.weight", length, np.arange(ids.shape[1]))
+        return self._weights.rows(f"{place}.token_embedding.weight", words, ids) + positions
+
+    def _through_layers(self, hidden: list[np.ndarray]) -> list[np.ndarray]:
+        for number in range(self._config.num_hidden_layers):
+            layer = self._layer(f"{_MODEL}.encoder.layers.{number}")
+            hidden = [layer(states) for states in hidden]
+        return hidden
+
+    def _layer(self, place: str) -> Callable[[np.ndarray], np.ndarray]:
+        width, inner = self._config.hidden_size, self._config.intermediate_size
+        norm_1, norm_2 = self._norm(f"{place}.layer_norm1"), self._norm(f"{place}.layer_norm2")
+        q, k, v, out = (self._linear(f"{place}.self_attn.{name}", width, width) for name in ("q_proj", "k_proj", "v_proj", "out_proj"))
+        up, down = self._linear(f"{place}.mlp.fc1", width, inner), self._linear(f"{place}.mlp.fc2", inner, width)
+
+        def apply(hidden: np.ndarray) -> np.ndarray:
+            normed = norm_1(hidden)
+            hidden = hidden + out(_attend(q(normed), k(normed), v(normed), self._config.num_attention_heads))
+            return hidden + down(self._activation(up(norm_2(hidden))))
+
+        return apply
+
+    def _linear(self, place: str, inputs: int, outputs: int) -> _Linear:
+        return _Linear(self._weights.read(f"{place}.weight", (outputs, inputs)), self._weights.read(f"{place}.bias", (outputs,)))
+
+    def _norm(self, place: str) -> _LayerNorm:
+        width = self._config.hidden_size
+        scale, bias = (self._weights.read(f"{place}.{name}", (width,)) for name in ("weight", "bias"))
+        return _LayerNorm(scale, bias, self._config.layer_norm_eps)
+
+
+class _Linear(NamedTuple):
+    weight: np.ndarray
+    bias: np.ndarray
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        flat = x.reshape(-1, x.shape[-1]) @ self.weight.T + self.bias
+        return flat.reshape(*x.shape[:-1], -1)
+
+
+class _LayerNorm(NamedTuple):
+    scale: np.ndarray
+    bias: np.ndarray
+    epsilon: float
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        centred = x - x.mean(axis=-1, keepdims=True)
+        variance = np.square(centred).mean(axis=-1, keepdims=True)
+        return centred / np.sqrt(variance + np.float32(self.epsilon)) * self.scale + self.bias
+
+
+def _attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, heads: int) -> np.ndarray:
+    """Causal attention, [B, L, W] -> [B, L, W]."""
+    batch, length, width = q.shape
+    q, k, v = (x.reshape(batch, length, heads, -1).transpose(0, 2, 1, 3) for x in (q, k, v))
+    scores = q @ k.swapaxes(2, 3) / np.float32(math.sqrt(width // heads))
+    scores = np.where(np.tri(length, dtype=bool), scores, np.float32(-np.inf))
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return (weights @ v).transpose(0, 2, 1, 3).reshape(batch, length, width)
+
+
+def _quick_gelu(x: np.ndarray) -> np.ndarray:
+    # tanh instead of exp: it cannot overflow. sigmoid(y) = (1 + tanh(y / 2)) / 2
+    return x * (np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.851) * x))
+
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    """x Phi(x), with erf of Abramowitz & Stegun 7.1.26 (error below 1.5e-7): NumPy has none."""
+    y = np.abs(x) / np.float32(math.sqrt(2))
+    t = 1 / (1 + np.float32(0.3275911) * y)
+    series = np.float32(0)
+    for coefficient in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        series = (series + np.float32(coefficient)) * t
+    return np.float32(0.5) * x * (1 + np.sign(x) * (1 - series * np.exp(-y * y)))
+
+
+_ACTIVATIONS = {"quick_gelu": _quick_gelu, "gelu": _gelu}
+
+
+def _by_length(tokens: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The numbers of the prompts, those of equal length together."""
+    groups: dict[int, list[int]] = {}
+    for number, ids in enumerate(tokens):
+        groups.setdefault(len(ids), []).append(number)
+    return list(groups.values())

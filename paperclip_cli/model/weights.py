@@ -1,0 +1,168 @@
+"""CLIP's weights between our stacked parameters and `model.safetensors` in the layout of transformers' CLIPModel.
+
+Three things differ: the file has one set of tensors a layer where we stack layers along a leading axis; it keeps queries, keys and values
+apart where we have one product; and PyTorch keeps matrices as [outputs, inputs], convolutions as [outputs, channels, rows, columns].
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from safetensors.numpy import save_file
+
+from paperclip_cli.model import clip
+from paperclip_cli.model.config import ClipConfig
+from paperclip_cli.model.folder import CARD, CONFIG, PREPROCESSOR, WEIGHTS, ModelFolder
+from paperclip_cli.model.tensors import TensorFile
+from paperclip_cli.model.tokenizer import Tokenizer
+from paperclip_cli.workspace import replace_file, umask
+
+_BLOCKS = "/layers/blocks/"
+_QKV = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+_BLOCK = {"norm_1": ("layer_norm1",), "qkv": _QKV, "out": ("self_attn.out_proj",),
+          "norm_2": ("layer_norm2",), "up": ("mlp.fc1",), "down": ("mlp.fc2",)}
+_SINGLE = {
+    "image_projection/kernel": "visual_projection.weight",
+    "text_projection/kernel": "text_projection.weight",
+    "logit_scale": "logit_scale",
+    "vision/class_token": "vision_model.embeddings.class_embedding",
+    "vision/patches/kernel": "vision_model.embeddings.patch_embedding.weight",
+    "vision/positions": "vision_model.embeddings.position_embedding.weight",
+    "vision/norm_in/scale": "vision_model.pre_layrnorm.weight",
+    "vision/norm_in/bias": "vision_model.pre_layrnorm.bias",
+    "vision/norm_out/scale": "vision_model.post_layernorm.weight",
+    "vision/norm_out/bias": "vision_model.post_layernorm.bias",
+    "text/tokens": "text_model.embeddings.token_embedding.weight",
+    "text/positions": "text_model.embeddings.position_embedding.weight",
+    "text/norm_out/scale": "text_model.final_layer_norm.weight",
+    "text/norm_out/bias": "text_model.final_layer_norm.bias",
+}
+_LEAF = {"kernel": "weight", "scale": "weight", "bias": "bias"}
+
+
+class Piece(NamedTuple):
+    """One tensor of the file, its shape there, and the part `array[part]` of a parameter that it is."""
+
+    name: str
+    shape: tuple[int, ...]
+    part: tuple
+
+
+def load(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
+    """The model of a folder, float32 whatever the file's floats; tensors that CLIP has not (`position_ids`) are passed over.
+
+    Raises:
+        PaperclipError: a tensor is missing or of another shape (both are named), or the file is no safetensors file.
+    """
+    file = TensorFile(folder.path / WEIGHTS)
+    graph, shapes = clip.abstract(folder.config)
+    return graph, jax.tree.map_with_path(lambda path, leaf: _read(file, _name(path), leaf.shape, folder.config), shapes)
+
+
+def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme: str) -> None:
+    """Writes a whole model into `folder.path`, as `folder` describes it; transformers loads the result as it is.
+
+    Each file takes its place at once. For the folder to do so too, save into what `workspace.replace_folder` yields.
+    """
+    folder.path.mkdir(parents=True, exist_ok=True)
+    _write_weights(folder.path / WEIGHTS, tensors(params, folder.config))
+    tokenizer.save(folder.path, folder.config.text.max_position_embeddings)
+    _write_json(folder.path / PREPROCESSOR, preprocessor(folder))
+    _write_json(folder.path / CONFIG, folder.config.to_dict())
+    _write_json(folder.path / CARD, folder.card | {"view": dataclasses.asdict(folder.view)})
+    replace_file(folder.path / "README.md", readme)
+
+
+def tensors(params: clip.Params, config: ClipConfig) -> dict[str, np.ndarray]:
+    """What `model.safetensors` holds for these parameters: contiguous float32 arrays under transformers' names."""
+    found: dict[str, np.ndarray] = {}
+    for path, leaf in jax.tree.leaves_with_path(params):
+        name, array = _name(path), np.asarray(leaf, np.float32)
+        for piece in _pieces(name, array.shape, config):
+            part = array[piece.part]
+            found[piece.name] = np.asarray(_to_file(part, piece.shape) if _is_kernel(name) else part, order="C")
+    return found
+
+
+def preprocessor(folder: ModelFolder) -> dict:
+    """The settings with which transformers' CLIPImageProcessor makes the model's view of a canvas."""
+    side = folder.view.size
+    return {"image_processor_type": "CLIPImageProcessor", "do_convert_rgb": True,
+            "do_resize": True, "size": {"shortest_edge": folder.view.store_side}, "resample": 3,
+            "do_center_crop": True, "crop_size": {"height": side, "width": side},
+            "do_rescale": True, "rescale_factor": 1 / 255,
+            "do_normalize": True, "image_mean": list(folder.mean), "image_std": list(folder.std)}
+
+
+def _read(file: TensorFile, path: str, shape: tuple[int, ...], config: ClipConfig) -> jax.Array:
+    array = np.empty(shape, np.float32)
+    for piece in _pieces(path, shape, config):
+        tensor = file.read(piece.name, piece.shape)
+        array[piece.part] = _from_file(tensor) if _is_kernel(path) else tensor
+    return jax.numpy.array(array)
+
+
+def _pieces(path: str, shape: tuple[int, ...], config: ClipConfig) -> Iterator[Piece]:
+    """The tensors of the file that make up the parameter at `path`."""
+    tower, stacked, inner = path.partition(_BLOCKS)
+    if not stacked:
+        yield Piece(_SINGLE[path], _file_shape(path, shape, config), (...,))
+        return
+    part, _, leaf = inner.partition("/")
+    names = _BLOCK[part]
+    width = shape[-1] // len(names)
+    for layer in range(shape[0]):
+        for place, name in enumerate(names):
+            columns = (layer, ..., slice(place * width, (place + 1) * width))
+            yield Piece(f"{tower}_model.encoder.layers.{layer}.{name}.{_LEAF[leaf]}", (width, *shape[1:-1]), columns)
+
+
+def _file_shape(path: str, shape: tuple[int, ...], config: ClipConfig) -> tuple[int, ...]:
+    if path == "vision/patches/kernel":
+        side = config.vision.patch_size
+        return (shape[1], config.vision.num_channels, side, side)
+    return shape[::-1] if _is_kernel(path) else shape
+
+
+def _is_kernel(path: str) -> bool:
+    return path.endswith("/kernel")
+
+
+def _from_file(tensor: np.ndarray) -> np.ndarray:
+    """[outputs, inputs] -> [inputs, outputs]; [outputs, channels, rows, columns] -> [rows * columns * channels, outputs]."""
+    if tensor.ndim == 4:
+        return tensor.transpose(2, 3, 1, 0).reshape(-1, tensor.shape[0])
+    return tensor.T
+
+
+def _to_file(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The inverse of `_from_file`; `shape` is the file's."""
+    if len(shape) == 4:
+        outputs, channels, rows, columns = shape
+        return kernel.reshape(rows, columns, channels, outputs).transpose(3, 2, 0, 1)
+    return kernel.T
+
+
+def _name(path: tuple) -> str:
+    return "/".join(str(part.key) for part in path)
+
+
+def _write_weights(path: Path, found: dict[str, np.ndarray]) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        save_file(found, temporary, metadata={"format": "pt"})
+        temporary.chmod(0o666 & ~umask())  # the library makes files that only their owner can read
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_json(path: Path, values: dict) -> None:
+    replace_file(path, json.dumps(values, indent=2) + "\n")

@@ -1,0 +1,144 @@
+"""Speed of the towers against transformers + PyTorch on this machine's CPU: `python tests/benchmarks/towers.py [--batch 8] [--rounds 3]`.
+
+Each side is a process of its own, loads the same random ViT-B/16 weights and waits; embedding a batch of images and one training step (loss,
+gradients, AdamW) are then timed in turns, so that whatever else the machine does falls on both. Prints images/s, pairs/s and their ratios
+(ours / theirs): the aim is 0.95 in embedding and 0.85 in training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+TASKS = ("embed", "train")
+
+
+def inputs(batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Normalised images [B, 224, 224, 3] and full-length token ids [B, 77]."""
+    rng = np.random.default_rng(0)
+    ids = rng.integers(1, 49_405, (batch, 77), np.int32)
+    ids[:, 0], ids[:, -1] = 49_406, 49_407
+    return rng.normal(size=(batch, 224, 224, 3)).astype(np.float32), ids
+
+
+def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
+    from paperclip_cli.model import memory
+
+    memory.keep_freed_pages()
+    import jax
+    import optax
+
+    from paperclip_cli.data.view import View
+    from paperclip_cli.model import clip, weights
+    from paperclip_cli.model.config import ClipConfig
+    from paperclip_cli.model.contrastive import contrastive_loss
+    from paperclip_cli.model.folder import ModelFolder
+
+    graph, params = weights.load(ModelFolder(folder, "benchmark", ClipConfig.read(folder / "config.json"), View()))
+    optimiser = optax.adamw(1e-5, weight_decay=1e-3)
+    pixels, ids = map(jax.numpy.asarray, inputs(batch))
+
+    def loss(params: clip.Params) -> jax.Array:
+        return contrastive_loss(clip.image_embeddings(graph, params, pixels), clip.text_embeddings(graph, params, ids), clip.logit_scale(params))
+
+    def step(params: clip.Params, state: optax.OptState) -> tuple[clip.Params, optax.OptState]:
+        updates, state = optimiser.update(jax.grad(loss)(params), state, params)
+        return optax.apply_updates(params, updates), state
+
+    embed, train = jax.jit(lambda params: clip.image_embeddings(graph, params, pixels)), jax.jit(step, donate_argnums=(0, 1))
+    now = [params, optimiser.init(params)]
+
+    def train_once() -> None:
+        now[:] = jax.block_until_ready(train(*now))
+
+    return {"embed": lambda: jax.block_until_ready(embed(now[0])), "train": train_once}
+
+
+def their_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
+    import torch
+    from transformers import CLIPModel
+
+    model = CLIPModel.from_pretrained(folder).train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=1e-3)
+    images, tokens = inputs(batch)
+    pixels, ids = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(tokens).long()
+
+    def embed() -> None:
+        with torch.inference_mode():
+            model.get_image_features(pixel_values=pixels)
+
+    def train() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        model(input_ids=ids, pixel_values=pixels, return_loss=True).loss.backward()
+        optimiser.step()
+
+    return {"embed": embed, "train": train}
+
+
+def work(side: str, folder: Path, batch: int) -> None:
+    """A worker: runs each task once, then times the one that each line of stdin names."""
+    tasks = (our_tasks if side == "ours" else their_tasks)(folder, batch)
+    for run in tasks.values():
+        run()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        tasks[line.strip()]()
+        print(time.perf_counter() - start, flush=True)
+
+
+def compare(batch: int, rounds: int) -> dict[str, float]:
+    """Items a second of both sides (median of `rounds`), and their ratios."""
+    from transformers import CLIPConfig, CLIPModel
+
+    with tempfile.TemporaryDirectory() as folder:
+        CLIPModel(CLIPConfig(vision_config={"patch_size": 16})).save_pretrained(folder)
+        command = [sys.executable, __file__, "--batch", str(batch), "--folder", folder, "--side"]
+        workers = {side: subprocess.Popen([*command, side], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for side in ("ours", "theirs")}
+        for worker in workers.values():
+            answer(worker, "ready")
+        seconds = {(task, side): [] for task in TASKS for side in workers}
+        for _ in range(rounds):
+            for task in TASKS:
+                for side, worker in workers.items():
+                    time.sleep(0.3)  # until the other side's threads have stopped spinning
+                    print(task, file=worker.stdin, flush=True)
+                    seconds[task, side].append(float(answer(worker)))
+        for worker in workers.values():
+            worker.communicate()
+    rates = {f"{task}_{side}": batch / statistics.median(taken) for (task, side), taken in seconds.items()}
+    return rates | {f"{task}_ratio": rates[f"{task}_ours"] / rates[f"{task}_theirs"] for task in TASKS}
+
+
+def answer(worker: subprocess.Popen, wanted: str | None = None) -> str:
+    """The next line that a worker prints; an error if it died or says something else."""
+    line = (worker.stdout.readline() if worker.stdout else "").strip()
+    if not line or (wanted is not None and line != wanted):
+        raise SystemExit(f"a worker ended early: {line!r}")
+    return line
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--side", choices=("ours", "theirs"))
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    if options.side:
+        work(options.side, options.folder, options.batch)
+    else:
+        print(json.dumps({name: round(value, 3) for name, value in compare(options.batch, options.rounds).items()}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

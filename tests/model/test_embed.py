@@ -1,0 +1,87 @@
+"""Embedding views of images in batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.model import clip, weights
+from paperclip_cli.model.embed import ImageEmbedder
+from paperclip_cli.model.folder import ModelFolder
+from tests.clip_models import write_model
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    return write_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def views(count: int) -> np.ndarray:
+    return np.random.default_rng(count).integers(0, 256, (count, 64, 64, 3), np.uint8)
+
+
+def expected(folder: ModelFolder, images: np.ndarray) -> np.ndarray:
+    graph, params = weights.load(folder)
+    return np.asarray(clip.image_embeddings(graph, params, jnp.asarray((images / 255 - folder.mean) / folder.std, jnp.float32)))
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 7])
+def test_every_view_is_embedded_whatever_the_batch(tiny: ModelFolder, count: int) -> None:
+    images = views(count)
+    found = ImageEmbedder(tiny, batch_size=4).embed(images)
+    assert found.dtype == np.float32 and found.shape == (count, tiny.config.projection_dim)
+    np.testing.assert_allclose(found, expected(tiny, images) if count else found, atol=1e-5)
+
+
+def test_the_batch_is_halved_until_it_fits_and_stays_so(tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = ImageEmbedder(tiny, batch_size=8)
+    compiled, sizes = embedder._compiled, []
+
+    def small_device(params: clip.Params, batch: np.ndarray) -> jax.Array:
+        sizes.append(len(batch))
+        if len(batch) > 2:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
+        return compiled(params, batch)
+
+    monkeypatch.setattr(embedder, "_compiled", small_device)
+    images = views(5)
+    np.testing.assert_allclose(embedder.embed(images), expected(tiny, images), atol=1e-5)
+    assert sizes == [8, 4, 2, 2, 2] and embedder.batch_size == 2
+
+
+def test_a_device_too_small_for_one_image_is_an_error(tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = ImageEmbedder(tiny, batch_size=2)
+
+    def no_device(params: clip.Params, batch: np.ndarray) -> jax.Array:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+
+    monkeypatch.setattr(embedder, "_compiled", no_device)
+    with pytest.raises(PaperclipError, match="one image at a time"):
+        embedder.embed(views(1))
+
+
+def test_another_failure_of_the_device_is_not_hidden(tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = ImageEmbedder(tiny, batch_size=2)
+
+    def broken(params: clip.Params, batch: np.ndarray) -> jax.Array:
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+    monkeypatch.setattr(embedder, "_compiled", broken)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
+        embedder.embed(views(1))
+
+
+def test_weights_that_are_no_numbers_are_told(tiny: ModelFolder, tmp_path: Path) -> None:
+    for file in tiny.path.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    found = load_file(tiny.path / "model.safetensors")
+    found["vision_model.pre_layrnorm.weight"][0] = np.nan
+    save_file(found, tmp_path / "model.safetensors")
+    with pytest.raises(PaperclipError, match="not numbers"):
+        ImageEmbedder(ModelFolder.open(tmp_path), batch_size=2).embed(views(2))

@@ -1,0 +1,38 @@
+"""Models that start from nothing."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from paperclip_cli.errors import UsageError
+from paperclip_cli.model import clip, scratch
+from tests.clip_models import CORPUS
+
+
+def test_a_tiny_model_embeds_images_and_texts() -> None:
+    made = scratch.new_model("scratch:tiny", CORPUS, jax.random.key(0))
+    text, vision = made.config.text, made.config.vision
+    assert (text.vocab_size, text.eos_token_id) == (made.tokenizer.size, made.tokenizer.end)
+    assert not text.pools_highest_id and 2 not in (text.bos_token_id, text.eos_token_id, text.pad_token_id)
+    ids = jnp.asarray(made.tokenizer.batch(CORPUS, text.max_position_embeddings))
+    assert clip.text_embeddings(made.graph, made.params, ids).shape == (len(CORPUS), made.config.projection_dim)
+    pixels = jnp.zeros((2, vision.image_size, vision.image_size, 3))
+    assert clip.image_embeddings(made.graph, made.params, pixels).shape == (2, made.config.projection_dim)
+
+
+def test_the_same_corpus_and_key_give_the_same_model() -> None:
+    first, again = (scratch.new_model("scratch:tiny", iter(CORPUS), jax.random.key(3)) for _ in range(2))
+    assert first.config == again.config and first.graph == again.graph
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, first.params, again.params))
+
+
+def test_the_base_shape_is_vit_b_16() -> None:
+    shapes = clip.abstract(scratch.SHAPES["scratch:base"])[1]
+    assert sum(leaf.size for leaf in jax.tree.leaves(shapes["vision"])) == 85_799_424  # OpenAI's vision tower without its projection
+
+
+def test_another_name_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="scratch:huge"):
+        scratch.new_model("scratch:huge", CORPUS, jax.random.key(0))

@@ -1,0 +1,166 @@
+"""`model.safetensors` and the folder around it, theirs and ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from paperclip_cli.data.view import View
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.model import clip, scratch, weights
+from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.tokenizer import Tokenizer
+from tests.clip_models import CORPUS, write_model
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    return write_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def rewritten(folder: ModelFolder, path: Path, **changes: np.ndarray | None) -> ModelFolder:
+    """A copy of the folder with some tensors replaced (None: left out)."""
+    path.mkdir()
+    for file in folder.path.iterdir():
+        if file.name != "model.safetensors":
+            (path / file.name).hardlink_to(file)
+    found = load_file(folder.path / "model.safetensors") | changes
+    save_file({name: array for name, array in found.items() if array is not None}, path / "model.safetensors")
+    return ModelFolder.open(path)
+
+
+def test_transformers_loads_our_folder_as_it_is(tiny: ModelFolder) -> None:
+    import torch
+    from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
+
+    model, report = CLIPModel.from_pretrained(tiny.path, output_loading_info=True)
+    assert not any(report.values())
+    graph, params = weights.load(tiny)
+    texts = [*CORPUS, "a text that the model has never seen, longer than the others by far " * 5]
+    length = tiny.config.text.max_position_embeddings
+    theirs = AutoTokenizer.from_pretrained(tiny.path)(texts, padding="max_length", truncation=True, return_tensors="pt")
+    picture = np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)
+    pixels = AutoImageProcessor.from_pretrained(tiny.path, backend="pil")(picture, return_tensors="pt")["pixel_values"]
+    with torch.no_grad():
+        answer = model(**theirs, pixel_values=pixels)
+    ids = Tokenizer.load(tiny).batch(texts, length)
+    np.testing.assert_array_equal(ids, theirs["input_ids"])
+    np.testing.assert_allclose(clip.text_embeddings(graph, params, jnp.asarray(ids)), answer.text_embeds, atol=1e-4)
+    images = jnp.asarray(pixels.permute(0, 2, 3, 1).numpy())
+    np.testing.assert_allclose(clip.image_embeddings(graph, params, images), answer.image_embeds, atol=1e-4)
+
+
+def test_a_processor_of_transformers_makes_the_models_view(tiny: ModelFolder) -> None:
+    """Of a canvas as large as the store nothing is resampled, and both cut out the same central square and normalise it alike."""
+    from transformers import CLIPProcessor
+
+    folder = dataclasses.replace(tiny, path=tiny.path.parent / "centre", view=View(crop=0.5, size=64))
+    made = scratch.new_model("scratch:tiny", CORPUS, jax.random.key(0))
+    weights.save(folder, made.params, made.tokenizer, "# A test\n")
+    canvas = np.random.default_rng(0).integers(0, 256, (folder.view.store_side, folder.view.store_side, 3), np.uint8)
+    theirs = CLIPProcessor.from_pretrained(folder.path)(images=canvas, return_tensors="np")["pixel_values"][0]
+    centre = canvas[32:96, 32:96] / 255
+    ours = (centre - np.asarray(folder.mean)) / np.asarray(folder.std)
+    np.testing.assert_allclose(np.moveaxis(theirs, 0, -1), ours, atol=1e-5)
+
+
+def test_what_is_saved_is_loaded_and_described(tmp_path: Path) -> None:
+    view = View("whole", 1.0, 64, 0)
+    found = write_model(tmp_path, view=view, card={"training": {"steps": 3}})
+    assert found.view == view and found.card["training"] == {"steps": 3}
+    assert (tmp_path / "README.md").read_text() == "# A test\n"
+    made = scratch.new_model("scratch:tiny", CORPUS, jax.random.key(0))
+    graph, params = weights.load(found)
+    assert graph == made.graph
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, params, made.params))
+    assert not list(tmp_path.glob(".*")), "no temporary file is left"
+    assert len({file.stat().st_mode for file in tmp_path.iterdir()}) == 1, "whoever reads one file reads them all"
+
+
+def test_saving_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    first, again = write_model(tmp_path / "a"), write_model(tmp_path / "b")
+    for file in first.path.iterdir():
+        if file.name != "manifest.json":
+            assert file.read_bytes() == (again.path / file.name).read_bytes(), file.name
+
+
+towers = st.fixed_dictionaries({"heads": st.integers(1, 3), "head": st.integers(1, 4), "inner": st.integers(1, 9),
+                                "layers": st.integers(1, 3)})
+
+
+@given(towers, towers, st.integers(1, 3), st.integers(1, 3), st.integers(1, 5))
+@settings(max_examples=5, deadline=None)
+def test_parameters_survive_the_way_through_the_file(tmp_path_factory: pytest.TempPathFactory, text: dict, vision: dict, patch: int,
+                                                     count: int, projection: int) -> None:
+    shape = {name: {"hidden_size": t["heads"] * t["head"], "intermediate_size": t["inner"], "num_hidden_layers": t["layers"],
+                    "num_attention_heads": t["heads"]} for name, t in (("text", text), ("vision", vision))}
+    config = ClipConfig(TextConfig(vocab_size=20, **shape["text"]),
+                        VisionConfig(image_size=patch * count, patch_size=patch, **shape["vision"]), projection_dim=projection)
+    params = clip.build(config, jax.random.key(0))[1]
+    path = tmp_path_factory.mktemp("law")
+    save_file(weights.tensors(params, config), path / "model.safetensors")
+    again = weights.load(ModelFolder(path, "law", config, View()))[1]
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, params, again))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_narrow_weights_are_widened(tiny: ModelFolder, tmp_path: Path, dtype: str) -> None:
+    wide = load_file(tiny.path / "model.safetensors")
+    narrow = {name: np.asarray(jnp.asarray(array).astype(dtype)) for name, array in wide.items()}
+    folder = rewritten(tiny, tmp_path / "narrow", **narrow)
+    params = weights.load(folder)[1]
+    kernel = params["text"]["layers"]["blocks"]["up"]["kernel"][1]
+    assert kernel.dtype == jnp.float32
+    np.testing.assert_array_equal(kernel, narrow["text_model.encoder.layers.1.mlp.fc1.weight"].T.astype(np.float32))
+
+
+def test_tensors_that_clip_has_not_are_passed_over(tiny: ModelFolder, tmp_path: Path) -> None:
+    extra = {"text_model.embeddings.position_ids": np.arange(64)[None], "something.else": np.zeros((2, 2), np.float32)}
+    again = weights.load(rewritten(tiny, tmp_path / "extra", **extra))[1]
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, weights.load(tiny)[1], again))
+
+
+@pytest.mark.parametrize(("name", "array", "says"), [
+    ("text_model.encoder.layers.1.mlp.fc1.weight", None, "layers.1.mlp.fc1.weight is missing (expected shape [512, 128])"),
+    ("visual_projection.weight", np.zeros((128, 127), np.float32), "visual_projection.weight has shape [128, 127], expected [128, 128]"),
+    ("vision_model.embeddings.patch_embedding.weight", np.zeros((128, 3, 16, 4), np.float32),
+     "patch_embedding.weight has shape [128, 3, 16, 4], expected [128, 3, 8, 8]"),
+    ("logit_scale", np.zeros(1, np.float32), "logit_scale has shape [1], expected []"),
+])
+def test_a_missing_or_misshapen_tensor_is_one_clear_line(tiny: ModelFolder, tmp_path: Path, name: str, array: np.ndarray | None,
+                                                         says: str) -> None:
+    folder = rewritten(tiny, tmp_path / "damaged", **{name: array})
+    with pytest.raises(PaperclipError) as raised:
+        weights.load(folder)
+    assert says in raised.value.message and str(folder.path) in raised.value.message and "\n" not in raised.value.message
+
+
+def test_a_failed_save_leaves_the_weights_that_were_there(tiny: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = rewritten(tiny, tmp_path / "kept")
+    before = (folder.path / "model.safetensors").read_bytes()
+
+    def fail(found: dict, path: Path, metadata: dict) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(weights, "save_file", fail)
+    with pytest.raises(OSError, match="disk full"):
+        weights.save(folder, weights.load(tiny)[1], Tokenizer.load(tiny), "")
+    assert (folder.path / "model.safetensors").read_bytes() == before
+    assert not list(folder.path.glob(".*"))
+
+
+def test_the_card_keeps_what_it_said_and_tells_the_view(tmp_path: Path) -> None:
+    write_model(tmp_path, card={"data": {"splits": {"train": ["hst:1"]}}})
+    card = json.loads((tmp_path / "paperclip.json").read_text())
+    assert card == {"data": {"splits": {"train": ["hst:1"]}}, "view": {"kind": "centre", "crop": 0.4375, "size": 64, "pad": 255}}
