@@ -1,0 +1,150 @@
+"""`paperclip query`."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from paperclip_cli.cli.session import Session, numbers, proposals, session, values
+from paperclip_cli.config import QueryConfig
+from paperclip_cli.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from paperclip_cli.stages.query import Answer
+
+DEFAULTS = QueryConfig()
+
+
+class QueryFormat(enum.StrEnum):
+    """How hits are printed."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+    votable = "votable"
+    ecsv = "ecsv"
+
+
+def query(
+    words: Annotated[Optional[list[str]], typer.Argument(help="What to look for; '-' reads one query a line from standard input.")] = None,
+    text: Annotated[Optional[list[str]], typer.Option(help="A further text that the images should match. May be repeated.")] = None,
+    image: Annotated[Optional[list[Path]], typer.Option(help="An image that they should look like: JPEG, PNG, TIFF or FITS.")] = None,
+    minus: Annotated[Optional[list[str]], typer.Option(help="A text that they should not match.")] = None,
+    k: Annotated[int, typer.Option("-k", help="Number of hits.")] = DEFAULTS.k,
+    index: Annotated[Optional[str], typer.Option(help="The index to search. [default: default, or the only one]")] = None,
+    near: Annotated[Optional[str], typer.Option(help='Around "202.47 47.195" (degrees), "13:29:52 +47:11:43", or a name.')] = None,
+    radius: Annotated[str, typer.Option(help="How far around it, with a unit: arcmin, arcsec or deg.")] = "2arcmin",
+    centre_only: Annotated[bool, typer.Option("--centre-only", help="Measure to the centre of the footprint, not to its rim.")] = False,
+    moving: Annotated[bool, typer.Option("--moving", help="Let --near find moving targets too.")] = False,
+    mission: Annotated[Optional[list[str]], typer.Option(help="Only these missions.")] = None,
+    proposal: Annotated[Optional[list[str]], typer.Option(help="Only these proposals: 15354, hst:15354 or 15354-15400.")] = None,
+    instrument: Annotated[Optional[list[str]], typer.Option(help="Only these instruments or detectors: ACS, WFC3/UVIS.")] = None,
+    filter: Annotated[Optional[list[str]], typer.Option("--filter", help="Only visits with one of these filters: F814W.")] = None,
+    cycle: Annotated[Optional[list[str]], typer.Option(help="Only these cycles: 25-26,28.")] = None,
+    target: Annotated[Optional[list[str]], typer.Option(help='Only targets with this name: "NGC 4038", Jupiter.')] = None,
+    after: Annotated[Optional[str], typer.Option(help="Observed on or after a day: 2015-03-20.")] = None,
+    before: Annotated[Optional[str], typer.Option(help="Observed before a day.")] = None,
+    min_score: Annotated[Optional[float], typer.Option(help="Only hits with at least this cosine.")] = None,
+    collapse: Annotated[str, typer.Option(help="What one hit stands for: target (the images of a proposal's target), proposal or none.")] =
+        DEFAULTS.collapse,
+    no_collapse: Annotated[bool, typer.Option("--no-collapse", help="Short for --collapse none.")] = False,
+    rank_by: Annotated[str, typer.Option(help="semantic (by cosine), keyword (words of titles, targets, abstracts) or hybrid.")] =
+        DEFAULTS.rank_by,
+    form: Annotated[QueryFormat, typer.Option("--format", help="How hits are printed.")] = QueryFormat.table,
+    json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    paths: Annotated[bool, typer.Option("--paths", help="Print only the paths of the images.")] = False,
+    copy_to: Annotated[Optional[Path], typer.Option(help="Copy the images into this folder.")] = None,
+    html: Annotated[Optional[Path], typer.Option(help="Write a contact sheet to this file.")] = None,
+) -> int:
+    """Find images that match a description."""
+    here, is_stream = session(), words == ["-"]
+    if not is_stream:
+        # One query is answered before BLAS could have started its threads, which costs 50 ms.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from paperclip_cli.data.coordinates import parse_angle, parse_date
+    from paperclip_cli.stages import query as stage
+
+    named, numbered = proposals(proposal)
+    config = QueryConfig(
+        texts=(*([" ".join(words)] if words and not is_stream else []), *(text or ())), images=tuple(image or ()),
+        minus=tuple(minus or ()), index=index, k=k, min_score=min_score, missions=_missions(values(mission), named),
+        proposals=numbered, instruments=values(instrument), filters=values(filter), cycles=tuple(map(str, numbers(cycle, "--cycle"))),
+        targets=values(target), near=_position(near, here), radius=parse_angle(radius, "--radius"), centre_only=centre_only,
+        include_moving=moving, after=parse_date(after, "--after") if after else None,
+        before=parse_date(before, "--before") if before else None, collapse="none" if no_collapse else collapse, rank_by=rank_by)
+    answers = _with_notes(stage.run(config, here.workspace, _lines() if is_stream else None), here)
+    shown = _show(answers, "paths" if paths else "json" if json else form.value, is_stream)
+    hits = [hit for answer in shown for hit in answer.hits]
+    if html is not None:
+        from paperclip_cli.contact_sheet import contact_sheet
+        from paperclip_cli.workspace import replace_file
+
+        replace_file(html, contact_sheet(hits, _provenance(shown)))
+    return here.finish(stage.copy_images(hits, copy_to)) if copy_to is not None else ExitCode.OK
+
+
+def _position(near: str | None, here: Session) -> tuple[float, float] | None:
+    if near is None:
+        return None
+    from paperclip_cli.data.coordinates import parse_position
+    from paperclip_cli.sources.resolver import resolve_name
+
+    return parse_position(near) or resolve_name(near, here.offline)
+
+
+def _missions(given: tuple[str, ...], named: str | None) -> tuple[str, ...]:
+    """Those of --mission, and the one that --proposal names."""
+    if named and given and given != (named,):
+        raise UsageError(f"--proposal names {named} and --mission {', '.join(given)}", "name one mission")
+    return (named,) if named else given
+
+
+def _lines() -> Iterator[str]:
+    return (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
+
+
+def _with_notes(answers: Iterable[Answer], here: Session) -> Iterator[Answer]:
+    """The answers, each after its notes: what is wrong is read before the hits."""
+    for answer in answers:
+        for note in () if here.quiet else answer.notes:
+            print(note, file=sys.stderr)
+        yield answer
+
+
+def _show(answers: Iterable[Answer], form: str, is_stream: bool) -> list[Answer]:
+    """Prints the answers, as they come where the form allows it; gives them back."""
+    from paperclip_cli import answers as forms
+    from paperclip_cli import render
+
+    shown: list[Answer] = []
+    for answer in answers:
+        shown.append(answer)
+        if form == "table":
+            if is_stream:
+                render.emit(f"{render.printable(answer.query)}\n")
+            if answer.hits:
+                render.table(forms.hit_table(answer.hits, render.terminal_width()))
+        elif form == "paths":
+            render.emit("".join(f"{render.path_line(hit.image)}\n" for hit in answer.hits))
+        elif form == "jsonl":
+            render.emit(render.rows([forms.known(hit) for hit in answer.hits], form))
+    hits = [hit for answer in shown for hit in answer.hits]
+    if form == "json":
+        render.emit(render.rows([forms.known(hit) for hit in hits], form))
+    elif form == "csv":
+        render.emit(render.rows([forms.values(hit) for hit in hits], form, [column.name for column in forms.COLUMNS]))
+    elif form in ("votable", "ecsv"):
+        render.emit(forms.table_file(hits, form, _provenance(shown)))
+    return shown
+
+
+def _provenance(answers: Sequence[Answer]) -> dict[str, str]:
+    queries = {"query": "; ".join(answer.query for answer in answers)}
+    return {**queries, **(answers[0].provenance if answers else {})}

@@ -1,0 +1,98 @@
+"""Images on their way into an index: read, hashed and decoded in threads, ahead of the model that embeds them."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Container, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from paperclip_cli.config import PREVIEW_SIZE
+from paperclip_cli.data.images import centre_view, make_canvas, read_picture
+from paperclip_cli.data.observations import Entry
+from paperclip_cli.data.view import View
+from paperclip_cli.errors import BadItem
+from paperclip_cli.records import Key, Observation
+from paperclip_cli.workspace import file_sha256
+
+_AHEAD = 128  # images decoded at most before they are asked for: 20 MB at 224 pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An image that should be in an index. `stored` is its path as the index keeps it (see `Entry`)."""
+
+    path: Path
+    stored: str
+    key: Key | None = None
+    observation: Observation = field(default_factory=Observation)
+
+    def entry_as(self, known: Entry) -> Entry | None:
+        """`known` with what is known of the observation now, if the file has not been touched since it was hashed."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        if (status.st_size, status.st_mtime_ns) != (known.size, known.mtime_ns):
+            return None
+        return Entry(known.path, known.size, known.mtime_ns, known.sha256, self.key, self.observation, known.tiles)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What became of a candidate: its entry and, for content that is not known, its views uint8 [T, S, S, 3]; or why not."""
+
+    candidate: Candidate
+    entry: Entry | None = None
+    views: np.ndarray | None = None
+    reason: str = ""
+
+
+def read_ahead(candidates: Sequence[Candidate], known: Container[str], view: View) -> Iterator[Prepared]:
+    """Prepares candidates in threads and yields them in order. Images whose hash is `known` are not decoded."""
+    pool = ThreadPoolExecutor(max_workers=min(8, len(os.sched_getaffinity(0)) + 1), thread_name_prefix="decode")
+    waiting: deque[Future[Prepared]] = deque()
+    try:
+        for candidate in candidates:
+            waiting.append(pool.submit(prepare, candidate, known, view))
+            if len(waiting) >= _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def prepare(candidate: Candidate, known: Container[str], view: View) -> Prepared:
+    """Reads one image. What is wrong with it is a reason, not an exception."""
+    try:
+        _check_name(candidate)
+        status = candidate.path.stat()
+        entry = Entry(candidate.stored, status.st_size, status.st_mtime_ns, file_sha256(candidate.path), candidate.key,
+                      candidate.observation)
+        views = None if entry.sha256 in known else image_view(candidate.path, view, is_canvas=candidate.key is not None)[None]
+        return Prepared(candidate, entry, views)
+    except BadItem as error:
+        return Prepared(candidate, reason=str(error))
+    except OSError as error:
+        return Prepared(candidate, reason=f"cannot be read: {error.strerror or error}")
+
+
+def image_view(path: Path, view: View, is_canvas: bool = False) -> np.ndarray:
+    """A file as the model sees it: uint8 [S, S, 3]. A preview of the cache is a canvas already and keeps its size. BadItem."""
+    picture = read_picture(path)
+    return centre_view(make_canvas(picture, max(picture.shape[:2]) if is_canvas else PREVIEW_SIZE, view.pad), view)
+
+
+def _check_name(candidate: Candidate) -> None:
+    # The path of a preview comes from a file that may have been made elsewhere.
+    if candidate.key is not None and ".." in PurePath(candidate.stored).parts:
+        raise BadItem("the image lies outside the cache")
+    try:
+        candidate.stored.encode()
+    except UnicodeEncodeError as error:
+        raise BadItem("the file's name is not text in UTF-8") from error

@@ -1,0 +1,74 @@
+"""Positions, angles and dates as people write them, without astropy: a query must not pay 0.2 s for a pair of numbers."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from paperclip_cli.errors import UsageError
+
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
+# One coordinate: a decimal, or parts divided by colons, by letters (h or d, m, s) or by the signs for degrees, minutes and seconds.
+_COORDINATE = re.compile(rf"""(?P<sign>[+\-−]?)\s*(?P<first>{_NUMBER})\s*(?P<mark>[hd°:]?)
+                              (?:\s*(?P<second>{_NUMBER})\s*[m'′:]?(?:\s*(?P<third>{_NUMBER})\s*(?:s|"|″|''|′′)?)?)?""", re.VERBOSE)
+_BETWEEN = re.compile(r"\s*,\s*|\s+|(?=[+\-−])")
+_UNITS = {"deg": 1.0, "degree": 1.0, "degrees": 1.0, "d": 1.0, "°": 1.0, "arcmin": 1 / 60, "arcminute": 1 / 60, "arcminutes": 1 / 60,
+          "'": 1 / 60, "′": 1 / 60, "arcsec": 1 / 3600, "arcsecond": 1 / 3600, "arcseconds": 1 / 3600, '"': 1 / 3600, "″": 1 / 3600}
+_MJD_EPOCH = datetime.date(1858, 11, 17)
+_HINT = 'write "202.47 47.195" (degrees) or "13:29:52 +47:11:43" (hours, degrees)'
+
+
+def parse_position(text: str) -> tuple[float, float] | None:
+    """Right ascension and declination in degrees (ICRS), or None where `text` is no pair of coordinates but perhaps a name.
+
+    Plain decimals are degrees; a right ascension with `:` or `h` is in hours.
+
+    Raises:
+        UsageError: numbers that are not two coordinates, or not of a place on the sky.
+    """
+    for cut in _BETWEEN.finditer(text.strip()):
+        first, second = (_COORDINATE.fullmatch(half.strip().lower()) for half in (cut.string[:cut.start()], cut.string[cut.end():]))
+        if first is not None and second is not None and _is_marked(first) and _is_marked(second):
+            ra, dec = _value(first, hours=True), _value(second, hours=False)
+            if ra is None or dec is None or not 0 <= ra <= 360 or not -90 <= dec <= 90:
+                raise UsageError(f"{text!r} is not a place on the sky", _HINT)
+            return ra % 360, dec
+    if re.fullmatch(r"[\d\s.,:+\-−]*", text):
+        raise UsageError(f"{text!r} is not a place on the sky", _HINT)
+    return None
+
+
+def parse_angle(text: str, option: str) -> float:
+    """Degrees of an angle with its unit (`2arcmin`, `30"`, `0.5 deg`); UsageError without one, or outside (0, 180]."""
+    match = re.fullmatch(rf"({_NUMBER})\s*(\S*)", text.strip())
+    scale = _UNITS.get(match[2].lower()) if match else None
+    if match is None or scale is None:
+        raise UsageError(f"{option} {text!r} is not an angle with a unit", f"write for example {option} 2arcmin (or arcsec, deg)")
+    angle = float(match[1]) * scale
+    if not 0 < angle <= 180:
+        raise UsageError(f"{option} {text!r} is not between 0 and 180 degrees", f"write for example {option} 2arcmin")
+    return angle
+
+
+def parse_date(text: str, option: str) -> float:
+    """Modified Julian Date (UTC) of the start of a day: `2015-03-20` -> 57101.0."""
+    try:
+        return float((datetime.date.fromisoformat(text.strip()) - _MJD_EPOCH).days)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} is not a date", f"write for example {option} 2015-03-20") from error
+
+
+def _is_marked(match: re.Match[str]) -> bool:
+    """Whether it is clear what the parts are: `13 29 52` alone could be hours or degrees."""
+    return match["second"] is None or bool(match["mark"])
+
+
+def _value(match: re.Match[str], hours: bool) -> float | None:
+    """Degrees; None where the parts are no such thing (61 minutes, 1.5 hours and 3 minutes, a declination in hours)."""
+    parts = [part for part in match.group("first", "second", "third") if part is not None]
+    numbers = [float(part) for part in parts] + [0.0, 0.0]
+    if any("." in part for part in parts[:-1]) or max(numbers[1:3]) >= 60 or (match["mark"] == "h" and not hours):
+        return None
+    value = numbers[0] + numbers[1] / 60 + numbers[2] / 3600
+    in_hours = hours and match["mark"] in ("h", ":")
+    return value * (15 if in_hours else 1) * (-1 if match["sign"] in ("-", "−") else 1)

@@ -1,0 +1,85 @@
+"""An index: a folder that can be copied, in which a new state takes the place of the old one at once.
+
+    manifest.json                the model's fingerprint, its name and folder, the view, the background, and the number of the generation
+    vectors-<number>.npy         float32 [N, D], rows in the order of the images
+    observations-<number>.sqlite what is known of the images
+
+A generation is written once and never changed. The manifest names the one that counts and is replaced last, so that a query sees the
+old state or the new one, whenever it comes and whenever the writer dies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from paperclip_cli.data.background import Background
+from paperclip_cli.data.observations import Observations
+from paperclip_cli.data.vectors import open_vectors
+from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.workspace import Manifest, Workspace, read_manifest
+
+
+@dataclass(frozen=True)
+class Index:
+    """An open index: `vectors` float32 [N, D] mapped read-only, and the observations of their images."""
+
+    folder: Path
+    manifest: Manifest
+    vectors: np.ndarray
+    observations: Observations
+    background: Background
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+
+def choose_index(name: str | None, workspace: Workspace) -> str:
+    """The index that a user means: the one named, else `default`, else the only one."""
+    names = workspace.names("indexes")
+    if name is None:
+        name = "default" if "default" in names or len(names) != 1 else names[0]
+    if name not in names:
+        others = f" (there are {', '.join(names)})" if names else ""
+        make = "paperclip index" + ("" if name == "default" else f" --index {name}")
+        raise MissingStage(f"there is no index {name!r}{others}", make if workspace.names("previews") else f"paperclip fetch` and `{make}")
+    return name
+
+
+def open_index(folder: Path) -> Index:
+    """Opens the generation that the manifest names.
+
+    Raises:
+        MissingStage: there is no index in `folder`.
+        PaperclipError: its files are missing or damaged.
+    """
+    manifest = read_manifest(folder)
+    while manifest is not None:
+        try:
+            return _open(folder, manifest)
+        except FileNotFoundError as error:
+            # A writer may have finished in between, and swept the generation away that its manifest no longer names.
+            newer = read_manifest(folder)
+            if newer == manifest:
+                raise PaperclipError(f"index {folder}: {error} is missing", "rebuild it with paperclip index --force") from error
+            manifest = newer
+    raise MissingStage(f"there is no index in {folder}", "paperclip index")
+
+
+def _open(folder: Path, manifest: Manifest) -> Index:
+    try:
+        number, dimension = int(manifest.extra["generation"]), int(manifest.extra["dimension"])
+        background = Background(tuple(manifest.extra["background"]["scores"]), float(manifest.extra["background"]["best"]))
+        shape = int(manifest.counts["vectors"]), dimension
+    except (KeyError, TypeError, ValueError) as error:
+        raise PaperclipError(f"index {folder}: its manifest lacks {error}", "rebuild it with paperclip index --force") from error
+    vectors_path, observations_path = generation_paths(folder, number)
+    return Index(folder, manifest, open_vectors(vectors_path, shape), Observations(observations_path), background)
+
+
+def generation_paths(folder: Path, number: int) -> tuple[Path, Path]:
+    """The files of vectors and of observations."""
+    return folder / f"vectors-{number:06d}.npy", folder / f"observations-{number:06d}.sqlite"

@@ -1,0 +1,90 @@
+"""How an index gets its next generation: what it says now, where the vectors come from, and the moment at which the new one counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from paperclip_cli.data.index_folder import Index, generation_paths
+from paperclip_cli.data.journal import Journal
+from paperclip_cli.data.observation_writer import write_observations
+from paperclip_cli.data.observations import Entry
+from paperclip_cli.data.vectors import open_vectors, write_vectors
+from paperclip_cli.records import Key, Proposal
+from paperclip_cli.workspace import Manifest, read_manifest, write_manifest
+
+_BLOCK = 8_192  # images whose vectors are in memory at once when a generation is written
+_GENERATION = re.compile(r"(vectors|observations)-(\d{6,})\.(npy|sqlite)")
+
+
+@dataclass(frozen=True)
+class State:
+    """What an index says: its images in the order of their paths, which is that of their vectors, and the texts of their proposals.
+
+    The state is the same whatever the order in which images came, went and were renamed.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    proposals: Mapping[Key, Proposal] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, index: Index) -> State:
+        images = tuple(index.observations.images())
+        return cls(tuple(image.entry for image in images), {image.proposal.key: image.proposal for image in images if image.proposal})
+
+
+class Embeddings:
+    """Vectors by the content of the image: those of an index, and those of the journal of an update."""
+
+    def __init__(self, index: Index | None, entries: Iterable[Entry], journal: Journal) -> None:
+        """`entries` are those of `index`, in the order of its vectors."""
+        self.dimension, self.journal = journal.dimension, journal
+        self.vectors = index.vectors if index else np.empty((0, journal.dimension), np.float32)
+        self.places: dict[str, tuple[int, int]] = {}
+        first = 0
+        for entry in entries:
+            self.places.setdefault(entry.sha256, (first, entry.tiles))
+            first += entry.tiles
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self.places or digest in self.journal.places
+
+    def blocks(self, entries: Sequence[Entry]) -> Iterator[np.ndarray]:
+        """The vectors of some entries, in their order, as blocks float32 [n, D]."""
+        appended = self.journal.vectors()
+        for start in range(0, len(entries), _BLOCK):
+            yield np.concatenate([self._of(entry.sha256, appended) for entry in entries[start:start + _BLOCK]])
+
+    def _of(self, digest: str, appended: np.ndarray) -> np.ndarray:
+        source = self.vectors if digest in self.places else appended
+        first, tiles = self.places.get(digest) or self.journal.places[digest]
+        return source[first:first + tiles]
+
+
+def write_generation(folder: Path, state: State, splits: Mapping[Key, str], embeddings: Embeddings) -> tuple[int, np.ndarray]:
+    """Writes the files of a new generation, which no manifest names yet; gives its number and its vectors."""
+    number = 1 + max((int(match[2]) for path in folder.iterdir() if (match := _GENERATION.fullmatch(path.name))), default=0)
+    vectors_path, observations_path = generation_paths(folder, number)
+    shape = sum(entry.tiles for entry in state.entries), embeddings.dimension
+    write_vectors(vectors_path, shape, embeddings.blocks(state.entries))
+    write_observations(observations_path, state.entries, state.proposals, splits)
+    return number, open_vectors(vectors_path, shape)
+
+
+def publish(folder: Path, manifest: Manifest, number: int) -> None:
+    """Makes a generation the one that counts."""
+    write_manifest(folder, replace(manifest, extra={"generation": number, **manifest.extra}))
+
+
+def sweep(folder: Path) -> None:
+    """Removes every generation but the one that counts: the one before, and what updates left that died."""
+    manifest = read_manifest(folder)
+    number = manifest.extra["generation"] if manifest else None
+    for path in folder.iterdir():
+        match = _GENERATION.fullmatch(path.name)
+        if match and int(match[2]) != number:
+            path.unlink()

@@ -1,0 +1,35 @@
+"""The phrases that an image is described with, from a user's file."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from paperclip_cli.errors import PaperclipError
+
+_HEADINGS = ("label", "labels", "phrase", "phrases")
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """One label a line; in a `.csv` file the column headed `label` (or `phrase`), else the first one. Each label once, in order.
+
+    PaperclipError where the file cannot be read or holds none.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise PaperclipError(f"--labels {path} cannot be read: {reason}", "give a text file with one label a line") from error
+    labels = _column(lines) if path.suffix.lower() == ".csv" else lines
+    found = tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
+    if not found:
+        raise PaperclipError(f"--labels {path} holds no label", "write one label a line")
+    return found
+
+
+def _column(lines: list[str]) -> list[str]:
+    rows = [row for row in csv.reader(lines) if row]
+    heads = [name.strip().lower() for name in rows[0]] if rows else []
+    place = next((heads.index(name) for name in _HEADINGS if name in heads), None)
+    body = rows if place is None else rows[1:]
+    return [row[place or 0] for row in body if len(row) > (place or 0)]

@@ -1,0 +1,85 @@
+"""Writes what an index knows of its images, once: see `observations` for the file's plan."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from paperclip_cli.data.footprint import observed_footprint
+from paperclip_cli.data.observations import FILE, OBSERVED, PROPOSAL, Entry, spaced
+from paperclip_cli.records import Key, Observation, Proposal
+
+# Two full-text tables, because a proposal's words are shared by its images and a target's are not.
+_SCHEMA = f"""
+CREATE TABLE proposals (id INTEGER PRIMARY KEY, split TEXT, {", ".join(f"p_{name}" for name in PROPOSAL)});
+CREATE TABLE images (id INTEGER PRIMARY KEY, proposal INTEGER REFERENCES proposals, sky_ra, sky_dec, sky_radius,
+                     {", ".join(FILE)}, {", ".join(OBSERVED)});
+CREATE VIRTUAL TABLE proposal_words USING fts5(title, abstract, content='');
+CREATE VIRTUAL TABLE image_words USING fts5(target, content='');
+"""
+_INDEXES = "CREATE INDEX visits ON images (proposal, target); CREATE INDEX keys ON proposals (p_mission, p_proposal_id);"
+
+
+def write_observations(path: Path, entries: Iterable[Entry], proposals: Mapping[Key, Proposal], splits: Mapping[Key, str]) -> None:
+    """Writes a new file, flushed to disk. The order of `entries` is that of their vectors; only proposals with images are kept."""
+    entries = list(entries)
+    path.unlink(missing_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        # Nobody reads the file before it is whole, so that it needs no journal of its own.
+        connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_SCHEMA}")
+        connection.execute("BEGIN")
+        numbers = _write_proposals(connection, {entry.key for entry in entries if entry.key is not None}, proposals, splits)
+        _write_images(connection, entries, numbers)
+        connection.execute("COMMIT")
+        connection.executescript(_INDEXES)
+    finally:
+        connection.close()
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _write_proposals(connection: sqlite3.Connection, keys: Iterable[Key], proposals: Mapping[Key, Proposal],
+                     splits: Mapping[Key, str]) -> dict[Key, int]:
+    numbers = {key: number for number, key in enumerate(sorted(keys), 1)}
+    records = [(number, splits.get(key, "none"), proposals.get(key) or Proposal(*key, abstract="")) for key, number in numbers.items()]
+    _insert(connection, "proposals", 2 + len(PROPOSAL),
+            ((number, split, *(getattr(record, name) for name in PROPOSAL)) for number, split, record in records))
+    connection.executemany("INSERT INTO proposal_words (rowid, title, abstract) VALUES (?, ?, ?)",
+                           ((number, spaced(record.title), spaced(record.abstract)) for number, _, record in records))
+    return numbers
+
+
+def _write_images(connection: sqlite3.Connection, entries: Iterable[Entry], numbers: Mapping[Key, int]) -> None:
+    def rows() -> Iterator[tuple]:
+        first = 0
+        for entry in entries:
+            number = None if entry.key is None else numbers[entry.key]
+            yield (first, number, *_circle(entry.observation), *(getattr(entry, name) for name in FILE),
+                   *(_stored(getattr(entry.observation, name)) for name in OBSERVED))
+            first += entry.tiles
+
+    _insert(connection, "images", 5 + len(FILE) + len(OBSERVED), rows())
+    words = connection.execute("SELECT id, target FROM images WHERE target IS NOT NULL").fetchall()
+    connection.executemany("INSERT INTO image_words (rowid, target) VALUES (?, ?)", ((id, spaced(target)) for id, target in words))
+
+
+def _insert(connection: sqlite3.Connection, table: str, width: int, rows: Iterable[tuple]) -> None:
+    connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * width)})", rows)
+
+
+def _circle(observation: Observation) -> tuple[float | None, float | None, float | None]:
+    """Centre and radius, in degrees, of the circle around a footprint: what a cone search looks at first."""
+    footprint = observed_footprint(observation)
+    if footprint is None:
+        return None, None, None
+    x, y, z = footprint.centre
+    return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y))), math.degrees(footprint.radius)
+
+
+def _stored(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else value

@@ -1,0 +1,118 @@
+"""What an index knows of its images: an SQLite file that is written once and then only read.
+
+The vectors of an image are consecutive, and the number of the first is the image's `id`: a row of the vectors leads to its image and
+tile by one look-up in a tree, so that a query reads the rows of its hits and no others. Text that proposals share is kept once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.records import Key, Observation, Proposal
+
+OBSERVED = tuple(f.name for f in fields(Observation))
+FILE = ("path", "size", "mtime_ns", "sha256", "tiles")
+PROPOSAL = ("mission", "proposal_id", "title", "category", "cycle", "pi", "proposal_type", "abstract")
+_WHOLE_IMAGE = f"SELECT images.id, split, {', '.join(f'p_{name}' for name in PROPOSAL)}, {', '.join(FILE)}, {', '.join(OBSERVED)}" \
+               " FROM images LEFT JOIN proposals ON proposals.id = proposal"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An image of an index.
+
+    `path` is relative to the cache for a preview of the cache, absolute for any other image. `size` and `mtime_ns` are the file's when
+    its content was hashed. `tiles` is the number of its vectors.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    key: Key | None = None
+    observation: Observation = field(default_factory=Observation)
+    tiles: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The image behind a vector: its `id` and `tile`, its entry, and the text of its proposal (None for a file that has none)."""
+
+    id: int
+    tile: int
+    entry: Entry
+    proposal: Proposal | None
+    split: str
+
+
+class Observations:
+    """The observations of an index, open for reading. Images are numbered by their first vector."""
+
+    def __init__(self, path: Path) -> None:
+        """PaperclipError where the file is not what `write_observations` makes; FileNotFoundError where there is none."""
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        self.path = path
+        # Immutable: no lock is taken, and an index in a folder that cannot be written is as good as any.
+        self.connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
+
+    def execute(self, sql: str, parameters: Iterable = ()) -> list[tuple]:
+        """All rows that an SQL query gives."""
+        try:
+            return self.connection.execute(sql, tuple(parameters)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise PaperclipError(f"{self.path} cannot be read ({error})", "rebuild the index with --force") from error
+
+    def image(self, row: int) -> Image:
+        """The image to which a row of the vectors belongs."""
+        found = self.execute(f"{_WHOLE_IMAGE} WHERE images.id <= ? ORDER BY images.id DESC LIMIT 1", (row,))
+        if not found:
+            raise PaperclipError(f"{self.path} does not know vector {row}", "rebuild the index with --force")
+        return _image(row, found[0])
+
+    def group(self, image: Image, collapse: str) -> list[tuple[int, int]]:
+        """(first row, tiles) of the images for which one hit stands: `target`, `proposal` or `none` but itself.
+
+        An image without a proposal stands for itself: nothing is known that it would share.
+        """
+        if collapse == "none" or image.proposal is None:
+            return [(image.id, image.entry.tiles)]
+        same_target = "AND target IS (SELECT target FROM images WHERE id = ?)" if collapse == "target" else ""
+        return self.execute(f"SELECT id, tiles FROM images WHERE proposal = (SELECT proposal FROM images WHERE id = ?) {same_target} "
+                            "ORDER BY id", (image.id,) * (2 if same_target else 1))
+
+    def images(self) -> Iterator[Image]:
+        """Every image, in the order of the vectors."""
+        return (_image(values[0], values) for values in self.execute(f"{_WHOLE_IMAGE} ORDER BY images.id"))
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def spaced(text: str) -> str:
+    """Text with letters and digits apart, so that `NGC4038` and `NGC 4038` are the same words."""
+    return re.sub(r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])", " ", text)
+
+
+def _image(row: int, values: tuple) -> Image:
+    id, split, *rest = values
+    proposal = dict(zip(PROPOSAL, rest[:len(PROPOSAL)], strict=True))
+    file = dict(zip(FILE, rest[len(PROPOSAL):], strict=False))
+    observed = dict(zip(OBSERVED, rest[len(PROPOSAL) + len(FILE):], strict=True))
+    observed["filters"] = tuple(json.loads(observed["filters"] or "[]"))
+    for name in ("moving", "parallel"):
+        observed[name] = None if observed[name] is None else bool(observed[name])
+    key = None if proposal["mission"] is None else Key(proposal["mission"], proposal["proposal_id"])
+    entry = Entry(**file, key=key, observation=Observation(**observed))
+    return Image(id, row - id, entry, None if key is None else Proposal(**proposal), split or "none")
+
+
+def _quoted(path: Path) -> str:
+    """A path in an SQLite URI, where these three signs mean something."""
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

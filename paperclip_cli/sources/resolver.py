@@ -1,0 +1,22 @@
+"""Positions of named objects, asked of the CDS name resolver (Sesame) through astropy."""
+
+from __future__ import annotations
+
+from paperclip_cli.errors import PaperclipError
+
+_HINT = 'give coordinates: --near "202.47 47.195"; for a planet, --target Jupiter'
+
+
+def resolve_name(name: str, offline: bool) -> tuple[float, float]:
+    """Right ascension and declination (degrees, ICRS) of an object. PaperclipError where it is unknown, or may not be asked for."""
+    if offline:
+        raise PaperclipError(f"--offline: the position of {name!r} would have to be asked for", _HINT)
+    from astropy.coordinates import SkyCoord
+    from astropy.coordinates.name_resolve import NameResolveError
+
+    try:
+        found = SkyCoord.from_name(name)
+    except (NameResolveError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise PaperclipError(f"no position for {name!r}: {reason}", _HINT) from error
+    return float(found.ra.deg), float(found.dec.deg)

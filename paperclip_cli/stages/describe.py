@@ -1,0 +1,90 @@
+"""Says in phrases what images show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from paperclip_cli.config import DescribeConfig
+from paperclip_cli.data.candidates import Candidate, read_ahead
+from paperclip_cli.data.fetched import read_previews
+from paperclip_cli.data.images import quiet_decoders
+from paperclip_cli.data.labels import read_labels
+from paperclip_cli.data.phrases import PAPER_PHRASES
+from paperclip_cli.data.vectors import best
+from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
+from paperclip_cli.model.embed import ImageEmbedder
+from paperclip_cli.model.folder import resolve
+from paperclip_cli.model.text_tower import TextTower
+from paperclip_cli.progress import Progress, SilentProgress
+from paperclip_cli.records import Key
+from paperclip_cli.report import Failure, Report
+from paperclip_cli.workspace import Workspace
+
+STAGE = "describe"
+_BATCH = 16
+_KEY = re.compile(r"[A-Za-z0-9][\w.-]*:\d+")
+
+
+@dataclass(frozen=True)
+class Description:
+    """The labels of an image with their cosines, best first."""
+
+    image: str
+    labels: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Descriptions:
+    """What could be said of the images that could be read, in the order in which they were given."""
+
+    items: tuple[Description, ...]
+    report: Report
+
+
+def run(config: DescribeConfig, workspace: Workspace, progress: Progress | None = None) -> Descriptions:
+    """Describes images (files, or the cached previews of proposals such as `hst:15354`) with the labels that match them best.
+
+    Raises:
+        PaperclipError: none of the images can be read; the labels cannot.
+        MissingStage: there is no model.
+    """
+    labels = read_labels(config.labels) if config.labels else PAPER_PHRASES
+    model = resolve(config.model, workspace)
+    candidates = [candidate for name in config.images for candidate in _candidates(name, workspace)]
+    with quiet_decoders(), (progress or SilentProgress()).task(STAGE, total=len(candidates), unit="images") as task:
+        prepared = []
+        for done in read_ahead(candidates, (), model.view):
+            prepared.append(done)
+            task.advance()
+    readable = [(str(done.candidate.path), done.views) for done in prepared if done.views is not None]
+    failures = tuple(Failure(done.candidate.stored, done.reason) for done in prepared if done.views is None)
+    if not readable:
+        raise PaperclipError(f"{failures[0].item}: {failures[0].reason}", "give JPEG, PNG, TIFF or FITS files")
+    texts = TextTower.open(model).embed(labels)
+    vectors = ImageEmbedder(model, min(_BATCH, len(readable))).embed(np.concatenate([views for _, views in readable]))
+    items = tuple(Description(path, _best_labels(labels, texts @ vector, config.k))
+                  for (path, _), vector in zip(readable, vectors, strict=True))
+    return Descriptions(items, Report(STAGE, {"images": len(items)}, failures=failures))
+
+
+def _candidates(name: str, workspace: Workspace) -> list[Candidate]:
+    """A file, or the previews of a proposal where no file has such a name."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{name} is a folder", "give images, for example its *.jpg")
+    if path.exists() or not _KEY.fullmatch(name):
+        return [Candidate(path.absolute(), name)]
+    key = Key.parse(name)
+    previews = [preview for preview in read_previews(workspace, [key.mission]) if preview.key == key]
+    if not previews:
+        raise MissingStage(f"no image of {key} was fetched", f"paperclip fetch --mission {key.mission} --proposal {key.proposal_id}")
+    return [Candidate(workspace.previews(key.mission) / preview.image, f"{key} {preview.image}", key) for preview in previews]
+
+
+def _best_labels(labels: Sequence[str], cosines: np.ndarray, k: int) -> tuple[tuple[str, float], ...]:
+    return tuple((labels[place], float(cosines[place])) for place in best(cosines, k))

@@ -1,0 +1,254 @@
+"""Embeds images into an index: what is new or changed, and nothing twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from paperclip_cli.config import IndexConfig
+from paperclip_cli.data.background import measure
+from paperclip_cli.data.candidates import Candidate, Prepared, read_ahead
+from paperclip_cli.data.fetched import fetched_missions, read_previews, read_proposals
+from paperclip_cli.data.image_files import find_images
+from paperclip_cli.data.images import quiet_decoders
+from paperclip_cli.data.index_folder import Index, choose_index, open_index
+from paperclip_cli.data.index_update import Embeddings, State, publish, sweep, write_generation
+from paperclip_cli.data.journal import Journal, discard_journal, is_unfinished
+from paperclip_cli.data.observations import Entry
+from paperclip_cli.data.phrases import UNRELATED_TEXTS
+from paperclip_cli.data.view import View
+from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.model.folder import ModelFolder, fingerprint, resolve
+from paperclip_cli.progress import Progress, SilentProgress
+from paperclip_cli.records import Key, Preview, Proposal
+from paperclip_cli.report import Failure, Report
+from paperclip_cli.workspace import Manifest, Workspace, lock, read_manifest
+
+STAGE = "index"
+
+
+class ImageTower(Protocol):
+    """Views uint8 [N, S, S, 3] to unit vectors float32 [N, D]."""
+
+    def embed(self, views: np.ndarray) -> np.ndarray: ...
+
+
+class TextTower(Protocol):
+    """Texts to unit vectors float32 [N, D]."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray: ...
+
+
+def open_image_tower(model: ModelFolder, batch_size: int) -> ImageTower:
+    """The model's image tower, on the accelerator if there is one."""
+    from paperclip_cli.model.embed import ImageEmbedder
+
+    return ImageEmbedder(model, batch_size)
+
+
+def open_text_tower(model: ModelFolder) -> TextTower:
+    """The model's text tower."""
+    from paperclip_cli.model.text_tower import TextTower
+
+    return TextTower.open(model)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What an index is made with: a model, how it sees an image, and its towers, which are opened only to be used."""
+
+    model: ModelFolder
+    fingerprint: str
+    view: View
+    images: Callable[[ModelFolder, int], ImageTower] = open_image_tower
+    texts: Callable[[ModelFolder], TextTower] = open_text_tower
+
+    @property
+    def identity(self) -> dict:
+        return {"model": self.fingerprint, "view": asdict(self.view)}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a run brings up to date: the images there are now, and the paths under which an index forgets those that are gone."""
+
+    candidates: Sequence[Candidate]
+    roots: Sequence[str]
+    proposals: Mapping[Key, Proposal]
+
+    def __contains__(self, stored: str) -> bool:
+        return any(stored == root or stored.startswith(f"{root.rstrip('/')}/") for root in self.roots)
+
+
+def run(config: IndexConfig, workspace: Workspace, progress: Progress | None = None,
+        images: Callable[[ModelFolder, int], ImageTower] = open_image_tower,
+        texts: Callable[[ModelFolder], TextTower] = open_text_tower) -> Report:
+    """Brings an index up to date, or makes it. A query meanwhile is answered from the old state.
+
+    Raises:
+        MissingStage: there are no images to index, or there is no model.
+        PaperclipError: the index was made by another model or with another view; none of the images can be read.
+    """
+    folder = workspace.index(config.name)
+    scope = find_scope(config, workspace)
+    model = resolve(config.model, workspace)
+    maker = Maker(model, fingerprint(model, workspace), replace(model.view, kind=config.view or model.view.kind), images, texts)
+    with lock(folder), quiet_decoders():
+        old = _open_old(folder, config.force, maker)
+        before = State.of(old) if old else State()
+        embeddings = Embeddings(old, before.entries, Journal(folder, maker.identity, model.config.projection_dim))
+        entries, failures = _embed(scope, before, embeddings, maker, config.batch_size, progress or SilentProgress())
+        after = _merge(before, scope, entries)
+        if not after.entries and failures:
+            raise PaperclipError(f"none of the {len(failures):,} images can be used; {failures[0].item}: {failures[0].reason}")
+        is_unchanged = old is not None and after == before
+        if not is_unchanged:
+            _publish(folder, after, embeddings, maker)
+        sweep(folder)
+        discard_journal(folder)
+    return Report(STAGE, _changes(before, after), failures=tuple(failures), output=folder, unchanged=is_unchanged)
+
+
+def status(config: IndexConfig, workspace: Workspace) -> dict:
+    """What an index holds, and how many of its images are new, changed or gone since; an update that did not end is `unfinished`."""
+    index = open_index(workspace.index(choose_index(config.name, workspace)))
+    known = {image.entry.path: image.entry for image in index.observations.images()}
+    manifest = index.manifest
+    present = [Candidate(workspace.root / path, path) for path in known]
+    touched = [candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None]
+    gone = [candidate for candidate in touched if not candidate.path.exists()]
+    previews = read_previews(workspace, workspace.names("previews"))
+    new = [preview for preview in previews if _stored(preview) not in known]
+    return {"index": index.name, "folder": str(index.folder), "model": manifest.config["model"], "fingerprint": manifest.inputs["model"],
+            "view": manifest.config["view"]["kind"], "made": manifest.created, "images": len(known), "vectors": len(index.vectors),
+            "dimension": index.vectors.shape[1], "new_previews": len(new), "changed": len(touched) - len(gone), "gone": len(gone),
+            "unfinished": is_unfinished(index.folder)}
+
+
+def find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
+    """The images that `config` names: files and folders, or the previews of the cache."""
+    if config.paths:
+        roots = [path.expanduser().resolve() for path in config.paths]
+        found = [Candidate(path, str(path)) for path in find_images(roots)]
+        if not found:
+            names = ", ".join(map(str, config.paths))
+            raise PaperclipError(f"there is no image in {names}", "give a folder of JPEG, PNG, TIFF or FITS files")
+        return Scope(found, [str(root) for root in roots], {})
+    missions = fetched_missions(workspace, config.missions)
+    candidates = {_stored(preview): preview for preview in read_previews(workspace, missions)}
+    if not candidates:
+        raise MissingStage(f"no image was fetched for {', '.join(missions)}", "paperclip fetch")
+    return Scope([Candidate(workspace.root / stored, stored, preview.key, preview.observation) for stored, preview in candidates.items()],
+                 [f"previews/{mission}" for mission in missions] if config.missions else ["previews"],
+                 read_proposals(workspace, missions))
+
+
+def _stored(preview: Preview) -> str:
+    return f"previews/{preview.mission}/{preview.image}"
+
+
+def _open_old(folder: Path, is_forced: bool, maker: Maker) -> Index | None:
+    """The index as it is, unless it is to be made anew. One that another model made would answer with nonsense."""
+    if is_forced or read_manifest(folder) is None:
+        return None
+    old = open_index(folder)
+    was = {"model": old.manifest.inputs.get("model"), "view": old.manifest.config.get("view")}
+    hint = "rebuild it with --force, or give the new one a name of its own with --index NAME"
+    if was["model"] != maker.fingerprint:
+        name = old.manifest.config.get("model")
+        other = f"another model ({name})" if name != maker.model.name else f"another version of model {name}"
+        raise PaperclipError(f"index {old.name!r} was made by {other}", hint)
+    if was != maker.identity:
+        raise PaperclipError(f"index {old.name!r} was made with another view ({was['view']})", hint)
+    return old
+
+
+def _embed(scope: Scope, before: State, embeddings: Embeddings, maker: Maker, batch_size: int,
+           progress: Progress) -> tuple[list[Entry], list[Failure]]:
+    """The entries of all candidates that can be read; vectors that there are none of yet go into the journal, batch by batch."""
+    entries, rest = _untouched(scope, {entry.path: entry for entry in before.entries})
+    failures: list[Failure] = []
+    if not rest:
+        return entries, failures
+    tower = None
+    with progress.task(STAGE, total=len(rest), unit="images") as task:
+        for batch in _batches(read_ahead(rest, embeddings, maker.view), batch_size):
+            unknown = {done.entry.sha256: done.views for done in batch if done.entry is not None and done.views is not None}
+            fresh = {digest: views for digest, views in unknown.items() if digest not in embeddings}
+            if fresh:
+                tower = tower or maker.images(maker.model, min(batch_size, len(rest)))
+                _append(embeddings.journal, tower, fresh)
+            entries += [done.entry for done in batch if done.entry is not None]
+            failures += [Failure(done.candidate.stored, done.reason) for done in batch if done.entry is None]
+            task.advance(len(batch))
+    return entries, failures
+
+
+def _batches(prepared: Iterator[Prepared], size: int) -> Iterator[list[Prepared]]:
+    while batch := list(islice(prepared, size)):
+        yield batch
+
+
+def _untouched(scope: Scope, known: Mapping[str, Entry]) -> tuple[list[Entry], list[Candidate]]:
+    """Entries of files that are as they were, and the candidates that must be read."""
+    entries, rest = [], []
+    for candidate in scope.candidates:
+        entry = candidate.entry_as(known[candidate.stored]) if candidate.stored in known else None
+        if entry is None:
+            rest.append(candidate)
+        else:
+            entries.append(entry)
+    return entries, rest
+
+
+def _append(journal: Journal, tower: ImageTower, batch: Mapping[str, np.ndarray]) -> None:
+    vectors = tower.embed(np.concatenate(list(batch.values())))
+    ends = np.cumsum([len(views) for views in batch.values()])
+    journal.append(list(zip(batch, np.split(vectors, ends[:-1]), strict=True)))
+
+
+def _merge(before: State, scope: Scope, entries: Sequence[Entry]) -> State:
+    """The state after a run: what lies outside its scope stays as it was."""
+    kept = [entry for entry in before.entries if entry.path not in scope]
+    merged = tuple(sorted([*kept, *entries], key=lambda entry: entry.path))
+    proposals = {**before.proposals, **scope.proposals}
+    keys = {entry.key for entry in merged if entry.key is not None}
+    return State(merged, {key: proposals.get(key) or Proposal(*key, abstract="") for key in sorted(keys)})
+
+
+def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -> None:
+    number, vectors = write_generation(folder, state, _splits(maker.model), embeddings)
+    background = measure(vectors, maker.texts(maker.model).embed(UNRELATED_TEXTS))
+    config = {"model": maker.model.name, "model_folder": str(maker.model.path), "view": asdict(maker.view)}
+    publish(folder, Manifest(STAGE, config, {"model": maker.fingerprint}, {"images": len(state.entries), "vectors": len(vectors)},
+                             {"dimension": embeddings.dimension, "background": asdict(background)}), number)
+
+
+def _splits(model: ModelFolder) -> dict[Key, str]:
+    """On which side of the model's data each proposal lies, from its card."""
+    try:
+        splits = model.card.get("data", {}).get("splits", {})
+        return {Key.parse(key): split for split, keys in splits.items() for key in keys}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise PaperclipError(f"{model.path}: the splits in its paperclip.json cannot be read ({error})",
+                             "take the file from the model again") from error
+
+
+def _changes(before: State, after: State) -> dict[str, int]:
+    """How many images are new, changed, renamed and removed, and how many there are."""
+    old, new = ({entry.path: entry.sha256 for entry in state.entries} for state in (before, after))
+    gone = Counter(digest for path, digest in old.items() if path not in new)
+    counts = Counter(images=len(new), changed=sum(path in old and old[path] != digest for path, digest in new.items()))
+    for path, digest in new.items():
+        if path not in old:
+            is_renamed = gone[digest] > 0
+            counts["renamed" if is_renamed else "new"] += 1
+            gone[digest] -= is_renamed
+    counts["removed"] = gone.total()
+    return {name: count for name, count in counts.items() if count or name == "images"}

@@ -1,0 +1,205 @@
+"""Answers queries from an index. A query of words imports neither JAX nor any picture library."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from paperclip_cli import __version__
+from paperclip_cli.config import QueryConfig
+from paperclip_cli.data.index_folder import Index, choose_index, open_index
+from paperclip_cli.data.observations import Image
+from paperclip_cli.data.ranking import keyword_order, keyword_strengths, ranked
+from paperclip_cli.data.selection import select
+from paperclip_cli.data.vectors import normalised, score
+from paperclip_cli.data.view import View
+from paperclip_cli.errors import BadItem, PaperclipError, UsageError
+from paperclip_cli.model.folder import ModelFolder, fingerprint, missing_files, resolve
+from paperclip_cli.model.text_tower import TextTower
+from paperclip_cli.records import Hit, Observation
+from paperclip_cli.report import Failure, Report
+from paperclip_cli.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The hits of one query, best first; what the user should know about them; and which index and model gave them."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    notes: tuple[str, ...]
+    provenance: dict[str, str]
+
+
+def run(config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None = None) -> Iterator[Answer]:
+    """Answers the query of `config`; with `lines`, each of them in turn as one more text of it.
+
+    Raises:
+        MissingStage: there is no such index.
+        UsageError: the query is empty.
+        PaperclipError: the model of the index is gone or has changed; an image of the query cannot be read.
+    """
+    if lines is None:
+        _refuse_empty(config)
+    index = open_index(workspace.index(choose_index(config.index, workspace)))
+    searcher = Searcher(config, workspace, index, model_of(index, workspace))
+    if lines is None:
+        yield searcher.answer(config.texts)
+    else:
+        yield from (searcher.answer((*config.texts, line.strip())) for line in lines if line.strip())
+
+
+def model_of(index: Index, workspace: Workspace) -> ModelFolder:
+    """The model that made an index: where it was then, else wherever its name leads. No other one will do."""
+    name, folder = index.manifest.config["model"], Path(index.manifest.config["model_folder"])
+    model = resolve(name, workspace) if missing_files(folder) else ModelFolder.open(folder, name)
+    if fingerprint(model, workspace) != index.manifest.inputs["model"]:
+        raise PaperclipError(f"index {index.name!r} was made by another model than the one that is now in {model.path}",
+                             f"rebuild it with paperclip index --index {index.name} --force")
+    return model
+
+
+def copy_images(hits: Iterable[Hit], folder: Path) -> Report:
+    """Copies the images of some hits into a folder, their place in front of their name. No file there is overwritten with another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    failures: list[Failure] = []
+    copied = 0
+    for number, hit in enumerate(hits, 1):
+        source = Path(hit.image)
+        name = "_".join([f"{number:03d}", *(str(part) for part in (hit.key or ())), source.name])
+        try:
+            _copy(source, folder / name)
+            copied += 1
+        except (OSError, BadItem) as error:
+            failures.append(Failure(hit.image, str(error)))
+    return Report("copy", {"images": copied}, failures=tuple(failures), output=folder)
+
+
+def _copy(source: Path, place: Path) -> None:
+    if place.exists():
+        if place.read_bytes() != source.read_bytes():
+            raise BadItem(f"{place} is there already, and is another file")
+        return
+    shutil.copyfile(source, place)
+
+
+class Searcher:
+    """An open index and an open model: what several queries share."""
+
+    def __init__(self, config: QueryConfig, workspace: Workspace, index: Index, model: ModelFolder) -> None:
+        self.config, self.workspace, self.index, self.model = config, workspace, index, model
+        self.texts = TextTower.open(model)
+        self.selection = select(index.observations, config)
+        # What every query of this run has in common: float32 [D], not normalised.
+        self.common = self._images(config.images) - self._sum(config.minus)
+
+    def answer(self, texts: tuple[str, ...]) -> Answer:
+        """The hits for some texts together with the images, and without the unwanted, of the configuration."""
+        query = _describe(replace(self.config, texts=texts))
+        scores = score(self.index.vectors, normalised(self._sum(texts) + self.common), self.selection.rows)
+        hits = tuple(self._hits(query, " ".join(texts), scores))
+        return Answer(query, hits, tuple(self._notes(hits)), self._provenance())
+
+    def _provenance(self) -> dict[str, str]:
+        manifest = self.index.manifest
+        return {"index": f"{self.index.name} of {manifest.created}", "model": manifest.config["model"],
+                "fingerprint": manifest.inputs["model"], "software": f"paperclip {__version__}"}
+
+    def _sum(self, texts: tuple[str, ...]) -> np.ndarray:
+        return self.texts.embed(texts).sum(axis=0) if texts else np.zeros(self.index.vectors.shape[1], np.float32)
+
+    def _images(self, paths: tuple[Path, ...]) -> np.ndarray:
+        if not paths:
+            return np.zeros(self.index.vectors.shape[1], np.float32)
+        from paperclip_cli.data.candidates import image_view
+        from paperclip_cli.model.embed import ImageEmbedder
+
+        view = View(**self.index.manifest.config["view"])
+        views = []
+        for path in paths:
+            try:
+                views.append(image_view(path, view))
+            except BadItem as error:
+                raise PaperclipError(f"{path}: {error}", "give --image a JPEG, PNG, TIFF or FITS file") from error
+        return ImageEmbedder(self.model, len(views)).embed(np.stack(views)).sum(axis=0)
+
+    def _hits(self, query: str, words: str, scores: np.ndarray) -> Iterator[Hit]:
+        """Hits in their order, one for each group of images that `collapse` puts together."""
+        config, rows = self.config, self.selection.rows
+        seen: set[int] = set()
+        rank = 0
+        for place in ranked(scores, self._order(words, scores)):
+            row = int(place if rows is None else rows[place])
+            if row in seen:
+                continue
+            if config.min_score is not None and scores[place] < config.min_score:
+                if config.rank_by == "semantic":
+                    return
+                continue
+            image = self.index.observations.image(row)
+            group = self.index.observations.group(image, config.collapse)
+            seen.update(row for first, tiles in group for row in range(first, first + tiles))
+            rank += 1
+            yield self._hit(rank, query, float(scores[place]), image, _selected(group, rows) - 1)
+            if rank == config.k:
+                return
+
+    def _order(self, words: str, scores: np.ndarray) -> np.ndarray | None:
+        """Places in the order asked for, or None for that of the scores."""
+        if self.config.rank_by == "semantic":
+            return None
+        rows = self.selection.rows
+        strength = keyword_strengths(self.index.observations, words, len(self.index.vectors))
+        return keyword_order(strength if rows is None else strength[rows], scores, is_hybrid=self.config.rank_by == "hybrid")
+
+    def _hit(self, rank: int, query: str, cosine: float, image: Image, more: int) -> Hit:
+        entry, proposal = image.entry, image.proposal
+        observation = entry.observation
+        if proposal is not None and not observation.cycle:
+            observation = replace(observation, cycle=proposal.cycle or None)
+        return Hit(rank=rank, query=query, score=cosine, percentile=self.index.background.percentile(cosine),
+                   mission=entry.key.mission if entry.key else None, proposal_id=entry.key.proposal_id if entry.key else None,
+                   image=str(self.workspace.root / entry.path), title=proposal.title if proposal else "", split=image.split,
+                   category=proposal.category if proposal else "", abstract=proposal.abstract if proposal else "",
+                   separation=self._separation(observation),
+                   more=more, observation=observation)
+
+    def _separation(self, observation: Observation) -> float | None:
+        if self.config.near is None:
+            return None
+        from paperclip_cli.data.cone import Cone
+
+        return Cone(*self.config.near, self.config.radius).arcminutes(observation)
+
+    def _notes(self, hits: tuple[Hit, ...]) -> Iterator[str]:
+        if self.selection.moving:
+            yield f"{self.selection.moving:,} images of moving targets in the cone are left out (--moving adds them)"
+        if not hits:
+            yield "no image meets the conditions"
+        elif self.selection.rows is None and not self.config.images and max(hit.score for hit in hits) < self.index.background.best:
+            yield "nothing stands out: texts that have nothing to do with this index score as high"
+
+
+def _refuse_empty(config: QueryConfig) -> None:
+    if not config.texts and not config.images:
+        raise UsageError("nothing to look for", 'say it in words: paperclip query "galaxy mergers"')
+    if config.rank_by == "keyword" and not config.texts:
+        raise UsageError("--rank-by keyword needs words", "add a text, or leave the option out")
+
+
+def _selected(group: list[tuple[int, int]], rows: np.ndarray | None) -> int:
+    """How many images of a group may be ranked."""
+    if rows is None:
+        return len(group)
+    firsts = [first for first, _ in group]
+    return int(np.isin(firsts, rows).sum())
+
+
+def _describe(config: QueryConfig) -> str:
+    """A query in one line: `spiral galaxy + M51.fits - edge-on`."""
+    wanted = " + ".join([*config.texts, *(path.name for path in config.images)])
+    return "".join([wanted, *(f" - {text}" for text in config.minus)])

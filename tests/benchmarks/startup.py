@@ -1,0 +1,36 @@
+"""How long `paperclip --help` takes as a whole process, and what Python alone takes of it.
+
+    python tests/benchmarks/startup.py [--runs 21]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def timed(command: list[str]) -> float:
+    """Seconds of wall clock."""
+    begin = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - begin
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=21)
+    options = parser.parse_args()
+    paperclip = str(Path(sys.executable).with_name("paperclip"))
+    commands = {"paperclip --help": [paperclip, "--help"], "paperclip query --help": [paperclip, "query", "--help"],
+                "python -c pass": [sys.executable, "-c", "pass"]}
+    runs = [{name: timed(command) for name, command in commands.items()} for _ in range(options.runs)]  # in turns
+    for name in commands:
+        print(f"{name:24} {statistics.median(run[name] for run in runs):6.3f} s")
+
+
+if __name__ == "__main__":
+    main()

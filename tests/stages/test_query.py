@@ -1,0 +1,222 @@
+"""`query`: the right images in the right order, and what is said of them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paperclip_cli.config import IndexConfig, QueryConfig
+from paperclip_cli.data.index_folder import open_index
+from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
+from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.text_tower import TextTower
+from paperclip_cli.records import Hit, Key
+from paperclip_cli.stages import index, query
+from paperclip_cli.workspace import Workspace
+from tests.factories import make_proposal, write_archive, write_fetched, write_preview
+from tests.indexes import towers, write_picture
+
+
+@pytest.fixture
+def indexed(workspace: Workspace, tiny_model: Path) -> Workspace:
+    """The previews of 12 proposals (20 images), indexed with random directions."""
+    write_fetched(workspace, "hst", proposals=12)
+    index.run(IndexConfig(model=str(tiny_model)), workspace, **towers())  # type: ignore[arg-type]
+    return workspace
+
+
+def ask(workspace: Workspace, *texts: str, **more: object) -> query.Answer:
+    return next(query.run(QueryConfig(texts=texts, **more), workspace))  # type: ignore[arg-type]
+
+
+def expected_order(workspace: Workspace, vector: np.ndarray) -> list[str]:
+    """Paths of all images, the nearest first, by brute force."""
+    opened = open_index(workspace.index("default"))
+    paths = [str(workspace.root / image.entry.path) for image in opened.observations.images()]
+    return [paths[row] for row in np.argsort(-(opened.vectors @ vector), kind="stable")]
+
+
+def embed(tiny_model: Path, *texts: str) -> np.ndarray:
+    return TextTower.open(ModelFolder.open(tiny_model)).embed(texts)
+
+
+def paths(answer: query.Answer) -> list[str]:
+    return [hit.image for hit in answer.hits]
+
+
+def test_hits_are_the_nearest_images(indexed: Workspace, tiny_model: Path) -> None:
+    answer = ask(indexed, "spiral galaxy", k=100, collapse="none")
+    assert paths(answer) == expected_order(indexed, embed(tiny_model, "spiral galaxy")[0])
+    assert [hit.rank for hit in answer.hits] == list(range(1, 21))
+    assert [hit.score for hit in answer.hits] == sorted((hit.score for hit in answer.hits), reverse=True)
+    assert all(0 <= hit.percentile <= 100 and hit.query == "spiral galaxy" and Path(hit.image).is_file() for hit in answer.hits)
+    assert paths(ask(indexed, "spiral galaxy", k=3, collapse="none")) == paths(answer)[:3]
+
+
+def test_a_query_is_the_sum_of_its_parts(indexed: Workspace, tiny_model: Path) -> None:
+    one, two, three = embed(tiny_model, "spiral galaxy", "dust", "globular cluster")
+    answer = ask(indexed, "spiral galaxy", "dust", minus=("globular cluster",), k=100, collapse="none")
+    assert paths(answer) == expected_order(indexed, one + two - three)
+    assert answer.query == "spiral galaxy + dust - globular cluster"
+    with pytest.raises(PaperclipError, match="cancel out"):
+        ask(indexed, "dust", minus=("dust",))
+
+
+def test_an_image_finds_itself(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
+    for number in range(4):
+        write_picture(tmp_path / f"{number}.png", number)
+    index.run(IndexConfig(paths=(tmp_path,), model=str(tiny_model)), workspace)
+    answer = next(query.run(QueryConfig(images=(tmp_path / "2.png",)), workspace))
+    assert answer.hits[0].image == str(tmp_path / "2.png") and answer.hits[0].score == pytest.approx(1, abs=1e-5)
+    assert answer.query == "2.png"
+    (tmp_path / "bad.png").write_text("no picture")
+    with pytest.raises(PaperclipError, match=r"bad\.png: not a JPEG"):
+        next(query.run(QueryConfig(images=(tmp_path / "bad.png",)), workspace))
+
+
+def test_a_hit_says_what_is_known(indexed: Workspace) -> None:
+    hit = next(hit for hit in ask(indexed, "x", k=100, collapse="none").hits if hit.key == Key("hst", 5) and hit.image.endswith("_1.jpg"))
+    proposal = make_proposal("hst", 5)
+    assert (hit.title, hit.category, hit.abstract) == (proposal.title, proposal.category, proposal.abstract)
+    assert hit.observation.cycle == proposal.cycle, "where the observation does not say, the proposal does"
+    assert (hit.observation.instrument, hit.observation.filters, hit.separation, hit.more) == ("ACS", ("F606W", "F814W"), None, 0)
+
+
+def test_one_visit_fills_one_line(indexed: Workspace) -> None:
+    every = ask(indexed, "x", k=100, collapse="none").hits
+    one_each = ask(indexed, "x", k=100).hits
+    best: dict[object, Hit] = {}
+    for hit in every:
+        best.setdefault((hit.key, hit.observation.target), hit)
+    assert [hit.image for hit in one_each] == [hit.image for hit in best.values()]
+    assert sum(1 + hit.more for hit in one_each) == len(every)
+    by_proposal = ask(indexed, "x", k=100, collapse="proposal").hits
+    assert len({hit.key for hit in by_proposal}) == len(by_proposal) == 12
+    few = ask(indexed, "x", k=100, targets=("SPIRAL-4",), after=55004.0).hits
+    assert [hit.more for hit in few] == [0]
+    assert [hit.more for hit in ask(indexed, "x", k=100, targets=("CLUSTER-5",)).hits] == [1]
+
+
+def test_conditions_come_before_the_order(indexed: Workspace) -> None:
+    every = ask(indexed, "x", k=100, collapse="none").hits
+    for conditions, holds in (
+        ({"instruments": ("WFC3",)}, lambda hit: hit.observation.instrument == "WFC3"),
+        ({"proposals": (1, 2, 3)}, lambda hit: hit.proposal_id <= 3),
+        ({"cycles": ("21",), "filters": ("F814W",)}, lambda hit: hit.observation.cycle == "21" and "F814W" in hit.observation.filters),
+    ):
+        found = ask(indexed, "x", k=3, collapse="none", **conditions).hits
+        assert [hit.image for hit in found] == [hit.image for hit in every if holds(hit)][:3]
+        assert [hit.score for hit in found] == pytest.approx([hit.score for hit in every if holds(hit)][:3], abs=1e-6)
+
+
+def test_a_cone_measures_and_leaves_out_what_moves(indexed: Workspace) -> None:
+    answer = ask(indexed, "x", k=100, near=(10.0, -55.0), radius=20.0)
+    assert {hit.proposal_id for hit in answer.hits} == {1, 2}
+    from astropy.coordinates import angular_separation
+
+    for hit in answer.hits:
+        place = np.radians([hit.observation.s_ra, hit.observation.s_dec, 10.0, -55.0])
+        assert hit.separation == pytest.approx(60 * np.degrees(angular_separation(*place)))
+
+
+def test_moving_targets_in_a_cone_are_counted(workspace: Workspace, tiny_model: Path) -> None:
+    preview = write_preview(workspace, "hst", 3, 0)
+    placed = replace(preview, observation=replace(preview.observation, s_ra=1.0, s_dec=2.0))
+    write_archive(workspace, "hst", [], [placed])
+    index.run(IndexConfig(model=str(tiny_model)), workspace, **towers())  # type: ignore[arg-type]
+    answer = ask(workspace, "storm", near=(1.0, 2.0))
+    assert not answer.hits and "1 images of moving targets in the cone are left out (--moving adds them)" in answer.notes
+    assert len(ask(workspace, "storm", near=(1.0, 2.0), include_moving=True).hits) == 1
+
+
+def test_low_scores_are_cut_off(indexed: Workspace) -> None:
+    every = ask(indexed, "x", k=100).hits
+    cut = every[3].score
+    assert [hit.image for hit in ask(indexed, "x", k=100, min_score=cut - 1e-6).hits] == [hit.image for hit in every[:4]]
+    assert ask(indexed, "x", min_score=1.1).notes == ("no image meets the conditions",)
+
+
+def test_names_are_keyword_work(indexed: Workspace) -> None:
+    hits = ask(indexed, "NGC 108", k=5, rank_by="keyword").hits
+    assert [hit.key for hit in hits] == [Key("hst", 8)]
+    hits = ask(indexed, "the spiral galaxy NGC108", k=20, rank_by="hybrid", min_score=-1.0).hits
+    assert len(hits) > 5 and Key("hst", 8) in {hit.key for hit in hits[:4]}
+    with pytest.raises(UsageError, match="needs words"):
+        ask(indexed, rank_by="keyword", images=(Path("a.png"),))
+
+
+def test_what_does_not_stand_out_is_said(indexed: Workspace, tiny_model: Path) -> None:
+    note = "nothing stands out: texts that have nothing to do with this index score as high"
+    assert note in ask(indexed, "anything at all").notes  # directions are random here
+    opened = open_index(indexed.index("default"))
+    assert 0.1 < opened.background.best < 0.6
+
+
+def test_lines_are_queries_of_one_run(indexed: Workspace) -> None:
+    answers = list(query.run(QueryConfig(k=2), indexed, ["spiral galaxy\n", "\n", "  dust \n"]))
+    assert [answer.query for answer in answers] == ["spiral galaxy", "dust"]
+    assert [paths(answer) for answer in answers] == [paths(ask(indexed, text, k=2)) for text in ("spiral galaxy", "dust")]
+
+
+def test_a_folder_of_ones_own_needs_no_proposals(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        write_picture(tmp_path / f"{number}.png", number)
+    index.run(IndexConfig(paths=(tmp_path,), model=str(tiny_model), name="mine"), workspace, **towers())  # type: ignore[arg-type]
+    hits = ask(workspace, "galaxy").hits  # the only index there is
+    assert len(hits) == 3
+    assert {(hit.mission, hit.proposal_id, hit.title, hit.split, hit.more) for hit in hits} == {(None, None, "", "none", 0)}
+
+
+def test_without_an_index_the_commands_are_named(workspace: Workspace, tiny_model: Path) -> None:
+    with pytest.raises(MissingStage) as error:
+        ask(workspace, "galaxy")
+    assert error.value.message == "there is no index 'default'"
+    assert error.value.hint == "run `paperclip fetch` and `paperclip index` first"
+    write_fetched(workspace)
+    with pytest.raises(MissingStage) as error:
+        ask(workspace, "galaxy", index="mine")
+    assert error.value.hint == "run `paperclip index --index mine` first"
+    index.run(IndexConfig(model=str(tiny_model), name="one"), workspace, **towers())  # type: ignore[arg-type]
+    index.run(IndexConfig(model=str(tiny_model), name="two"), workspace, **towers())  # type: ignore[arg-type]
+    with pytest.raises(MissingStage, match=r"no index 'default' \(there are one, two\)"):
+        ask(workspace, "galaxy")
+    assert ask(workspace, "galaxy", index="two").hits
+
+
+@pytest.mark.parametrize("config", [{}, {"minus": ("dust",)}])
+def test_a_query_for_nothing_is_wrong_usage(config: dict, workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match="nothing to look for"):
+        ask(workspace, **config)
+
+
+def test_a_model_that_has_changed_or_gone_is_not_asked(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
+    from tests.clip_models import write_model
+
+    shutil.copytree(tiny_model, tmp_path / "model")
+    write_picture(tmp_path / "p" / "a.png", 0)
+    index.run(IndexConfig(paths=(tmp_path / "p",), model=str(tmp_path / "model")), workspace, **towers())  # type: ignore[arg-type]
+    assert ask(workspace, "galaxy").hits
+    shutil.rmtree(tmp_path / "model")
+    with pytest.raises(UsageError, match="no model"):
+        ask(workspace, "galaxy")
+    write_model(tmp_path / "model", seed=3)
+    with pytest.raises(PaperclipError, match="index 'default' was made by another model than the one that is now in") as error:
+        ask(workspace, "galaxy")
+    assert error.value.hint == "rebuild it with paperclip index --index default --force"
+
+
+def test_images_are_copied_and_nothing_is_overwritten(indexed: Workspace, tmp_path: Path) -> None:
+    hits = ask(indexed, "x", k=3).hits
+    report = query.copy_images(hits, tmp_path / "out")
+    copied = sorted((tmp_path / "out").iterdir())
+    assert report.counts == {"images": 3} and not report.failures
+    assert [path.name for path in copied] == [f"{hit.rank:03d}_hst_{hit.proposal_id}_{Path(hit.image).name}" for hit in hits]
+    assert [path.read_bytes() for path in copied] == [Path(hit.image).read_bytes() for hit in hits]
+    copied[0].write_text("mine")
+    Path(hits[1].image).unlink()
+    again = query.copy_images(hits, tmp_path / "out")
+    assert again.counts == {"images": 1} and len(again.failures) == 2 and copied[0].read_text() == "mine"
