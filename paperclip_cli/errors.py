@@ -46,3 +46,7 @@ class ReaderGone(Exception):
 
 class BadItem(Exception):
     """One item (an image, a record) cannot be used; the stage records the reason and goes on."""
+
+
+class Unreachable(BadItem):
+    """An item that could not be had in all our tries, but may well be another day."""

@@ -83,11 +83,23 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Wcs:
+    """A gnomonic (TAN) projection in FITS's terms: `crval` in degrees (ICRS), `crpix` in pixels, `cd` (CD1_1, CD1_2, CD2_1, CD2_2) in degrees a pixel.
+
+    Pixels are counted from 1 and from the bottom row up, as FITS does: row r from the top of a picture of H rows is y = H - r.
+    """
+
+    crval: tuple[float, float]
+    crpix: tuple[float, float]
+    cd: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """A fetched preview: a padded square JPEG in the cache.
 
     `image` is its path relative to the folder of its `previews.jsonl`; `sha256` is that of the file's bytes; `side` its side
-    in pixels; `original` the name that it had in the archive.
+    in pixels; `original` the name that it had in the archive; `wcs` the place of its pixels on the sky, where the archive tells it.
     """
 
     mission: str
@@ -97,6 +109,7 @@ class Preview:
     side: int
     original: str
     observation: Observation = field(default_factory=Observation)
+    wcs: Wcs | None = None
 
     @property
     def key(self) -> Key:
@@ -127,7 +140,37 @@ class Summary:
     @property
     def text(self) -> str:
         """`objects; science use cases`, each a comma-separated list (the paper's caption)."""
-        return f"{', '.join(self.objects_and_phenomena)}; {', '.join(self.science_use_cases)}"
+        return "; ".join(", ".join(items) for items in (self.objects_and_phenomena, self.science_use_cases) if items)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An image that answers a query.
+
+    `score` is a cosine, `percentile` (0 to 100) its place among the scores of unrelated texts against the same index. `image` is an
+    absolute path. `separation` is in arcmin, from the centre of the observation to the centre of a cone search. `more` counts the
+    other images of the same proposal and target that this hit stands for. `split` says on which side of its model's data it lies:
+    train, validation, test or none.
+    """
+
+    rank: int
+    query: str
+    score: float
+    percentile: float
+    mission: str | None
+    proposal_id: int | None
+    image: str
+    title: str
+    split: str
+    category: str = ""
+    abstract: str = ""
+    separation: float | None = None
+    more: int = 0
+    observation: Observation = field(default_factory=Observation)
+
+    @property
+    def key(self) -> Key | None:
+        return None if self.mission is None or self.proposal_id is None else Key(self.mission, self.proposal_id)
 
 
 def to_json(record: object) -> str:
@@ -142,7 +185,7 @@ def from_dict(kind: type[Record], values: dict) -> Record:
     for name in tuples & known.keys():
         known[name] = tuple(known[name])
     for name, inner in nested.items():
-        if name in known:
+        if known.get(name) is not None:
             known[name] = from_dict(inner, known[name])
     return kind(**known)
 
@@ -152,17 +195,17 @@ def write_jsonl(records: Iterable[object]) -> str:
     return "".join(to_json(record) + "\n" for record in records)
 
 
-def read_jsonl(path: Path, kind: type[Record]) -> Iterator[Record]:
-    """Reads records; a torn last line (a process that died while appending) is passed over, any other bad line is an error."""
-    lines = path.read_text(encoding="utf-8").split("\n")
+def read_jsonl(path: Path, kind: type[Record], skip_damaged: bool = False) -> Iterator[Record]:
+    """Reads records. A torn last line (a process that died while appending) is passed over; any other bad line is an error, or skipped."""
+    lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, 1):
         if not line:
             continue
         try:
             yield from_dict(kind, json.loads(line))
-        except (ValueError, TypeError) as error:
-            if number == len(lines):
-                return
+        except (ValueError, TypeError, AttributeError) as error:
+            if skip_damaged or number == len(lines):
+                continue
             raise PaperclipError(f"{path}, line {number}: not a {kind.__name__} record ({error})",
                                  "redo the stage that wrote it with --force") from error
 
@@ -188,7 +231,7 @@ def _shape(kind: type) -> tuple[frozenset[str], frozenset[str], dict[str, type]]
     hints = typing.get_type_hints(kind)
     names = {f.name for f in dataclasses.fields(kind)}
     tuples = {n for n in names if any(typing.get_origin(o) is tuple for o in _options(hints[n]))}
-    nested = {n: hints[n] for n in names if dataclasses.is_dataclass(hints[n])}
+    nested = {n: option for n in names for option in _options(hints[n]) if dataclasses.is_dataclass(option) and isinstance(option, type)}
     return frozenset(names), frozenset(tuples), nested
 
 

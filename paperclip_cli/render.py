@@ -6,15 +6,21 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import repeat
+from typing import Literal, NamedTuple
 
 from paperclip_cli.errors import ReaderGone
 from paperclip_cli.progress import Progress, SilentProgress, Task
 from paperclip_cli.report import Report
 
+# Control characters (but for tabulator and newline), invisible signs that reorder text, halves of surrogate pairs.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+_WIDEST = 160  # cells of a table: the eye loses a longer line
 PLAIN_INTERVAL = 5.0  # seconds between lines where there is no terminal
 
 
@@ -107,24 +113,76 @@ def report(done: Report, quiet: bool = False, verbose: bool = False) -> None:
         print(f"  failed: {count:,} {reason}", file=err)
     shown = done.failures if verbose else done.failures[:5]
     for failure in shown:
-        print(f"    {failure.item}: {failure.reason}", file=err)
+        print(f"    {printable(failure.item)}: {printable(failure.reason)}", file=err)
     if len(done.failures) > len(shown):
         print(f"    ... and {len(done.failures) - len(shown)} more (--verbose shows all)", file=err)
 
 
-def rows(items: Sequence[dict], form: str) -> str:
-    """Results as JSON, JSON Lines or CSV. Lists become `;`-joined text in CSV."""
+def rows(items: Sequence[dict], form: str, names: Sequence[str] | None = None) -> str:
+    """Results as JSON, JSON Lines or CSV. Lists become `;`-joined text in CSV, whose columns are `names`, else what the items have."""
     if form == "json":
-        return json.dumps(list(items), indent=2, ensure_ascii=False) + "\n"
+        return _json(list(items), indent=2)
     if form == "jsonl":
-        return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
-    names = list(dict.fromkeys(name for item in items for name in item))
+        return "".join(map(_json, items))
+    names = names or list(dict.fromkeys(name for item in items for name in item))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for item in items:
         writer.writerow({name: _cell(value) for name, value in item.items()})
     return text.getvalue()
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    """JSON in which what could drive a terminal, or is no character at all, is written as its number."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
+
+
+def printable(text: str) -> str:
+    """`text` in one line, without control characters, escape sequences and invisible signs: no file may drive the terminal."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def path_line(path: str) -> str:
+    """A path for a line of its own: as it is for another program, without control characters for a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in path) if sys.stdout.isatty() else path
+
+
+class TableColumn(NamedTuple):
+    """A column of text: at most `width` cells wide, or whatever the others leave over. `links` are one URL a cell."""
+
+    name: str
+    cells: Sequence[str]
+    width: int | None = None
+    justify: Literal["left", "right"] = "left"
+    links: Sequence[str] | None = None
+
+
+def table(columns: Sequence[TableColumn]) -> None:
+    """Prints a table that fits the terminal; what is too long ends in an ellipsis. Links are for terminals only."""
+    from rich.style import Style
+    from rich.table import Table
+    from rich.text import Text
+
+    console = stdout_console()
+    gap = 1 if console.width < 80 else 2
+    made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold", width=min(console.width, _WIDEST))
+    for column in columns:
+        made.add_column(column.name, justify=column.justify, no_wrap=True, overflow="ellipsis", max_width=column.width,
+                        ratio=1 if column.width is None else None)
+    cells = [[Text(printable(cell), Style(link=link)) for cell, link in zip(column.cells, column.links or repeat(None), strict=False)]
+             for column in columns]
+    for row in zip(*cells, strict=True):
+        made.add_row(*row)
+    with console.capture() as text:
+        console.print(made)
+    emit(text.get())
+
+
+def terminal_width() -> int:
+    """Cells in a line: of the terminal, or of `COLUMNS`, or 80."""
+    return stdout_console().width
 
 
 def emit(text: str) -> None:
@@ -156,7 +214,7 @@ def _cell(value: object) -> object:
     if isinstance(value, list):
         return ";".join(map(str, value))
     # The csv module leaves a lone carriage return unquoted, and readers take it for the end of a line.
-    return value.replace("\r", " ") if isinstance(value, str) else value
+    return _CONTROLS.sub(" ", value.replace("\r", " ")) if isinstance(value, str) else value
 
 
 def _fields(fields: dict[str, object]) -> str:

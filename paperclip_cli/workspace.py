@@ -5,6 +5,7 @@
     <cache>/summaries/<set>/summaries.jsonl
     <cache>/datasets/<name>/data/<split>-00000.parquet
     <cache>/models/<name>/                           Hugging Face layout
+    <cache>/training/<name>/                         checkpoints, only needed to go on with a training
     <cache>/indexes/<name>/
 
 Each of these folders holds a `manifest.json`.
@@ -21,7 +22,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,9 @@ class Workspace:
 
     def model(self, name: str) -> Path:
         return self.root / "models" / checked_name(name, "model")
+
+    def training(self, name: str) -> Path:
+        return self.root / "training" / checked_name(name, "model")
 
     def index(self, name: str) -> Path:
         return self.root / "indexes" / checked_name(name, "index")
@@ -142,11 +146,30 @@ def replace_file(path: Path, content: str | bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cuts off a last line without its end, as a killed process leaves it: call it before reading what is to be appended to."""
+    if path.exists():
+        with path.open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+
+
+@contextmanager
+def append_lines(path: Path) -> Iterator[Callable[[str], None]]:
+    """Gives a function that adds a line to a file and hands it to the system at once, so that only a power cut can lose it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        def append(line: str) -> None:
+            file.write(line.encode("utf-8") + b"\n")
+            file.flush()
+
+        yield append
 
 
 @contextmanager
@@ -156,7 +179,7 @@ def replace_folder(folder: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new.", dir=folder.parent))
     try:
         yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())
+        os.chmod(temporary, 0o777 & ~umask())
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
             os.replace(folder, old / "previous")
@@ -169,20 +192,24 @@ def replace_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Holds an artefact for one writer; a second one is told so at once. The lock goes when the process does."""
+def lock(folder: Path, shared: bool = False, wait: bool = False) -> Iterator[None]:
+    """Holds an artefact for one writer; a second one is told so at once, or waits. The lock goes when the process does.
+
+    Several may hold it `shared`, for work that does not meet, while nobody holds it alone.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     path = folder.parent / f".{folder.name}.lock"
     with path.open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             raise PaperclipError(f"another paperclip process is writing {folder}",
                                  "wait for it, or stop it") from error
         yield
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The process's file mode creation mask, for files that a library makes with a mode of its own."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from paperclip_cli.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tests.standin.process import StandInProcess
+
+# A first example may import astropy or compile; nothing is timed in tests.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+# Small models compile twice as fast without LLVM's optimisations, and compiling is nearly all that their tests do.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -24,3 +38,32 @@ def real_sample() -> Path:
 def workspace(tmp_path: Path) -> Workspace:
     """An empty cache that may not use the network."""
     return Workspace(tmp_path / "cache", offline=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an untrained `scratch:tiny`, made once; nothing writes into it."""
+    from tests.clip_models import write_model
+
+    return write_model(tmp_path_factory.mktemp("model") / "tiny").path
+
+
+@pytest.fixture(scope="session")
+def mast_process() -> Iterator[StandInProcess]:
+    """A stand-in of MAST in a process of its own; take `mast` instead."""
+    from tests.standin.process import standin
+
+    with standin() as process:
+        yield process
+
+
+@pytest.fixture
+def mast(mast_process: StandInProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInProcess]:
+    """The stand-in without faults, and astroquery configured for it: 12 Hubble proposals from 15000, 4 of JWST's from 1200."""
+    from astroquery.mast import conf
+
+    for variable in ("MAST_API_TOKEN", "PAPERCLIP_CONTACT", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    mast_process.set()
+    with conf.set_temp("server", mast_process.url):
+        yield mast_process

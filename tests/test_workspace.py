@@ -13,7 +13,9 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,
+    append_lines,
     checked_name,
+    cut_torn_line,
     is_finished,
     lock,
     read_manifest,
@@ -92,3 +94,16 @@ def test_a_second_process_is_told_that_the_folder_is_taken(tmp_path: Path) -> No
     with lock(tmp_path / "index"):
         pass
     assert PaperclipError.exit_code == 1
+
+
+def test_a_torn_line_is_cut_off_and_whole_ones_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "set" / "lines.jsonl"
+    cut_torn_line(path)
+    with append_lines(path) as append:
+        append("ä")
+        assert path.read_text("utf-8") == "ä\n"
+    path.write_bytes(path.read_bytes() + "ü".encode()[:1])
+    cut_torn_line(path)
+    with append_lines(path) as append:
+        append("ö")
+    assert path.read_text("utf-8") == "ä\nö\n"

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn, Optional
 import typer
 
 from paperclip_cli import __version__
+from paperclip_cli.cli import build_dataset, cite, demo, describe, evaluate, fetch, get, index, query, summarize, train
 from paperclip_cli.cli.session import Session, open_session
 from paperclip_cli.errors import ExitCode, PaperclipError, ReaderGone
 
@@ -40,6 +41,17 @@ def configure(
 
 # The order here is the order in --help. A command is a plain function in a module of its own, so that imports run one way.
 # COMMANDS BEGIN
+app.command(epilog="Example: paperclip fetch --proposal 15354,12577")(fetch.fetch)
+app.command(epilog="Example: paperclip summarize --show --limit 5")(summarize.summarize)
+app.command(epilog="Example: paperclip build-dataset --captions summary")(build_dataset.build_dataset)
+app.command(epilog="Example: paperclip train --init scratch:tiny")(train.train)
+app.command(epilog="Example: paperclip evaluate --split validation --json")(evaluate.evaluate)
+app.command(epilog="Example: paperclip index ~/images --model openai/clip-vit-base-patch16")(index.index)
+app.command(epilog='Example: paperclip query "galaxy mergers" --instrument ACS -k 5')(query.query)
+app.command(epilog="Example: paperclip describe image.fits")(describe.describe)
+app.command(epilog="Example: paperclip get hst:15354 --out science")(get.get)
+app.command(epilog="Example: paperclip cite --bibtex")(cite.cite)
+app.command(epilog="Example: paperclip demo --out ~/demo")(demo.demo)
 # COMMANDS END
 
 

@@ -93,3 +93,13 @@ def proposals(given: list[str] | None) -> tuple[str | None, tuple[int, ...]]:
         raise UsageError(f"--proposal names several missions: {', '.join(sorted(missions))}", "ask for one mission at a time")
     plain = [part.rpartition(":")[2] for part in values(given)]
     return (missions.pop() if missions else None), numbers(plain, "--proposal")
+
+
+def position(near: str | None) -> tuple[float, float] | None:
+    """`--near`: coordinates as they are, a name as the resolver knows it. Degrees."""
+    if near is None:
+        return None
+    from paperclip_cli.data.coordinates import parse_position
+    from paperclip_cli.sources.resolver import resolve_name
+
+    return parse_position(near) or resolve_name(near, session().offline)

@@ -1,0 +1,89 @@
+"""`paperclip demo`: the other commands, one after another, as a user would type them."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from paperclip_cli.cli.session import Session, open_session, session
+from paperclip_cli.errors import ExitCode, PaperclipError
+
+PROPOSALS = 400
+QUERIES = ("galaxy mergers", "gravitational lens", "globular cluster", "planetary nebula")
+
+
+def demo(
+    proposals: Annotated[int, typer.Option(help="How many proposals to simulate.", min=50)] = PROPOSALS,
+    steps: Annotated[Optional[int], typer.Option(help="Training steps. [default: scratch:tiny's]", min=1)] = None,
+    out: Annotated[Optional[Path], typer.Option(help="Folder of the contact sheet. [default: the demo's cache]")] = None,
+) -> int:
+    """Run the whole pipeline on a simulated sky: offline, in a cache of its own, in a few minutes.
+
+    It shows how the commands work together. Its accuracy says nothing about real data: the sky and the texts are simulated.
+    """
+    here, start = session(), time.monotonic()
+    cache = here.workspace.root / "demo"
+    folder = (out or cache).expanduser().absolute()
+    _say("# A simulated sky: what follows shows how paperclip works, and says nothing about real data.")
+    _say(f"export PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
+    try:
+        for arguments in _commands(proposals, steps):
+            _run(here, cache, arguments)
+        _run(here, cache, ["describe", _held_out_key(cache)])
+    finally:
+        open_session(here)
+    sheet = _contact_sheet(cache, folder)
+    _say(f"\n# Done in {time.monotonic() - start:.0f} s. The contact sheet: {sheet}")
+    _say(f"# To go on with this sky:\nexport PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
+    _say('paperclip query "arcs around a cluster of galaxies"')
+    return ExitCode.OK
+
+
+def _commands(proposals: int, steps: int | None) -> list[list[str]]:
+    train = ["train", "--init", "scratch:tiny", *(["--steps", str(steps)] if steps is not None else [])]
+    return [["fetch", "--simulate", str(proposals)], ["summarize"], ["build-dataset"], train, ["evaluate"], ["index"],
+            *(["query", text, "-k", "5"] for text in QUERIES)]
+
+
+def _run(here: Session, cache: Path, arguments: list[str]) -> None:
+    """One command line through the program's own parser; the first that fails ends the demo."""
+    from paperclip_cli.cli.app import run
+
+    _say(f"\n$ paperclip {shlex.join(arguments)}")
+    flags = [flag for flag, is_set in (("--verbose", here.verbose), ("--quiet", here.quiet)) if is_set]
+    code = run(["--cache-dir", str(cache), "--offline", *flags, *arguments])
+    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        raise typer.Exit(code)
+    if code != ExitCode.OK:
+        raise PaperclipError(f"the demo stopped at `paperclip {shlex.join(arguments)}` (exit {code})", "the lines above say why")
+
+
+def _contact_sheet(cache: Path, folder: Path) -> Path:
+    """All queries at once, from standard input: hits.jsonl and demo.html in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["query", "-", "-k", "8", "--html", str(folder / "demo.html"), "--format", "jsonl"]
+    _say(f"\n$ printf '%s\\n' {shlex.join(QUERIES)} | paperclip {shlex.join(command)} > {shlex.quote(str(folder / 'hits.jsonl'))}")
+    with (folder / "hits.jsonl").open("w", encoding="utf-8") as file:
+        subprocess.run([sys.executable, "-m", "paperclip_cli", "--cache-dir", str(cache), "--offline", "--quiet", *command],
+                       input="\n".join(QUERIES), stdout=file, text=True, check=True)
+    return folder / "demo.html"
+
+
+def _held_out_key(cache: Path) -> str:
+    """A proposal that the model was not trained on."""
+    from paperclip_cli.data.pairs import available_splits, stream_split
+
+    dataset = cache / "datasets" / "default"
+    return str(next(stream_split(dataset, available_splits(dataset)[-1])).key)
+
+
+def _say(line: str) -> None:
+    from paperclip_cli import render
+
+    render.emit(line + "\n")

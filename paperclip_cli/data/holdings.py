@@ -1,0 +1,109 @@
+"""What the cache holds of a mission, and how a run of `fetch` changes it.
+
+    <cache>/proposals/<mission>/proposals.jsonl    the proposals that have a preview
+    <cache>/previews/<mission>/previews.jsonl      the previews; the files beside it
+    <cache>/previews/<mission>/ledger.jsonl        what became of every image that was ever drawn
+
+The first two are what the other stages read. The ledger also knows of unfinished runs and of images that could not be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from paperclip_cli.data.ledger import Entry, Place, read_ledger, rewrite_ledger, shard_ledgers
+from paperclip_cli.records import Key, Preview, Proposal, Record, read_jsonl, write_jsonl
+from paperclip_cli.workspace import MANIFEST, Manifest, Workspace, read_manifest, replace_file, write_manifest
+
+PROPOSALS, PREVIEWS, ORIGINALS = "proposals.jsonl", "previews.jsonl", "originals"
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Proposals and previews as records, and the ledger by image."""
+
+    proposals: Mapping[Key, Proposal]
+    previews: tuple[Preview, ...]
+    ledger: Mapping[Place, Entry]
+
+    def after(self, proposals: Mapping[Key, Proposal], previews: Iterable[Preview], entries: Iterable[Entry], gone: set[Key]) -> Holdings:
+        """With `proposals` in the place of what is held of them, without those that are `gone`, and with all others as they are."""
+        touched = proposals.keys() | gone
+        kept = [preview for preview in self.previews if preview.key not in touched]
+        merged = sorted([*kept, *previews], key=lambda preview: (preview.key, preview.image))
+        known = {**self.proposals, **proposals}
+        held = sorted({preview.key for preview in merged} & known.keys())
+        ledger = [entry for entry in self.ledger.values() if entry.key not in touched]
+        return Holdings({key: known[key] for key in held}, tuple(merged), {entry.place: entry for entry in [*ledger, *entries]})
+
+    def files(self) -> set[str]:
+        """The paths that belong to the mission, relative to the folder of its previews."""
+        return {path for entry in self.ledger.values() for path in entry.files} | {preview.image for preview in self.previews}
+
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 by source, over the names and states of the images that were taken from it."""
+        lines: defaultdict[str, list[str]] = defaultdict(list)
+        for entry in self.ledger.values():
+            lines[entry.source].append(f"{entry.key} {entry.name} {entry.stamp}")
+        return {source: hashlib.sha256("\n".join(sorted(lines[source])).encode()).hexdigest() for source in sorted(lines)}
+
+
+def read_holdings(workspace: Workspace, mission: str, skip_damaged: bool = False) -> Holdings:
+    """What is there, finished or not. A damaged line is a PaperclipError, or skipped."""
+    folder = workspace.previews(mission)
+    proposals = _read(workspace.proposals(mission) / PROPOSALS, Proposal, skip_damaged)
+    previews = _read(folder / PREVIEWS, Preview, skip_damaged)
+    ledger = read_ledger(folder, skip_damaged=skip_damaged)
+    return Holdings({proposal.key: proposal for proposal in proposals}, tuple(previews), ledger)
+
+
+def write_holdings(workspace: Workspace, mission: str, holdings: Holdings, manifest: Manifest) -> bool:
+    """Replaces records, ledger and manifests; False, with nothing written, where the records say all this already."""
+    texts = {workspace.proposals(mission) / PROPOSALS: write_jsonl(holdings.proposals.values()),
+             workspace.previews(mission) / PREVIEWS: write_jsonl(holdings.previews)}
+    is_same = all(path.is_file() and path.read_bytes() == text.encode() for path, text in texts.items())
+    if is_same and all(read_manifest(path.parent) for path in texts):
+        return False
+    unfinish(workspace, mission)
+    for path, text in texts.items():
+        replace_file(path, text)
+    counts = {"proposals": len(holdings.proposals), "images": len(holdings.previews)}
+    for path in texts:
+        write_manifest(path.parent, replace(manifest, counts=counts, inputs=holdings.fingerprints()))
+    return True
+
+
+def tidy(workspace: Workspace, mission: str, holdings: Holdings) -> None:
+    """Compacts the ledger and removes the images that no record names, also those that a killed run left half written."""
+    folder = workspace.previews(mission)
+    rewrite_ledger(folder, holdings.ledger.values())
+    for path in shard_ledgers(folder):
+        path.unlink()
+    wanted = holdings.files()
+    for pattern in ("proposal_*", f"{ORIGINALS}/proposal_*"):
+        for inner in folder.glob(pattern):
+            for path in inner.iterdir():
+                if path.is_file() and path.relative_to(folder).as_posix() not in wanted:
+                    path.unlink()
+            if not any(inner.iterdir()):
+                inner.rmdir()
+
+
+def is_untidy(folder: Path) -> bool:
+    """Whether a run that was killed, or shards, left what `tidy` removes: half-written files, ledgers that are not taken in."""
+    hidden = (path for pattern in ("proposal_*/.*", f"{ORIGINALS}/proposal_*/.*") for path in folder.glob(pattern))
+    return bool(shard_ledgers(folder)) or next(hidden, None) is not None
+
+
+def unfinish(workspace: Workspace, mission: str) -> None:
+    """From here to the end of `write_holdings` the mission is unfinished, and says so by having no manifest."""
+    for folder in (workspace.proposals(mission), workspace.previews(mission)):
+        (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def _read(path: Path, kind: type[Record], skip_damaged: bool) -> list[Record]:
+    return list(read_jsonl(path, kind, skip_damaged)) if path.exists() else []

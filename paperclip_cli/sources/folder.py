@@ -1,0 +1,160 @@
+"""An archive that is already on disk:
+
+    DIR/abstracts.cat
+    DIR/observations*/proposal_<ID>/*.{jpg,png,tif,fits}
+    DIR/observations.csv or .ecsv     (optional)
+
+Nothing in it is ever written. Of what it says, only the names that the listing itself found are opened: a path in a table is looked up, not
+followed, and a symbolic link counts only where it stays inside.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import stat
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.records import Key, Observation, Proposal
+from paperclip_cli.sources.archive import Candidate
+from paperclip_cli.sources.catalogue import Catalogue, read_catalogue
+from paperclip_cli.sources.observation_table import ObservationTable, read_observations
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CATALOGUE = "abstracts.cat"
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".fits", ".fit", ".fts", ".fits.fz", ".fits.gz")
+_PROPOSAL_FOLDER = re.compile(r"proposal_([0-9]{1,9})")
+
+Listing = Mapping[Key, tuple[Candidate, ...]]
+
+
+@dataclass(frozen=True)
+class FolderArchive:
+    """A folder as an `Archive`. `images` are sorted by name; names are paths relative to `root`, with slashes."""
+
+    root: Path
+    mission: str
+    catalogue: tuple[Proposal, ...]
+    images: Listing
+    excluded: Mapping[str, int]
+
+    @property
+    def identity(self) -> str:
+        return str(self.root)
+
+    def proposals(self) -> Sequence[Proposal]:
+        """The catalogue, and an empty record for every folder of images that it does not know."""
+        known = {proposal.key for proposal in self.catalogue}
+        unknown = sorted(key for key in self.images if key not in known)
+        return [*self.catalogue, *(Proposal(*key, abstract="") for key in unknown)]
+
+    def previews(self, key: Key) -> Sequence[Candidate]:
+        return self.images.get(key, ())
+
+    def read(self, candidate: Candidate) -> np.ndarray:
+        from paperclip_cli.data.images import read_picture
+
+        return read_picture(self.root / candidate.name)
+
+    def original(self, candidate: Candidate) -> bytes:
+        try:
+            return (self.root / candidate.name).read_bytes()
+        except OSError as error:
+            raise BadItem(f"cannot be read: {error.strerror}") from error
+
+
+def open_folder(root: Path, mission: str, catalog: Path | None = None) -> FolderArchive:
+    """Lists an archive on disk; no image is opened. `catalog` takes the place of DIR/abstracts.cat. PaperclipError where DIR is none."""
+    root = Path(os.path.realpath(root.expanduser()))
+    if not root.is_dir():
+        raise PaperclipError(f"{root} is not a folder", "give --from the folder that holds abstracts.cat and observations*/")
+    catalogue = read_catalogue(catalog.expanduser() if catalog else root / CATALOGUE, mission)
+    excluded: Counter[str] = Counter()
+    images = _list_images(root, mission, excluded)
+    if not images:
+        raise PaperclipError(f"{root} holds no image", "images belong into DIR/observations*/proposal_<ID>/, as JPEG, PNG, TIFF or FITS")
+    table = read_observations(root)
+    images = _describe(root, images, table, excluded)
+    excluded.update(_oddities(catalogue, table))
+    return FolderArchive(root, mission, catalogue.proposals, images, dict(+excluded))
+
+
+def _oddities(catalogue: Catalogue, table: ObservationTable) -> dict[str, int]:
+    return {"records of the catalogue that repeat a proposal": catalogue.duplicates,
+            "records of the catalogue without a number": catalogue.without_id,
+            "rows of the observation table with a value that could not be read": table.unreadable}
+
+
+def _list_images(root: Path, mission: str, excluded: Counter[str]) -> Listing:
+    found: defaultdict[Key, list[Candidate]] = defaultdict(list)
+    for observations in _entries(root, root, excluded):
+        if not (observations.name.startswith("observations") and observations.is_dir()):
+            continue
+        for folder in _entries(root, Path(observations), excluded):
+            match = _PROPOSAL_FOLDER.fullmatch(folder.name)
+            if match and folder.is_dir():
+                key = Key(mission, int(match[1]))
+                found[key] += _candidates(root, key, Path(folder), excluded)
+    return {key: tuple(sorted(images, key=lambda image: image.name)) for key, images in found.items() if images}
+
+
+def _candidates(root: Path, key: Key, folder: Path, excluded: Counter[str]) -> Iterator[Candidate]:
+    for entry in _entries(root, folder, excluded):
+        status = entry.stat()
+        if not stat.S_ISREG(status.st_mode):
+            continue
+        if not entry.name.lower().endswith(IMAGE_SUFFIXES):
+            excluded["files that are no JPEG, PNG, TIFF or FITS"] += 1
+            continue
+        name = Path(entry).relative_to(root).as_posix()
+        yield Candidate(key, name, f"{status.st_size}:{status.st_mtime_ns}", Observation())
+
+
+def _entries(root: Path, folder: Path, excluded: Counter[str]) -> Iterator[os.DirEntry[str]]:
+    """What lies in a folder, without hidden files, names that are no text, and links that lead out or nowhere."""
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            if entry.name.startswith("."):
+                continue
+            if not _is_text(entry.name):
+                excluded["files whose name is not valid text"] += 1
+            elif entry.is_symlink() and not _stays_inside(root, entry):
+                excluded["symbolic links that lead out of the folder or nowhere"] += 1
+            else:
+                yield entry
+
+
+def _is_text(name: str) -> bool:
+    return name.isprintable()
+
+
+def _stays_inside(root: Path, entry: os.DirEntry[str]) -> bool:
+    target = Path(os.path.realpath(entry.path))
+    return target.is_relative_to(root) and target.exists()
+
+
+def _describe(root: Path, images: Listing, table: ObservationTable, excluded: Counter[str]) -> Listing:
+    """Gives each image what the table says of it. Rows that name no listed image of their proposal are counted."""
+    listed = {image.name: image for candidates in images.values() for image in candidates}
+    by_file = {(image.key.proposal_id, posixpath.basename(name)): name for name, image in listed.items()}
+    said: dict[str, Observation] = {}
+    for row in table.rows:
+        path = row.image.replace("\\", "/")
+        name: str | None = posixpath.relpath(posixpath.join(root.as_posix(), path), root.as_posix())
+        if name not in listed and "/" not in path and row.proposal_id is not None:
+            name = by_file.get((row.proposal_id, path))
+        image = listed.get(name) if name else None
+        if image is None or row.proposal_id not in (None, image.key.proposal_id):
+            excluded["rows of the observation table without an image"] += 1
+        else:
+            said[image.name] = row.observation
+    return {key: tuple(replace(image, observation=said.get(image.name, image.observation)) for image in candidates)
+            for key, candidates in images.items()}

@@ -1,0 +1,57 @@
+"""What is particular to a mission: its catalogue, what is asked for, how its previews are named, its pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from paperclip_cli.errors import UsageError
+from paperclip_cli.sources.mast.names import Name, hst_name, jwst_name
+
+
+@dataclass(frozen=True)
+class Mission:
+    """An adapter. `catalogues` are addresses of a proposal catalogue, tried in turn; empty where none can be downloaded.
+
+    `criteria` select observations in MAST's own terms; `holds_preview` tells from an observation's `obs_id` and `filters` whether one of
+    its products may be a preview that we want; `page` is the archive's page of a proposal.
+    """
+
+    name: str
+    collection: str
+    catalogues: tuple[str, ...]
+    criteria: Mapping[str, tuple[str, ...]]
+    read_name: Callable[[str], Name]
+    holds_preview: Callable[[str, str], bool]
+    page: str
+
+    def access_url(self, proposal_id: int) -> str:
+        """The archive's page of a proposal."""
+        return self.page.format(proposal_id)
+
+
+def _is_total(obs_id: str, filters: str) -> bool:
+    """The mosaic of all filters of a visit; its own row names no filter but `detection`."""
+    name = obs_id.lower()
+    return name.startswith("hst_") and "skycell" not in name and ("_total_" in name or filters.lower() == "detection")
+
+
+def _is_combined(obs_id: str, filters: str) -> bool:
+    return re.match(r"jw\d{5}-[oc]\d+_t\d+", obs_id.lower()) is not None
+
+
+_IMAGES = {"dataproduct_type": ("image",), "calib_level": ("3",)}
+HST = Mission("hst", "HST",
+              ("https://archive.stsci.edu/hst/catalogs/abstracts.cat", "https://archive.stsci.edu/pub/catalogs/abstracts.cat"),
+              _IMAGES, hst_name, _is_total, "https://archive.stsci.edu/proposal_search.php?mission=hst&id={}")
+JWST = Mission("jwst", "JWST", (), {**_IMAGES, "instrument_name": ("NIRCAM/IMAGE", "MIRI/IMAGE", "NIRISS/IMAGE")},
+               jwst_name, _is_combined, "https://www.stsci.edu/jwst-program-info/program/?program={}")
+MISSIONS = {mission.name: mission for mission in (HST, JWST)}
+
+
+def mission_named(name: str) -> Mission:
+    """The adapter of a mission. UsageError where there is none."""
+    if name not in MISSIONS:
+        raise UsageError(f"mission {name!r} is not in MAST, or not known here", f"choose {' or '.join(MISSIONS)}, or give --from DIR")
+    return MISSIONS[name]

@@ -1,0 +1,143 @@
+"""How often the archive is asked, and how patiently: one pace for all threads, retries with back-off that obey Retry-After."""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from paperclip_cli.errors import Unreachable
+
+Result = TypeVar("Result")
+_SILENCE, _LONG = 30.0, 5.0  # seconds: between two explanations; a wait that needs one
+
+
+class Stopped(Exception):
+    """The run ends; whoever waits for the archive lets go."""
+
+
+class Transient(Exception):
+    """A failure that may pass. `retry_after`: seconds that the server asked us to wait; `tries`: if fewer than usual are worth it."""
+
+    def __init__(self, reason: str, retry_after: float | None = None, tries: int | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after, self.tries = retry_after, tries
+
+
+class TimedOut(Transient):
+    """No answer, or not all of it, in time: the next try may be no faster."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, tries=3)
+
+
+class TooSlow(Unreachable):
+    """For want of time: a smaller question may be answered."""
+
+
+class Pace:
+    """At most `rate` requests a second over all threads (0: no limit), evenly spaced: never a burst.
+
+    A server that asks for a pause (`hold`) gets it from every thread. `tell` hears why it takes so long, twice a minute at the most.
+    """
+
+    def __init__(self, rate: float, tell: Callable[[str], None] = lambda text: None) -> None:
+        self._gap = 1 / rate if rate else 0.0
+        self._tell, self._told = tell, -_SILENCE
+        self._next = 0.0
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def turn(self) -> None:
+        """Waits until the next request may be sent."""
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                if self._next <= now:
+                    self._next = now + self._gap
+                    break
+                left = self._next - now
+            self.wait(left)
+        self.check()
+
+    def hold(self, seconds: float) -> None:
+        """No thread sends a request before `seconds` from now."""
+        with self._lock:
+            self._next = max(self._next, time.monotonic() + seconds)
+
+    def explain(self, text: str) -> None:
+        """Says why everything waits, unless something was said a moment ago."""
+        with self._lock:
+            if time.monotonic() - self._told < _SILENCE:
+                return
+            self._told = time.monotonic()
+        self._tell(text)
+
+    def wait(self, seconds: float) -> None:
+        """Sleeps; Stopped as soon as the run ends."""
+        self._stopped.wait(max(0.0, seconds))
+        self.check()
+
+    def check(self) -> None:
+        if self._stopped.is_set():
+            raise Stopped
+
+    def stop(self) -> None:
+        """Wakes whoever waits."""
+        self._stopped.set()
+
+
+@dataclass(frozen=True)
+class Patience:
+    """`tries` in all; waits double from `first_wait` to `longest_wait` seconds, each cut by up to a half at random.
+
+    With the defaults an outage of about four minutes is sat out, and a server that refuses every other request is no obstacle. One that
+    asks for more than `longest_retry_after` seconds is given up for now.
+    """
+
+    tries: int = 15
+    first_wait: float = 1.0
+    longest_wait: float = 30.0
+    longest_retry_after: float = 900.0
+
+    def wait(self, failed: int, retry_after: float | None) -> float:
+        """Seconds to wait after the `failed`-th failure (from 1)."""
+        backoff = min(self.longest_wait, self.first_wait * 2.0 ** (failed - 1)) * random.uniform(0.5, 1.0)
+        return max(backoff, retry_after or 0.0)
+
+
+def persist(action: Callable[[], Result], patience: Patience, pace: Pace) -> Result:
+    """Does `action` until it succeeds. Unreachable with the last reason when patience ends; anything but Transient is raised at once."""
+    failed = limited = 0
+    while True:
+        try:
+            return action()
+        except Transient as error:
+            failed += 1
+            limited += error.tries is not None
+            asked = error.retry_after
+            if asked is not None and asked > patience.longest_retry_after:
+                raise Unreachable(f"{error}; it asks to come back in {asked:.0f} s") from error
+            if failed >= patience.tries or (error.tries is not None and limited >= error.tries):
+                raise (TooSlow if isinstance(error, TimedOut) else Unreachable)(f"{error} ({failed} tries)") from error
+            if asked:
+                pace.hold(asked)
+            seconds = patience.wait(failed, asked)
+            if seconds >= _LONG:
+                pace.explain(f"MAST: {error}; waiting for {seconds:.0f} s")
+            pace.wait(seconds)
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, section 10.2.3); None where it holds neither."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None

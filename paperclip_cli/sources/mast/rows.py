@@ -1,0 +1,233 @@
+"""MAST's observation and product rows, and what becomes of them: previews that may be fetched, each with its observation."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from paperclip_cli.records import Observation
+from paperclip_cli.sources.mast.mission import Mission
+from paperclip_cli.sources.mast.names import Kind
+
+# Not filters of the sky: an empty position of the wheel, or the mark of a mosaic of all filters.
+_NO_FILTER = re.compile(r"CLEAR\w*|DETECTION|MIRROR\w*|NONE|", re.IGNORECASE)
+_PARALLEL_TARGET = re.compile(r"(?:^|[^A-Z])(?:PAR|PARALLEL|ANY)(?:[^A-Z]|$)")
+_APART = 1.0 / 60  # degrees; instruments that look at the same time and further apart than this cannot both look at the target
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A preview of a proposal. `size` in bytes, 0 where unknown. Previews of one `group` show the same field."""
+
+    name: str
+    uri: str
+    size: int
+    group: str
+    observation: Observation
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a proposal has: previews by data URI, and what was left out by reason."""
+
+    previews: dict[str, Listed]
+    left_out: Counter[str]
+
+
+class _Visit:
+    """The observation rows of one proposal, and how they are found."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self.parallel = parallels(rows)
+        self._by_name = {text(row, "obs_id").lower(): row for row in rows}
+        self._by_number = {text(row, "obsid"): row for row in rows}
+
+    def row_of(self, name: str, product: Row) -> Row:
+        """The row that a preview belongs to: by the preview's own name, by its product row, or by the observation it was listed for."""
+        by_name = (self._by_name.get(key) for key in (_obs_id(name), text(product, "obs_id").lower()))
+        by_number = (self._by_number.get(text(product, key)) for key in ("obsID", "parent_obsid"))
+        return next((row for row in (*by_name, *by_number) if row is not None), {})
+
+
+def list_previews(mission: Mission, observations: Sequence[Row], products: Sequence[Row], include_color: bool) -> dict[int, Listing]:
+    """By proposal, the previews that the mission's rule admits, one a data URI, sorted by it; and how many others there were, by reason."""
+    visits = by_proposal(observations)
+    owners = {text(row, "obsid"): proposal_id for proposal_id, rows in visits.items() for row in rows}
+    listings = {proposal_id: Listing({}, Counter()) for proposal_id in visits}
+    science = {text(row, "productFilename"): text(row, "dataURI") for row in products}
+    known = {proposal_id: _Visit(rows) for proposal_id, rows in visits.items()}
+    seen: set[str] = set()
+    for row in products:
+        name, uri = text(row, "productFilename"), text(row, "dataURI")
+        if text(row, "productType") != "PREVIEW" or uri in seen:
+            continue
+        seen.add(uri)
+        proposal_id = mission.read_name(name).proposal_id or owners.get(text(row, "parent_obsid")) or owners.get(text(row, "obsID"))
+        if proposal_id not in listings:
+            continue
+        kind = _verdict(mission, name, uri)
+        if kind is Kind.WANTED or (include_color and kind is Kind.COLOR):
+            listed = _listed(mission, proposal_id, row, known[proposal_id], science)
+            listings[proposal_id].previews[uri] = listed
+        else:
+            listings[proposal_id].left_out[kind.value] += 1
+    return listings
+
+
+def by_proposal(observations: Iterable[Row]) -> dict[int, list[Row]]:
+    """Observation rows by the number of their proposal; in other collections than ours it need not be a number."""
+    found: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in observations:
+        if (proposal := text(row, "proposal_id")).isdecimal():
+            found[int(proposal)].append(row)
+    return dict(found)
+
+
+def _listed(mission: Mission, proposal_id: int, row: Row, visit: _Visit, science: Mapping[str, str]) -> Listed:
+    name, uri = text(row, "productFilename"), text(row, "dataURI")
+    fits = name.removesuffix(".jpg").removesuffix("_color") + ".fits"
+    observation = describe(mission, proposal_id, visit.row_of(name, row), visit)
+    observation = replace(observation, preview_uri=uri, product_uri=science.get(fits) or _uri(mission, fits))
+    return Listed(name, uri, max(0, integer(row, "size") or 0), _group(mission, name), observation)
+
+
+def direct_product(mission: Mission, row: Row) -> Row | None:
+    """The preview as a product row, where the observation's own row names it: that saves asking for its products (JWST lists thousands)."""
+    uri = text(row, "jpegURL")
+    name = uri.rpartition("/")[2]
+    if uri != _uri(mission, name) or mission.read_name(name).kind is not Kind.WANTED:
+        return None
+    return {"productType": "PREVIEW", "productFilename": name, "dataURI": uri, "obs_id": row["obs_id"], "obsID": row["obsid"]}
+
+
+def describe(mission: Mission, proposal_id: int, row: Row, visit: _Visit) -> Observation:
+    """What is known of an observation. The filters of a mosaic of all filters are those of its siblings: same visit and detector."""
+    instrument, _, detector = text(row, "instrument_name").partition("/")
+    is_mode = detector in ("IMAGE", "CORON", "TARGACQ")
+    return Observation(
+        target=text(row, "target_name") or None, moving=flag(row, "mtFlag"), s_ra=number(row, "s_ra"), s_dec=number(row, "s_dec"),
+        s_region=text(row, "s_region") or None, instrument=instrument or None, detector=None if is_mode else detector or None,
+        filters=filters_of(row, visit.rows), obs_id=text(row, "obs_id") or None, t_min=number(row, "t_min"),
+        t_exptime=number(row, "t_exptime"), access_url=mission.access_url(proposal_id), parallel=visit.parallel.get(text(row, "obs_id")))
+
+
+def filters_of(row: Row, visit: Iterable[Row]) -> tuple[str, ...]:
+    """The row's own filters, or its siblings' where it has none of its own; sorted."""
+    own = _filters(row)
+    if not own and (stem := _siblings(text(row, "obs_id"))):
+        own = {name for other in visit if _siblings(text(other, "obs_id")) == stem for name in _filters(other)}
+    return tuple(sorted(own))
+
+
+def parallels(rows: Sequence[Row]) -> dict[str, bool]:
+    """Which observations of a proposal (by obs_id) are coordinated parallels, as far as their rows tell; the undecided are left out.
+
+    A target named so is a parallel's. Two instruments that look at once at places further apart than an arcminute cannot both look at the
+    target: where one is a named parallel, the other is not; else the one is prime at whose place other visits of the target lie.
+    """
+    verdict = {text(row, "obs_id"): True for row in rows if _PARALLEL_TARGET.search(text(row, "target_name").upper())}
+    timed = [row for row in rows if None not in (number(row, "t_min"), number(row, "t_max"), number(row, "s_ra"), number(row, "s_dec"))]
+    visits: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in timed:
+        visits[_visit(text(row, "obs_id"))].append(row)
+    for visit, members in visits.items():
+        if not visit:
+            continue
+        for row in members:
+            rivals = [other for other in members if _at_once(row, other)]
+            if rivals and text(row, "obs_id") not in verdict:
+                _decide(row, rivals, timed, verdict)
+    return verdict
+
+
+def text(row: Row, name: str) -> str:
+    """A field as text, blank where it is missing."""
+    value = row.get(name)
+    return "" if value is None else str(value).strip()
+
+
+def number(row: Row, name: str) -> float | None:
+    """A field as a finite number, None where it is none."""
+    try:
+        value = float(row.get(name))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def integer(row: Row, name: str) -> int | None:
+    value = number(row, name)
+    return None if value is None else int(value)
+
+
+def flag(row: Row, name: str) -> bool | None:
+    """A boolean, which MAST also writes as text; None where it is missing."""
+    return {"true": True, "1": True, "false": False, "0": False}.get(text(row, name).lower())
+
+
+def _verdict(mission: Mission, name: str, uri: str) -> Kind:
+    """What a product is. A name that could lead out of a folder matches no pattern of names, and its address must be that of its name."""
+    kind = mission.read_name(name).kind
+    return Kind.OTHER if kind in (Kind.WANTED, Kind.COLOR) and uri != _uri(mission, name) else kind
+
+
+def _uri(mission: Mission, name: str) -> str:
+    return f"mast:{mission.collection}/product/{name}"
+
+
+def _obs_id(name: str) -> str:
+    """`hst_..._total_jdi601_drc_color.jpg` -> `hst_..._total_jdi601`; `jw..._i2d.jpg` -> `jw...`."""
+    return re.sub(r"(_dr[cz](_color)?|_i2d)\.jpg$", "", name)
+
+
+def _group(mission: Mission, name: str) -> str:
+    """JWST makes one picture a filter: those of one target in one observation are one group. A total of Hubble's stands alone."""
+    known = mission.read_name(name)
+    return f"{known.target} {known.visit}" if known.target else name
+
+
+def _siblings(obs_id: str) -> str | None:
+    """What all mosaics of one visit and detector share: `hst_15354_01_acs_wfc_<filter>_jdi601` without the filter."""
+    match = re.fullmatch(r"(hst_\d+_[0-9a-z]{2}_[a-z0-9]+_[a-z0-9]+)_[a-z0-9-]+_([a-z0-9]{6})", obs_id.lower())
+    return f"{match[1]} {match[2]}" if match else None
+
+
+def _visit(obs_id: str) -> str:
+    match = re.match(r"hst_\d+_[0-9a-z]{2}(?=_)|jw\d{5}-o\d{3}", obs_id.lower())
+    return match[0] if match else ""
+
+
+def _filters(row: Row) -> set[str]:
+    return {name for part in re.split("[;,/]", text(row, "filters")) if not _NO_FILTER.fullmatch(name := part.strip().upper())}
+
+
+def _at_once(row: Row, other: Row) -> bool:
+    overlap = row["t_min"] < other["t_max"] and other["t_min"] < row["t_max"]
+    return overlap and text(row, "instrument_name") != text(other, "instrument_name") and not _same_place(row, other)
+
+
+def _same_place(row: Row, other: Row) -> bool:
+    across = (row["s_ra"] - other["s_ra"] + 180) % 360 - 180
+    return math.hypot(across * math.cos(math.radians(row["s_dec"])), row["s_dec"] - other["s_dec"]) <= _APART
+
+
+def _decide(row: Row, rivals: Sequence[Row], rows: Sequence[Row], verdict: dict[str, bool]) -> None:
+    if any(verdict.get(text(other, "obs_id")) for other in rivals):
+        verdict[text(row, "obs_id")] = False
+        return
+    here, there = (_pointings_at(place, rows, (row, *rivals)) for place in (row, rivals[0]))
+    if here != there:
+        verdict[text(row, "obs_id")] = here < there
+
+
+def _pointings_at(place: Row, rows: Sequence[Row], but: Sequence[Row]) -> int:
+    """How many other visits of the same target looked here."""
+    ours = {_visit(text(row, "obs_id")) for row in but}
+    return len({visit for row in rows if text(row, "target_name") == text(place, "target_name") and _same_place(row, place)
+                and (visit := _visit(text(row, "obs_id"))) not in ours})

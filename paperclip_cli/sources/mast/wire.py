@@ -1,0 +1,210 @@
+"""The one way to the archive, for astroquery's questions and our downloads alike: pace, time-outs, identity, redirects.
+
+It is built of transport adapters, requests' own extension point, because astroquery's session has neither time-outs nor retries: it
+hangs for ever on a silent server and polls a busy one without a pause.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from paperclip_cli import __version__
+from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.sources.mast.pace import Pace, Patience, TimedOut, Transient, persist, retry_after
+
+TOKEN_VARIABLE, CONTACT_VARIABLE = "MAST_API_TOKEN", "PAPERCLIP_CONTACT"
+RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_CHUNK = 2**16
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds. `read` is the longest silence; `total` the longest that one reply may take, however slowly it trickles.
+
+    A reply whose length is known gets the time that it takes at `slowest` bytes a second, if that is longer. `poll` are the first and the
+    longest pause between two questions whether a query has ended.
+    """
+
+    connect: float = 15.0
+    read: float = 60.0
+    total: float = 600.0
+    slowest: int = 50_000
+    reply_bytes: int = 2**30
+    poll: tuple[float, float] = (0.5, 10.0)
+    patience: Patience = field(default_factory=Patience)
+
+
+def identity() -> str:
+    """The User-Agent: who we are, and whom to write to (PAPERCLIP_CONTACT) if we misbehave."""
+    contact = "".join(c for c in os.environ.get(CONTACT_VARIABLE, "") if c.isascii() and c.isprintable())
+    about = "https://pypi.org/project/paperclip-cli" + (f"; {contact}" if contact else "")
+    return f"paperclip-cli/{__version__} ({about}) {requests.utils.default_user_agent()}"
+
+
+class Wire:
+    """Makes sessions that share one pace. Proxies and the CA bundle come from the environment, as requests reads them.
+
+    `server` is where the token goes, and nowhere else. A redirect to another host is followed, since archives hand out addresses of their
+    object stores, but without the token, never from https to http, and five hops at the most.
+    """
+
+    def __init__(self, server: str, pace: Pace, limits: Limits | None = None) -> None:
+        self.server, self.pace, self.limits = server, pace, limits or Limits()
+        self.is_reached = False
+        self._local = threading.local()
+
+    def download_session(self) -> requests.Session:
+        """This thread's session for files: replies are streamed, and nothing is tried twice behind the caller's back."""
+        if not hasattr(self._local, "session"):
+            self._local.session = self.prepare(requests.Session(), _PacedAdapter(self))
+        return self._local.session
+
+    def query_session(self, session: requests.Session) -> requests.Session:
+        """Makes an existing session (astroquery's) patient: whole replies within the deadline, retries, pauses between polls."""
+        return self.prepare(session, _PatientAdapter(self))
+
+    def prepare(self, session: requests.Session, adapter: HTTPAdapter) -> requests.Session:
+        for prefix in ("https://", "http://"):
+            session.mount(prefix, adapter)
+        session.headers["User-Agent"] = identity()
+        session.max_redirects = 5
+        session.hooks["response"].append(_refuse_downgrade)
+        token, server = os.environ.get(TOKEN_VARIABLE), urlsplit(self.server)
+        if token and server.hostname:
+            session.cookies.set("mast_token", token, domain=server.hostname, path="/", secure=server.scheme == "https")
+        return session
+
+    def failure(self, error: requests.RequestException) -> Exception:
+        """What to raise for a request that got no answer: Transient, or an error where trying again cannot help."""
+        if isinstance(error, requests.exceptions.SSLError) and "certificate" in str(error):
+            return PaperclipError("the archive's certificate is not trusted", "set REQUESTS_CA_BUNDLE to your site's CA bundle")
+        if isinstance(error, requests.exceptions.TooManyRedirects | requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+            return BadItem(reason_of(error))
+        if isinstance(error, requests.exceptions.ReadTimeout):
+            return TimedOut(reason_of(error))
+        reason = "the proxy does not answer" if isinstance(error, requests.exceptions.ProxyError) else reason_of(error)
+        # An archive that was never reached is not down for a moment: there is no network here, or the address is wrong.
+        return Transient(reason, tries=None if self.is_reached else 3)
+
+    def chunks(self, response: requests.Response) -> Iterator[bytes]:
+        """The body as it comes, until it ends or the deadline passes. Transient where it is cut short, late or garbled."""
+        deadline = time.monotonic() + max(self.limits.total, (declared_length(response) or 0) / self.limits.slowest)
+        try:
+            while block := response.raw.read1(_CHUNK, decode_content=True):
+                self.pace.check()
+                if time.monotonic() > deadline:
+                    raise TimedOut("the reply came too slowly")
+                yield block
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise TimedOut("no answer in time") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Transient(reason_of(error)) from error
+
+
+class _PacedAdapter(HTTPAdapter):
+    """Waits for its turn, with time-outs. Every hop of a redirect passes here, and counts."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=4)
+        self.wire = wire
+
+    def send(self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, verify: Any = True, cert: Any = None,
+             proxies: Any = None) -> requests.Response:
+        self.wire.pace.turn()
+        limits = self.wire.limits
+        response = super().send(request, stream, timeout or (limits.connect, limits.read), verify, cert, proxies)
+        self.wire.is_reached = True
+        return response
+
+
+class _PatientAdapter(_PacedAdapter):
+    """For queries: gives whole replies, tries again where that may help, and does not let astroquery poll without a pause."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(wire)
+        self._last_body: object = None
+        self._pause = wire.limits.poll[0]
+
+    def send(self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, verify: Any = True, cert: Any = None,
+             proxies: Any = None) -> requests.Response:
+        self._pause_between_polls(request)
+        return persist(lambda: self._whole(request, timeout, verify, cert, proxies), self.wire.limits.patience, self.wire.pace)
+
+    def _whole(self, request: requests.PreparedRequest, *options: Any) -> requests.Response:
+        try:
+            response = super().send(request, True, *options)
+        except requests.RequestException as error:
+            raise self.wire.failure(error) from error
+        with response:
+            raise_if_transient(response)
+            body = self._body(response)
+        if response.ok and not response.is_redirect:
+            _check_json(body)
+        # A plain buffer in place of the connection: what requests reads from here on cannot hang.
+        response.raw = io.BytesIO(body)
+        response.headers.pop("Content-Encoding", None)
+        return response
+
+    def _body(self, response: requests.Response) -> bytes:
+        body, most = bytearray(), self.wire.limits.reply_bytes
+        for block in self.wire.chunks(response):
+            body += block
+            if len(body) > most:
+                raise BadItem(f"the archive's reply is larger than {most // 2**20:,} MiB")
+        return bytes(body)
+
+    def _pause_between_polls(self, request: requests.PreparedRequest) -> None:
+        """astroquery repeats the same body, cache breaker included, while a query is EXECUTING."""
+        if request.body is None or request.body != self._last_body:
+            self._last_body, self._pause = request.body, self.wire.limits.poll[0]
+            return
+        self.wire.pace.wait(self._pause)
+        self._pause = min(2 * self._pause, self.wire.limits.poll[1])
+
+
+def declared_length(response: requests.Response) -> int | None:
+    """Content-Length, where there is a sensible one."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def raise_if_transient(response: requests.Response) -> None:
+    """Transient for a status that may pass, with the pause that the server asks for."""
+    if response.status_code in RETRY_STATUS:
+        raise Transient(f"HTTP {response.status_code}", retry_after(response.headers.get("Retry-After")))
+
+
+def reason_of(error: BaseException) -> str:
+    """A few words without addresses of objects or whole URLs, so that equal failures are counted as one."""
+    text = f"{type(error).__name__} {error}"
+    known = {"ReadTimeout": "no answer in time", "Read timed out": "no answer in time", "ConnectTimeout": "no connection in time",
+             "timed out": "no connection in time", "IncompleteRead": "the reply was cut short", "reset by peer": "connection reset",
+             "without response": "connection closed", "BrokenPipe": "connection closed", "refused": "connection refused",
+             "resolve": "the archive's name cannot be resolved", "Redirects": "too many redirects"}
+    return next((words for mark, words in known.items() if mark in text), type(error).__name__)
+
+
+def _check_json(body: bytes) -> None:
+    try:
+        json.loads(body)
+    except ValueError as error:
+        raise Transient("the archive's reply is not JSON") from error
+
+
+def _refuse_downgrade(response: requests.Response, *_: object, **__: object) -> None:
+    if response.is_redirect:
+        target = urljoin(response.url, response.headers["Location"])
+        if urlsplit(response.url).scheme == "https" and urlsplit(target).scheme != "https":
+            raise BadItem("the archive redirects to an address without encryption")

@@ -1,0 +1,146 @@
+"""A table that says what is known of the observation behind each image: `observations.csv` or `.ecsv`.
+
+Columns: `image` (a path relative to the folder, or a file's name beside `proposal_id`), and the names of `records.Observation`, or the
+plainer ones in ALIASES. Angles are degrees (ICRS), `t_min` is a Modified Julian Date, `t_exptime` is in seconds; an ECSV file may use
+other units. `filters` holds several names divided by `;`, `,` or `|`.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.records import Observation
+from paperclip_cli.sources.catalogue import decode, one_line
+
+ALIASES = {"ra": "s_ra", "dec": "s_dec", "region": "s_region", "target_name": "target", "instrument_name": "instrument",
+           "filter": "filters", "exptime": "t_exptime", "proposal": "proposal_id"}
+UNITS = {"s_ra": "deg", "s_dec": "deg", "t_min": "d", "t_exptime": "s"}
+_RANGES = {"s_ra": (0.0, 360.0), "s_dec": (-90.0, 90.0), "t_exptime": (0.0, math.inf)}
+_NAMES = frozenset(field.name for field in dataclasses.fields(Observation))
+_TRUTH = {"true": True, "t": True, "yes": True, "y": True, "1": True, "false": False, "f": False, "no": False, "n": False, "0": False}
+
+
+class Row(NamedTuple):
+    """One line of the table; `image` as it was written, which may be anything."""
+
+    image: str
+    proposal_id: int | None
+    observation: Observation
+
+
+@dataclass(frozen=True)
+class ObservationTable:
+    """The rows that name an image, and how many rows hold a value that could not be read (and was left out)."""
+
+    rows: tuple[Row, ...] = ()
+    unreadable: int = 0
+
+
+def read_observations(folder: Path) -> ObservationTable:
+    """Reads `observations.csv`, else `observations.ecsv`, else nothing. PaperclipError where the file is no such table."""
+    for name, read in (("observations.csv", _read_csv), ("observations.ecsv", _read_ecsv)):
+        if (folder / name).is_file():
+            return _table(folder / name, read)
+    return ObservationTable()
+
+
+def _table(path: Path, read: Callable[[Path], Iterator[Mapping[str, str]]]) -> ObservationTable:
+    rows, unreadable = [], 0
+    for record in read(path):
+        values = {ALIASES.get(name, name): one_line(value) for name, value in record.items()}
+        if not values.get("image"):
+            continue
+        kept, bad = _observation(values)
+        number = values.get("proposal_id", "")
+        rows.append(Row(values["image"], int(number) if re.fullmatch(r"[0-9]{1,9}", number) else None, kept))
+        unreadable += bad
+    return ObservationTable(tuple(rows), unreadable)
+
+
+def _observation(values: Mapping[str, str]) -> tuple[Observation, bool]:
+    """The known columns of a row, and whether one of them could not be read."""
+    read, bad = {}, False
+    for name in _NAMES & values.keys():
+        try:
+            value = _value(name, values[name])
+        except ValueError:
+            bad = True
+            continue
+        if value is not None:
+            read[name] = value
+    return Observation(**read), bad  # type: ignore[arg-type]
+
+
+def _value(name: str, text: str) -> object:
+    """One cell, None where it is blank. ValueError where it is not what the column holds."""
+    if not text or text in ("--", "nan", "NaN", "None"):
+        return None
+    if name in UNITS:
+        number = float(text)
+        low, high = _RANGES.get(name, (-math.inf, math.inf))
+        if not (math.isfinite(number) and low <= number <= high):
+            raise ValueError(text)
+        return number
+    if name in ("moving", "parallel"):
+        if text.lower() not in _TRUTH:
+            raise ValueError(text)
+        return _TRUTH[text.lower()]
+    if name == "filters":
+        return tuple(part for part in (piece.strip() for piece in re.split(r"[;,|]", text)) if part)
+    return text
+
+
+def _read_csv(path: Path) -> Iterator[Mapping[str, str]]:
+    lines = decode(path.read_bytes()).replace("\r\n", "\n").replace("\0", " ").split("\n")
+    reader = csv.reader(line + "\n" for line in lines)
+    try:
+        names = [name.strip().lower() for name in next(reader, [])]
+        _need_image_column(path, names)
+        for cells in reader:
+            yield dict(zip(names, cells, strict=False))
+    except csv.Error as error:
+        raise PaperclipError(f"{path}, line {reader.line_num}: {error}", "it must be a table of comma-separated values") from error
+
+
+def _read_ecsv(path: Path) -> Iterator[Mapping[str, str]]:
+    from astropy.table import QTable
+
+    try:
+        table = QTable.read(path, format="ascii.ecsv")
+        columns = {name.lower(): _cells(table[name], ALIASES.get(name.lower(), name.lower())) for name in table.colnames}
+    except Exception as error:  # astropy raises many kinds on a damaged table and on a unit that does not fit
+        raise PaperclipError(f"{path} cannot be read as ECSV: {str(error).partition(chr(10))[0][:200]}") from error
+    _need_image_column(path, list(columns))
+    for cells in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, cells, strict=True))
+
+
+def _cells(column, name: str) -> list[str]:  # type: ignore[no-untyped-def]
+    """A column of an astropy table as text, in the unit that `Observation` uses."""
+    from astropy.time import Time
+    from astropy.units import Quantity
+
+    if isinstance(column, Time):
+        column = column.mjd
+    elif isinstance(column, Quantity) and name in UNITS:
+        column = column.to_value(UNITS[name])
+    return [_text(cell) for cell in (column.tolist() if hasattr(column, "tolist") else list(column))]
+
+
+def _text(cell: object) -> str:
+    if cell is None:
+        return ""
+    return ";".join(map(str, cell)) if isinstance(cell, list | tuple) else str(cell)
+
+
+def _need_image_column(path: Path, names: list[str]) -> None:
+    if "image" not in names:
+        raise PaperclipError(f"{path} has no column `image`", "its first line names the columns: image, proposal_id, target, ra, dec, ...")

@@ -1,0 +1,307 @@
+"""Proposals and previews into the cache: list an archive, draw, read, pad, shrink, write.
+
+A mission holds what all runs have fetched into it. The unit is the proposal: one that is fetched again, from whichever source, is
+replaced as a whole; one that its source no longer has is dropped; all others stay. An image whose file, settings and source are what
+they were is not read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from paperclip_cli.config import FetchConfig
+from paperclip_cli.data.holdings import ORIGINALS, Holdings, is_untidy, read_holdings, tidy, unfinish, write_holdings
+from paperclip_cli.data.images import encode_jpeg, make_canvas, quiet_decoders
+from paperclip_cli.data.ledger import LEDGER, Entry, Place, appending, read_ledger, rewrite_ledger, shard_ledger
+from paperclip_cli.data.threads import in_threads
+from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
+from paperclip_cli.progress import Progress, SilentProgress
+from paperclip_cli.records import Key, Observation, Preview
+from paperclip_cli.report import Failure, Report
+from paperclip_cli.sources.archive import Archive, Candidate, RemoteArchive, read_image
+from paperclip_cli.sources.draw import Choice, choose
+from paperclip_cli.sources.wcs import frame_region, on_canvas
+from paperclip_cli.workspace import Manifest, Workspace, file_sha256, lock, replace_file, settings
+
+STAGE = "fetch"
+RECIPE = 1  # to be raised when the same image would give another preview
+
+# For estimates: a total preview, the copy of it that is kept, and what four connections bring.
+USUAL_BYTES, KEPT_BYTES, USUAL_SPEED = 3_100_000, 80_000, 8_000_000
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+
+
+def run(config: FetchConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
+    """Fetches what `config` selects. PaperclipError where the source cannot be used, or has nothing of what is selected."""
+    progress = progress or SilentProgress()
+    archive = _open(config, workspace, progress)
+    choice = choose(archive, config)
+    if config.shard is None:
+        _refuse_nothing(archive, choice)
+    plan = _Plan(archive, choice, config, workspace.previews(archive.mission))
+    if config.dry_run:
+        held = _held(plan, workspace)
+        return _report(plan, held, read=0, to_read=plan.todo(held))
+    with _writing(plan), quiet_decoders():
+        held = _held(plan, workspace)
+        todo = plan.todo(held)
+        if todo:
+            held = _make(plan, todo, held, workspace, progress)
+        return _finish(plan, todo, held, workspace)
+
+
+def _finish(plan: _Plan, todo: Sequence[_Job], held: Holdings, workspace: Workspace) -> Report:
+    """Writes the records. Shards do so one after another, each with what the others have brought by then."""
+    mission = plan.archive.mission
+    with lock(plan.folder / "records", wait=True):
+        if plan.config.shard is not None:
+            held = _held(plan, workspace)
+        after = _after(plan, held)
+        changed = write_holdings(workspace, mission, after, _manifest(plan))
+        if plan.config.shard is None and (todo or changed or is_untidy(plan.folder)):
+            tidy(workspace, mission, after)
+    return replace(_report(plan, after, read=len(todo)), unchanged=not todo and not changed)
+
+
+@contextmanager
+def _writing(plan: _Plan) -> Iterator[None]:
+    """Holds the mission alone, or with the other shards, whose proposals are not this one's."""
+    if plan.config.shard is None:
+        with lock(plan.folder):
+            yield
+        return
+    with lock(plan.folder, shared=True), lock(plan.folder / plan.ledger):
+        yield
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A drawn image, the path of its preview, and a stamp that holds all that the preview depends on."""
+
+    candidate: Candidate
+    image: str
+    stamp: str
+
+    @property
+    def place(self) -> Place:
+        return self.candidate.key, self.candidate.name
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one run is to do, and where."""
+
+    archive: Archive
+    choice: Choice
+    config: FetchConfig
+    folder: Path
+
+    @property
+    def ledger(self) -> str:
+        """The name of the ledger that this run appends to."""
+        return LEDGER if self.config.shard is None else shard_ledger(*self.config.shard)
+
+    def jobs(self) -> list[_Job]:
+        """One job an image, whether or not it is done already."""
+        recipe = f"size {self.config.size} recipe {RECIPE}"
+        return [_Job(image, f"proposal_{image.key.proposal_id}/{name}", f"{image.stamp} {recipe}") for wanted in self.choice.wanted
+                for image, name in zip(wanted.images, file_names([image.name for image in wanted.images]), strict=True)]
+
+    def todo(self, held: Holdings) -> list[_Job]:
+        """The jobs that are not done."""
+        return [job for job in self.jobs() if not self._is_done(job, held.ledger.get(job.place))]
+
+    def _is_done(self, job: _Job, entry: Entry | None) -> bool:
+        """Whether the ledger and the disk hold what this job would make."""
+        if entry is None or self.config.force or (entry.source, entry.stamp) != (self.archive.identity, job.stamp):
+            return False
+        if entry.failure:
+            return not (self.config.retry_failed or entry.may_pass)
+        if entry.image != job.image or (self.config.keep_originals and entry.kept is None):
+            return False
+        there = all((self.folder / path).is_file() for path in entry.files)
+        return there and (not self.config.verify or file_sha256(self.folder / entry.image) == entry.sha256)
+
+
+def file_names(names: Sequence[str]) -> list[str]:
+    """File names for the previews of one proposal: plain, distinct (also where case does not count), and like the archive's.
+
+    `observations/proposal_1/m 31.png` -> `m_31-1f0a9c3e.jpg`; a name that is plain already, and the only one of its kind, keeps its stem.
+    """
+    stems = [PurePosixPath(name).stem for name in names]
+    shared = Counter(stem.lower() for stem in stems)
+    return [(stem if _PLAIN_NAME.fullmatch(stem) and shared[stem.lower()] == 1 else _marked(stem, name)) + ".jpg"
+            for stem, name in zip(stems, names, strict=True)]
+
+
+def _marked(stem: str, name: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).lstrip("._-")[:80]
+    return f"{plain or 'image'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _open(config: FetchConfig, workspace: Workspace, progress: Progress) -> Archive:
+    if config.source is not None:
+        from paperclip_cli.sources.folder import open_folder
+
+        return open_folder(config.source, config.resolved_mission, Path(config.catalog) if config.catalog else None)
+    if config.simulate is not None:
+        from paperclip_cli.sources.sky import simulated_sky
+
+        archive = simulated_sky(config.simulate, config.seed)
+        if config.resolved_mission != archive.mission:
+            raise UsageError(f"a simulated sky is always mission {archive.mission!r}", "leave --mission out")
+        return archive
+    from paperclip_cli.sources.mast.open import open_mast
+
+    return open_mast(config, workspace, progress)
+
+
+def _refuse_nothing(archive: Archive, choice: Choice) -> None:
+    if not choice.wanted and choice.failed:
+        key, reason = next(iter(choice.failed.items()))
+        raise PaperclipError(f"{archive.identity} could not be asked for {key}: {reason}", "run the same command again later")
+    if not choice.considered:
+        raise PaperclipError(f"nothing in {archive.identity} is selected",
+                             "--proposal, --cycle and --instrument must all be met; --dry-run counts what there is")
+    if not choice.wanted:
+        left_out = ", ".join(f"{count:,} {reason}" for reason, count in choice.excluded.items())
+        raise PaperclipError(f"nothing selected in {archive.identity} has both an abstract and an image", f"left out: {left_out}")
+
+
+def _held(plan: _Plan, workspace: Workspace) -> Holdings:
+    """What earlier runs left. With --force a damaged line of the records is passed over."""
+    return read_holdings(workspace, plan.archive.mission, skip_damaged=plan.config.force)
+
+
+def _make(plan: _Plan, todo: Sequence[_Job], held: Holdings, workspace: Workspace, progress: Progress) -> Holdings:
+    """Makes the previews in `todo` and enters each in the ledger as soon as it is on disk."""
+    if {job.image for job in todo} & {preview.image for preview in held.previews}:
+        unfinish(workspace, plan.archive.mission)  # files that the records name are about to change
+    so_far = held.ledger if plan.config.shard is None else read_ledger(plan.folder, plan.ledger)
+    rewrite_ledger(plan.folder, so_far.values(), plan.ledger)
+    ledger, tally = dict(held.ledger), _Tally(todo)
+    on_stop = plan.archive.stop if isinstance(plan.archive, RemoteArchive) else _nothing
+    with (progress.task(STAGE, len(todo), unit="images") as task, appending(plan.folder, plan.ledger) as append,
+          closing(in_threads(lambda job: _make_one(plan, job), todo, plan.config.workers, on_stop)) as results):
+        for entry, transferred in results:
+            append(entry)
+            ledger[entry.place] = entry
+            task.advance(1, **tally.count(entry, transferred))
+    return replace(held, ledger=ledger)
+
+
+def _nothing() -> None:
+    return None
+
+
+class _Tally:
+    """What is shown beside the count of images."""
+
+    def __init__(self, todo: Sequence[_Job]) -> None:
+        self._left = Counter(job.candidate.key for job in todo)
+        self._of, self._bytes, self._failed = len(self._left), 0, 0
+
+    def count(self, entry: Entry, transferred: int) -> dict[str, object]:
+        self._left[entry.key] -= 1
+        self._bytes += transferred
+        self._failed += bool(entry.failure)
+        shown: dict[str, object] = {"proposals": f"{self._of - len(+self._left)}/{self._of}"}
+        if self._bytes:
+            shown["MB"] = f"{self._bytes / 1e6:.1f}"
+        return shown | ({"failed": self._failed} if self._failed else {})
+
+
+def _make_one(plan: _Plan, job: _Job) -> tuple[Entry, int]:
+    """Runs in a worker thread, and touches nothing but the files of this job. The number counts bytes that came over the network."""
+    entry = Entry(*job.candidate.key, job.candidate.name, plan.archive.identity, job.stamp)
+    try:
+        reading = read_image(plan.archive, job.candidate, plan.config.keep_originals)
+    except BadItem as error:
+        return replace(entry, failure=str(error), may_pass=isinstance(error, Unreachable)), 0
+    height, width = reading.pixels.shape[:2]
+    canvas = make_canvas(reading.pixels, plan.config.size)
+    data = encode_jpeg(canvas)
+    replace_file(plan.folder / job.image, data)
+    kept = _keep(plan, job, reading.original) if plan.config.keep_originals else None
+    entry = replace(entry, image=job.image, sha256=hashlib.sha256(data).hexdigest(), side=canvas.shape[0], kept=kept)
+    if reading.wcs is not None:
+        placed = on_canvas(reading.wcs, width, height, canvas.shape[0], plan.config.size)
+        entry = replace(entry, wcs=placed, region=frame_region(reading.wcs, width, height))
+    return entry, reading.transferred
+
+
+def _keep(plan: _Plan, job: _Job, original: bytes | None) -> str:
+    """Writes the copy of an original and gives its path; blank where there is no original."""
+    if original is None:
+        return ""
+    suffix = PurePosixPath(job.candidate.name).suffix.lower()
+    path = PurePosixPath(ORIGINALS, job.image).with_suffix(suffix if _SUFFIX.fullmatch(suffix) else ".bin")
+    replace_file(plan.folder / path, original)
+    return str(path)
+
+
+def _after(plan: _Plan, held: Holdings) -> Holdings:
+    """What the cache holds when all jobs are done."""
+    wanted = {wanted.proposal.key: wanted.proposal for wanted in plan.choice.wanted}
+    entries = [(job.candidate, held.ledger[job.place]) for job in plan.jobs()]
+    previews = [Preview(*image.key, entry.image, entry.sha256, entry.side, image.name, _placed(image.observation, entry), entry.wcs)
+                for image, entry in entries if not entry.failure]
+    return held.after(wanted, previews, [entry for _, entry in entries], _gone(plan, held) - wanted.keys())
+
+
+def _placed(observation: Observation, entry: Entry) -> Observation:
+    """With the frame of the picture for a footprint, where the archive's tables have none."""
+    return replace(observation, s_region=entry.region) if entry.region and not observation.s_region else observation
+
+
+def _gone(plan: _Plan, held: Holdings) -> set[Key]:
+    """Proposals that came from this archive and are no longer in it, or no longer have what it takes."""
+    ours = {entry.key for entry in held.ledger.values() if entry.source == plan.archive.identity}
+    listed = {proposal.key for proposal in plan.archive.proposals()}
+    return (ours - listed) | (ours & plan.choice.considered)
+
+
+def _manifest(plan: _Plan) -> Manifest:
+    config = settings(plan.config, "workers", "force", "retry_failed", "verify", "dry_run", "rate", "timeout", "shard", "refresh")
+    return Manifest(STAGE, config, extra={"excluded": _excluded(plan)})
+
+
+def _excluded(plan: _Plan) -> dict[str, int]:
+    return dict(Counter(plan.archive.excluded) + Counter(plan.choice.excluded))
+
+
+def _report(plan: _Plan, held: Holdings, read: int, to_read: Sequence[_Job] | None = None) -> Report:
+    """Counts what was selected. The failures are those of all selected images, also where an earlier run met them."""
+    jobs = plan.jobs()
+    failures = [Failure(f"{entry.key} {entry.name}", entry.failure) for job in jobs
+                if (entry := held.ledger.get(job.place)) and entry.stamp == job.stamp and entry.failure]
+    failures = [*(Failure(str(key), reason) for key, reason in plan.choice.failed.items()), *failures]
+    counts = {"proposals": len(plan.choice.wanted), "images": len(jobs)}
+    notes = ["these failures are an earlier run's; --retry-failed tries the images again"] if failures and not read else []
+    if to_read is not None:
+        counts["to read"] = len(to_read)
+        notes += _forecast(plan, to_read)
+    elif read:
+        counts["read now"] = read
+    return Report(STAGE, counts, _excluded(plan), tuple(failures), tuple(notes), plan.folder)
+
+
+def _forecast(plan: _Plan, todo: Sequence[_Job]) -> list[str]:
+    """What a dry run has to say: bytes, time, and the first products, where they are still to be downloaded."""
+    if not isinstance(plan.archive, RemoteArchive):
+        return ["a dry run: nothing was written"]
+    config, size = plan.config, sum(job.candidate.size or USUAL_BYTES for job in todo)
+    seconds = max(size / USUAL_SPEED, len(todo) / config.rate if config.rate else 0)
+    speed = f"at {USUAL_SPEED / 1e6:.0f} MB/s" + (f" and {config.rate:g} requests a second" if config.rate else "")
+    minutes = max(1, round(seconds / 60))
+    estimate = (f"about {size / 1e6:,.0f} MB to download, {minutes:,} min {speed}; "
+                f"about {len(todo) * KEPT_BYTES / 1e6:,.0f} MB are kept")
+    return [estimate, *(f"{job.candidate.key} {job.candidate.name}" for job in todo[:10]), "a dry run: no image was downloaded"]

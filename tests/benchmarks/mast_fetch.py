@@ -1,0 +1,126 @@
+"""How fast `fetch` is, and how polite, against a stand-in of MAST on loopback that takes 150 ms for every request.
+
+    python -m tests.benchmarks.mast_fetch                 40 proposals x 5 previews: sequential, 4 workers, 8 workers
+    python -m tests.benchmarks.mast_fetch --refusing 5    five minutes in which every second request is refused, at 10 requests a second
+
+The sequential loop is what one writes with astroquery alone, and what the paper's own downloader does: one proposal after another through
+`query_criteria`, `get_product_list` and `download_products`, then every picture made smaller.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from paperclip_cli.config import FetchConfig
+from paperclip_cli.render import progress
+from paperclip_cli.stages import fetch
+from paperclip_cli.workspace import Workspace
+from tests.standin.content import HST_FIRST
+from tests.standin.process import StandInProcess, standin
+
+PREVIEWS = 5
+
+
+def sequential(mast: StandInProcess, folder: Path, proposals: int) -> int:
+    """One proposal after another; gives the number of pictures."""
+    from astroquery.mast import ObservationsClass
+
+    client = ObservationsClass()
+    portal = client._portal_api_connection
+    portal.MAST_REQUEST_URL = mast.url + "/api/v0/invoke"
+    portal.COLUMNS_CONFIG_URL = mast.url + "/portal/Mashup/Mashup.asmx/columnsconfig"
+    portal.MAST_DOWNLOAD_URL = mast.url + "/api/v0.1/Download/file"
+    portal._column_configs.clear()
+    for number in range(HST_FIRST, HST_FIRST + proposals):
+        products = client.get_product_list(client.query_criteria(obs_collection="HST", proposal_id=[str(number)]))
+        products = client.filter_products(products, productType="PREVIEW")
+        wanted = [name.endswith(".jpg") and "_total_" in name and not any(word in name for word in ("color", "thumb", "skycell"))
+                  for name in products["productFilename"]]
+        client.download_products(products[wanted], download_dir=str(folder / str(number)), verbose=False)
+    paths = list(folder.rglob("*.jpg"))
+    for path in paths:
+        with Image.open(path) as image:
+            image.thumbnail((512, 512), Image.Resampling.LANCZOS)
+            image.save(path)
+    return len(paths)
+
+
+def ours(mast: StandInProcess, folder: Path, **settings: object) -> int:
+    from astroquery.mast import conf
+    from astroquery.mast.discovery_portal import PortalAPI
+
+    PortalAPI._column_configs.clear()
+    config = FetchConfig(everything=True, catalog=mast.url + "/abstracts.cat", **settings)  # type: ignore[arg-type]
+    with conf.set_temp("server", mast.url):
+        return fetch.run(config, Workspace(folder), progress()).counts["images"]
+
+
+def timed(name: str, mast: StandInProcess, work: Callable[[Path], int], latency: float, expected: int) -> float:
+    mast.set(latency=latency)
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        pictures = work(Path(folder))
+        seconds = time.perf_counter() - start
+    assert pictures == expected, f"{name}: {pictures} pictures of {expected}"
+    print(f"{name:28} {seconds:7.1f} s  {len(mast.log()):5} requests  {pictures} pictures", flush=True)
+    return seconds
+
+
+def speed(proposals: int, side: int, latency: float) -> None:
+    """Prints the three times, and the ratios."""
+    expected = proposals * PREVIEWS
+    with standin(hst=proposals, jwst=0, previews=PREVIEWS, side=side) as mast:
+        with tempfile.TemporaryDirectory() as folder:
+            ours(mast, Path(folder), rate=0)  # imports everything, and makes the stand-in draw its pictures
+        alone = timed("sequential, astroquery", mast, lambda folder: sequential(mast, folder, proposals), latency, expected)
+        for workers in (4, 8):
+            name = f"paperclip fetch --workers {workers}"
+            seconds = timed(name, mast, lambda folder: ours(mast, folder, rate=0, workers=workers), latency, expected)  # noqa: B023
+            print(f"{'':28} {alone / seconds:7.1f} times as fast")
+
+
+def refusing(minutes: float, rate: float) -> None:
+    """Prints how many requests it took until everything was there, and the most in any second."""
+    proposals = round(minutes * 60 * rate / 2 / PREVIEWS)
+    with standin(hst=proposals, jwst=0, previews=PREVIEWS, side=96) as mast:
+        mast.set(faults=[{"on": "", "do": "status", "status": 503, "every": 2}])
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            pictures = ours(mast, Path(folder), rate=rate)
+            seconds = time.perf_counter() - start
+        times = [entry["time"] for entry in mast.log()]
+        refused = sum("fault" in entry for entry in mast.log())
+    most, last = 0, 0
+    for first, begin in enumerate(times):
+        while last < len(times) and times[last] < begin + 1:
+            last += 1
+        most = max(most, last - first)
+    assert pictures == proposals * PREVIEWS
+    print(f"{pictures} of {proposals * PREVIEWS} pictures in {seconds:.0f} s, {len(times)} requests, {refused} refused, "
+          f"{len(times) / (times[-1] - times[0]):.2f} a second, {most} in the busiest second (--rate {rate:g})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--proposals", type=int, default=40)
+    parser.add_argument("--side", type=int, default=1000, help="width of the previews in pixels")
+    parser.add_argument("--latency", type=float, default=0.15, help="seconds a request")
+    parser.add_argument("--refusing", type=float, help="minutes of refusals instead")
+    parser.add_argument("--rate", type=float, default=10.0)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if given.refusing:
+        refusing(given.refusing, given.rate)
+    else:
+        speed(given.proposals, given.side, given.latency)
+
+
+if __name__ == "__main__":
+    main()
