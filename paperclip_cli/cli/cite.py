@@ -1,0 +1,27 @@
+"""`paperclip cite`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from paperclip_cli.cli.session import session
+from paperclip_cli.config import CiteConfig
+from paperclip_cli.errors import ExitCode
+
+
+def cite(
+    hits: Annotated[Optional[list[str]], typer.Argument(help="Proposals (hst:15354), or the file of a `query --json`. "
+                                                             "[default: all of the index, else all that was fetched]")] = None,
+    index: Annotated[Optional[str], typer.Option(help="Name of the index. [default: the only one]")] = None,
+    bibtex: Annotated[bool, typer.Option("--bibtex", help="As BibTeX.")] = False,
+) -> int:
+    """Print what to acknowledge: archive and proposals, papers, model, software."""
+    from paperclip_cli import render
+    from paperclip_cli.data import credits
+    from paperclip_cli.stages import cite as stage
+
+    debts = stage.run(CiteConfig(hits=tuple(hits or ()), index=index), session().workspace)
+    render.emit((credits.bibtex if bibtex else credits.plain)(debts.programs, debts.model))
+    return ExitCode.OK

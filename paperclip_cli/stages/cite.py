@@ -1,0 +1,70 @@
+"""What to acknowledge: the archive with the proposals used, the papers, the model, the software."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from paperclip_cli.config import CiteConfig
+from paperclip_cli.data.fetched import fetched_missions, read_previews
+from paperclip_cli.data.index_folder import Index, choose_index, open_index
+from paperclip_cli.data.references import read_references
+from paperclip_cli.errors import UsageError
+from paperclip_cli.model.card import licence
+from paperclip_cli.model.folder import CARD
+from paperclip_cli.records import Key
+from paperclip_cli.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Debts:
+    """Proposals used, by mission, and one line about the model (None where none is)."""
+
+    programs: Mapping[str, tuple[int, ...]]
+    model: str | None
+
+
+def run(config: CiteConfig, workspace: Workspace) -> Debts:
+    """Of some hits; else of an index; else of all that was fetched. MissingStage where there is nothing."""
+    index = _index(config, workspace)
+    if config.hits:
+        keys = [reference.key for reference in read_references(config.hits)]
+        if None in keys:
+            raise UsageError("an observation alone does not say which proposal it belongs to",
+                             "give hst:15354 or the file of a `query --json`")
+        return Debts(_grouped(key for key in keys if key is not None), _model(index))
+    if index is not None:
+        return Debts(_grouped(image.proposal.key for image in index.observations.images() if image.proposal), _model(index))
+    return Debts(_grouped(preview.key for preview in read_previews(workspace, fetched_missions(workspace))), None)
+
+
+def _index(config: CiteConfig, workspace: Workspace) -> Index | None:
+    """The index that is named, else the one that a query would take, else none."""
+    if config.index is None and not workspace.names("indexes"):
+        return None
+    return open_index(workspace.index(choose_index(config.index, workspace)))
+
+
+def _grouped(keys: Iterable[Key]) -> dict[str, tuple[int, ...]]:
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for mission, number in keys:
+        found[mission].add(number)
+    return {mission: tuple(sorted(numbers)) for mission, numbers in sorted(found.items())}
+
+
+def _model(index: Index | None) -> str | None:
+    """The model behind an index, what it was trained from, and the licence of that."""
+    if index is None:
+        return None
+    name, folder = str(index.manifest.config.get("model")), Path(str(index.manifest.config.get("model_folder")))
+    try:
+        base = json.loads((folder / CARD).read_text(encoding="utf-8")).get("base", {})
+    except (OSError, ValueError, AttributeError):
+        base = {}
+    if base.get("name"):
+        return f"{name}, trained with paperclip from {base['name']} (licence: {base.get('license') or 'not known'})"
+    terms = licence(folder, name)
+    return f"{name} (licence: {'see its model card' if terms == 'other' else terms})"

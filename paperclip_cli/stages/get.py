@@ -1,0 +1,131 @@
+"""From hits to science: the FITS files behind previews, through the downloader that fetched those."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from paperclip_cli.config import GetConfig
+from paperclip_cli.data.fetched import read_previews
+from paperclip_cli.data.references import Reference, read_references
+from paperclip_cli.data.threads import in_threads
+from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.progress import Progress, SilentProgress
+from paperclip_cli.records import Key, Preview
+from paperclip_cli.report import Failure, Report
+from paperclip_cli.sources.mast.download import Downloader
+from paperclip_cli.sources.mast.open import open_wire
+from paperclip_cli.sources.mast.science import file_of, find_product
+from paperclip_cli.sources.mast.wire import Limits, Wire
+from paperclip_cli.workspace import Workspace
+
+STAGE = "get"
+
+
+@dataclass(frozen=True)
+class Got:
+    """The files, in the order of the hits, whether they came now or were there; and the addresses that a dry run would have asked for."""
+
+    files: tuple[Path, ...]
+    addresses: tuple[str, ...]
+    report: Report
+
+
+def run(config: GetConfig, workspace: Workspace, progress: Progress | None = None) -> Got:
+    """Downloads the science files of all hits that are not in the folder yet. A file there is whole: it came by renaming."""
+    failures: list[Failure] = []
+    progress = progress or SilentProgress()
+    wire = open_wire(config.rate, Limits(read=config.timeout), progress.note)
+    wanted = dict(_wanted(read_references(config.hits), config, workspace, wire, failures))
+    missing = {path: uri for path, uri in wanted.items() if not path.exists()}
+    if missing and not config.dry_run:
+        if workspace.offline:
+            raise PaperclipError(f"--offline, and {next(iter(missing))} is not there", "leave out --offline")
+        failures += _download(missing, config, wire, progress)
+    lost = {failure.item for failure in failures}
+    files = tuple(path for path in wanted if path.name not in lost and not (config.dry_run and path in missing))
+    counts = {"files": len(wanted), "already there": len(wanted) - len(missing)}
+    report = Report(STAGE, counts, failures=tuple(failures), output=config.out.absolute(), unchanged=not missing and not failures)
+    return Got(files, tuple(missing.values()), report)
+
+
+def _wanted(references: Sequence[Reference], config: GetConfig, workspace: Workspace, wire: Wire,
+            failures: list[Failure]) -> Iterator[tuple[Path, str]]:
+    """Where each file is to lie, and its address."""
+    held = _Held(workspace)
+    ask = _asker(workspace, wire)
+    for reference in references:
+        try:
+            for uri in _addresses(reference, held, ask):
+                yield file_of(uri, config.out.expanduser()), uri
+        except BadItem as error:
+            failures.append(Failure(str(reference), str(error)))
+
+
+def _addresses(reference: Reference, held: _Held, ask: Callable[[str], str]) -> Iterable[str]:
+    """What the hit says itself; else what was fetched says; else what MAST says."""
+    if reference.product_uri is not None:
+        return [reference.product_uri]
+    if reference.obs_id is not None:
+        return held.of_observation(reference.obs_id) or [ask(reference.obs_id)]
+    if reference.key is None:
+        raise BadItem("a picture of your own has no science file in the archive")
+    found = held.of_proposal(reference.key)
+    if not found:
+        raise BadItem(f"nothing of it was fetched: run `paperclip fetch --proposal {reference.key}` first, or give an observation")
+    return found
+
+
+def _asker(workspace: Workspace, wire: Wire) -> Callable[[str], str]:
+    @cache
+    def ask(obs_id: str) -> str:
+        if workspace.offline:
+            raise BadItem("--offline: MAST would have to be asked for it")
+        from paperclip_cli.sources.mast.client import MastClient
+
+        return find_product(MastClient(wire), obs_id)
+
+    return ask
+
+
+class _Held:
+    """The previews in the cache, read when they are first asked for."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._previews: list[Preview] | None = None
+
+    def of_proposal(self, key: Key) -> list[str]:
+        return [uri for preview in self._all() if preview.key == key and (uri := preview.observation.product_uri)]
+
+    def of_observation(self, obs_id: str) -> list[str]:
+        name = obs_id.lower()
+        return [uri for preview in self._all() if (preview.observation.obs_id or "").lower() == name
+                and (uri := preview.observation.product_uri)]
+
+    def _all(self) -> list[Preview]:
+        if self._previews is None:
+            self._previews = read_previews(self._workspace, self._workspace.names("previews"))
+        return self._previews
+
+
+def _download(missing: dict[Path, str], config: GetConfig, wire: Wire, progress: Progress) -> list[Failure]:
+    downloader, failures, megabytes = Downloader(wire), [], 0.0
+
+    def one(item: tuple[Path, str]) -> tuple[int, Failure | None]:
+        path, uri = item
+        try:
+            return downloader.file(uri, path), None
+        except BadItem as error:
+            return 0, Failure(path.name, str(error))
+
+    with (progress.task(STAGE, len(missing), unit="files") as task,
+          closing(in_threads(one, list(missing.items()), config.workers, wire.pace.stop)) as results):
+        for size, failure in results:
+            megabytes += size / 1e6
+            failures += [failure] if failure else []
+            task.advance(MB=round(megabytes, 1))
+    return failures
