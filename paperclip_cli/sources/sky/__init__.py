@@ -1,0 +1,8 @@
+"""A simulated sky: an archive of proposals and previews that needs no network, for demonstrations and tests.
+
+It exercises the pipeline. What a model learns from it says nothing about real data.
+"""
+
+from paperclip_cli.sources.sky.sky import FrameTruth, SimulatedSky, simulated_sky
+
+__all__ = ["FrameTruth", "SimulatedSky", "simulated_sky"]

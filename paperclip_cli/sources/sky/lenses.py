@@ -1,0 +1,103 @@
+"""Strong gravitational lenses: a singular isothermal ellipsoid with shear that maps the source plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from paperclip_cli.sources.sky.brush import Grid, Image, Random, Scene, bell, sersic
+from paperclip_cli.sources.sky.instruments import Band
+
+FINE = 2  # sub-pixels a pixel, along each axis, where the source is traced
+EINSTEIN = 0.5  # the Einstein radius, in radii of the object
+REACH = 1.2  # nothing lensed is bright farther out
+
+
+@dataclass(frozen=True)
+class Mass:
+    """A singular isothermal ellipsoid. `einstein` is its Einstein radius on the intermediate axis, `turn` the angle of its major axis."""
+
+    einstein: float
+    axis_ratio: float
+    turn: float
+    shear: float = 0.0
+    shear_turn: float = 0.0
+
+    def source(self, x: Image, y: Image) -> tuple[Image, Image]:
+        """Where the ray seen at (x, y) comes from in the source plane."""
+        along, across = self.deflection(x, y)
+        g1, g2 = self.shear * float(np.cos(2 * self.shear_turn)), self.shear * float(np.sin(2 * self.shear_turn))
+        return x - along - g1 * x - g2 * y, y - across - g2 * x + g1 * y
+
+    def deflection(self, x: Image, y: Image) -> tuple[Image, Image]:
+        """Deflection without the shear: Kormann, Schneider & Bartelmann (1994), in the form of Keeton (2001), eqs 33-34."""
+        q, c, s = self.axis_ratio, float(np.cos(self.turn)), float(np.sin(self.turn))
+        u, v = c * x + s * y, c * y - s * x
+        flat = (1 - q * q) ** 0.5
+        psi = np.sqrt(q * q * u * u + v * v) + 1e-6
+        strength = self.einstein * q**0.5 / flat
+        du, dv = strength * np.arctan(flat * u / psi), strength * np.arctanh(np.clip(flat * v / psi, -0.999999, 0.999999))
+        return c * du - s * dv, s * du + c * dv
+
+
+@dataclass(frozen=True)
+class Source:
+    """What lies behind: a disk galaxy with knots of stars, or (`point`) a quasar in its host."""
+
+    x: float
+    y: float
+    size: float
+    flattening: float
+    turn: float
+    knots: tuple[tuple[float, float], ...]
+    point: bool
+
+    def brightness(self, x: Image, y: Image) -> Image:
+        """Surface brightness at a place in the source plane."""
+        dx, dy = x - self.x, y - self.y
+        c, s = float(np.cos(self.turn)), float(np.sin(self.turn))
+        r = np.hypot(c * dx + s * dy, (c * dy - s * dx) / self.flattening)
+        disk = sersic(r / self.size + 0.05, 1.0)
+        if self.point:
+            return 7.0 * bell(r / 0.012) + 0.12 * disk
+        return 0.6 * disk + 0.8 * sum(bell(np.hypot(dx - kx, dy - ky) / 0.02) for kx, ky in self.knots)
+
+
+def lens(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
+    """A massive elliptical and what it makes of a galaxy behind it: `ring`, `arc`, or a `quad` of a quasar."""
+    mass = Mass(EINSTEIN, random.uniform(0.62, 0.9), random.uniform(0, np.pi), random.uniform(0, 0.08), random.uniform(0, np.pi))
+    offset, direction = EINSTEIN * _source_offset(random, kind, mass.axis_ratio), random.uniform(0, 2 * np.pi)
+    size = random.uniform(0.05, 0.11)
+    source = Source(offset * float(np.cos(direction)), offset * float(np.sin(direction)), size, random.uniform(0.45, 1.0),
+                    random.uniform(0, np.pi), tuple(map(tuple, random.normal(0, 0.6 * size, (3, 2)).tolist())), kind == "quad")
+    brightness, lens_light = random.uniform(0.5, 1.3), random.uniform(0.06, 0.14)
+    light = brightness * band.weight(0.6) * _traced(grid, mass, source)
+    along, across = grid.turned(mass.turn)
+    r = np.hypot(along * mass.axis_ratio**0.5, across / mass.axis_ratio**0.5) + 0.4 * grid.pixel
+    return Scene(light + lens_light * band.weight(-0.7) * sersic(r / 0.28, 4.0))
+
+
+def _source_offset(random: Random, kind: str, axis_ratio: float) -> float:
+    """How far the source lies from the axis, in Einstein radii: inside the diamond caustic for rings and quads, outside it for arcs."""
+    caustic = 0.7 * (1 - axis_ratio) / axis_ratio**0.5
+    low, high = {"ring": (0.0, 0.3 * caustic), "quad": (0.25 * caustic, 0.75 * caustic), "arc": (0.25, 0.55)}[kind]
+    return random.uniform(low, high)
+
+
+def _traced(grid: Grid, mass: Mass, source: Source) -> Image:
+    """The lensed source on the frame, float32 [H, W]: every sub-pixel is traced back to the source plane."""
+    columns = _clipped(grid.columns(np.array([-REACH, REACH])), grid.shape[1])
+    rows = _clipped(grid.rows(np.array([REACH, -REACH])), grid.shape[0])
+    steps = (np.arange(FINE) - (FINE - 1) / 2) / FINE
+    x = ((np.arange(columns.start, columns.stop)[:, None] + steps).ravel() - grid.centre[0]) / grid.radius
+    y = (grid.centre[1] - (np.arange(rows.start, rows.stop)[:, None] + steps).ravel()) / grid.radius
+    seen = source.brightness(*mass.source(x.astype(np.float32)[None, :], y.astype(np.float32)[:, None]))
+    light = grid.zeros()
+    light[rows, columns] = seen.reshape(rows.stop - rows.start, FINE, columns.stop - columns.start, FINE).mean(axis=(1, 3))
+    return light
+
+
+def _clipped(ends: np.ndarray, size: int) -> slice:
+    low, high = np.clip(np.rint(ends).astype(int), 0, size)
+    return slice(int(low), int(high))

@@ -1,0 +1,107 @@
+"""The simulated sky behind the interface of an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from paperclip_cli.errors import BadItem, UsageError
+from paperclip_cli.records import Key, Observation, Proposal
+from paperclip_cli.sources.archive import Candidate
+from paperclip_cli.sources.sky import frames
+from paperclip_cli.sources.sky.coordinates import polygon
+from paperclip_cli.sources.sky.plan import SKY_SIZE, Frame, Plan, first_id, plan_proposal, stream
+from paperclip_cli.sources.sky.text import write_text
+
+MISSION = "sim"
+VERSION = 1  # counts the changes after which the same seed no longer gives the same pictures
+
+
+class FrameTruth(NamedTuple):
+    """What a frame really shows. For evaluation only: no stage of the pipeline may look at it."""
+
+    label: str
+    subtype: str
+    faint: bool
+    off_centre: bool
+    failed: bool
+
+
+@dataclass(frozen=True)
+class SimulatedSky:
+    """`count` proposals of the sky of `seed`.
+
+    It holds nothing but these numbers: everything is made anew, and the same each time, when asked for.
+    """
+
+    count: int
+    seed: int
+    mission: str = MISSION
+
+    @property
+    def identity(self) -> str:
+        return f"simulated sky, seed {self.seed}"
+
+    @property
+    def excluded(self) -> Mapping[str, int]:
+        return {}
+
+    def proposals(self) -> Sequence[Proposal]:
+        """The catalogue. Proposal i is the same whatever the count."""
+        return [self._proposal(plan_proposal(self.seed, index)) for index in range(self.count)]
+
+    def previews(self, key: Key) -> Sequence[Candidate]:
+        """The frames of a proposal."""
+        plan, stamp = self._plan(key), f"simulated sky {VERSION}, seed {self.seed}"
+        return [Candidate(key, frame.name, stamp, self._observation(plan, frame)) for frame in plan.frames]
+
+    def read(self, candidate: Candidate) -> np.ndarray:
+        """The picture: uint8 [H, W]."""
+        plan, frame = self._find(candidate)
+        return frames.paint(self.seed, plan, frame)
+
+    def original(self, candidate: Candidate) -> bytes | None:
+        return None
+
+    def blank_interior(self, candidate: Candidate) -> np.ndarray:
+        """The picture with nothing in its footprint: uint8 [H, W]. A model that still retrieves has learnt the frame and not the object."""
+        return frames.blank(self._find(candidate)[1])
+
+    def truth(self, candidate: Candidate) -> FrameTruth:
+        """What the frame shows."""
+        plan, frame = self._find(candidate)
+        return FrameTruth(plan.kind.label, plan.subtype, frame.target.faint, frame.pointing.off_centre, bool(frame.conditions.failure))
+
+    def _plan(self, key: Key) -> Plan:
+        index = key.proposal_id - first_id(self.seed)
+        if key.mission != self.mission or not 0 <= index < self.count:
+            raise BadItem(f"{key} is not a proposal of this simulated sky")
+        return plan_proposal(self.seed, index)
+
+    def _find(self, candidate: Candidate) -> tuple[Plan, Frame]:
+        plan = self._plan(candidate.key)
+        for frame in plan.frames:
+            if frame.name == candidate.name:
+                return plan, frame
+        raise BadItem(f"{candidate.name} is not a preview of {candidate.key}")
+
+    def _proposal(self, plan: Plan) -> Proposal:
+        title, abstract, category = write_text(stream(self.seed, "text", plan.proposal_id), plan)
+        return Proposal(self.mission, plan.proposal_id, abstract, title=title, category=category, cycle=str(plan.cycle), proposal_type="GO")
+
+    def _observation(self, plan: Plan, frame: Frame) -> Observation:
+        target, camera = frame.target, frame.pointing.camera
+        return Observation(target=target.name, moving=plan.kind.where == "solar", s_ra=round(target.ra, 6), s_dec=round(target.dec, 6),
+                           s_region=polygon(target.ra, target.dec, frames.footprint(frame)), instrument=camera.instrument,
+                           detector=camera.detector, filters=frame.band.names, cycle=str(plan.cycle), obs_id=frame.name,
+                           t_min=round(frame.start, 5), t_exptime=frame.exposure)
+
+
+def simulated_sky(n: int, seed: int) -> SimulatedSky:
+    """The archive of `n` simulated proposals. The first `n` are the same for every longer sky of the same seed."""
+    if not 1 <= n <= SKY_SIZE:
+        raise UsageError(f"--simulate {n} is out of range", f"give 1 to {SKY_SIZE:,}")
+    return SimulatedSky(n, seed)

@@ -1,0 +1,157 @@
+"""Retrieval on a simulated sky that the model never saw: accuracy at 10 %, precision at 10 of five queries, and two controls.
+
+    python tests/benchmarks/simulated_sky.py [--proposals 400] [--seeds 42 43 44] [--steps N] [--work DIR]
+
+For each seed `scratch:tiny` is trained on one sky and searched on another, which has at least 20 frames of every class. The controls ought
+to be at chance: a model that was trained on shuffled pairs, and the model itself on frames whose interior is blanked, so that
+only the footprint is left. It exercises the pipeline; the numbers say nothing about real data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from paperclip_cli import render
+from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, TrainConfig
+from paperclip_cli.data.images import encode_jpeg, make_canvas
+from paperclip_cli.data.pairs import Pair, read_split, write_split
+from paperclip_cli.model.folder import resolve
+from paperclip_cli.model.text_tower import TextTower
+from paperclip_cli.progress import SilentProgress
+from paperclip_cli.sources.archive import Candidate
+from paperclip_cli.sources.sky import SimulatedSky, simulated_sky
+from paperclip_cli.sources.sky.classes import CLASSES
+from paperclip_cli.sources.sky.plan import plan_proposal
+from paperclip_cli.stages import build_dataset, evaluate, fetch, train
+from paperclip_cli.workspace import Workspace
+
+PERCENT, HITS, LEAST_FRAMES = 10, 10, 20
+OTHER_SKY = 1_000_000  # added to a seed: the sky that is searched
+QUERIES = {"galaxy mergers": "galaxy merger", "gravitational lens": "gravitational lens", "globular cluster": "globular cluster",
+           "planetary nebula": "planetary nebula", "spiral galaxy": "spiral galaxy"}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one seed reaches. `precision` follows QUERIES."""
+
+    accuracy: float
+    precision: tuple[float, ...]
+    shuffled: float
+    blanked: float
+
+
+def main() -> None:
+    options = parser().parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(options.work or folder)
+        scores = [measured(root / str(seed), seed, options) for seed in options.seeds]
+    report("accuracy at 10 % (target 0.60, chance 0.10)", [score.accuracy for score in scores])
+    for number, query in enumerate(QUERIES):
+        report(f"precision at 10, {query!r} (target 0.70)", [score.precision[number] for score in scores])
+    report("control: trained on shuffled pairs (chance 0.10)", [score.shuffled for score in scores])
+    report("control: interior blanked (chance 0.10)", [score.blanked for score in scores])
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    made.add_argument("--proposals", type=int, default=400, help="of the sky that is trained on")
+    made.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
+    made.add_argument("--work", help="a folder to keep (and reuse) what is made")
+    made.add_argument("--steps", type=int)
+    return made
+
+
+def measured(root: Path, seed: int, options: argparse.Namespace) -> Scores:
+    """Trains on the sky of `seed`, with true and with shuffled pairs, and searches another."""
+    ours, theirs = Workspace(root / "train", offline=True), Workspace(root / "search", offline=True)
+    sky = simulated_sky(enough(seed + OTHER_SKY), seed + OTHER_SKY)
+    fetched(ours, options.proposals, seed, test=0)
+    fetched(theirs, sky.count, sky.seed, test=1)
+    pairs = read_split(ours.dataset("default"), "train")
+    write_split(ours.dataset("shuffled"), "train", shuffled(pairs, seed))
+    models = [trained(ours, name, seed, options.steps) for name in ("default", "shuffled")]
+    candidates = by_name(sky)
+    searched = read_split(theirs.dataset("default"), "test")
+    write_split(theirs.dataset("blanked"), "test", (blanked(sky, candidates, pair) for pair in searched))
+    accuracy, control = (accuracy_at(theirs, model, "default") for model in models)
+    return Scores(accuracy, precisions(theirs, models[0], sky, candidates), control, accuracy_at(theirs, models[0], "blanked"))
+
+
+def enough(seed: int) -> int:
+    """How many proposals it takes until every class has `LEAST_FRAMES` frames."""
+    frames: Counter[str] = Counter()
+    for index in count():
+        if len(frames) == len(CLASSES) and min(frames.values()) >= LEAST_FRAMES:
+            return index
+        plan = plan_proposal(seed, index)
+        frames[plan.kind.label] += len(plan.frames)
+    raise AssertionError("unreachable")
+
+
+def fetched(workspace: Workspace, proposals: int, seed: int, test: float) -> None:
+    """The sky of a seed as a dataset with a training split (`test` 0) or a test split (1)."""
+    start = time.monotonic()
+    fetch.run(FetchConfig(simulate=proposals, seed=seed), workspace, render.PlainProgress())
+    print(f"sky {seed}: {proposals} proposals in {time.monotonic() - start:.0f} s", flush=True)
+    build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=test), workspace)
+
+
+def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
+    """The same images, and the captions of other proposals: whole proposals change places."""
+    captions = {pair.key: pair.caption for pair in pairs}
+    keys = list(captions)
+    order = np.random.default_rng(seed).permutation(len(keys))
+    moved = {keys[place]: captions[keys[other]] for place, other in zip(order, np.roll(order, 1), strict=True)}
+    return [replace(pair, caption=moved[pair.key]) for pair in pairs]
+
+
+def trained(workspace: Workspace, name: str, seed: int, steps: int | None) -> Path:
+    """The folder of a model trained on the dataset of the same name."""
+    start = time.monotonic()
+    train.run(TrainConfig(init="scratch:tiny", dataset=name, name=name, seed=seed, steps=steps), workspace, render.PlainProgress())
+    print(f"seed {seed}, {name}: trained in {time.monotonic() - start:.0f} s", flush=True)
+    return workspace.model(name)
+
+
+def by_name(sky: SimulatedSky) -> dict[str, Candidate]:
+    """The frames of a sky by their key and name."""
+    return {f"{proposal.key} {candidate.name}": candidate for proposal in sky.proposals() for candidate in sky.previews(proposal.key)}
+
+
+def blanked(sky: SimulatedSky, candidates: dict[str, Candidate], pair: Pair) -> Pair:
+    """The pair with nothing inside its footprint."""
+    picture = sky.blank_interior(candidates[f"{pair.key} {pair.observation.obs_id}"])
+    return replace(pair, image=encode_jpeg(make_canvas(picture, FetchConfig().size)))
+
+
+def accuracy_at(workspace: Workspace, model: Path, dataset: str) -> float:
+    found = evaluate.run(EvaluateConfig(model=str(model), dataset=dataset), workspace)
+    return found.result.accuracy.by_image[PERCENT] or 0.0
+
+
+def precisions(workspace: Workspace, model: Path, sky: SimulatedSky, candidates: dict[str, Candidate]) -> tuple[float, ...]:
+    """The share of the first ten images that show what the query asks for, one a query."""
+    folder = resolve(str(model), workspace)
+    found, pairs = evaluate.embed(folder, EvaluateConfig().batch_size, workspace.dataset("default"), ("test",), SilentProgress())
+    labels = np.array([sky.truth(candidates[f"{pair.key} {pair.observation.obs_id}"]).label for pair in pairs])
+    scores = found.images @ TextTower.open(folder).embed(list(QUERIES)).T
+    best = np.argsort(-scores, axis=0, kind="stable")[:HITS]
+    return tuple(float((labels[best[:, number]] == label).mean()) for number, label in enumerate(QUERIES.values()))
+
+
+def report(name: str, values: Sequence[float]) -> None:
+    print(f"{name}: mean {np.mean(values):.3f}, least {min(values):.3f} ({' '.join(f'{value:.2f}' for value in values)})", flush=True)
+
+
+if __name__ == "__main__":
+    main()
