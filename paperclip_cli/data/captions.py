@@ -1,8 +1,9 @@
 """Captions that fit the text encoder: runs of whole sentences, counted in tokens.
 
 Abstracts are far longer than CLIP's 77 tokens. The paper takes a random run of whole sentences of up to 77 words at each step, which
-the tokenizer then cuts; here runs are chosen by tokens, so that nothing is cut but a sentence that alone is too long. In evaluation the run
-starts at the beginning. Summaries (`objects; use cases`) are cut at items.
+the tokenizer then cuts; here runs are chosen by tokens, so that nothing is cut but a sentence that alone is too long. Runs of any
+length are for small sets, which a model otherwise learns by heart. In evaluation the run starts at the beginning. Summaries
+(`objects; use cases`) are cut at items.
 """
 
 from __future__ import annotations
@@ -54,19 +55,24 @@ class Caption:
 
     def first_run(self, room: int) -> str:
         """The longest run of whole pieces from the start that has at most `room` tokens (at least one piece)."""
-        return self._run(0, room)
+        return self._run(0, len(self.pieces), room)
 
-    def random_run(self, room: int, rng: np.random.Generator) -> str:
+    def longest_run(self, room: int, rng: np.random.Generator) -> str:
         """A run that starts anywhere and is as long as it can be.
 
         A start so late that the run would only be the end of another one is not drawn: a caption that fits is always whole.
         """
         starts = 1 + next((i for i in range(len(self.pieces)) if sum(self.tokens[i:]) <= room), len(self.pieces) - 1)
-        return self._run(int(rng.integers(starts)), room)
+        return self._run(int(rng.integers(starts)), len(self.pieces), room)
 
-    def _run(self, start: int, room: int) -> str:
+    def any_run(self, room: int, rng: np.random.Generator) -> str:
+        """A run that starts anywhere and ends anywhere after, as far as there is room: a caption is hardly ever the same twice."""
+        start = int(rng.integers(len(self.pieces)))
+        return self._run(start, int(rng.integers(start, len(self.pieces))) + 1, room)
+
+    def _run(self, start: int, stop: int, room: int) -> str:
         end, used = start + 1, self.tokens[start]
-        while end < len(self.pieces) and used + self.tokens[end] <= room:
+        while end < stop and used + self.tokens[end] <= room:
             used += self.tokens[end]
             end += 1
         return " ".join(self.pieces[start:end]).rstrip(",;")

@@ -18,4 +18,4 @@ def keep_freed_pages() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return all([mallopt(name, value) == 1 for name, value in (_ONE_ARENA, _NO_MAPPED_BLOCKS, _NO_TRIMMING)])
+    return sum(mallopt(name, value) for name, value in (_ONE_ARENA, _NO_MAPPED_BLOCKS, _NO_TRIMMING)) == 3

@@ -1,4 +1,10 @@
-"""Models that start from nothing: their shape, a tokenizer made from the corpus, random weights."""
+"""Models that start from nothing: their shape, a tokenizer made from the corpus, random weights.
+
+`scratch:tiny` is for a few hundred images and a processor without an accelerator. Two things of it are not CLIP's. Its text tower is a
+bag of words: queries and keys begin at zero, where neither has a gradient, so that attention stays uniform and a text is the mean
+of its words. (Free to attend, the tower learns so few captions by heart within a hundred steps.) And pixels are normalised so
+that a dark sky is near zero and an object far from it.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +13,38 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from paperclip_cli.errors import UsageError
 from paperclip_cli.model import clip, tokenizer
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.model.folder import CLIP_MEAN, CLIP_STD
 from paperclip_cli.model.tokenizer import Tokenizer
 
 # The vocabulary size of these shapes is an upper limit: the corpus decides. A few thousand abstracts cannot teach 49,408 tokens,
 # most of which they would hold once or never; 16,384 leave nearly every astronomical word whole.
 SHAPES = {
     "scratch:tiny": ClipConfig(
-        TextConfig(vocab_size=3_000, hidden_size=128, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4,
+        TextConfig(vocab_size=3_000, hidden_size=96, intermediate_size=384, num_hidden_layers=1, num_attention_heads=4,
                    max_position_embeddings=64),
-        VisionConfig(hidden_size=128, intermediate_size=512, num_hidden_layers=4, num_attention_heads=4, image_size=64, patch_size=8),
-        projection_dim=128),
+        VisionConfig(hidden_size=96, intermediate_size=384, num_hidden_layers=3, num_attention_heads=4, image_size=64, patch_size=8),
+        projection_dim=96),
     "scratch:base": ClipConfig(TextConfig(vocab_size=16_384), VisionConfig(patch_size=16)),
 }
 
 
+DARK_SKY_MEAN, DARK_SKY_STD = (0.1, 0.1, 0.1), (0.2, 0.2, 0.2)
+
+
 class NewModel(NamedTuple):
-    """An untrained model with all that belongs to it."""
+    """An untrained model with all that belongs to it. Pixels (0 to 1) are normalised with `mean` and `std`."""
 
     config: ClipConfig
     tokenizer: Tokenizer
     graph: clip.Graph
     params: clip.Params
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
 
 
 def new_model(name: str, corpus: Iterable[str], key: jax.Array) -> NewModel:
@@ -42,4 +55,17 @@ def new_model(name: str, corpus: Iterable[str], key: jax.Array) -> NewModel:
     words = tokenizer.train(corpus, shape.text.vocab_size)
     text = dataclasses.replace(shape.text, vocab_size=words.size, bos_token_id=words.start, eos_token_id=words.end, pad_token_id=words.end)
     config = dataclasses.replace(shape, text=text)
-    return NewModel(config, words, *clip.build(config, key))
+    graph, params = clip.build(config, key)
+    if name == "scratch:tiny":
+        return NewModel(config, words, graph, _bag_of_words(params), DARK_SKY_MEAN, DARK_SKY_STD)
+    return NewModel(config, words, graph, params)
+
+
+def _bag_of_words(params: clip.Params) -> clip.Params:
+    """The same parameters with a text tower of uniform attention, to whose result neither order nor, at first, an MLP adds anything."""
+    blocks = params["text"]["layers"]["blocks"]
+    width = params["text"]["positions"].shape[1]
+    qkv = {**blocks["qkv"], "kernel": blocks["qkv"]["kernel"].at[..., : 2 * width].set(0)}
+    down = {**blocks["down"], "kernel": jnp.zeros_like(blocks["down"]["kernel"])}
+    text = {**params["text"], "positions": jnp.zeros_like(params["text"]["positions"])}
+    return {**params, "text": {**text, "layers": {"blocks": {**blocks, "qkv": qkv, "down": down}}}}

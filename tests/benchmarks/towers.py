@@ -1,8 +1,8 @@
 """Speed of the towers against transformers + PyTorch on this machine's CPU: `python tests/benchmarks/towers.py [--batch 8] [--rounds 3]`.
 
-Each side is a process of its own, loads the same random ViT-B/16 weights and waits; embedding a batch of images and one training step (loss,
-gradients, AdamW) are then timed in turns, so that whatever else the machine does falls on both. Prints images/s, pairs/s and their ratios
-(ours / theirs): the aim is 0.95 in embedding and 0.85 in training.
+Each side is a process of its own, loads the same random ViT-B/16 weights and waits; embedding a batch of images and one training step
+(loss, gradients, AdamW) are then timed in turns, so that whatever else the machine does falls on both. Prints images/s, pairs/s and
+their ratios (ours / theirs): the aim is 0.95 in embedding and 0.85 in training.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     pixels, ids = map(jax.numpy.asarray, inputs(batch))
 
     def loss(params: clip.Params) -> jax.Array:
-        return contrastive_loss(clip.image_embeddings(graph, params, pixels), clip.text_embeddings(graph, params, ids), clip.logit_scale(params))
+        images, texts = clip.image_embeddings(graph, params, pixels), clip.text_embeddings(graph, params, ids)
+        return contrastive_loss(images, texts, clip.logit_scale(params))
 
     def step(params: clip.Params, state: optax.OptState) -> tuple[clip.Params, optax.OptState]:
         updates, state = optimiser.update(jax.grad(loss)(params), state, params)
@@ -103,10 +104,11 @@ def compare(batch: int, rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         CLIPModel(CLIPConfig(vision_config={"patch_size": 16})).save_pretrained(folder)
         command = [sys.executable, __file__, "--batch", str(batch), "--folder", folder, "--side"]
-        workers = {side: subprocess.Popen([*command, side], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for side in ("ours", "theirs")}
+        workers = {side: subprocess.Popen([*command, side], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                   for side in ("ours", "theirs")}
         for worker in workers.values():
             answer(worker, "ready")
-        seconds = {(task, side): [] for task in TASKS for side in workers}
+        seconds: dict[tuple[str, str], list[float]] = {(task, side): [] for task in TASKS for side in workers}
         for _ in range(rounds):
             for task in TASKS:
                 for side, worker in workers.items():

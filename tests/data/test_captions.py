@@ -78,7 +78,7 @@ texts = st.lists(st.text(st.sampled_from("ab "), min_size=1, max_size=30).map(st
 def test_a_run_is_whole_sentences_that_fit(text: str, room: int, seed: int) -> None:
     (caption,) = prepare([text], words)
     whole = sentences(text)
-    for run in (caption.first_run(room), caption.random_run(room, np.random.default_rng(seed))):
+    for run in (caption.first_run(room), caption.longest_run(room, np.random.default_rng(seed))):
         cut = sentences(run)
         starts = [i for i in range(len(whole)) if whole[i:i + len(cut)] == cut]
         assert starts
@@ -91,16 +91,32 @@ def test_a_run_is_whole_sentences_that_fit(text: str, room: int, seed: int) -> N
 @given(texts, st.integers(0, 99))
 def test_a_caption_that_fits_is_whole(text: str, seed: int) -> None:
     (caption,) = prepare([text], words)
-    assert caption.random_run(1_000, np.random.default_rng(seed)) == caption.first_run(1_000) == " ".join(sentences(text))
+    assert caption.longest_run(1_000, np.random.default_rng(seed)) == caption.first_run(1_000) == " ".join(sentences(text))
 
 
 def test_every_sentence_is_drawn() -> None:
     text = "One is here. Two is here. Three is here. Four is here. Five is here."
     (caption,) = prepare([text], words)
-    runs = [caption.random_run(6, np.random.default_rng(seed)) for seed in range(200)]
+    runs = [caption.longest_run(6, np.random.default_rng(seed)) for seed in range(200)]
     starts = [run.split()[0] for run in runs]
     assert {start: starts.count(start) > 25 for start in starts} == {"One": True, "Two": True, "Three": True, "Four": True}
     assert any("Five" in run for run in runs)
+
+
+@given(texts, st.integers(1, 30), st.integers(0, 99))
+def test_a_run_of_any_length_is_whole_sentences_that_fit(text: str, room: int, seed: int) -> None:
+    (caption,) = prepare([text], words)
+    whole, cut = sentences(text), sentences(caption.any_run(room, np.random.default_rng(seed)))
+    assert any(whole[i:i + len(cut)] == cut for i in range(len(whole)))
+    assert len(cut) == 1 or len(" ".join(cut).split()) <= room
+
+
+def test_every_run_of_any_length_is_drawn() -> None:
+    text = "One is here. Two is here. Three is here."
+    (caption,) = prepare([text], words)
+    runs = {caption.any_run(100, np.random.default_rng(seed)) for seed in range(200)}
+    parts = sentences(text)
+    assert runs == {" ".join(parts[i:j]) for i in range(3) for j in range(i + 1, 4)}
 
 
 def test_summaries_are_cut_at_items() -> None:
@@ -112,4 +128,4 @@ def test_summaries_are_cut_at_items() -> None:
 
 def test_an_empty_caption_stays_empty() -> None:
     (caption,) = prepare([""], words)
-    assert caption.first_run(5) == caption.random_run(5, np.random.default_rng(0)) == ""
+    assert caption.first_run(5) == caption.longest_run(5, np.random.default_rng(0)) == caption.any_run(5, np.random.default_rng(0)) == ""

@@ -28,6 +28,19 @@ def test_the_same_corpus_and_key_give_the_same_model() -> None:
     assert jax.tree.all(jax.tree.map(jnp.array_equal, first.params, again.params))
 
 
+def test_the_text_tower_of_the_tiny_model_is_a_bag_of_words_and_stays_one() -> None:
+    """The order of the words between start and end changes nothing, and queries and keys have no gradient by which it could."""
+    made = scratch.new_model("scratch:tiny", CORPUS, jax.random.key(0))
+    words = list(range(10, 40))
+    ids = jnp.asarray([[made.tokenizer.start, *order, made.tokenizer.end] for order in (words, words[::-1])])
+    forth, back = clip.text_embeddings(made.graph, made.params, ids)
+    assert jnp.allclose(forth, back, atol=1e-6)
+    target = jnp.ones(made.config.projection_dim)
+    slope = jax.grad(lambda params: clip.text_embeddings(made.graph, params, ids)[0] @ target)(made.params)["text"]["layers"]["blocks"]
+    width = made.config.text.hidden_size
+    assert not slope["qkv"]["kernel"][..., : 2 * width].any() and slope["qkv"]["kernel"][..., 2 * width :].any()
+
+
 def test_the_base_shape_is_vit_b_16() -> None:
     shapes = clip.abstract(scratch.SHAPES["scratch:base"])[1]
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes["vision"])) == 85_799_424  # OpenAI's vision tower without its projection

@@ -1,0 +1,34 @@
+"""The log of a training: one JSON object a line, with the step it belongs to."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from paperclip_cli.workspace import replace_file
+
+
+class MetricsLog:
+    """A file that is appended to. A training that goes on from a step first takes back what was logged after it."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        kept = [line for line in read_metrics(path) if line["step"] <= step] if path.is_file() else []
+        replace_file(path, "".join(json.dumps(line) + "\n" for line in kept))
+        self._path = path
+
+    def add(self, step: int, **values: float | None) -> None:
+        """Appends a line. Numbers are rounded to 6 digits; what is not finite becomes null, which JSON can say."""
+        rounded = {name: _plain(value) for name, value in values.items()}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **rounded}) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict]:
+    """The lines of a log. A torn last line, of a process that died while writing, is left out."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]
+
+
+def _plain(value: float | None) -> float | None:
+    return float(f"{value:.6g}") if value is not None and math.isfinite(value) else None

@@ -1,0 +1,95 @@
+"""The images of a split, decoded once into an array that is mapped from a file, at the resolution that a view is cut from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from paperclip_cli.data.images import decode_jpeg, store_image
+from paperclip_cli.data.pairs import Pair
+from paperclip_cli.data.view import View
+from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.progress import Progress, Task
+
+_FORMAT = 1  # raise it when a stored pixel changes
+
+
+def open_store(pairs: Sequence[Pair], view: View, place: Path, progress: Progress) -> np.ndarray:
+    """The stored images of `pairs`, read-only uint8 [N,C',C',c] with C' = `view.store_side`, and one channel where all are grey.
+
+    The file is `place` with a fingerprint of images and view in its name; a later call with the same finds it there, and a call with others
+    puts a new one in its place.
+
+    Raises:
+        PaperclipError: an image cannot be decoded.
+    """
+    digest = _fingerprint(pairs, view)
+    path = place.with_name(f"{place.name}-{digest}.npy")
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for old in path.parent.glob(f"{place.name}-*.npy"):
+            old.unlink()  # a process that has it mapped keeps it
+        _write(path, pairs, view, progress)
+    return np.load(path, mmap_mode="r")
+
+
+def centre(store: np.ndarray, size: int) -> np.ndarray:
+    """[N,C',C',c] -> [N,size,size,c]: the deterministic view, as `images.centre_view` cuts it."""
+    first = (store.shape[1] - size) // 2
+    return store[:, first:first + size, first:first + size]
+
+
+def _fingerprint(pairs: Sequence[Pair], view: View) -> str:
+    digest = hashlib.sha256(f"{_FORMAT} {view.store_side}".encode())
+    for pair in pairs:
+        digest.update(hashlib.sha256(pair.image).digest())
+    return digest.hexdigest()[:16]
+
+
+def _write(path: Path, pairs: Sequence[Pair], view: View, progress: Progress) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        with progress.task("decode", total=len(pairs), unit="images") as task:
+            _fill(Path(temporary), pairs, view, task)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _fill(path: Path, pairs: Sequence[Pair], view: View, task: Task) -> None:
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        channels = 1 if all(pool.map(_is_grey, pairs)) else 3
+        shape = (len(pairs), view.store_side, view.store_side, channels)
+        store = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+        for first in range(0, len(pairs), 16 * workers):  # so that no more than these wait to be written
+            some = pairs[first:first + 16 * workers]
+            for row, image in enumerate(pool.map(lambda pair: _decode(pair, view), some), first):
+                store[row] = image[..., :channels]
+                task.advance()
+        store.flush()
+
+
+def _is_grey(pair: Pair) -> bool:
+    """Whether a JPEG has one channel, from its frame header (ITU T.81, B.2.2): nothing is decoded."""
+    data, place = pair.image, 2
+    while place + 9 < len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return data[place + 9] == 1
+        place += 2 + int.from_bytes(data[place + 2:place + 4], "big")
+    return False
+
+
+def _decode(pair: Pair, view: View) -> np.ndarray:
+    try:
+        return store_image(decode_jpeg(pair.image), view)
+    except BadItem as error:
+        raise PaperclipError(f"image {pair.path or pair.key} of the dataset: {error}", "run `paperclip build-dataset --force`") from error

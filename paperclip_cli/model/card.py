@@ -1,0 +1,69 @@
+"""What a trained model says about itself: `paperclip.json` for programs, `README.md` for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from paperclip_cli import __version__
+from paperclip_cli.data.view import View
+
+_OPENAI_LICENCE = "mit"  # github.com/openai/CLIP; its model cards on the Hub name none
+
+
+def licence(base: Path | None, name: str) -> str:
+    """The licence that the base's README.md names in its header, `mit` for OpenAI's models; `other` where none is known."""
+    if name.startswith("openai/clip-"):
+        return _OPENAI_LICENCE
+    readme = base / "README.md" if base is not None else None
+    if readme is None or not readme.is_file():
+        return "other"
+    header = re.match(r"---\n(.*?)\n---", readme.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+    found = re.search(r"^license: *([\w.-]+) *$", header[1], re.MULTILINE) if header else None
+    return found[1] if found else "other"
+
+
+def machine_card(training: Mapping, splits: Mapping[str, Sequence[str]], base: str, terms: str) -> dict:
+    """The content of `paperclip.json`, but for the view. `splits`: split -> keys of its proposals."""
+    return {"training": dict(training), "data": {"splits": {split: list(keys) for split, keys in splits.items()}},
+            "base": {"name": base, "license": terms}}
+
+
+def readme(name: str, view: View, card: Mapping, metrics: Mapping[str, float | None]) -> str:
+    """The model card in the form of the Hugging Face Hub."""
+    base, terms, splits = card["base"]["name"], card["base"]["license"], card["data"]["splits"]
+    from_hub = f"base_model: {base}\n" if re.fullmatch(r"[\w.-]+/[\w.@-]+", base) else ""
+    proposals = ", ".join(f"{len(keys):,} in {split}" for split, keys in splits.items())
+    seen = "the whole padded frame" if view.kind == "whole" else f"the central {view.crop:.3g} of the padded frame's side"
+    scores = "".join(f"| {what} | {value:.4g} |\n" for what, value in metrics.items() if value is not None)
+    return f"""---
+license: {terms}
+{from_hub}library_name: transformers
+tags:
+- clip
+- astronomy
+- paperclip
+---
+
+# {name}: a CLIP model for astronomical images and proposal texts
+
+Trained by `paperclip train` (paperclip-cli {__version__}) from {base}, after PAPERCLIP (Mishra-Sharma, Song & Thaler 2024,
+arXiv 2403.08851). `transformers.CLIPModel.from_pretrained` loads this folder as it is.
+
+- Input: {view.size} x {view.size} pixels of {seen} (`paperclip.json`).
+- Data: proposals: {proposals}. Their keys are in `paperclip.json`. Images and texts keep the terms of where they came from.
+- Licence of the base: {"not known" if terms == "other" else terms}.
+
+| {"validation" if scores else "no validation split"} | |
+|---|---|
+{scores}
+What it retrieves was measured on its own kind of data only. It says nothing about images of other origin.
+
+## Training
+
+```json
+{json.dumps(card["training"], indent=2)}
+```
+"""

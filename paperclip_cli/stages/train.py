@@ -1,0 +1,161 @@
+"""Trains a CLIP model on a dataset, with checkpoints from which it goes on exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+
+from paperclip_cli.config import Recipe, TrainConfig, training_recipe
+from paperclip_cli.data.metrics import MetricsLog, read_metrics
+from paperclip_cli.data.pairs import available_splits, find_dataset, read_keys, split_files
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.model import card, weights
+from paperclip_cli.model.checkpoints import Checkpoints
+from paperclip_cli.model.devices import remember_compilations
+from paperclip_cli.model.folder import ModelFolder, fingerprint
+from paperclip_cli.model.start import base_model
+from paperclip_cli.model.step import TrainState
+from paperclip_cli.model.training import Training, prepare
+from paperclip_cli.progress import Progress, SilentProgress
+from paperclip_cli.report import Report
+from paperclip_cli.workspace import (
+    Manifest,
+    Workspace,
+    file_sha256,
+    lock,
+    read_manifest,
+    replace_file,
+    replace_folder,
+    write_manifest,
+)
+
+STAGE = "train"
+PLAN, METRICS, CHECKPOINTS = "plan.json", "metrics.jsonl", "checkpoints"
+_MAY_GROW = {"steps", "eval_every"}  # what `--resume` may change: neither touches a step that is done (but for the cosine's end)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training is: two with the same plan give the same model."""
+
+    config: dict
+    inputs: dict[str, str]
+
+    def differences(self, other: Plan) -> dict[str, str]:
+        """Where the other differs, by name: `steps (300, now 500)`."""
+        mine, theirs = self.config | self.inputs, other.config | other.inputs
+        return {name: f"{name} ({theirs.get(name)}, now {mine.get(name)})" for name in sorted(mine.keys() | theirs.keys())
+                if mine.get(name) != theirs.get(name)}
+
+
+def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
+    """Trains, goes on with a half-finished training of the same plan, or says that it is finished. MissingStage without a dataset."""
+    progress = progress or SilentProgress()
+    dataset = find_dataset(config.dataset, workspace)
+    base = base_model(config.init, workspace)
+    recipe = _recipe(config, base)
+    plan = _plan(config, recipe, dataset, base, workspace)
+    folder, state = workspace.model(config.name), workspace.training(config.name)
+    with lock(folder):
+        finished = read_manifest(folder)
+        if finished and not config.force and plan == Plan(finished.config, finished.inputs):
+            return _report(finished, folder, unchanged=True)
+        begun = None if config.force else _begun(state)
+        _refuse_other(plan, begun or (Plan(finished.config, finished.inputs) if finished and not config.force else None), config)
+        if config.resume and begun is None:
+            raise PaperclipError(f"there is no training of model {config.name!r} to resume", "leave out --resume")
+        remember_compilations(workspace.root / "jax")
+        training = prepare(recipe, config, dataset, base, workspace, progress)
+        _open_state(state, plan, begun)
+        with Checkpoints(state / CHECKPOINTS, recipe.keep == "best" and training.validation is not None) as checkpoints:
+            last = _go_on(training, checkpoints, state, progress)
+            kept = checkpoints.best() if recipe.keep == "best" else None
+            final = last if kept in (None, recipe.steps) else checkpoints.restore(kept, last)
+        done = _finish(training, final, kept or recipe.steps, plan, dataset, folder, state)
+    return _report(done, folder)
+
+
+def _recipe(config: TrainConfig, base: ModelFolder | None) -> Recipe:
+    """The recipe; a model that we trained before keeps its view unless another is asked for."""
+    recipe = training_recipe(config)
+    if base is not None and "view" in base.card:
+        recipe = replace(recipe, view=config.view or base.view.kind, crop=config.crop or base.view.crop)
+    return recipe
+
+
+def _plan(config: TrainConfig, recipe: Recipe, dataset: Path, base: ModelFolder | None, workspace: Workspace) -> Plan:
+    inputs = {"dataset": _dataset_fingerprint(dataset)} | ({"base": fingerprint(base, workspace)} if base else {})
+    return Plan({"init": config.init, "seed": config.seed, **dataclasses.asdict(recipe)}, inputs)
+
+
+def _dataset_fingerprint(dataset: Path) -> str:
+    """SHA-256 over those of the Parquet files, which a dataset of ours has in its manifest."""
+    manifest = read_manifest(dataset)
+    known = manifest.extra.get("sha256", {}) if manifest else {}
+    files = [path for split in available_splits(dataset) for path in split_files(dataset, split)]
+    sums = [known.get(str(path.relative_to(dataset))) or file_sha256(path) for path in files]
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
+
+
+def _begun(state: Path) -> Plan | None:
+    """The plan of a training that has a checkpoint; None where nothing would be lost by starting over."""
+    if not any(child.name.isdigit() for child in (state / CHECKPOINTS).glob("*")):
+        return None
+    try:
+        return Plan(**json.loads((state / PLAN).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise PaperclipError(f"{state / PLAN} is damaged ({error})", "start over with `paperclip train --force`") from error
+
+
+def _refuse_other(plan: Plan, other: Plan | None, config: TrainConfig) -> None:
+    """What was trained by another plan is given up with --force only; --resume may ask for more steps."""
+    changed = plan.differences(other) if other else {}
+    if changed and not (config.resume and changed.keys() <= _MAY_GROW):
+        raise PaperclipError(f"model {config.name!r} was trained with other settings: {', '.join(changed.values())}",
+                             "give --name for another model, or --force to train this one anew")
+
+
+def _open_state(state: Path, plan: Plan, begun: Plan | None) -> None:
+    if begun is None:
+        shutil.rmtree(state, ignore_errors=True)
+    replace_file(state / PLAN, json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
+
+
+def _go_on(training: Training, checkpoints: Checkpoints, state: Path, progress: Progress) -> TrainState:
+    """The state after the last step."""
+    begun = checkpoints.last()
+    now = training.initial if begun is None else checkpoints.restore(begun, training.initial)
+    if begun:
+        progress.note(f"going on from step {begun} of {training.recipe.steps}")
+    return training.run(now, begun or 0, checkpoints, MetricsLog(state / METRICS, begun or 0), progress)
+
+
+def _finish(training: Training, final: TrainState, step: int, plan: Plan, dataset: Path, folder: Path, state: Path) -> Manifest:
+    """Writes the model's folder and gives its manifest."""
+    log = [line for line in read_metrics(state / METRICS) if line["step"] == step and "validation_loss" in line]
+    scores = {name: value for name, value in log[-1].items() if name.startswith("validation") and value is not None} if log else {}
+    splits = {split: [str(key) for key in read_keys(dataset, split)] for split in available_splits(dataset)}
+    base = training.folder.name
+    paperclip = card.machine_card(plan.config | {"kept_step": step}, splits, base, card.licence(training.folder.path, base))
+    done = Manifest(STAGE, plan.config, plan.inputs, counts={"steps": training.recipe.steps, "images": len(training.batches.store)},
+                    extra={"kept_step": step, **scores})
+    with replace_folder(folder) as new:
+        model = replace(training.folder, path=new, name=folder.name, card=paperclip)
+        params = final.params if final.average is None else final.average
+        weights.save(model, jax.device_get(params), training.tokenizer, card.readme(folder.name, model.view, paperclip, scores))
+        shutil.copyfile(state / METRICS, new / METRICS)
+        write_manifest(new, done)
+    return done
+
+
+def _report(done: Manifest, folder: Path, unchanged: bool = False) -> Report:
+    step, loss, accuracy = (done.extra.get(name) for name in ("kept_step", "validation_loss", "validation_accuracy_10"))
+    scores = f": validation loss {loss:.3f}" if loss is not None else ", which is the last; there was no validation"
+    scores += f", retrieval accuracy at 10 % {accuracy:.3f}" if accuracy is not None else ""
+    return Report(STAGE, done.counts, notes=(f"the model is that of step {step}{scores}",), output=folder, unchanged=unchanged)

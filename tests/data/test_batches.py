@@ -1,0 +1,95 @@
+"""Batches follow from seed and step alone; the look-ahead changes nothing but the time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paperclip_cli.data.batches import Batches, batch_rows, look_ahead
+from paperclip_cli.data.captions import prepare
+
+
+def batches(seed: int = 0) -> Batches:
+    store = np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3)
+    texts = [f"First of {i}. Second of {i}. Third of {i}." for i in range(10)]
+    captions = prepare(texts, lambda texts: [len(text.split()) for text in texts])
+    return Batches(store, captions, lambda texts: np.asarray([[ord(text[0]), int(text.split()[2][0])] for text in texts], np.int32), 6, 4, seed)
+
+
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 5), st.integers(0, 9))
+def test_an_epoch_shows_every_pair_once_but_for_the_left_over(count: int, size: int, epoch: int, seed: int) -> None:
+    size = min(size, count)
+    steps = count // size
+    rows = [batch_rows(step, count, size, seed) for step in range(epoch * steps, (epoch + 1) * steps)]
+    assert {number for number, _ in rows} == {epoch}
+    shown = np.concatenate([part for _, part in rows])
+    assert len(set(shown)) == len(shown) == steps * size and set(shown) <= set(range(count))
+
+
+def test_every_pair_has_its_turn() -> None:
+    shown = np.concatenate([batch_rows(step, 10, 4, 0)[1] for step in range(20)])
+    assert set(shown) == set(range(10))
+
+
+def test_batches_depend_on_seed_and_step_alone() -> None:
+    one, again, other = batches(), batches(), batches(seed=1)
+    backwards = {step: again[step] for step in reversed(range(6))}
+    for step in range(6):
+        for mine, theirs in zip(one[step], backwards[step], strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    assert any(not np.array_equal(one[step].images, other[step].images) for step in range(6))
+
+
+def test_image_and_caption_stay_together() -> None:
+    made = batches()
+    for step in range(8):
+        images, tokens = made[step]
+        assert [made.store[number].tobytes() for number in tokens[:, 1]] == [image.tobytes() for image in images]
+
+
+def test_captions_change_from_epoch_to_epoch() -> None:
+    made = batches()
+    runs = {tuple(row) for step in range(20) for row in made[step].tokens.tolist()}
+    assert len(runs) > 10, "each of 10 captions has two runs that fit"
+
+
+@given(st.lists(st.integers()), st.integers(1, 4))
+def test_look_ahead_gives_the_same_items(items: list[int], depth: int) -> None:
+    assert list(look_ahead(items, depth)) == items
+
+
+def test_look_ahead_raises_what_was_raised_after_the_items_before_it() -> None:
+    def failing() -> Iterator[int]:
+        yield 1
+        raise ValueError("at the second")
+
+    made = look_ahead(failing())
+    assert next(made) == 1
+    with pytest.raises(ValueError, match="at the second"):
+        next(made)
+
+
+def test_look_ahead_is_ahead_but_not_by_more_than_its_depth_and_stops_when_closed() -> None:
+    made: list[int] = []
+
+    def endless() -> Iterator[int]:
+        while True:
+            made.append(len(made))
+            yield made[-1]
+
+    before = threading.active_count()
+    with closing(look_ahead(endless(), 2)) as items:
+        assert next(items) == 0
+        until = time.monotonic() + 5
+        while len(made) < 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        assert len(made) == 4, "one was taken, two wait, one is in hand"
+    assert threading.active_count() == before

@@ -1,0 +1,129 @@
+"""Retrieval: laws of ranks and accuracy, and the loss against the one of training."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paperclip_cli.data import retrieval
+from paperclip_cli.data.retrieval import DIRECTIONS, IMAGE_TO_TEXT, TEXT_TO_IMAGE, Embeddings
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def random_embeddings(images: int, captions: int, seed: int, width: int = 16) -> Embeddings:
+    """Random directions; every caption has an image, and every caption is a proposal's."""
+    rng = np.random.default_rng(seed)
+    caption = rng.permutation(np.concatenate([np.arange(captions), rng.integers(captions, size=images - captions)]))
+    return Embeddings(unit(rng.normal(size=(images, width))), unit(rng.normal(size=(captions, width))), caption, caption)
+
+
+sizes = st.tuples(st.integers(1, 30), st.integers(0, 30), st.integers(0, 1000)).map(lambda s: (s[0] + s[1], s[0], s[2]))
+
+
+@given(sizes, st.sampled_from(DIRECTIONS))
+def test_ranks_do_not_depend_on_the_order_of_images_and_captions(size: tuple[int, int, int], direction: str) -> None:
+    found = random_embeddings(*size)
+    rng = np.random.default_rng(size[2])
+    rows, columns = rng.permutation(len(found.images)), rng.permutation(len(found.texts))
+    moved = Embeddings(found.images[rows], found.texts[columns], np.argsort(columns)[found.caption[rows]], found.proposal[rows])
+    np.testing.assert_array_equal(retrieval.ranks(moved, direction), retrieval.ranks(found, direction)[rows])
+
+
+@given(st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), min_size=1, max_size=12), st.integers(0, 100))
+def test_a_tie_counts_at_the_mean_of_the_ranks_it_may_have(texts: list[list[int]], seed: int) -> None:
+    """Against an explicit average over both orders of tied candidates: all those ahead, then all those behind."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(-2, 3, (len(texts), 3)).astype(np.float32)
+    found = Embeddings(images, np.asarray(texts, np.float32), np.arange(len(texts)), np.arange(len(texts)))
+    for image, rank in enumerate(retrieval.ranks(found)):
+        scores = [float(images[image] @ text) for text in found.texts]
+        others = scores[:image] + scores[image + 1:]
+        best = 1 + sum(score > scores[image] for score in others)
+        worst = 1 + sum(score >= scores[image] for score in others)
+        assert rank == (best + worst) / 2
+
+
+def test_equal_embeddings_find_nothing() -> None:
+    same = np.ones((40, 4), np.float32) / 2
+    found = Embeddings(same, same, np.arange(40), np.arange(40))
+    assert retrieval.ranks(found).tolist() == [20.5] * 40
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_random_embeddings_are_at_chance(direction: str) -> None:
+    found = random_embeddings(4_000, 1_500, seed=1, width=64)
+    result = retrieval.accuracy(retrieval.ranks(found, direction), found.proposal, retrieval.candidates(found, direction))
+    for k in retrieval.PERCENTS:
+        assert result.by_image[k] == pytest.approx(result.chance[k], abs=4 * math.sqrt(result.chance[k] / 4_000))
+        assert result.chance[k] == pytest.approx(k / 100, abs=1e-3)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_perfect_embeddings_rank_first(direction: str) -> None:
+    texts = np.eye(20, dtype=np.float32)
+    caption = np.arange(50) % 20
+    found = Embeddings(texts[caption], texts, caption, caption)
+    if direction == TEXT_TO_IMAGE:  # images of the same caption are no rivals of each other
+        assert set(retrieval.ranks(found, direction)) == {1.0}
+    result = retrieval.accuracy(retrieval.ranks(found, direction), caption, 20)
+    assert result.by_image == {1: None, 5: 1.0, 10: 1.0, 20: 1.0}
+    assert result.chance == {1: 0.0, 5: 0.05, 10: 0.1, 20: 0.2}
+    assert result.interval[1] is None and result.interval[10] == (1.0, 1.0)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(0, 100))
+def test_accuracy_is_monotonous_and_inside_its_interval_of_proposals(rank: list[int], seed: int) -> None:
+    proposal = np.sort(np.random.default_rng(seed).integers(0, 5, len(rank)))
+    proposal = np.unique(proposal, return_inverse=True)[1]
+    result = retrieval.accuracy(np.asarray(rank, float), proposal, 50, percents=(2, 10, 50, 100))
+    shares = [value for value in result.by_image.values() if value is not None]
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    for k, bounds in result.interval.items():
+        per_proposal = [np.mean(np.asarray(rank)[proposal == p] <= k // 2) for p in range(proposal.max() + 1)]
+        assert bounds is not None and min(per_proposal) - 1e-9 <= bounds[0] <= bounds[1] <= max(per_proposal) + 1e-9
+        assert result.by_proposal[k] == pytest.approx(np.mean(per_proposal))
+
+
+def test_the_interval_is_that_of_proposals_not_of_images() -> None:
+    """100 images of 4 proposals, each all right or all wrong: the uncertainty is that of 4 throws."""
+    proposal = np.repeat(np.arange(4), 25)
+    low, high = retrieval.accuracy(np.where(proposal < 2, 1.0, 50.0), proposal, 100).interval[10]
+    assert (low, high) == (0.0, 1.0)
+
+
+def test_similarity_of_true_and_of_shuffled_pairs() -> None:
+    found = random_embeddings(30, 12, seed=3)
+    every = found.images @ found.texts.T
+    mine = np.arange(12)[None, :] == found.caption[:, None]
+    true, shuffled = retrieval.similarity(found)
+    assert true == pytest.approx(every[mine].mean(), abs=1e-6)
+    assert shuffled == pytest.approx(every[~mine].mean(), abs=1e-6)
+
+
+def test_the_loss_is_that_of_training() -> None:
+    from paperclip_cli.model.contrastive import contrastive_loss
+
+    found = random_embeddings(60, 50, seed=4)
+    expected = contrastive_loss(found.images, found.texts[found.caption], np.float32(math.log(20)))
+    assert retrieval.loss(found, 20.0) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_every_image_counts_in_the_loss() -> None:
+    """101 images make two batches, of 51 and 50; without any scale each gives the logarithm of its size."""
+    found = random_embeddings(101, 101, seed=5)
+    assert retrieval.loss(found, 0.0) == pytest.approx((51 * math.log(51) + 50 * math.log(50)) / 101)
+
+
+def test_one_image_alone() -> None:
+    one = Embeddings(np.ones((1, 1), np.float32), np.ones((1, 1), np.float32), np.zeros(1, int), np.zeros(1, int))
+    assert retrieval.ranks(one, IMAGE_TO_TEXT).tolist() == [1.0]
+    assert retrieval.loss(one, 50.0) == 0.0
+    true, shuffled = retrieval.similarity(one)
+    assert true == 1.0 and math.isnan(shuffled)

@@ -1,0 +1,186 @@
+"""The training step: against PyTorch, on one device and on four, and its schedule, average and keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from paperclip_cli.config import PAPER_PRESET
+from paperclip_cli.data.view import View
+from paperclip_cli.model import clip, weights
+from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE
+from paperclip_cli.model.folder import CLIP_MEAN, CLIP_STD, ModelFolder
+from paperclip_cli.model.step import Batch, Learner, TrainState, adamw, initial_state, learn, learning_rate, train_step
+from tests.clip_models import random_torch_clip
+
+TEXT = {"vocab_size": 90, "hidden_size": 24, "intermediate_size": 50, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "max_position_embeddings": 11, "bos_token_id": 88, "eos_token_id": 89, "hidden_act": "quick_gelu"}
+VISION = {"hidden_size": 30, "intermediate_size": 44, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 14, "patch_size": 5,
+          "hidden_act": "gelu"}
+SMALL = ClipConfig(TextConfig(**TEXT), VisionConfig(**VISION), projection_dim=20)
+CONSTANT = dataclasses.replace(PAPER_PRESET, learning_rate=1e-4, warmup_steps=0, schedule="constant")
+
+
+def pairs(count: int, seed: int = 0, side: int = VISION["image_size"]) -> Batch:
+    """Random images and texts; the texts have start, words, end and padding."""
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(0, 88, (count, TEXT["max_position_embeddings"]), dtype=np.int32)
+    tokens[:, 0] = 88
+    ends = rng.integers(3, tokens.shape[1], count)
+    tokens[np.arange(tokens.shape[1]) >= ends[:, None]] = 89
+    return Batch(rng.integers(0, 256, (count, side, side, 3), dtype=np.uint8), tokens)
+
+
+def learner(recipe: object = CONSTANT, ema_decay: float = 0.0, size: int = VISION["image_size"]) -> tuple[Learner, TrainState]:
+    graph, params = clip.build(SMALL, jax.random.key(0))
+    made = Learner(graph, adamw(recipe), size, CLIP_MEAN, CLIP_STD, ema_decay)
+    return made, initial_state(made, params)
+
+
+def test_twenty_steps_have_the_losses_of_pytorch(tmp_path: Path) -> None:
+    """The same weights and the same batches through transformers' CLIPModel with torch.optim.AdamW and through ours."""
+    import torch
+
+    model = random_torch_clip(TEXT, VISION, 20).train()
+    model.save_pretrained(tmp_path)
+    everything = pairs(24)
+    batches = [np.random.default_rng(step).choice(24, 16, replace=False) for step in range(20)]
+
+    graph, params = weights.load(ModelFolder(tmp_path, "theirs", SMALL, View(size=14)))
+    made = Learner(graph, adamw(CONSTANT), 14, CLIP_MEAN, CLIP_STD)
+    state, compiled, ours = initial_state(made, params), jax.jit(partial(learn, made)), []
+    for rows in batches:
+        state, metrics = compiled(state, everything.images[rows], everything.tokens[rows])
+        ours.append(float(metrics.loss))
+
+    optimiser = torch.optim.AdamW(model.parameters(), lr=CONSTANT.learning_rate, weight_decay=CONSTANT.weight_decay)
+    pixels = torch.tensor((everything.images / 255 - CLIP_MEAN) / CLIP_STD, dtype=torch.float32).permute(0, 3, 1, 2)
+    theirs = []
+    for rows in batches:
+        loss = model(input_ids=torch.tensor(everything.tokens[rows]), pixel_values=pixels[rows], return_loss=True).loss
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        theirs.append(loss.item())
+
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3)
+    assert np.mean(ours[-3:]) < 0.9 * np.mean(ours[:3]), "the parity of a model that does not learn says little"
+
+
+ON_DEVICES = """
+import json
+from functools import partial
+import jax, numpy as np
+from paperclip_cli.model.devices import Devices
+from paperclip_cli.model.step import Batch, pair_loss, train_step
+from tests.model.test_step import learner, pairs
+
+def measure(count):
+    devices = Devices(16, count)
+    made, state = learner()
+    state = devices.replicate(state)
+    first = pairs(16)
+    loss, gradient = jax.jit(jax.value_and_grad(partial(pair_loss, made)))(state.params, *map(devices.spread, first))
+    compiled, losses = jax.jit(partial(train_step, made), donate_argnums=0), []
+    for step in range(20):
+        state, metrics = compiled(state, Batch(*map(devices.spread, pairs(16, step % 3, side=20))), jax.random.key(5))
+        losses.append(float(metrics.loss))
+    leaves = jax.tree.leaves(state.params)
+    return [str(devices), float(loss), np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)]), losses,
+            max(len(leaf.sharding.device_set) for leaf in leaves)]
+
+(one, loss_1, gradient_1, losses_1, _), (four, loss_4, gradient_4, losses_4, used) = measure(1), measure(4)
+apart = np.linalg.norm(gradient_4 - gradient_1) / np.linalg.norm(gradient_1)
+print(json.dumps({"names": [one, four], "used": used, "loss": [loss_1, loss_4], "gradient": float(apart), "losses": [losses_1, losses_4]}))
+"""
+
+
+def test_one_device_and_four_agree() -> None:
+    """Loss and gradient of a batch to 1e-5, and the losses of twenty steps with random views to 1e-4."""
+    flags = {"XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", ON_DEVICES], capture_output=True, text=True, cwd=root, env=os.environ | flags, check=True)
+    found = json.loads(done.stdout)
+    assert found["names"][0].startswith("1 x cpu") and found["names"][1].startswith("4 x cpu") and found["used"] == 4
+    assert found["loss"][1] == pytest.approx(found["loss"][0], rel=1e-5)
+    assert found["gradient"] < 1e-5
+    np.testing.assert_allclose(found["losses"][1], found["losses"][0], rtol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def quick() -> tuple[Callable, TrainState]:
+    """A step with a high rate, a strong decay and an average, compiled once; and its first state."""
+    made, state = learner(dataclasses.replace(CONSTANT, learning_rate=0.01, weight_decay=0.5), ema_decay=0.75)
+    return jax.jit(partial(learn, made)), state
+
+
+def test_steps_depend_on_the_key_and_on_their_number() -> None:
+    """With a rate of next to nothing the parameters stay, and what changes the loss is the view that is drawn."""
+    made, state = learner(dataclasses.replace(CONSTANT, learning_rate=1e-12))
+    compiled, batch = jax.jit(partial(train_step, made)), pairs(8, side=20)
+
+    def losses(key: int) -> list[float]:
+        now, found = state, []
+        for _ in range(3):
+            now, metrics = compiled(now, batch, jax.random.key(key))
+            found.append(float(metrics.loss))
+        return found
+
+    assert losses(1) == losses(1)
+    assert len({*losses(1), *losses(2)}) == 6
+
+
+def test_the_average_follows_the_parameters(quick: tuple[Callable, TrainState]) -> None:
+    step, state = quick
+    after, _ = step(state, *pairs(8))
+    expected = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, state.average, after.params)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-8), after.average, expected)
+    assert not np.allclose(after.average["text"]["tokens"], after.params["text"]["tokens"], rtol=1e-4)
+
+
+def test_the_scale_is_held_at_its_limit(quick: tuple[Callable, TrainState]) -> None:
+    step, state = quick
+    after, metrics = step(state._replace(params={**state.params, "logit_scale": jnp.float32(MAX_LOGIT_SCALE + 1)}), *pairs(8))
+    assert float(metrics.scale) == pytest.approx(100)
+    assert float(after.params["logit_scale"]) <= np.float32(MAX_LOGIT_SCALE)
+
+
+def test_weight_decay_takes_its_share_of_every_parameter(quick: tuple[Callable, TrainState]) -> None:
+    """Where the gradient is zero, as for words that do not occur, AdamW shrinks by rate x decay and does nothing else."""
+    step, state = quick
+    images, tokens = pairs(8)
+    after, _ = step(state, images, np.where(tokens < 88, tokens % 40, tokens))
+    absent = slice(40, 88)
+    np.testing.assert_allclose(after.params["text"]["tokens"][absent], state.params["text"]["tokens"][absent] * (1 - 0.01 * 0.5), rtol=1e-5)
+
+
+def test_schedules() -> None:
+    recipe = dataclasses.replace(PAPER_PRESET, steps=100, warmup_steps=10, learning_rate=2.0)
+    constant, cosine = (learning_rate(dataclasses.replace(recipe, schedule=kind)) for kind in ("constant", "cosine"))
+    steps = jnp.arange(100)
+    rising = np.arange(1, 11) / 10 * 2
+    np.testing.assert_allclose(jax.vmap(constant)(steps), [*rising, *[2.0] * 90], rtol=1e-6)
+    falling = [1 + math.cos(math.pi * (step + 1 - 10) / 90) for step in range(10, 100)]
+    np.testing.assert_allclose(jax.vmap(cosine)(steps), [*rising, *falling], atol=1e-6)
+
+
+def test_batches_that_do_not_divide_use_fewer_devices() -> None:
+    from paperclip_cli.errors import UsageError
+    from paperclip_cli.model.devices import Devices
+
+    assert str(Devices(7)).startswith("1 x cpu")
+    with pytest.raises(UsageError, match="--devices 9"):
+        Devices(7, 9)
