@@ -1,0 +1,34 @@
+"""Runs the README's commands: every `sh` block after `<!-- runs -->`, in order, in one scratch folder, on the demo's cache.
+
+    readme.py README --home HOME     HOME is the home directory in which the README's first command was run
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+BLOCK = re.compile(r"^<!-- runs -->\n+```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def main(readme: str, flag: str, home: str) -> int:
+    blocks = BLOCK.findall(Path(readme).read_text(encoding="utf-8"))
+    if flag != "--home" or not blocks:
+        print("usage: readme.py README --home HOME; the README must hold blocks that run")
+        return 2
+    folder = Path(home) / "readme"
+    folder.mkdir(exist_ok=True)
+    environment = os.environ | {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache", "PAPERCLIP_CACHE_DIR": f"{home}/.cache/paperclip/demo",
+                                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for block in blocks:
+        print(block, flush=True)
+        subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=folder, env=environment, check=True)
+    print(f"{len(blocks)} blocks of the README ran")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
