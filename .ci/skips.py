@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -16,6 +17,7 @@ REAL_SAMPLE = Path(__file__).resolve().parent.parent.parent / "shared" / "real-s
 # What a skip's reason must begin with, and whether it is true here.
 HONEST = {
     "no real sample beside the repository": lambda: not REAL_SAMPLE.is_dir(),
+    "this user reads everything": lambda: os.geteuid() == 0,
     "no bash": lambda: shutil.which("bash") is None,
 }
 

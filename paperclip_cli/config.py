@@ -315,7 +315,7 @@ class GetConfig:
     """`hits` as they were typed. `rate` is in requests a second over all workers, `timeout` in seconds."""
 
     hits: tuple[str, ...] = ()
-    out: Path = Path(".")
+    out: Path = Path()
     workers: int = 4
     rate: float = 10.0
     timeout: float = 60.0

@@ -84,8 +84,9 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Wcs:
-    """A gnomonic (TAN) projection in FITS's terms: `crval` in degrees (ICRS), `crpix` in pixels, `cd` (CD1_1, CD1_2, CD2_1, CD2_2) in degrees a pixel.
+    """A gnomonic (TAN) projection in FITS's terms.
 
+    `crval` in degrees (ICRS), `crpix` in pixels, `cd` (CD1_1, CD1_2, CD2_1, CD2_2) in degrees a pixel.
     Pixels are counted from 1 and from the bottom row up, as FITS does: row r from the top of a picture of H rows is y = H - r.
     """
 

@@ -17,10 +17,13 @@ from paperclip_cli.data.captions import prepare
 
 
 def batches(seed: int = 0) -> Batches:
+    def tokenize(texts: list[str]) -> np.ndarray:
+        return np.asarray([[ord(text[0]), int(text.split()[2][0])] for text in texts], np.int32)
+
     store = np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3)
     texts = [f"First of {i}. Second of {i}. Third of {i}." for i in range(10)]
     captions = prepare(texts, lambda texts: [len(text.split()) for text in texts])
-    return Batches(store, captions, lambda texts: np.asarray([[ord(text[0]), int(text.split()[2][0])] for text in texts], np.int32), 6, 4, seed)
+    return Batches(store, captions, tokenize, 6, 4, seed)
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 5), st.integers(0, 9))
