@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.session import Session, numbers, proposals, session, values
+from paperclip_cli.cli.session import Session, numbers, position, proposals, session, values
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.errors import ExitCode, UsageError
 
@@ -76,7 +76,7 @@ def query(
         texts=(*([" ".join(words)] if words and not is_stream else []), *(text or ())), images=tuple(image or ()),
         minus=tuple(minus or ()), index=index, k=k, min_score=min_score, missions=_missions(values(mission), named),
         proposals=numbered, instruments=values(instrument), filters=values(filter), cycles=tuple(map(str, numbers(cycle, "--cycle"))),
-        targets=values(target), near=_position(near, here), radius=parse_angle(radius, "--radius"), centre_only=centre_only,
+        targets=values(target), near=position(near), radius=parse_angle(radius, "--radius"), centre_only=centre_only,
         include_moving=moving, after=parse_date(after, "--after") if after else None,
         before=parse_date(before, "--before") if before else None, collapse="none" if no_collapse else collapse, rank_by=rank_by)
     answers = _with_notes(stage.run(config, here.workspace, _lines() if is_stream else None), here)
@@ -88,15 +88,6 @@ def query(
 
         replace_file(html, contact_sheet(hits, _provenance(shown)))
     return here.finish(stage.copy_images(hits, copy_to)) if copy_to is not None else ExitCode.OK
-
-
-def _position(near: str | None, here: Session) -> tuple[float, float] | None:
-    if near is None:
-        return None
-    from paperclip_cli.data.coordinates import parse_position
-    from paperclip_cli.sources.resolver import resolve_name
-
-    return parse_position(near) or resolve_name(near, here.offline)
 
 
 def _missions(given: tuple[str, ...], named: str | None) -> tuple[str, ...]:

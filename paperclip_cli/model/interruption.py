@@ -26,7 +26,9 @@ class StopRequest:
         self._restore()  # a second one acts at once
 
     def _install(self) -> None:
-        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}  # type: ignore[misc]
+        # A signal that is ignored (`nohup`, a job in the background) stays so.
+        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._receive) for number in heard}  # type: ignore[misc]
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

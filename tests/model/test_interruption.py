@@ -40,6 +40,16 @@ def test_termination_reaches_the_handler_that_was_there() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stop_requests() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert not stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_without_a_signal_or_in_another_thread_nothing_happens() -> None:
     seen = []
 
