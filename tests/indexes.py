@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.scratch import SHAPES
 from paperclip_cli.records import Observation
 from paperclip_cli.stages import index as stage
 
@@ -17,7 +18,7 @@ from paperclip_cli.stages import index as stage
 class FakeTower:
     """Gives every content a direction of its own, always the same; counts what it embeds. `fail_after` batches it dies."""
 
-    def __init__(self, dimension: int = 128, fail_after: int | None = None) -> None:
+    def __init__(self, dimension: int = SHAPES["scratch:tiny"].projection_dim, fail_after: int | None = None) -> None:
         self.dimension, self.embedded, self.left = dimension, 0, fail_after
 
     def embed(self, items: Sequence) -> np.ndarray:

@@ -16,6 +16,7 @@ from paperclip_cli.data.pairs import Pair
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.progress import Progress, Task
+from paperclip_cli.workspace import umask
 
 _FORMAT = 1  # raise it when a stored pixel changes
 
@@ -58,6 +59,7 @@ def _write(path: Path, pairs: Sequence[Pair], view: View, progress: Progress) ->
     try:
         with progress.task("decode", total=len(pairs), unit="images") as task:
             _fill(Path(temporary), pairs, view, task)
+        os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)

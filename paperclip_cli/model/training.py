@@ -24,7 +24,7 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.model.checkpoints import Checkpoints
 from paperclip_cli.model.devices import Devices
 from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.interruption import StopRequest, stop_requests
+from paperclip_cli.model.interruption import stop_requests
 from paperclip_cli.model.start import Start, start
 from paperclip_cli.model.step import Batch, Learner, Metrics, TrainState, adamw, initial_state, train_step
 from paperclip_cli.model.tokenizer import ENDS, Tokenizer
@@ -65,17 +65,15 @@ class Training:
             for step, batch in enumerate(batches, done + 1):
                 state, metrics = compiled(state, Batch(*map(self.devices.spread, batch)), self.key)
                 monitor.watch(step, metrics)
-                if self._is_due(step, stop, saved):
+                stopping = bool(stop)  # asked once: what is left for is saved
+                if stopping or self._is_evaluated(step) or time.monotonic() - saved > CHECKPOINT_SECONDS:
                     monitor.settle()
                     self._keep(step, state, checkpoints, log)
                     saved = time.monotonic()
-                if stop:
+                if stopping:
                     progress.note(f"stopped after step {step}; the same command goes on from there")
                     break
         return state
-
-    def _is_due(self, step: int, stop: StopRequest, saved: float) -> bool:
-        return self._is_evaluated(step) or bool(stop) or time.monotonic() - saved > CHECKPOINT_SECONDS
 
     def _is_evaluated(self, step: int) -> bool:
         return step % self.recipe.eval_every == 0 or step == self.recipe.steps
@@ -127,7 +125,7 @@ def prepare(recipe: Recipe, config: TrainConfig, dataset: Path, base: ModelFolde
     length = _caption_length(recipe, begin.folder)
     size = _batch_size(recipe, pairs)
     devices = Devices(size, config.devices)
-    progress.note(f"training on {devices}" + (f"; batches of {size}, one a proposal at most" if size < recipe.batch_size else ""))
+    progress.note(f"training on {devices}" + (f"; batches of {size}, which are all proposals" if size < recipe.batch_size else ""))
     learner = Learner(begin.graph, adamw(recipe), view.size, begin.folder.mean, begin.folder.std, recipe.ema_decay)
     captions = prepare_captions([pair.caption for pair in pairs], begin.tokenizer.count, are_summaries(pairs))
     batches = Batches(open_store(pairs, view, dataset / ".store" / TRAIN, progress), captions,

@@ -119,9 +119,9 @@ def test_narrow_weights_are_widened(tiny: ModelFolder, tmp_path: Path, dtype: st
     narrow = {name: np.asarray(jnp.asarray(array).astype(dtype)) for name, array in wide.items()}
     folder = rewritten(tiny, tmp_path / "narrow", **narrow)
     params = weights.load(folder)[1]
-    kernel = params["text"]["layers"]["blocks"]["up"]["kernel"][1]
+    kernel = params["vision"]["layers"]["blocks"]["up"]["kernel"][1]
     assert kernel.dtype == jnp.float32
-    np.testing.assert_array_equal(kernel, narrow["text_model.encoder.layers.1.mlp.fc1.weight"].T.astype(np.float32))
+    np.testing.assert_array_equal(kernel, narrow["vision_model.encoder.layers.1.mlp.fc1.weight"].T.astype(np.float32))
 
 
 def test_tensors_that_clip_has_not_are_passed_over(tiny: ModelFolder, tmp_path: Path) -> None:
@@ -131,10 +131,10 @@ def test_tensors_that_clip_has_not_are_passed_over(tiny: ModelFolder, tmp_path: 
 
 
 @pytest.mark.parametrize(("name", "array", "says"), [
-    ("text_model.encoder.layers.1.mlp.fc1.weight", None, "layers.1.mlp.fc1.weight is missing (expected shape [512, 128])"),
-    ("visual_projection.weight", np.zeros((128, 127), np.float32), "visual_projection.weight has shape [128, 127], expected [128, 128]"),
-    ("vision_model.embeddings.patch_embedding.weight", np.zeros((128, 3, 16, 4), np.float32),
-     "patch_embedding.weight has shape [128, 3, 16, 4], expected [128, 3, 8, 8]"),
+    ("vision_model.encoder.layers.1.mlp.fc1.weight", None, "layers.1.mlp.fc1.weight is missing (expected shape [384, 96])"),
+    ("visual_projection.weight", np.zeros((96, 95), np.float32), "visual_projection.weight has shape [96, 95], expected [96, 96]"),
+    ("vision_model.embeddings.patch_embedding.weight", np.zeros((96, 3, 16, 4), np.float32),
+     "patch_embedding.weight has shape [96, 3, 16, 4], expected [96, 3, 8, 8]"),
     ("logit_scale", np.zeros(1, np.float32), "logit_scale has shape [1], expected []"),
 ])
 def test_a_missing_or_misshapen_tensor_is_one_clear_line(tiny: ModelFolder, tmp_path: Path, name: str, array: np.ndarray | None,
