@@ -15,7 +15,7 @@ from paperclip_cli.config import Recipe, TrainConfig, training_recipe
 from paperclip_cli.data.metrics import MetricsLog, read_metrics
 from paperclip_cli.data.pairs import available_splits, find_dataset, read_keys, split_files
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model import card, weights
+from paperclip_cli.model import card, memory, weights
 from paperclip_cli.model.checkpoints import Checkpoints
 from paperclip_cli.model.devices import remember_compilations
 from paperclip_cli.model.folder import ModelFolder, fingerprint
@@ -57,6 +57,7 @@ class Plan:
 def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
     """Trains, goes on with a half-finished training of the same plan, or says that it is finished. MissingStage without a dataset."""
     progress = progress or SilentProgress()
+    memory.keep_freed_pages()
     dataset = find_dataset(config.dataset, workspace)
     base = base_model(config.init, workspace)
     recipe = _recipe(config, base)

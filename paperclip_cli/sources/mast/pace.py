@@ -14,6 +14,7 @@ from paperclip_cli.errors import Unreachable
 
 Result = TypeVar("Result")
 _SILENCE, _LONG = 30.0, 5.0  # seconds: between two explanations; a wait that needs one
+_MARGIN = 1.05  # requests arrive less evenly than they were sent, and the archive counts arrivals
 
 
 class Stopped(Exception):
@@ -46,7 +47,7 @@ class Pace:
     """
 
     def __init__(self, rate: float, tell: Callable[[str], None] = lambda text: None) -> None:
-        self._gap = 1 / rate if rate else 0.0
+        self._gap = _MARGIN / rate if rate else 0.0
         self._tell, self._told = tell, -_SILENCE
         self._next = 0.0
         self._lock = threading.Lock()
