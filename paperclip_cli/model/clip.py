@@ -2,7 +2,7 @@
 
 A model is made as a module and split at once into a graph (static, hashable) and its parameters (a nested dict of
 arrays), so that everything downstream is a pure function of the parameters. The layers of a tower are stacked along
-a leading axis and scanned: one layer is traced and compiled whatever the depth.
+a leading axis and scanned: one layer is traced whatever the depth, and but for the shallowest towers compiled once.
 
 Shapes: B batch, S image side, L tokens, H heads, W width of a tower, D embedding.
 """

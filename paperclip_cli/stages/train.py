@@ -57,7 +57,6 @@ class Plan:
 def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
     """Trains, goes on with a half-finished training of the same plan, or says that it is finished. MissingStage without a dataset."""
     progress = progress or SilentProgress()
-    memory.keep_freed_pages()
     dataset = find_dataset(config.dataset, workspace)
     base = base_model(config.init, workspace)
     recipe = _recipe(config, base)
@@ -71,6 +70,7 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
         _refuse_other(plan, begun or (Plan(finished.config, finished.inputs) if finished and not config.force else None), config)
         if config.resume and begun is None:
             raise PaperclipError(f"there is no training of model {config.name!r} to resume", "leave out --resume")
+        memory.keep_freed_pages()
         remember_compilations(workspace.root / "jax")
         training = prepare(recipe, config, dataset, base, workspace, progress)
         _open_state(state, plan, begun)

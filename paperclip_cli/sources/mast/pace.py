@@ -14,7 +14,7 @@ from paperclip_cli.errors import Unreachable
 
 Result = TypeVar("Result")
 _SILENCE, _LONG = 30.0, 5.0  # seconds: between two explanations; a wait that needs one
-_MARGIN = 1.05  # requests arrive less evenly than they were sent, and the archive counts arrivals
+_MARGIN = 1.05  # the archive counts arrivals: with it no second sees more than `rate` of them, though delays differ by up to 50 ms
 
 
 class Stopped(Exception):

@@ -35,6 +35,13 @@ def test_no_window_holds_more_than_the_rate_allows() -> None:
     assert len(times) == 90 and times[-1] - times[0] >= 89 / 200 - 0.05
 
 
+def test_one_request_more_than_the_rate_takes_longer_than_a_second() -> None:
+    pace, begin = Pace(20), time.monotonic()
+    for _ in range(21):
+        pace.turn()
+    assert time.monotonic() - begin >= 1.05  # so that delays that differ by 50 ms cannot bring them into one
+
+
 def test_without_a_rate_nobody_waits() -> None:
     pace = Pace(0)
     start = time.monotonic()
