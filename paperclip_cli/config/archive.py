@@ -1,0 +1,109 @@
+"""Fetch, get and cite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from paperclip_cli.config.checks import at_least, check_network
+from paperclip_cli.errors import UsageError
+
+PREVIEW_SIZE = 512
+
+
+@dataclass(frozen=True)
+class FetchConfig:
+    """`size` is the longest side in pixels of what is kept; `max_images` a proposal, drawn without replacement.
+
+    `retry_failed` reads images again that could not be read before; `verify` compares checksums of what is there already. `catalog` is a
+    file or an address. `near` is (ra, dec) and `radius` an angle, in degrees; `after` and `before` are Modified Julian Dates. `rate`
+    is in requests a second over all workers, 0 without limit; `timeout` the longest silence of the archive in seconds. `shard` (i, n)
+    takes the i-th of n parts of the proposals, counted from 0. `refresh` renews catalogue and listings.
+    """
+
+    source: Path | None = None
+    simulate: int | None = None
+    everything: bool = False
+    mission: str | None = None
+    catalog: str | None = None
+    proposals: tuple[int, ...] = ()
+    cycles: tuple[str, ...] = ()
+    instruments: tuple[str, ...] = ()
+    near: tuple[float, float] | None = None
+    radius: float = 2 / 60
+    after: float | None = None
+    before: float | None = None
+    limit: int | None = None
+    max_images: int = 20
+    size: int = PREVIEW_SIZE
+    include_color: bool = False
+    include_calibration: bool = False
+    include_proprietary: bool = False
+    keep_originals: bool = False
+    seed: int = 42
+    workers: int = 4
+    force: bool = False
+    retry_failed: bool = False
+    verify: bool = False
+    dry_run: bool = False
+    rate: float = 10.0
+    timeout: float = 60.0
+    shard: tuple[int, int] | None = None
+    refresh: bool = False
+
+    def __post_init__(self) -> None:
+        at_least("--size", self.size, 16)
+        at_least("--max-images", self.max_images, 1)
+        at_least("--workers", self.workers, 1)
+        if self.limit is not None:
+            at_least("--limit", self.limit, 1)
+        if self.simulate is not None:
+            at_least("--simulate", self.simulate, 1)
+        if self.catalog is not None and self.simulate is not None:
+            raise UsageError("--catalog does not go with --simulate", "a simulated sky has a catalogue of its own")
+        check_network(self.rate, self.timeout)
+        if self.shard is not None and not 0 <= self.shard[0] < self.shard[1]:
+            raise UsageError(f"--shard {self.shard[0]}/{self.shard[1]} is not a part", "write i/n with 0 <= i < n, for example 0/8 to 7/8")
+        if self.source is not None and self.simulate is not None:
+            raise UsageError("--from and --simulate exclude each other", "give one of them")
+
+    @property
+    def narrows(self) -> bool:
+        """Whether images are selected by what is known of their observations."""
+        return bool(self.instruments) or any(value is not None for value in (self.near, self.after, self.before))
+
+    @property
+    def selects(self) -> bool:
+        """Whether anything says which proposals are wanted."""
+        return bool(self.everything or self.proposals or self.cycles or self.narrows or self.limit)
+
+    @property
+    def resolved_mission(self) -> str:
+        """`--mission`, else `local` for a folder, `sim` for the simulated sky, `hst` for the archive."""
+        if self.mission is not None:
+            return self.mission
+        return "sim" if self.simulate is not None else "local" if self.source is not None else "hst"
+
+
+@dataclass(frozen=True)
+class GetConfig:
+    """`hits` as they were typed. `rate` is in requests a second over all workers, `timeout` in seconds."""
+
+    hits: tuple[str, ...] = ()
+    out: Path = Path()
+    workers: int = 4
+    rate: float = 10.0
+    timeout: float = 60.0
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        at_least("--workers", self.workers, 1)
+        check_network(self.rate, self.timeout)
+
+
+@dataclass(frozen=True)
+class CiteConfig:
+    """`hits` as they were typed; without any, the proposals of an index, else all that was fetched."""
+
+    hits: tuple[str, ...] = ()
+    index: str | None = None

@@ -1,0 +1,33 @@
+"""What a value of an option must fulfil; UsageError where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from paperclip_cli.errors import UsageError
+
+
+def check_network(rate: float, timeout: float) -> None:
+    if not 0 <= rate < float("inf"):
+        raise UsageError(f"--rate {rate:g} is not a number of requests a second", "give 10, or 0 for no limit")
+    if not 0 < timeout < float("inf"):
+        raise UsageError(f"--timeout {timeout:g} is not a number of seconds", "give for example 60")
+
+
+def at_least(option: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise UsageError(f"{option} {value} is too small", f"give at least {least}")
+
+
+def within(option: str, value: float | None, what: str, holds: Callable[[float], bool]) -> None:
+    if value is not None and not holds(value):
+        raise UsageError(f"{option} {value} is out of range", f"give a number {what}")
+
+
+def one_of(option: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise UsageError(f"{option} {value!r}", f"choose {' or '.join(choices)}")
+
+
+def option(name: str) -> str:
+    return "--" + name.replace("_", "-")

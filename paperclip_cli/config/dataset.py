@@ -1,0 +1,30 @@
+"""Build a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from paperclip_cli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class BuildDatasetConfig:
+    """`captions`: abstract or summary. Fractions are shares of proposals."""
+
+    captions: str = "abstract"
+    summaries: str | None = None
+    missions: tuple[str, ...] = ()
+    val_fraction: float = 0.1
+    test_fraction: float = 0.1
+    seed: int = 42
+    name: str = "default"
+    out: Path | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.captions not in ("abstract", "summary"):
+            raise UsageError(f"--captions {self.captions!r}", "choose abstract or summary")
+        both = (self.val_fraction, self.test_fraction)
+        if not (min(both) >= 0 and sum(both) <= 1 + 1e-9):
+            raise UsageError("--val-fraction and --test-fraction must be shares that add up to at most 1")

@@ -1,0 +1,26 @@
+"""Evaluate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paperclip_cli.config.checks import at_least, one_of
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """`split` None means test, or validation where there is no test split. `baseline` is a second model, to compare with."""
+
+    model: str | None = None
+    baseline: str | None = None
+    dataset: str = "default"
+    split: str | None = None
+    protocol: str = "unique"
+    direction: str = "image-to-text"
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        at_least("--batch-size", self.batch_size, 1)
+        one_of("--split", self.split, ("validation", "test", "all"))
+        one_of("--protocol", self.protocol, ("unique",))
+        one_of("--direction", self.direction, ("image-to-text", "text-to-image"))

@@ -1,0 +1,77 @@
+"""Index, query and describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from paperclip_cli.config.checks import at_least
+from paperclip_cli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class IndexConfig:
+    """`paths` empty: the cached previews of `missions` (all if empty)."""
+
+    paths: tuple[Path, ...] = ()
+    model: str | None = None
+    name: str = "default"
+    missions: tuple[str, ...] = ()
+    batch_size: int = 32
+    view: str | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        at_least("--batch-size", self.batch_size, 1)
+        if self.paths and self.missions:
+            raise UsageError("--mission selects cached previews and goes with no path", "leave out one of the two")
+
+
+@dataclass(frozen=True)
+class QueryConfig:
+    """One query is the sum of its `texts` and `images` less its `minus`; it gives `k` hits.
+
+    `index` None: `default`, or the only one. `near` is (ra, dec) in degrees and `radius` in degrees; `after` and `before` are Modified
+    Julian Dates. `collapse` says what one hit stands for: `target` (a proposal's images of one target), `proposal`, or `none`.
+    """
+
+    texts: tuple[str, ...] = ()
+    images: tuple[Path, ...] = ()
+    minus: tuple[str, ...] = ()
+    index: str | None = None
+    k: int = 10
+    min_score: float | None = None
+    missions: tuple[str, ...] = ()
+    proposals: tuple[int, ...] = ()
+    instruments: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    cycles: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    near: tuple[float, float] | None = None
+    radius: float = 2 / 60
+    centre_only: bool = False
+    include_moving: bool = False
+    after: float | None = None
+    before: float | None = None
+    collapse: str = "target"
+    rank_by: str = "semantic"
+
+    def __post_init__(self) -> None:
+        at_least("-k", self.k, 1)
+        if self.collapse not in ("target", "proposal", "none"):
+            raise UsageError(f"--collapse {self.collapse!r}", "choose target, proposal or none")
+        if self.rank_by not in ("semantic", "keyword", "hybrid"):
+            raise UsageError(f"--rank-by {self.rank_by!r}", "choose semantic, keyword or hybrid")
+
+
+@dataclass(frozen=True)
+class DescribeConfig:
+    """`labels` None: the paper's 77 phrases."""
+
+    images: tuple[str, ...] = ()
+    labels: Path | None = None
+    model: str | None = None
+    k: int = 4
+
+    def __post_init__(self) -> None:
+        at_least("-k", self.k, 1)
