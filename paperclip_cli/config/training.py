@@ -20,9 +20,10 @@ class TrainConfig:
     """Fields that are None are for the preset of the `--init` kind to fill (`training_recipe`); `Recipe` says what they mean.
 
     What is no part of a recipe changes how a training is computed and not, but for rounding, what comes out: `dtype` is what the towers
-    compute in (`auto`: bfloat16 on a GPU or TPU, else float32), `accumulate` in how many parts a batch passes through them, `remat` computes
-    layers again instead of keeping them, `cache` is where decoded images are kept, `devices` None means all of them. `resume` continues a
-    training whose number of steps, or rate, may have changed. `recipe` "paper" takes the reference's settings whatever `init` is.
+    compute in (`auto`: bfloat16 on a GPU or TPU, else float32), `accumulate` in how many parts a batch passes through them, `remat`
+    computes layers again instead of keeping them, `cache` is where decoded images are kept, `devices` None means all of them. `resume`
+    continues a training whose number of steps, or rate, may have changed. `recipe` "paper" takes the reference's settings whatever
+    `init` is.
     """
 
     init: str = DEFAULT_MODEL
@@ -85,14 +86,14 @@ class Recipe:
 
     `schedule`: constant or cosine, after the warm-up. `crop` is the side of the crop as a fraction of the canvas's (view `centre`; the view
     `whole` sees all of it). `caption_tokens` includes the start and the end token; None is the text encoder's length. `caption_runs`:
-    each time a caption is the `longest` run of sentences that fits, from a random start, or a run of `any` length; or, after the reference's
-    code, the longest of at most 77 `words`, which the tokenizer then cuts. `keep` is which weights
-    become the model: the `last` or the `best`, which `best_by` (validation `loss` or retrieval `accuracy`) decides. `ema_decay` is that
-    of a moving average of the weights, which then is evaluated and becomes the model; 0 means none.
+    each time a caption is the `longest` run of sentences that fits, from a random start, or a run of `any` length; or, after the
+    reference's code, the longest of at most 77 `words`, which the tokenizer then cuts. `keep` is which weights become the model: the `last`
+    or the `best`, which `best_by` (validation `loss` or retrieval `accuracy`) decides. `ema_decay` is that of a moving average of the
+    weights, which then is evaluated and becomes the model; 0 means none.
 
     `train`: `full`, or only a `head` on each frozen tower, which sees `head_views` fixed random views of every pair. `loss`: softmax
-    (InfoNCE) or sigmoid (SigLIP). `logit_scale`: similarities are multiplied by its exponential (`clip`), or by the parameter itself, as in
-    the paper's `reference` code. `multi_positive`: all pairs of a proposal within a batch are true ones; `unique_proposals`: no batch
+    (InfoNCE) or sigmoid (SigLIP). `logit_scale`: similarities are multiplied by its exponential (`clip`), or by the parameter itself, as
+    in the paper's `reference` code. `multi_positive`: all pairs of a proposal within a batch are true ones; `unique_proposals`: no batch
     holds two of one proposal. `shuffle_pairs` is a control: proposals have exchanged their texts.
     """
 

@@ -75,8 +75,8 @@ def _warnings(training: Mapping, extras: Extras) -> str:
     """What a reader must know who uses these files without paperclip, or takes a control for a model."""
     lines = []
     if extras.head_size is not None:
-        lines.append(f"What was trained is not among its tensors: `heads.safetensors` holds two MLPs (inner width {extras.head_size:,}, GELU) "
-                     "that stand in place of the projections. Without them this is the base model.")
+        lines.append(f"What was trained is not among its tensors: `heads.safetensors` holds two MLPs (inner width {extras.head_size:,}, "
+                     "GELU) that stand in place of the projections. Without them this is the base model.")
     if extras.logit_bias:
         lines.append("`heads.safetensors` holds `logit_bias`, which the sigmoid loss adds to the logits; embeddings do not depend on it.")
     if training.get("logit_scale") == "reference":

@@ -1,8 +1,9 @@
 """CLIP's two towers (Radford et al. 2021, arXiv:2103.00020) in Flax NNX, for any configuration of transformers' CLIPModel.
 
 A model is made as a module and split at once into a graph (static, hashable) and its parameters (a nested dict of
-arrays), so that everything downstream is a pure function of the parameters. Some models have parameters beside the graph's (`EXTRAS`). The layers of a tower are stacked along
-a leading axis and scanned: one layer is traced whatever the depth, and but for the shallowest towers compiled once.
+arrays), so that everything downstream is a pure function of the parameters. Some models have parameters beside the graph's (`EXTRAS`).
+The layers of a tower are stacked along a leading axis and scanned: one layer is traced whatever the depth, and but for the shallowest
+towers compiled once.
 
 Shapes: B batch, S image side, L tokens, H heads, W width of a tower, D embedding.
 """

@@ -73,7 +73,8 @@ class Devices:
 
     def have_room(self, size: int) -> bool:
         """Whether `size` bytes leave most of the memory of each device alone; False where a device does not tell, as a CPU."""
-        limits = [(device.memory_stats() or {}).get("bytes_limit", 0) for device in self.used if device.process_index == jax.process_index()]
+        ours = [device for device in self.used if device.process_index == jax.process_index()]
+        limits = [(device.memory_stats() or {}).get("bytes_limit", 0) for device in ours]
         return size <= SHARE_OF_MEMORY * min(limits)
 
 

@@ -46,7 +46,7 @@ class ModelFolder:
     mean: tuple[float, ...] = CLIP_MEAN
     std: tuple[float, ...] = CLIP_STD
     card: dict = field(default_factory=dict)
-    extras: Extras = Extras()
+    extras: Extras = field(default_factory=Extras)
 
     @classmethod
     def open(cls, path: Path, name: str | None = None) -> ModelFolder:

@@ -40,7 +40,8 @@ class Monitor:
         now = time.monotonic()
         self._add(step, **values, images_per_second=self._size / (now - self._time))
         self._time = now
-        self._check(step, f"the loss is {values['loss']} and the gradient {values['gradient_norm']}", values["loss"], values["gradient_norm"])
+        loss, gradient = values["loss"], values["gradient_norm"]
+        self._check(step, f"the loss is {loss} and the gradient {gradient}", loss, gradient)
 
     def validated(self, step: int, score: Score) -> None:
         """Logs a validation. PaperclipError where its loss is not finite."""

@@ -76,10 +76,10 @@ def prepare(recipe: Recipe, config: TrainConfig, dataset: Path, base: ModelFolde
     validation = _validation(setting, learner)
     if frozen:
         frozen = jax.device_get(frozen)  # the towers have done their work
-    return Training(
-        recipe, replace(begin.folder, view=setting.view), begin.tokenizer, learner, setting.devices.replicate(initial_state(learner, trained)),
-        frozen, setting.devices, Batches(given, groups, setting.size, config.seed, recipe.unique_proposals, setting.devices.part), validation,
-        setting.devices.replicate(key), config.log_every)
+    batches = Batches(given, groups, setting.size, config.seed, recipe.unique_proposals, setting.devices.part)
+    initial, key = setting.devices.replicate((initial_state(learner, trained), key))
+    folder = replace(begin.folder, view=setting.view)
+    return Training(recipe, folder, begin.tokenizer, learner, initial, frozen, setting.devices, batches, validation, key, config.log_every)
 
 
 def _setting(recipe: Recipe, config: TrainConfig, dataset: Path, begin: Start, pairs: list[Pair], progress: Progress) -> _Setting:

@@ -22,7 +22,6 @@ from paperclip_cli.model.initial import draw_heads
 from paperclip_cli.model.tokenizer import Tokenizer
 from paperclip_cli.workspace import Workspace
 
-
 HEAD_SIZE = 1_024  # the paper's
 
 
@@ -59,6 +58,7 @@ def fitted(begin: Start, recipe: Recipe, seed: int) -> Start:
         params.pop("logit_bias", None)
     elif "logit_bias" not in params:
         scale, bias = SIGMOID_START
-        params |= {"logit_scale": jnp.float32(scale if recipe.logit_scale == "reference" else math.log(scale)), "logit_bias": jnp.float32(bias)}
+        raw = scale if recipe.logit_scale == "reference" else math.log(scale)
+        params |= {"logit_scale": jnp.float32(raw), "logit_bias": jnp.float32(bias)}
     folder = replace(begin.folder, extras=Extras(size, "logit_bias" in params))
     return begin._replace(folder=folder, params=params)

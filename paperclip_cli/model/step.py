@@ -37,7 +37,7 @@ class Batch(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """All that changes from step to step. `params` are those that are trained; `average` is the moving average of the parameters, None where none is kept."""
+    """All that changes from step to step. `params` are what is trained; `average` is their moving average, None where none is kept."""
 
     params: clip.Params
     optimiser: optax.OptState
@@ -55,7 +55,7 @@ class Metrics(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """What stays the same from step to step. `ema_decay` is that of the average (0: none), `parts` in how many parts a batch is embedded."""
+    """What stays the same from step to step. `ema_decay` is that of the average (0: none); a batch is embedded in `parts`."""
 
     encoders: Encoders
     optimiser: optax.GradientTransformation

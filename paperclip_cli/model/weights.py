@@ -18,7 +18,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from paperclip_cli.model import clip, initial
-from paperclip_cli.model.config import ClipConfig, Extras
+from paperclip_cli.model.config import ClipConfig
 from paperclip_cli.model.folder import CARD, CONFIG, HEADS, PREPROCESSOR, WEIGHTS, ModelFolder
 from paperclip_cli.model.tensors import TensorFile
 from paperclip_cli.model.tokenizer import Tokenizer
