@@ -88,7 +88,7 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
         if processes.leads():
             _finish(training, final, kept or recipe.steps, plan, dataset, folder, state)
         processes.meet("the model is written")
-    return _report(read_manifest(folder), folder)
+    return _report(read_manifest(folder), folder) if processes.leads() else Report(STAGE)
 
 
 def _recipe(config: TrainConfig, base: ModelFolder | None) -> Recipe:
