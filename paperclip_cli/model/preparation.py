@@ -83,7 +83,7 @@ def prepare(recipe: Recipe, config: TrainConfig, dataset: Path, base: ModelFolde
 
 
 def _setting(recipe: Recipe, config: TrainConfig, dataset: Path, begin: Start, pairs: list[Pair], progress: Progress) -> _Setting:
-    view = View(recipe.view, recipe.crop, begin.folder.config.vision.image_size, begin.folder.view.pad)
+    view = replace(begin.folder.view, kind=recipe.view, crop=recipe.crop)
     size = _batch_size(recipe, pairs, config.accumulate)
     devices = Devices(size, config.devices, config.accumulate)
     how = compute(config.dtype, devices, begin.folder.config, config.remat)

@@ -22,7 +22,8 @@ from paperclip_cli.workspace import Workspace
 
 SMALL = ClipConfig(TextConfig(vocab_size=1_000, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
                               max_position_embeddings=40),
-                   VisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=8),
+                   VisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2, image_size=32,
+                                patch_size=8),
                    projection_dim=24)
 BASE = TrainConfig(init="scratch:tiny", dataset="sky", steps=60, batch_size=12, eval_every=30, learning_rate=0.003, warmup_steps=5,
                    schedule="constant", ema_decay=0.0, crop=0.8, keep="last")
