@@ -76,7 +76,8 @@ def test_the_sigmoid_loss_learns_and_keeps_its_bias(archive: Workspace) -> None:
 
 def test_multi_positive_and_unique_batches_learn(archive: Workspace) -> None:
     """Both at once are the plain loss on unique batches: no proposal has a second pair."""
-    both, unique = (trained(archive, name, unique_proposals=True, multi_positive=multi) for name, multi in (("both", True), ("unique", False)))
+    both, unique = (trained(archive, name, unique_proposals=True, multi_positive=multi)
+                    for name, multi in (("both", True), ("unique", False)))
     assert [line["loss"] for line in both] == pytest.approx([line["loss"] for line in unique], rel=1e-3)
     assert accuracy(archive, "unique") > 2 * CHANCE
 
