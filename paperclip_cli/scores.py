@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from paperclip_cli import render
 from paperclip_cli.data import paper
-from paperclip_cli.data.results import ALL, BASELINE, Result
+from paperclip_cli.data.results import ALL, BASELINE, CONTROL, Result
 from paperclip_cli.data.retrieval import PAPER_BATCH, TEXT_TO_IMAGE
 
 PERCENT = 10  # whose interval a table shows
@@ -80,7 +80,7 @@ def _table(direction: str, rows: Sequence[Result]) -> None:
     render.table([render.TableColumn(name, cells, width, "right" if place > 1 else "left")
                   for place, (name, cells, width) in enumerate(columns)])
     for row in rows:
-        if row.similarity and row.subset == ALL:
+        if row.similarity and row.subset == ALL and row.role != CONTROL:
             true, others = row.similarity
             apart = "" if math.isnan(others) else f", of shuffled ones {others:.3f}"
             render.emit(f"{row.name}: similarity of true pairs {true:.3f}{apart}\n")

@@ -21,6 +21,7 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help="unique (ranks over distinct captions), or as in the paper: paper-full (all pairs at once) "
                                                "or paper-batch (its batches of 100).")] = DEFAULTS.protocol,
     direction: Annotated[str, typer.Option(help="image-to-text, text-to-image or both.")] = DEFAULTS.direction,
+    controls: Annotated[bool, typer.Option("--controls", help="Also measure what retrieves without seeing what a picture shows.")] = False,
     batch_size: Annotated[int, typer.Option(help="Images embedded at a time.")] = DEFAULTS.batch_size,
     form: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
@@ -31,7 +32,8 @@ def evaluate(
 
     here = session()
     first, *others = values(model) or (None,)
-    done = stage.run(EvaluateConfig(model=first, others=tuple(filter(None, others)), baseline=baseline, dataset=dataset, split=split,
-                                    protocol=protocol, direction=direction, batch_size=batch_size), here.workspace, here.progress)
+    config = EvaluateConfig(model=first, others=tuple(filter(None, others)), baseline=baseline, dataset=dataset, split=split,
+                            protocol=protocol, direction=direction, controls=controls, batch_size=batch_size)
+    done = stage.run(config, here.workspace, here.progress)
     scores.show(done.rows, "+".join(done.splits), Format.json if json else form)
     return here.finish(done.report)

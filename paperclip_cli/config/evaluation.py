@@ -13,7 +13,7 @@ BOTH = "both"
 @dataclass(frozen=True)
 class EvaluateConfig:
     """`split` None means test, or validation where there is no test split. `others` are more models for the same table, `baseline` one to
-    compare with."""
+    compare with. `controls`: what retrieves without looking at what a picture shows, in the same table."""
 
     model: str | None = None
     others: tuple[str, ...] = ()
@@ -22,6 +22,7 @@ class EvaluateConfig:
     split: str | None = None
     protocol: str = "unique"
     direction: str = "image-to-text"
+    controls: bool = False
     batch_size: int = 32
 
     def __post_init__(self) -> None:

@@ -40,20 +40,11 @@ def outline(canvas: np.ndarray, view: View, number: int) -> np.ndarray:
 
 def no_data(canvas: np.ndarray) -> np.ndarray:
     """Which pixels hold no data, bool [C,C]: white, and reached from the border over white. A saturated star is data."""
+    from scipy import ndimage
+
     white = (canvas if canvas.ndim == 2 else canvas.min(axis=2)) >= WHITE
-    reached = white.copy()
-    reached[1:-1, 1:-1] = False
-    while True:
-        before = np.count_nonzero(reached)
-        for axis in (0, 1):
-            reached = _spread(reached, white, axis) | np.flip(_spread(np.flip(reached, axis), np.flip(white, axis), axis), axis)
-        if np.count_nonzero(reached) == before:
-            return reached
-
-
-def _spread(reached: np.ndarray, open_: np.ndarray, axis: int) -> np.ndarray:
-    """What is reached by going along an axis, in the direction of rising numbers, over open pixels only."""
-    place = np.arange(len(reached)).reshape((-1, 1) if axis == 0 else (1, -1))
-    last_reached = np.maximum.accumulate(np.where(reached, place, -1), axis=axis)
-    last_closed = np.maximum.accumulate(np.where(open_, -1, place), axis=axis)
-    return last_reached > last_closed
+    regions, count = ndimage.label(white)
+    at_border = np.zeros(count + 1, bool)
+    for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):
+        at_border[edge] = True
+    return at_border[regions] & white

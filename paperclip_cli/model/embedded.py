@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count, islice
@@ -17,7 +17,6 @@ from paperclip_cli.data.images import decode_jpeg
 from paperclip_cli.data.looks import Look
 from paperclip_cli.data.pairs import Pair, stream_split
 from paperclip_cli.data.retrieval import Embeddings
-from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import ModelFolder
@@ -37,7 +36,7 @@ def embed_pairs(model: ModelFolder, dataset: Path, splits: Sequence[str], pairs:
     embedder = ImageEmbedder(model, batch_size)
     vectors: list[np.ndarray] = []
     with (progress.task(f"embed with {model.name}", len(pairs), "images") as task,
-          closing(look_ahead(_views(dataset, splits, model.view, look))) as groups):
+          closing(look_ahead(look_through(dataset, splits, lambda canvas, number: look(canvas, model.view, number)))) as groups):
         for views in groups:
             for first in range(0, len(views), batch_size):
                 vectors.append(embedder.embed(views[first:first + batch_size]))
@@ -46,16 +45,16 @@ def embed_pairs(model: ModelFolder, dataset: Path, splits: Sequence[str], pairs:
     return split.embeddings(np.concatenate(vectors), TextTower.open(model).embed(split.texts))
 
 
-def _views(dataset: Path, splits: Sequence[str], view: View, look: Look) -> Iterator[np.ndarray]:
-    """Views of some images at a time, uint8 [n,S,S,3], until the splits are through."""
+def look_through(dataset: Path, splits: Sequence[str], look: Callable[[np.ndarray, int], np.ndarray]) -> Iterator[np.ndarray]:
+    """What a function makes of every canvas and its number, some images at a time, until the splits are through."""
     pairs = (pair for split in splits for pair in stream_split(dataset, split))
     numbers = count()
     with ThreadPoolExecutor() as pool:
         while some := list(islice(pairs, _DECODED_AT_A_TIME)):
-            yield np.stack(list(pool.map(lambda pair, number: look(canvas(pair), view, number), some, numbers)))
+            yield np.stack(list(pool.map(lambda pair, number: look(_canvas(pair), number), some, numbers)))
 
 
-def canvas(pair: Pair) -> np.ndarray:
+def _canvas(pair: Pair) -> np.ndarray:
     """The image of a pair, uint8 [C,C(,3)]. PaperclipError where it is damaged."""
     try:
         return decode_jpeg(pair.image)

@@ -4,29 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
-from paperclip_cli.data import looks
-from paperclip_cli.data.pairs import Pair, available_splits, find_dataset, read_split
-from paperclip_cli.data.results import BASELINE, MODEL, Contestant, Result, Seen, results
+from paperclip_cli.data import controls, looks, retrieval
+from paperclip_cli.data.heldout import uncut
+from paperclip_cli.data.looks import Look
+from paperclip_cli.data.observations import spaced
+from paperclip_cli.data.pairs import Pair, available_splits, count_rows, find_dataset, read_split
+from paperclip_cli.data.results import BASELINE, CONTROL, MODEL, Contestant, Result, Seen, results
 from paperclip_cli.data.retrieval import DIRECTIONS, PAPER_BATCH, Embeddings
 from paperclip_cli.data.split import TEST, TRAIN, VALIDATION
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.model.devices import remember_compilations
-from paperclip_cli.model.embedded import embed_pairs
+from paperclip_cli.model.embedded import embed_pairs, look_through
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder, resolve
 from paperclip_cli.model.tensors import TensorFile
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
+from paperclip_cli.sources.words import words
 from paperclip_cli.workspace import Workspace
 
 STAGE = "evaluate"
 MAX_SCALE = 100.0
 _SEED = 0  # of the crops and captions of `paper-batch`
+
+
+@dataclass(frozen=True)
+class HeldOutPairs:
+    """What is measured on: some splits of a dataset, and their pairs without the images."""
+
+    dataset: Path
+    splits: tuple[str, ...]
+    pairs: list[Pair]
+
+    @property
+    def has_training(self) -> bool:
+        """Whether there is a training split that is not itself measured."""
+        return TRAIN in available_splits(self.dataset) and TRAIN not in self.splits
+
+    def embed(self, model: ModelFolder, config: EvaluateConfig, progress: Progress, look: Look) -> Embeddings:
+        runs = _SEED if config.protocol == PAPER_BATCH else None
+        return embed_pairs(model, self.dataset, self.splits, self.pairs, config.batch_size, progress, look, runs)
 
 
 @dataclass(frozen=True)
@@ -52,12 +74,17 @@ def run(config: EvaluateConfig, workspace: Workspace, progress: Progress | None 
     models += [(BASELINE, resolve(config.baseline, workspace))] if config.baseline else []
     pairs = [pair for split in splits for pair in read_split(dataset, split, images=False)]
     seen = Seen(pairs)
-    contestants = [_contestant(role, model, config, dataset, splits, pairs, progress) for role, model in models]
+    measured = HeldOutPairs(dataset, splits, pairs)
+    contestants = [_contestant(role, model, config, measured, progress) for role, model in models]
+    if config.controls:
+        contestants += _controls(contestants[0], models[0][1], config, measured, progress)
     directions = [direction for direction in DIRECTIONS if config.direction in (direction, "both")]
     rows = [row for contestant in contestants for row in results(contestant, seen, config.protocol, directions)]
     counts = {"images": rows[0].n_images, "captions": rows[0].n_captions, "proposals": rows[0].n_proposals}
-    notes = (f"on the {' and the '.join(splits)} split of {dataset}", str(seen), *_warnings(contestants))
-    return Evaluation(tuple(rows), splits, Report(STAGE, counts, notes=notes))
+    notes = [f"on the {' and the '.join(splits)} split of {dataset}", str(seen), *_warnings(contestants)]
+    if config.controls and not measured.has_training:
+        notes.append("no controls by instrument and by statistics: they need a training split that is not itself measured")
+    return Evaluation(tuple(rows), splits, Report(STAGE, counts, notes=tuple(notes)))
 
 
 def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
@@ -73,19 +100,58 @@ def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
     return (chosen,)
 
 
-def _contestant(role: str, model: ModelFolder, config: EvaluateConfig, dataset: Path, splits: Sequence[str], pairs: Sequence[Pair],
-                progress: Progress) -> Contestant:
+def _contestant(role: str, model: ModelFolder, config: EvaluateConfig, measured: HeldOutPairs, progress: Progress) -> Contestant:
     trained = set(model.card.get("data", {}).get("splits", {}).get(TRAIN, ()))
-    return Contestant(model.name, role, embed(model, config, dataset, splits, pairs, progress),
-                      np.asarray([str(pair.key) in trained for pair in pairs], bool), _scale(model), has_paper_loss=_has_raw_scale(model))
+    # `paper-batch` augments images and captions as training does.
+    found = measured.embed(model, config, progress, looks.augmented if config.protocol == PAPER_BATCH else looks.centre)
+    return Contestant(model.name, role, found, np.asarray([str(pair.key) in trained for pair in measured.pairs], bool), _scale(model),
+                      has_paper_loss=_has_raw_scale(model))
 
 
-def embed(model: ModelFolder, config: EvaluateConfig, dataset: Path, splits: Sequence[str], pairs: Sequence[Pair],
-          progress: Progress) -> Embeddings:
-    """The embeddings that a protocol asks for: `paper-batch` augments images and captions as training does."""
-    if config.protocol == PAPER_BATCH:
-        return embed_pairs(model, dataset, splits, pairs, config.batch_size, progress, looks.augmented, _SEED)
-    return embed_pairs(model, dataset, splits, pairs, config.batch_size, progress)
+def _controls(first: Contestant, model: ModelFolder, config: EvaluateConfig, measured: HeldOutPairs,
+              progress: Progress) -> list[Contestant]:
+    """The first model on outlines and on shuffled pairs, then what needs no model."""
+    pairs, split = measured.pairs, uncut(measured.pairs)
+    header = controls.by_header(split, [_words(_header(pair)) for pair in pairs], [_words(text) for text in split.texts])
+    made = [replace(first, name="outline only", role=CONTROL, found=measured.embed(model, config, progress, looks.outline)),
+            replace(first, name="shuffled pairs", role=CONTROL, found=retrieval.shuffled(first.found)),
+            _control("header (BM25)", header)]
+    if measured.has_training:
+        training = read_split(measured.dataset, TRAIN, images=False)
+        known = [pair.caption for pair in training]
+        instruments = [[_instrument(pair) for pair in some] for some in (pairs, training)]
+        here, there = (_statistics(measured.dataset, splits, progress) for splits in (measured.splits, (TRAIN,)))
+        made += [_control("instrument only", controls.by_group(split, instruments[0], known, instruments[1])),
+                 _control("image statistics", controls.by_neighbours(split, here, known, there))]
+    return made
+
+
+def _control(name: str, found: Embeddings) -> Contestant:
+    return Contestant(name, CONTROL, found, np.zeros(len(found.images), bool), has_cosines=False)
+
+
+def _words(text: str) -> list[str]:
+    return [word.stem for word in words(text)]
+
+
+def _header(pair: Pair) -> str:
+    observation = pair.observation
+    return " ".join(filter(None, (spaced(observation.target or ""), observation.instrument, observation.detector, *observation.filters)))
+
+
+def _instrument(pair: Pair) -> tuple[str | None, ...]:
+    return pair.key.mission, pair.observation.instrument, pair.observation.detector
+
+
+def _statistics(dataset: Path, splits: Sequence[str], progress: Progress) -> np.ndarray:
+    """`controls.statistics` of every image of some splits: float64 [n,7]."""
+    total = sum(count_rows(dataset, split) for split in splits)
+    found = []
+    with progress.task("image statistics", total, "images") as task:
+        for some in look_through(dataset, splits, lambda canvas, _: controls.statistics(controls.without_padding(canvas))):
+            found.append(some)
+            task.advance(len(some))
+    return np.concatenate(found)
 
 
 def _scale(model: ModelFolder) -> float:

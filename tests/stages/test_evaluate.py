@@ -13,7 +13,7 @@ import pytest
 
 from paperclip_cli.cli import app
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig
-from paperclip_cli.data import retrieval
+from paperclip_cli.data import looks, retrieval
 from paperclip_cli.data.images import centre_view, decode_jpeg
 from paperclip_cli.data.pairs import read_split, write_split
 from paperclip_cli.data.view import View
@@ -162,3 +162,18 @@ def test_what_is_missing_is_named(ready: Workspace, workspace: Workspace, tmp_pa
     for config in ({"split": "train"}, {"protocol": "best"}, {"direction": "up"}, {"batch_size": 0}, {"model": "one", "baseline": "one"}):
         with pytest.raises(UsageError):
             EvaluateConfig(**config)
+
+
+def test_controls_stand_in_the_same_table(ready: Workspace) -> None:
+    """Instruments and statistics need a training split; the outline is the model's own view of nothing but what is white."""
+    rows = evaluate.run(EvaluateConfig(model="one", controls=True), ready).rows
+    names = ["one", "outline only", "shuffled pairs", "header (BM25)", "instrument only", "image statistics"]
+    assert [row.name for row in rows if row.subset == "all"] == names and {row.role for row in rows[2:]} == {"control"}
+    assert len({(row.subset, row.n_images, row.protocol) for row in rows}) == 2
+    outline, header = rows[2], rows[6]
+    found = embed_pairs(resolve("one", ready), ready.dataset("default"), ("test",), read_split(ready.dataset("default"), "test"), 32,
+                        SilentProgress(), looks.outline)
+    assert outline.accuracy == retrieval.measure(retrieval.standing(found), found.proposal) and outline.similarity != rows[0].similarity
+    assert header.loss is None and header.similarity is None
+    done = evaluate.run(EvaluateConfig(model="one", controls=True, split="all"), ready)
+    assert [row.name for row in done.rows if row.subset == "all"] == names[:4] and "training split" in done.report.notes[-1]
