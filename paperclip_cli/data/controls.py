@@ -15,7 +15,7 @@ import numpy as np
 
 from paperclip_cli.data.bm25 import Bm25
 from paperclip_cli.data.heldout import HeldOut
-from paperclip_cli.data.looks import no_data
+from paperclip_cli.data.images import no_data
 from paperclip_cli.data.retrieval import Embeddings, number
 
 NEIGHBOURS = 5

@@ -9,12 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from paperclip_cli.data.images import centre_view, store_image
+from paperclip_cli.data.images import centre_view, no_data, store_image
 from paperclip_cli.data.view import View
 
 Look = Callable[[np.ndarray, View, int], np.ndarray]
 
-WHITE = 245  # JPEG keeps white within a few levels
 GREY = 128
 
 
@@ -33,18 +32,5 @@ def augmented(canvas: np.ndarray, view: View, number: int) -> np.ndarray:
 
 
 def outline(canvas: np.ndarray, view: View, number: int) -> np.ndarray:
-    """The same view of a canvas on which all that holds data is one grey."""
-    empty = no_data(canvas)
-    return centre_view(np.where(empty, 255, GREY).astype(np.uint8), view)
-
-
-def no_data(canvas: np.ndarray) -> np.ndarray:
-    """Which pixels hold no data, bool [C,C]: white, and reached from the border over white. A saturated star is data."""
-    from scipy import ndimage
-
-    white = (canvas if canvas.ndim == 2 else canvas.min(axis=2)) >= WHITE
-    regions, count = ndimage.label(white)
-    at_border = np.zeros(count + 1, bool)
-    for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):
-        at_border[edge] = True
-    return at_border[regions] & white
+    """The same view of a canvas on which all that holds data is one grey. A model whose view is filled (`View.fill`) then sees nothing."""
+    return centre_view(np.where(no_data(canvas), 255, GREY).astype(np.uint8), view)

@@ -47,7 +47,7 @@ def centre(store: np.ndarray, size: int) -> np.ndarray:
 
 
 def _fingerprint(pairs: Sequence[Pair], view: View) -> str:
-    digest = hashlib.sha256(f"{_FORMAT} {view.store_side}".encode())
+    digest = hashlib.sha256(f"{_FORMAT} {view.store_side} {view.fill}".encode())
     for pair in pairs:
         digest.update(hashlib.sha256(pair.image).digest())
     return digest.hexdigest()[:16]

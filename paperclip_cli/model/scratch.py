@@ -37,7 +37,7 @@ DARK_SKY_MEAN, DARK_SKY_STD = (0.1, 0.1, 0.1), (0.2, 0.2, 0.2)
 
 
 class NewModel(NamedTuple):
-    """An untrained model with all that belongs to it. Pixels (0 to 1) are normalised with `mean` and `std`."""
+    """An untrained model with all that belongs to it. Pixels (0 to 1) are normalised with `mean` and `std`; `fill` is its view's."""
 
     config: ClipConfig
     tokenizer: Tokenizer
@@ -45,6 +45,7 @@ class NewModel(NamedTuple):
     params: clip.Params
     mean: tuple[float, ...] = CLIP_MEAN
     std: tuple[float, ...] = CLIP_STD
+    fill: str = "none"
 
 
 def new_model(name: str, corpus: Iterable[str], key: jax.Array) -> NewModel:
@@ -57,7 +58,7 @@ def new_model(name: str, corpus: Iterable[str], key: jax.Array) -> NewModel:
     config = dataclasses.replace(shape, text=text)
     graph, params = clip.build(config, key)
     if name == "scratch:tiny":
-        return NewModel(config, words, graph, _bag_of_words(params), DARK_SKY_MEAN, DARK_SKY_STD)
+        return NewModel(config, words, graph, _bag_of_words(params), DARK_SKY_MEAN, DARK_SKY_STD, fill="sky")
     return NewModel(config, words, graph, params)
 
 

@@ -34,5 +34,5 @@ def start(init: str, base: ModelFolder | None, corpus: Iterable[str], key: jax.A
     if base is not None:
         return Start(base, Tokenizer.load(base), *weights.load(base))
     new = scratch.new_model(init, corpus, key)
-    described = ModelFolder(Path(), init, new.config, View(size=new.config.vision.image_size), new.mean, new.std)
+    described = ModelFolder(Path(), init, new.config, View(size=new.config.vision.image_size, fill=new.fill), new.mean, new.std)
     return Start(described, new.tokenizer, new.graph, new.params)

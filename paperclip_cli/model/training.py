@@ -121,7 +121,7 @@ def prepare(recipe: Recipe, config: TrainConfig, dataset: Path, base: ModelFolde
     pairs = read_split(dataset, TRAIN)
     initial_key, key = jax.random.split(jax.random.key(config.seed))
     begin = start(config.init, base, (pair.caption for pair in pairs), initial_key)
-    view = View(recipe.view, recipe.crop, begin.folder.config.vision.image_size, begin.folder.view.pad)
+    view = replace(begin.folder.view, kind=recipe.view, crop=recipe.crop)
     length = _caption_length(recipe, begin.folder)
     size = _batch_size(recipe, pairs)
     devices = Devices(size, config.devices)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from paperclip_cli.data import looks
-from paperclip_cli.data.images import centre_view, decode_jpeg, encode_jpeg, store_image
+from paperclip_cli.data.images import centre_view, decode_jpeg, encode_jpeg, no_data, store_image
 from paperclip_cli.data.view import View
 
 WHOLE = View("whole", size=48)
@@ -29,8 +29,8 @@ def flooded(white: np.ndarray) -> np.ndarray:
 @given(arrays.arrays(bool, st.integers(3, 12).map(lambda side: (side, side)), elements=st.booleans()))
 def test_no_data_is_the_white_that_is_reached_from_the_border(white: np.ndarray) -> None:
     canvas = np.where(white, 255, 30).astype(np.uint8)
-    np.testing.assert_array_equal(looks.no_data(canvas), flooded(white))
-    np.testing.assert_array_equal(looks.no_data(np.repeat(canvas[..., None], 3, axis=2)), flooded(white))
+    np.testing.assert_array_equal(no_data(canvas), flooded(white))
+    np.testing.assert_array_equal(no_data(np.repeat(canvas[..., None], 3, axis=2)), flooded(white))
 
 
 def rotated_chip(seed: int) -> np.ndarray:
@@ -47,6 +47,8 @@ def test_an_outline_tells_the_shape_and_nothing_of_what_is_inside() -> None:
     assert np.mean(first != second) < 0.02
     assert set(np.unique(looks.outline(rotated_chip(1), View("whole", size=96), 0))) == {looks.GREY, 255}
     assert np.mean(first != looks.outline(np.full((96, 96), 40, np.uint8), WHOLE, 0)) > 0.3
+    filled = looks.outline(rotated_chip(1), View("whole", size=48, fill="sky"), 0)
+    assert set(np.unique(filled)) == {looks.GREY}
 
 
 def test_an_augmented_view_is_a_crop_under_a_symmetry_and_its_numbers_own() -> None:
