@@ -26,7 +26,7 @@ from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem
 
 __all__ = ["MAX_PIXELS", "MIN_SIDE", "View", "centre_view", "check_size", "decode_jpeg", "encode_jpeg", "fill_no_data", "make_canvas",
-           "quiet_decoders", "read_picture", "store_image"]
+           "no_data", "quiet_decoders", "read_picture", "store_image"]
 
 # Drizzled mosaics reach about 12,000 pixels a side; what is far larger is an accident or an attack.
 MAX_PIXELS = 16_384**2
@@ -104,11 +104,10 @@ def store_image(canvas: np.ndarray, view: View) -> np.ndarray:
     return store if store.ndim == 3 else np.repeat(store[..., None], 3, axis=2)
 
 
-def fill_no_data(canvas: np.ndarray) -> np.ndarray:
-    """uint8 [C, C(, 3)] -> the same, with what holds no data painted in the median of what does.
+def no_data(canvas: np.ndarray) -> np.ndarray:
+    """Which pixels of uint8 [C, C(, 3)] hold no data, bool [C, C]: bright ones that are connected with the border.
 
-    Bright pixels that are connected with the border hold none: the padding, what the detectors did not cover, gaps that reach the
-    edge. Where nothing else is left, the canvas stays as it is.
+    They are the padding, what the detectors did not cover, gaps that reach the edge; a saturated star is data.
     """
     from scipy import ndimage
 
@@ -116,7 +115,14 @@ def fill_no_data(canvas: np.ndarray) -> np.ndarray:
     at_border = np.zeros(parts.max() + 1, bool)
     at_border[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = True
     at_border[0] = False  # the dark background
-    empty = ndimage.binary_dilation(at_border[parts], iterations=_RINGING)
+    return at_border[parts]
+
+
+def fill_no_data(canvas: np.ndarray) -> np.ndarray:
+    """uint8 [C, C(, 3)] -> the same, with what holds no data painted in the median of what does. Where nothing does, it stays as it is."""
+    from scipy import ndimage
+
+    empty = ndimage.binary_dilation(no_data(canvas), iterations=_RINGING)
     if not empty.any() or empty.all():
         return canvas
     filled = canvas.copy()
