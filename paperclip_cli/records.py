@@ -118,10 +118,32 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class Making:
+    """How a language model made a summary, or failed to: the seed and the temperature of its last answer, and the cost of all.
+
+    `prompt_tokens`, `tokens` (written) and `seconds` add up over all `tries`, as do the `items` in answers of the right form. `dropped`
+    are the items among them that broke a rule, each after the rule's name (`generic: faint objects`); `refused` says for each answer
+    that was asked for again why it was. `cut` counts the sentences of the abstract that the model had no room for.
+    """
+
+    seed: int
+    temperature: float = 0.0
+    tries: int = 1
+    prompt_tokens: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    items: int = 0
+    dropped: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A structured summary of an abstract: 1-5 objects and phenomena, 1-5 science use cases.
 
-    `evidence` has one entry an item, objects first: the words of the abstract that the item stands on.
+    `evidence` has one entry an item, objects first: the words of the abstract that the item stands on. `made` is None where no language
+    model was asked.
     """
 
     mission: str
@@ -133,6 +155,7 @@ class Summary:
     version: str = ""
     evidence: tuple[str, ...] = ()
     derived: bool = False
+    made: Making | None = None
 
     @property
     def key(self) -> Key:
@@ -142,6 +165,25 @@ class Summary:
     def text(self) -> str:
         """`objects; science use cases`, each a comma-separated list (the paper's caption)."""
         return "; ".join(", ".join(items) for items in (self.objects_and_phenomena, self.science_use_cases) if items)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSummary:
+    """A proposal that was given up: why, and the text of the model's last answer. `may_pass`: another day there may be a summary."""
+
+    mission: str
+    proposal_id: int
+    reason: str
+    backend: str
+    model: str = ""
+    version: str = ""
+    text: str = ""
+    may_pass: bool = False
+    made: Making | None = None
+
+    @property
+    def key(self) -> Key:
+        return Key(self.mission, self.proposal_id)
 
 
 @dataclass(frozen=True, slots=True)
