@@ -20,6 +20,9 @@ app = typer.Typer(name="paperclip", no_args_is_help=True, rich_markup_mode=None,
                   context_settings={"help_option_names": ["-h", "--help"]})
 
 
+_SWITCHES = ("--offline", "--verbose", "-v", "--quiet", "-q")  # no command has a switch of its own that is called so
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"paperclip {__version__}")
@@ -63,6 +66,7 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Runs one command line and gives its exit code; every failure ends here as one or two lines on stderr."""
+    arguments = _globals_first(arguments)
     verbose = not {"--verbose", "-v"}.isdisjoint(arguments)
     try:
         code = app(arguments, prog_name="paperclip", standalone_mode=False)
@@ -86,6 +90,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         hint = "this is a bug in paperclip; run again with --verbose for the traceback"
         return _fail(error, f"{type(error).__name__}: {error}", hint, ExitCode.ERROR, verbose)
+
+
+def _globals_first(arguments: list[str]) -> list[str]:
+    """The same command line with the switches of every command before the command: `paperclip query dust --offline` is meant so too."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    moved = [argument for argument in arguments[:end] if argument in _SWITCHES]
+    return [*moved, *(argument for argument in arguments[:end] if argument not in _SWITCHES), *arguments[end:]]
 
 
 class Terminated(BaseException):
