@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from paperclip_cli.cli.complete import model_names
 from paperclip_cli.cli.session import Format, session
 from paperclip_cli.config import DescribeConfig
 
@@ -20,7 +21,8 @@ def describe(
     images: Annotated[list[str], typer.Argument(help="JPEG, PNG, TIFF or FITS files, or proposals of the cache such as hst:15354.")],
     labels: Annotated[Optional[Path], typer.Option(help="Phrases to choose from, one a line, or CSV. [default: the paper's 77]")] = None,
     k: Annotated[int, typer.Option("-k", help="Number of labels an image.")] = DEFAULTS.k,
-    model: Annotated[Optional[str], typer.Option(help="A trained model, a folder or a Hub name. [default: the only model]")] = None,
+    model: Annotated[Optional[str], typer.Option(
+        help="A trained model, a folder or a Hub name. [default: the only model]", autocompletion=model_names)] = None,
     form: Annotated[Format, typer.Option("--format", help="How labels are printed.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:

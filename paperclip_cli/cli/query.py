@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from paperclip_cli.cli.complete import index_names, instrument_names
 from paperclip_cli.cli.session import Session, numbers, position, proposals, session, values
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.errors import ExitCode, UsageError
@@ -42,14 +43,16 @@ def query(
         help="What the images count beside the texts, which count 1; or, given once a part, what words, --text, --image, --minus count.")] =
         None,
     k: Annotated[int, typer.Option("-k", help="Number of hits.")] = DEFAULTS.k,
-    index: Annotated[Optional[str], typer.Option(help="The index to search. [default: default, or the only one]")] = None,
+    index: Annotated[Optional[str], typer.Option(
+        help="The index to search. [default: default, or the only one]", autocompletion=index_names)] = None,
     near: Annotated[Optional[str], typer.Option(help='Around "202.47 47.195" (degrees), "13:29:52 +47:11:43", or a name.')] = None,
     radius: Annotated[str, typer.Option(help="How far around it, with a unit: arcmin, arcsec or deg.")] = "2arcmin",
     centre_only: Annotated[bool, typer.Option("--centre-only", help="Measure to the centre of the footprint, not to its rim.")] = False,
     moving: Annotated[bool, typer.Option("--moving", help="Let --near find moving targets too.")] = False,
     mission: Annotated[Optional[list[str]], typer.Option(help="Only these missions.")] = None,
     proposal: Annotated[Optional[list[str]], typer.Option(help="Only these proposals: 15354, hst:15354 or 15354-15400.")] = None,
-    instrument: Annotated[Optional[list[str]], typer.Option(help="Only these instruments or detectors: ACS, WFC3/UVIS.")] = None,
+    instrument: Annotated[Optional[list[str]], typer.Option(
+        help="Only these instruments or detectors: ACS, WFC3/UVIS.", autocompletion=instrument_names)] = None,
     filter: Annotated[Optional[list[str]], typer.Option("--filter", help="Only visits with one of these filters: F814W.")] = None,
     cycle: Annotated[Optional[list[str]], typer.Option(help="Only these cycles: 25-26,28.")] = None,
     target: Annotated[Optional[list[str]], typer.Option(help='Only targets with this name: "NGC 4038", Jupiter.')] = None,
