@@ -170,7 +170,8 @@ def table(columns: Sequence[TableColumn]) -> None:
 
     console = stdout_console()
     gap = 1 if console.width < 80 else 2
-    made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold", width=min(console.width, _WIDEST))
+    made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold", width=min(console.width, _WIDEST),
+                 show_header=any(column.name for column in columns))
     for column in columns:
         made.add_column(column.name, justify=column.justify, no_wrap=True, overflow="ellipsis", max_width=column.width,
                         ratio=1 if column.width is None else None)

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn, Optional
 import typer
 
 from paperclip_cli import __version__
-from paperclip_cli.cli import build_dataset, cite, demo, describe, evaluate, fetch, get, index, query, summarize, train
+from paperclip_cli.cli import build_dataset, cite, demo, describe, doctor, evaluate, fetch, get, index, query, summarize, train
 from paperclip_cli.cli.session import Session, open_session
 from paperclip_cli.errors import ExitCode, PaperclipError, ReaderGone
 
@@ -55,6 +55,7 @@ app.command(epilog="Example: paperclip describe image.fits")(describe.describe)
 app.command(epilog="Example: paperclip get hst:15354 --out science")(get.get)
 app.command(epilog="Example: paperclip cite --bibtex")(cite.cite)
 app.command(epilog="Example: paperclip demo --out ~/demo")(demo.demo)
+app.command(epilog="Example: paperclip doctor --verify")(doctor.doctor)
 # COMMANDS END
 
 

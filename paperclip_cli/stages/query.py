@@ -18,7 +18,8 @@ from paperclip_cli.data.selection import select
 from paperclip_cli.data.vectors import normalised, score
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
-from paperclip_cli.model.folder import ModelFolder, fingerprint, missing_files, resolve
+from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.indexed import model_of
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.records import Hit, Observation
 from paperclip_cli.report import Failure, Report
@@ -51,16 +52,6 @@ def run(config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None =
         yield searcher.answer(config.texts)
     else:
         yield from (searcher.answer((*config.texts, line.strip())) for line in lines if line.strip())
-
-
-def model_of(index: Index, workspace: Workspace) -> ModelFolder:
-    """The model that made an index: where it was then, else wherever its name leads. No other one will do."""
-    name, folder = index.manifest.config["model"], Path(index.manifest.config["model_folder"])
-    model = resolve(name, workspace) if missing_files(folder) else ModelFolder.open(folder, name)
-    if fingerprint(model, workspace) != index.manifest.inputs["model"]:
-        raise PaperclipError(f"index {index.name!r} was made by another model than the one that is now in {model.path}",
-                             f"rebuild it with paperclip index --index {index.name} --force")
-    return model
 
 
 def copy_images(hits: Iterable[Hit], folder: Path) -> Report:

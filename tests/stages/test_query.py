@@ -80,18 +80,6 @@ def test_parts_count_what_they_are_said_to(indexed: Workspace, tiny_model: Path)
             QueryConfig(texts=("a",), weights=(weight,))
 
 
-def test_one_weight_is_that_of_the_images(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
-    for number in range(4):
-        write_picture(tmp_path / f"{number}.png", number)
-    index.run(IndexConfig(paths=(tmp_path,), model=str(tiny_model)), workspace)
-    images = (tmp_path / "1.png", tmp_path / "2.png")
-    (text,) = embed(tiny_model, "dust")
-    vectors = open_index(workspace.index("default")).vectors
-    answer = ask(workspace, "dust", images=images, weights=(2.0,))
-    assert paths(answer) == expected_order(workspace, text + 2 * vectors[1] + 2 * vectors[2])
-    assert answer.query == "dust + 2 × 1.png + 2 × 2.png"
-
-
 def test_lines_count_one_beside_parts_with_weights(indexed: Workspace) -> None:
     (answer,) = query.run(QueryConfig(texts=("dust",), weights=(2.0,), k=3), indexed, ["spiral galaxy"])
     assert paths(answer) == paths(ask(indexed, "dust", "spiral galaxy", weights=(2.0, 1.0), k=3))
@@ -112,6 +100,11 @@ def test_an_image_finds_itself(workspace: Workspace, tiny_model: Path, tmp_path:
     answer = next(query.run(QueryConfig(images=(tmp_path / "2.png",)), workspace))
     assert answer.hits[0].image == str(tmp_path / "2.png") and answer.hits[0].score == pytest.approx(1, abs=1e-5)
     assert answer.query == "2.png"
+    (text,) = embed(tiny_model, "dust")
+    vectors = open_index(workspace.index("default")).vectors
+    weighed = ask(workspace, "dust", images=(tmp_path / "1.png", tmp_path / "2.png"), weights=(2.0,))
+    assert paths(weighed) == expected_order(workspace, text + 2 * vectors[1] + 2 * vectors[2])
+    assert weighed.query == "dust + 2 × 1.png + 2 × 2.png", "one weight is that of the images"
     (tmp_path / "bad.png").write_text("no picture")
     with pytest.raises(PaperclipError, match=r"bad\.png: not a JPEG"):
         next(query.run(QueryConfig(images=(tmp_path / "bad.png",)), workspace))
