@@ -86,12 +86,17 @@ class QueryConfig:
 
 @dataclass(frozen=True)
 class DescribeConfig:
-    """`labels` None: the paper's 77 phrases."""
+    """`labels` None: the paper's 77 phrases. `batch`: folders stand for their images. `templates` say a label, which `{}` stands for."""
 
     images: tuple[str, ...] = ()
     labels: Path | None = None
     model: str | None = None
     k: int = 4
+    batch: bool = False
+    templates: tuple[str, ...] = ("{}", "an image of {}", "a telescope image of {}")
 
     def __post_init__(self) -> None:
         at_least("-k", self.k, 1)
+        for template in self.templates:
+            if "{}" not in template:
+                raise UsageError(f"--template {template!r} has no place for the label", 'write for example --template "an image of {}"')
