@@ -151,7 +151,7 @@ class Hit:
     `score` is a cosine, `percentile` (0 to 100) its place among the scores of unrelated texts against the same index. `image` is an
     absolute path. `separation` is in arcmin, from the centre of the observation to the centre of a cone search. `more` counts the
     other images of the same proposal and target that this hit stands for. `split` says on which side of its model's data it lies:
-    train, validation, test or none.
+    train, validation, test or none. `tile_region` is the STC-S polygon of the tile that scored, in an index of tiles.
     """
 
     rank: int
@@ -168,6 +168,7 @@ class Hit:
     separation: float | None = None
     more: int = 0
     observation: Observation = field(default_factory=Observation)
+    tile_region: str | None = None
 
     @property
     def key(self) -> Key | None:

@@ -17,7 +17,9 @@ import numpy as np
 
 from paperclip_cli.data.background import Background
 from paperclip_cli.data.observations import Observations
+from paperclip_cli.data.reading import Reading
 from paperclip_cli.data.vectors import open_vectors
+from paperclip_cli.data.view import View
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
 
@@ -35,6 +37,16 @@ class Index:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def view(self) -> View:
+        """What of an image its model sees."""
+        return View(**self.manifest.config["view"])
+
+    @property
+    def reading(self) -> Reading:
+        """How its files became views."""
+        return Reading(**self.manifest.config.get("reading", {}))
 
 
 def choose_index(name: str | None, workspace: Workspace) -> str:

@@ -16,7 +16,6 @@ from paperclip_cli.data.observations import Image
 from paperclip_cli.data.ranking import keyword_order, keyword_strengths, ranked
 from paperclip_cli.data.selection import select
 from paperclip_cli.data.vectors import normalised, score
-from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
 from paperclip_cli.model.folder import ModelFolder, fingerprint, missing_files, resolve
 from paperclip_cli.model.text_tower import TextTower
@@ -118,11 +117,10 @@ class Searcher:
         from paperclip_cli.data.candidates import image_view
         from paperclip_cli.model.embed import ImageEmbedder
 
-        view = View(**self.index.manifest.config["view"])
         views = []
         for path in paths:
             try:
-                views.append(image_view(path, view))
+                views.append(image_view(path, self.index.view, self.index.reading))
             except BadItem as error:
                 raise PaperclipError(f"{path}: {error}", "give --image a JPEG, PNG, TIFF or FITS file") from error
         return ImageEmbedder(self.model, len(views)).embed(np.stack(views)).sum(axis=0)
@@ -166,7 +164,14 @@ class Searcher:
                    image=str(self.workspace.root / entry.path), title=proposal.title if proposal else "", split=image.split,
                    category=proposal.category if proposal else "", abstract=proposal.abstract if proposal else "",
                    separation=self._separation(observation),
-                   more=more, observation=observation)
+                   more=more, observation=observation, tile_region=self._tile_region(image))
+
+    def _tile_region(self, image: Image) -> str | None:
+        if not self.index.reading.tiles or image.entry.wcs is None:
+            return None
+        from paperclip_cli.data.tiles import tile_region
+
+        return tile_region(self.index.view, image.tile, image.entry.wcs)
 
     def _separation(self, observation: Observation) -> float | None:
         if self.config.near is None:
