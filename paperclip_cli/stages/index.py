@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,7 @@ from paperclip_cli.config import IndexConfig
 from paperclip_cli.data.background import measure
 from paperclip_cli.data.candidates import Candidate, Prepared, read_ahead
 from paperclip_cli.data.fetched import fetched_missions, read_previews, read_proposals
+from paperclip_cli.data.graph import build_graph, check_installed, graph_state
 from paperclip_cli.data.image_files import find_images
 from paperclip_cli.data.images import quiet_decoders
 from paperclip_cli.data.index_folder import Index, choose_index, open_index
@@ -98,6 +100,8 @@ def run(config: IndexConfig, workspace: Workspace, progress: Progress | None = N
         MissingStage: there are no images to index, or there is no model.
         PaperclipError: the index was made by another model or with another view; none of the images can be read.
     """
+    if config.hnsw:
+        check_installed()  # before a night of work, not after it
     folder = workspace.index(config.name)
     scope = find_scope(config, workspace)
     model = resolve(config.model, workspace)
@@ -115,25 +119,57 @@ def run(config: IndexConfig, workspace: Workspace, progress: Progress | None = N
         is_unchanged = old is not None and after == before
         if not is_unchanged:
             _publish(folder, after, embeddings, maker)
+        has_lost_graph = old is not None and not is_unchanged and graph_state(folder, old.generation, old.vectors) != "none"
         sweep(folder)
         discard_journal(folder)
-    return Report(STAGE, _changes(before, after), failures=tuple(failures), output=folder, unchanged=is_unchanged)
+        is_new_graph = config.hnsw and _build_graph(folder, progress or SilentProgress())
+    lost = "the graph of the vectors is gone with their old state: build it anew with --hnsw"
+    return Report(STAGE, _changes(before, after), failures=tuple(failures), notes=(lost,) if has_lost_graph and not config.hnsw else (),
+                  output=folder, unchanged=is_unchanged and not is_new_graph)
+
+
+def _build_graph(folder: Path, progress: Progress) -> bool:
+    """Builds the graph of the state that counts; False where it is there already, or there is nothing to link."""
+    index = open_index(folder)
+    if graph_state(folder, index.generation, index.vectors) == "ready" or not len(index.vectors):
+        return False
+    with progress.task("graph", total=len(index.vectors), unit="vectors") as task:
+        build_graph(folder, index.generation, index.vectors, task.advance)
+    return True
 
 
 def status(config: IndexConfig, workspace: Workspace) -> dict:
-    """What an index holds, and how many of its images are new, changed or gone since; an update that did not end is `unfinished`."""
+    """What an index holds, and how many images are new (in the paths given, else in the cache), changed or gone since.
+
+    An update that did not end is `unfinished`.
+    """
     index = open_index(workspace.index(choose_index(config.name, workspace)))
     known = {image.entry.path: image.entry for image in index.observations.images()}
     manifest = index.manifest
     present = [Candidate(workspace.root / path, path) for path in known]
     touched = [candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None]
     gone = [candidate for candidate in touched if not candidate.path.exists()]
-    previews = read_previews(workspace, workspace.names("previews"))
-    new = [preview for preview in previews if _stored(preview) not in known]
+    new = _new_files(config, known) if config.paths else [preview for preview in read_previews(workspace, workspace.names("previews"))
+                                                          if _stored(preview) not in known]
     return {"index": index.name, "folder": str(index.folder), "model": manifest.config["model"], "fingerprint": manifest.inputs["model"],
-            "view": _view_name(index.view, index.reading), "made": manifest.created, "images": len(known), "vectors": len(index.vectors),
-            "dimension": index.vectors.shape[1], "new_previews": len(new), "changed": len(touched) - len(gone), "gone": len(gone),
+            "view": _view_name(index.view, index.reading), "made": manifest.created, "age_days": _age(manifest.created),
+            "images": len(known), "vectors": len(index.vectors), "dimension": index.vectors.shape[1],
+            "bytes": sum(path.stat().st_size for path in index.folder.iterdir() if path.is_file()),
+            "hnsw": graph_state(index.folder, index.generation, index.vectors),
+            "new": len(new), "changed": len(touched) - len(gone), "gone": len(gone),
             "unfinished": is_unfinished(index.folder)}
+
+
+def _new_files(config: IndexConfig, known: Container[str]) -> list[Path]:
+    return [path for path in find_images(path.expanduser().resolve() for path in config.paths) if str(path) not in known]
+
+
+def _age(created: str) -> float | None:
+    """Days since a manifest was written, None where it does not say."""
+    try:
+        return round((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds() / 86_400, 2)
+    except ValueError:
+        return None
 
 
 def find_scope(config: IndexConfig, workspace: Workspace) -> Scope:

@@ -13,9 +13,9 @@ from paperclip_cli import __version__
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.data.index_folder import Index, choose_index, open_index
 from paperclip_cli.data.observations import Image
-from paperclip_cli.data.ranking import keyword_order, keyword_strengths, ranked
+from paperclip_cli.data.search import Search
 from paperclip_cli.data.selection import select
-from paperclip_cli.data.vectors import normalised, score
+from paperclip_cli.data.vectors import normalised
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
 from paperclip_cli.model.folder import ModelFolder, fingerprint, missing_files, resolve
 from paperclip_cli.model.text_tower import TextTower
@@ -45,7 +45,7 @@ def run(config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None =
     if lines is None:
         _refuse_empty(config)
     index = open_index(workspace.index(choose_index(config.index, workspace)))
-    searcher = Searcher(config, workspace, index, model_of(index, workspace))
+    searcher = Searcher(config, workspace, index, model_of(index, workspace), is_many=lines is not None)
     if lines is None:
         yield searcher.answer(config.texts)
     else:
@@ -89,18 +89,19 @@ def _copy(source: Path, place: Path) -> None:
 class Searcher:
     """An open index and an open model: what several queries share."""
 
-    def __init__(self, config: QueryConfig, workspace: Workspace, index: Index, model: ModelFolder) -> None:
+    def __init__(self, config: QueryConfig, workspace: Workspace, index: Index, model: ModelFolder, is_many: bool = False) -> None:
         self.config, self.workspace, self.index, self.model = config, workspace, index, model
         self.texts = TextTower.open(model)
         self.selection = select(index.observations, config)
+        self.search = Search(index, self.selection.rows, is_many)
         # What every query of this run has in common: float32 [D], not normalised.
         self.common = self._images(config.images) - self._sum(config.minus)
 
     def answer(self, texts: tuple[str, ...]) -> Answer:
         """The hits for some texts together with the images, and without the unwanted, of the configuration."""
         query = _describe(replace(self.config, texts=texts))
-        scores = score(self.index.vectors, normalised(self._sum(texts) + self.common), self.selection.rows)
-        hits = tuple(self._hits(query, " ".join(texts), scores))
+        ranked = self.search.ranked(normalised(self._sum(texts) + self.common), " ".join(texts), self.config.rank_by)
+        hits = tuple(self._hits(query, ranked))
         return Answer(query, hits, tuple(self._notes(hits)), self._provenance())
 
     def _provenance(self) -> dict[str, str]:
@@ -125,16 +126,15 @@ class Searcher:
                 raise PaperclipError(f"{path}: {error}", "give --image a JPEG, PNG, TIFF or FITS file") from error
         return ImageEmbedder(self.model, len(views)).embed(np.stack(views)).sum(axis=0)
 
-    def _hits(self, query: str, words: str, scores: np.ndarray) -> Iterator[Hit]:
+    def _hits(self, query: str, ranked: Iterator[tuple[int, float]]) -> Iterator[Hit]:
         """Hits in their order, one for each group of images that `collapse` puts together."""
-        config, rows = self.config, self.selection.rows
+        config = self.config
         seen: set[int] = set()
         rank = 0
-        for place in ranked(scores, self._order(words, scores)):
-            row = int(place if rows is None else rows[place])
+        for row, cosine in ranked:
             if row in seen:
                 continue
-            if config.min_score is not None and scores[place] < config.min_score:
+            if config.min_score is not None and cosine < config.min_score:
                 if config.rank_by == "semantic":
                     return
                 continue
@@ -142,17 +142,9 @@ class Searcher:
             group = self.index.observations.group(image, config.collapse)
             seen.update(row for first, tiles in group for row in range(first, first + tiles))
             rank += 1
-            yield self._hit(rank, query, float(scores[place]), image, _selected(group, rows) - 1)
+            yield self._hit(rank, query, cosine, image, _selected(group, self.selection.rows) - 1)
             if rank == config.k:
                 return
-
-    def _order(self, words: str, scores: np.ndarray) -> np.ndarray | None:
-        """Places in the order asked for, or None for that of the scores."""
-        if self.config.rank_by == "semantic":
-            return None
-        rows = self.selection.rows
-        strength = keyword_strengths(self.index.observations, words, len(self.index.vectors))
-        return keyword_order(strength if rows is None else strength[rows], scores, is_hybrid=self.config.rank_by == "hybrid")
 
     def _hit(self, rank: int, query: str, cosine: float, image: Image, more: int) -> Hit:
         entry, proposal = image.entry, image.proposal
@@ -181,6 +173,9 @@ class Searcher:
         return Cone(*self.config.near, self.config.radius).arcminutes(observation)
 
     def _notes(self, hits: tuple[Hit, ...]) -> Iterator[str]:
+        if self.search.note:
+            yield self.search.note
+            self.search.note = ""  # once is enough
         if self.selection.moving:
             yield f"{self.selection.moving:,} images of moving targets in the cone are left out (--moving adds them)"
         if not hits:

@@ -387,14 +387,24 @@ def test_status_says_what_has_changed(workspace: Workspace, model: str) -> None:
     previews = write_fetched(workspace, proposals=4)
     stage.run(IndexConfig(model=model), workspace, **towers())  # type: ignore[arg-type]
     status = stage.status(IndexConfig(), workspace)
-    assert {name: status[name] for name in ("images", "new_previews", "changed", "gone", "unfinished")} == {
-        "images": len(previews), "new_previews": 0, "changed": 0, "gone": 0, "unfinished": False}
+    assert {name: status[name] for name in ("images", "new", "changed", "gone", "unfinished")} == {
+        "images": len(previews), "new": 0, "changed": 0, "gone": 0, "unfinished": False}
     write_preview(workspace, "local", 1, 0, seed=5)
     (workspace.previews("local") / previews[-1].image).unlink()
     write_archive(workspace, "local", [], [*previews, write_preview(workspace, "local", 8, 0)])
     journal.Journal(workspace.index("default"), {}, 3)
     status = stage.status(IndexConfig(), workspace)
-    assert (status["new_previews"], status["changed"], status["gone"], status["unfinished"]) == (1, 1, 1, True)
+    assert (status["new"], status["changed"], status["gone"], status["unfinished"]) == (1, 1, 1, True)
+
+
+def test_status_of_folders_looks_there_for_new_files(tmp_path: Path, workspace: Workspace, model: str) -> None:
+    write_picture(tmp_path / "p" / "0.png", 0)
+    run(tmp_path / "p", workspace, model)
+    write_picture(tmp_path / "p" / "1.png", 1)
+    status = stage.status(IndexConfig(paths=(tmp_path / "p",)), workspace)
+    files = workspace.index("default").iterdir()
+    assert (status["new"], status["hnsw"], status["bytes"]) == (1, "none", sum(path.stat().st_size for path in files))
+    assert 0 <= status["age_days"] < 0.01
 
 
 def test_vectors_are_those_of_the_views(tmp_path: Path, workspace: Workspace, tiny_model: Path) -> None:
@@ -497,3 +507,28 @@ def test_hdu_and_stretch_belong_to_an_index(tmp_path: Path, workspace: Workspace
         run(tmp_path / "p", workspace, model, name="ninth", hdu=9)
     with pytest.raises(UsageError, match="--stretch"):
         IndexConfig(stretch="log")
+
+
+def test_a_graph_is_built_once_and_goes_with_the_state_it_is_of(tmp_path: Path, workspace: Workspace, model: str,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("hnswlib")
+    from paperclip_cli.data import search
+
+    for number in range(5):
+        write_picture(tmp_path / "p" / f"{number}.png", number)
+    run(tmp_path / "p", workspace, model, hnsw=True)
+    assert stage.status(IndexConfig(), workspace)["hnsw"] == "ready"
+    assert run(tmp_path / "p", workspace, model, hnsw=True).unchanged and run(tmp_path / "p", workspace, model).notes == ()
+
+    def images(lines: list[str] | None = None) -> list[list[str]]:
+        asked = query.run(QueryConfig(texts=() if lines else ("x",)), workspace, lines)
+        return [[hit.image for hit in answer.hits] for answer in asked]
+
+    monkeypatch.setattr(search, "GRAPH_FROM", 1)
+    assert images(["x", "x"]) == images() * 2
+    write_picture(tmp_path / "p" / "5.png", 5)
+    report = run(tmp_path / "p", workspace, model)
+    assert report.notes == ("the graph of the vectors is gone with their old state: build it anew with --hnsw",)
+    assert stage.status(IndexConfig(), workspace)["hnsw"] == "none" and len(list(workspace.index("default").iterdir())) == 3
+    assert not run(tmp_path / "p", workspace, model, hnsw=True).unchanged
+    assert images(["x"]) == images() and len(images()[0]) == 6
