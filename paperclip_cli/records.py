@@ -193,7 +193,8 @@ class Hit:
     `score` is a cosine, `percentile` (0 to 100) its place among the scores of unrelated texts against the same index. `image` is an
     absolute path. `separation` is in arcmin, from the centre of the observation to the centre of a cone search. `more` counts the
     other images of the same proposal and target that this hit stands for. `split` says on which side of its model's data it lies:
-    train, validation, test or none. `provenance` names the software, the index and the model that gave it.
+    train, validation, test or none. `provenance` names the software, the index and the model that gave it. `tile_region` is the STC-S
+    polygon of the tile that scored, in an index of tiles.
     """
 
     rank: int
@@ -211,6 +212,7 @@ class Hit:
     more: int = 0
     observation: Observation = field(default_factory=Observation)
     provenance: str = ""
+    tile_region: str | None = None
 
     @property
     def key(self) -> Key | None:
