@@ -12,11 +12,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from paperclip_cli.errors import ReaderGone
 from paperclip_cli.progress import Progress, SilentProgress, Table, Task
 from paperclip_cli.report import Report
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Control characters (but for tabulator and newline), invisible signs that reorder text, halves of surrogate pairs.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
@@ -237,7 +240,8 @@ def table(columns: Sequence[TableColumn]) -> None:
 
     console = stdout_console()
     gap = 1 if console.width < 80 else 2
-    made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold", width=min(console.width, _WIDEST))
+    made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold", width=min(console.width, _WIDEST),
+                 show_header=any(column.name for column in columns))
     for column in columns:
         made.add_column(column.name, justify=column.justify, no_wrap=True, overflow="ellipsis", max_width=column.width,
                         ratio=1 if column.width is None else None)
@@ -248,6 +252,44 @@ def table(columns: Sequence[TableColumn]) -> None:
     with console.capture() as text:
         console.print(made)
     emit(text.get())
+
+
+def fitted(text: str, cells: int) -> str:
+    """`text` in one line of exactly so many cells of a terminal: cut, or filled with blanks."""
+    from rich.cells import set_cell_size
+
+    return set_cell_size(printable(text), cells)
+
+
+def half_blocks(pictures: Sequence[np.ndarray]) -> str:
+    """Pictures uint8 [2 R, C, 3] side by side in R lines of C cells each: a half block shows two pixels, in the colours there are."""
+    from rich.color import Color
+    from rich.style import Style
+    from rich.text import Text
+
+    console, lines = stdout_console(), []
+    for row in range(0, pictures[0].shape[0], 2):
+        line = Text()
+        for picture in pictures:
+            for above, below in picture[row:row + 2].swapaxes(0, 1).tolist():
+                line.append("▀", Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below)))
+            line.append(" ")
+        lines.append(line)
+    with console.capture() as text:
+        console.print(*lines, sep="\n", soft_wrap=True)
+    return text.get()
+
+
+def has_pictures() -> bool:
+    """Whether stdout is a terminal that shows colours, and may."""
+    return stdout_console().color_system is not None and "NO_COLOR" not in os.environ
+
+
+def has_graphics() -> bool:
+    """Whether the terminal is known for kitty's graphics protocol. Asking it would need its answer read; tmux hides it."""
+    names = {os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", "").lower()}
+    is_known = not names.isdisjoint(("xterm-kitty", "xterm-ghostty", "ghostty", "wezterm")) or "KITTY_WINDOW_ID" in os.environ
+    return is_known and "TMUX" not in os.environ
 
 
 def terminal_width() -> int:

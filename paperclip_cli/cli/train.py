@@ -44,6 +44,7 @@ def train(
     caption_tokens: Annotated[Optional[int], typer.Option(help="Tokens of a caption. [default: the text encoder's length]")] = None,
     caption_runs: Annotated[Optional[str], typer.Option(help="Sentences of a caption: the longest run that fits, any, or 77 words. "
                                                              f"{_preset('caption_runs')}")] = None,
+    optimiser: Annotated[Optional[str], typer.Option(help=f"adamw, or muon for the matrices. {_preset('optimiser')}")] = None,
     ema_decay: Annotated[Optional[float], typer.Option(help=f"Decay of the weights' average, 0: none. {_preset('ema_decay')}")] = None,
     keep: Annotated[Optional[str], typer.Option(help=f"Weights to keep: best or last. {_preset('keep')}")] = None,
     best_by: Annotated[Optional[str], typer.Option(help=f"What makes the best: validation loss or accuracy. {_preset('best_by')}")] = None,
@@ -66,7 +67,7 @@ def train(
         init=init, dataset=dataset, name=name, recipe=recipe, train=mode, loss=loss, multi_positive=multi_positive,
         unique_proposals=unique_proposals, shuffle_pairs=shuffle_pairs, logit_scale=logit_scale, head_views=head_views, steps=steps,
         batch_size=batch_size, learning_rate=learning_rate, warmup_steps=warmup_steps, weight_decay=weight_decay, schedule=schedule,
-        view=view, crop=crop, caption_tokens=caption_tokens, caption_runs=caption_runs, ema_decay=ema_decay, keep=keep, best_by=best_by,
-        eval_every=eval_every, log_every=log_every, seed=seed, dtype=dtype, cache=cache, accumulate=accumulate, remat=remat,
-        devices=devices, resume=resume, force=force)
+        view=view, crop=crop, caption_tokens=caption_tokens, caption_runs=caption_runs, ema_decay=ema_decay, optimiser=optimiser,
+        keep=keep, best_by=best_by, eval_every=eval_every, log_every=log_every, seed=seed, dtype=dtype, cache=cache,
+        accumulate=accumulate, remat=remat, devices=devices, resume=resume, force=force)
     return here.finish(stage.run(config, here.workspace, here.progress))

@@ -10,7 +10,8 @@ from paperclip_cli.errors import UsageError
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch16"
 _CHOICES = {"recipe": ("paper",), "train": ("full", "head"), "loss": ("softmax", "sigmoid"), "logit_scale": ("clip", "reference"),
-            "schedule": ("constant", "cosine"), "view": ("centre", "whole"), "caption_runs": ("longest", "any", "words"),
+            "schedule": ("constant", "cosine"), "optimiser": ("adamw", "muon"),
+            "view": ("centre", "whole"), "caption_runs": ("longest", "any", "words"),
             "keep": ("best", "last"), "best_by": ("loss", "accuracy"), "dtype": ("auto", "float32", "bfloat16"),
             "cache": ("auto", "device", "host", "none")}
 
@@ -48,6 +49,7 @@ class TrainConfig:
     caption_tokens: int | None = None
     caption_runs: str | None = None
     ema_decay: float | None = None
+    optimiser: str | None = None
     keep: str | None = None
     best_by: str | None = None
     eval_every: int | None = None
@@ -84,7 +86,8 @@ class TrainConfig:
 class Recipe:
     """How a model is trained: a preset, with what the user asked for in its place.
 
-    `schedule`: constant or cosine, after the warm-up. `crop` is the side of the crop as a fraction of the canvas's (view `centre`; the view
+    `optimiser`: adamw, or muon for the matrices (`model.optimisers`). `schedule`: constant or cosine, after the warm-up.
+    `crop` is the side of the crop as a fraction of the canvas's (view `centre`; the view
     `whole` sees all of it). `caption_tokens` includes the start and the end token; None is the text encoder's length. `caption_runs`:
     each time a caption is the `longest` run of sentences that fits, from a random start, or a run of `any` length; or, after the
     reference's code, the longest of at most 77 `words`, which the tokenizer then cuts. `keep` is which weights become the model: the `last`
@@ -118,6 +121,7 @@ class Recipe:
     unique_proposals: bool = False
     shuffle_pairs: bool = False
     head_views: int = 8
+    optimiser: str = "adamw"
 
 
 PAPER_PRESET = Recipe(steps=20_000, batch_size=32, learning_rate=1e-5, warmup_steps=2_000, weight_decay=1e-3, schedule="constant",

@@ -103,16 +103,16 @@ def _only_model(workspace: Workspace) -> str:
     return names[0]
 
 
-def fingerprint(folder: ModelFolder, workspace: Workspace) -> str:
+def fingerprint(folder: ModelFolder, workspace: Workspace, afresh: bool = False) -> str:
     """SHA-256 over the model's files, in hex: names, lengths and bytes, in the order of `MODEL_FILES`.
 
-    It is remembered in the cache with the files' sizes and times of change, so that a query does not read 600 MB.
+    It is remembered in the cache with the files' sizes and times of change, so that a query does not read 600 MB. `afresh` reads them.
     """
     files = [folder.path / name for name in MODEL_FILES if (folder.path / name).is_file()]
     stamp = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
     place = hashlib.sha256(str(folder.path.resolve()).encode()).hexdigest()[:32]
     memo = workspace.root / "fingerprints" / f"{place}.json"
-    remembered = _recall(memo, stamp)
+    remembered = None if afresh else _recall(memo, stamp)
     if remembered is not None:
         return remembered
     value = _hash(files)

@@ -29,8 +29,9 @@ from paperclip_cli.model.devices import Devices, compute
 from paperclip_cli.model.encoders import Pixels
 from paperclip_cli.model.features import FrozenTowers
 from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.optimisers import optimiser
 from paperclip_cli.model.start import Start, fitted, start
-from paperclip_cli.model.step import Learner, adamw, initial_state
+from paperclip_cli.model.step import Learner, initial_state
 from paperclip_cli.model.tokenizer import ENDS
 from paperclip_cli.model.training import Training
 from paperclip_cli.model.validation import PERCENT, Validation
@@ -105,7 +106,7 @@ def _divided(params: clip.Params, recipe: Recipe) -> tuple[clip.Params, clip.Par
 def _learner(setting: _Setting) -> Learner:
     recipe = setting.recipe
     whole = encoders.towers(setting.begin.graph, setting.pixels, setting.how)
-    return Learner(encoders.heads() if recipe.train == "head" else whole, adamw(recipe),
+    return Learner(encoders.heads() if recipe.train == "head" else whole, optimiser(recipe),
                    Objective(recipe.loss, recipe.logit_scale == "reference"), recipe.ema_decay, setting.config.accumulate)
 
 

@@ -46,14 +46,16 @@ def test_heads_are_honoured(tiny: ModelFolder, tmp_path: Path) -> None:
     assert np.abs(found - ImageEmbedder(tiny, batch_size=3).embed(images)).max() > 0.1
 
 
-def test_the_batch_is_halved_until_it_fits_and_stays_so(tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("full", [jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes"), MemoryError()],
+                         ids=["device", "machine"])
+def test_the_batch_is_halved_until_it_fits_and_stays_so(full: Exception, tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = ImageEmbedder(tiny, batch_size=8)
     compiled, sizes = embedder._compiled, []
 
     def small_device(params: clip.Params, batch: np.ndarray) -> jax.Array:
         sizes.append(len(batch))
         if len(batch) > 2:
-            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
+            raise full
         return compiled(params, batch)
 
     monkeypatch.setattr(embedder, "_compiled", small_device)
