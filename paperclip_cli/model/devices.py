@@ -54,8 +54,16 @@ class Devices:
         return self.used[0].platform
 
     def replicate(self, tree: Tree) -> Tree:
-        """The tree's arrays on every device."""
-        return jax.device_put(tree, self.everywhere)
+        """The tree's arrays on every device. Each process has to have the same ones."""
+        if jax.process_count() == 1:
+            return jax.device_put(tree, self.everywhere)
+        return jax.tree.map(self._replicated, tree)
+
+    def _replicated(self, leaf: jax.Array) -> jax.Array:
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(self._replicated(jax.random.key_data(leaf)))
+        values = np.asarray(leaf)
+        return jax.make_array_from_callback(values.shape, self.everywhere, lambda place: values[place])
 
     def spread(self, rows: np.ndarray | jax.Array) -> jax.Array:
         """This process's rows of a batch, a part a device. What lies on the devices already stays where it is."""
