@@ -17,7 +17,8 @@ from paperclip_cli.data.search import Search
 from paperclip_cli.data.selection import select
 from paperclip_cli.data.vectors import normalised
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
-from paperclip_cli.model.folder import ModelFolder, fingerprint, missing_files, resolve
+from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.index_model import text_model, whole_model
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.records import Hit, Observation
 from paperclip_cli.report import Failure, Report
@@ -45,21 +46,11 @@ def run(config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None =
     if lines is None:
         _refuse_empty(config)
     index = open_index(workspace.index(choose_index(config.index, workspace)))
-    searcher = Searcher(config, workspace, index, model_of(index, workspace), is_many=lines is not None)
+    searcher = Searcher(config, workspace, index, text_model(index, workspace), is_many=lines is not None)
     if lines is None:
         yield searcher.answer(config.texts)
     else:
         yield from (searcher.answer((*config.texts, line.strip())) for line in lines if line.strip())
-
-
-def model_of(index: Index, workspace: Workspace) -> ModelFolder:
-    """The model that made an index: where it was then, else wherever its name leads. No other one will do."""
-    name, folder = index.manifest.config["model"], Path(index.manifest.config["model_folder"])
-    model = resolve(name, workspace) if missing_files(folder) else ModelFolder.open(folder, name)
-    if fingerprint(model, workspace) != index.manifest.inputs["model"]:
-        raise PaperclipError(f"index {index.name!r} was made by another model than the one that is now in {model.path}",
-                             f"rebuild it with paperclip index --index {index.name} --force")
-    return model
 
 
 def copy_images(hits: Iterable[Hit], folder: Path) -> Report:
@@ -124,7 +115,7 @@ class Searcher:
                 views.append(image_view(path, self.index.view, self.index.reading))
             except BadItem as error:
                 raise PaperclipError(f"{path}: {error}", "give --image a JPEG, PNG, TIFF or FITS file") from error
-        return ImageEmbedder(self.model, len(views)).embed(np.stack(views)).sum(axis=0)
+        return ImageEmbedder(whole_model(self.index, self.workspace), len(views)).embed(np.stack(views)).sum(axis=0)
 
     def _hits(self, query: str, ranked: Iterator[tuple[int, float]]) -> Iterator[Hit]:
         """Hits in their order, one for each group of images that `collapse` puts together."""
@@ -153,7 +144,7 @@ class Searcher:
             observation = replace(observation, cycle=proposal.cycle or None)
         return Hit(rank=rank, query=query, score=cosine, percentile=self.index.background.percentile(cosine),
                    mission=entry.key.mission if entry.key else None, proposal_id=entry.key.proposal_id if entry.key else None,
-                   image=str(self.workspace.root / entry.path), title=proposal.title if proposal else "", split=image.split,
+                   image=str(self.index.file_of(entry, self.workspace)), title=proposal.title if proposal else "", split=image.split,
                    category=proposal.category if proposal else "", abstract=proposal.abstract if proposal else "",
                    separation=self._separation(observation),
                    more=more, observation=observation, tile_region=self._tile_region(image))
