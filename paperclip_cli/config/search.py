@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class BundleConfig:
 class QueryConfig:
     """One query is the sum of its `texts` and `images` less its `minus`; it gives `k` hits.
 
+    `weights` say what its parts count: one number for the images, or one for each part, texts first, then images, then `minus`.
     `index` None: `default`, or the only one. `near` is (ra, dec) in degrees and `radius` in degrees; `after` and `before` are Modified
     Julian Dates. `collapse` says what one hit stands for: `target` (a proposal's images of one target), `proposal`, or `none`.
     """
@@ -59,6 +61,7 @@ class QueryConfig:
     texts: tuple[str, ...] = ()
     images: tuple[Path, ...] = ()
     minus: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
     index: str | None = None
     k: int = 10
     min_score: float | None = None
@@ -83,16 +86,38 @@ class QueryConfig:
             raise UsageError(f"--collapse {self.collapse!r}", "choose target, proposal or none")
         if self.rank_by not in ("semantic", "keyword", "hybrid"):
             raise UsageError(f"--rank-by {self.rank_by!r}", "choose semantic, keyword or hybrid")
+        if not all(0 < weight < math.inf for weight in self.weights):
+            raise UsageError("--weight is not a number above 0", "what is not wanted goes into --minus")
+        if len(self.weights) not in (0, len(self._parts)) and not (len(self.weights) == 1 and self.images):
+            raise UsageError(f"--weight is given {len(self.weights)} times for {len(self._parts)} parts of the query",
+                             "give it once for the images, or once for each part: words, --text, --image, --minus")
+
+    @property
+    def _parts(self) -> tuple[object, ...]:
+        return (*self.texts, *self.images, *self.minus)
+
+    @property
+    def counts(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+        """What each of the texts, the images and the unwanted texts counts."""
+        of_texts, of_images = len(self.texts), len(self.images)
+        if len(self.weights) == len(self._parts):
+            return (self.weights[:of_texts], self.weights[of_texts:of_texts + of_images], self.weights[of_texts + of_images:])
+        return (1.0,) * of_texts, (self.weights or (1.0,)) * of_images, (1.0,) * len(self.minus)
 
 
 @dataclass(frozen=True)
 class DescribeConfig:
-    """`labels` None: the paper's 77 phrases."""
+    """`labels` None: the paper's 77 phrases. `batch`: folders stand for their images. `templates` say a label, which `{}` stands for."""
 
     images: tuple[str, ...] = ()
     labels: Path | None = None
     model: str | None = None
     k: int = 4
+    batch: bool = False
+    templates: tuple[str, ...] = ("{}", "an image of {}", "a telescope image of {}")
 
     def __post_init__(self) -> None:
         at_least("-k", self.k, 1)
+        for template in self.templates:
+            if "{}" not in template:
+                raise UsageError(f"--template {template!r} has no place for the label", 'write for example --template "an image of {}"')

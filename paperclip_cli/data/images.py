@@ -25,12 +25,15 @@ from paperclip_cli.data.stretch import PREVIEW, preview_stretch
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem
 
-__all__ = ["MAX_PIXELS", "MIN_SIDE", "View", "centre_view", "check_size", "decode_jpeg", "encode_jpeg", "make_canvas", "quiet_decoders",
-           "read_picture", "store_image"]
+__all__ = ["MAX_PIXELS", "MIN_SIDE", "View", "centre_view", "check_size", "decode_jpeg", "encode_jpeg", "fill_no_data", "make_canvas",
+           "no_data", "quiet_decoders", "read_picture", "store_image"]
 
 # Drizzled mosaics reach about 12,000 pixels a side; what is far larger is an accident or an attack.
 MAX_PIXELS = 16_384**2
 MIN_SIDE = 8
+
+NO_DATA = 235  # what is as bright as this and reaches the border holds no data: white, less what a JPEG makes of its edge
+_RINGING = 2  # pixels beside the edge that a JPEG has changed
 
 # Opened by signature and by class, not by `Image.open`: no other decoder is exposed to hostile files, and Pillow's own size limit,
 # a warning for pictures that are ordinary here, does not apply.
@@ -94,8 +97,36 @@ def decode_jpeg(data: bytes) -> np.ndarray:
 
 def store_image(canvas: np.ndarray, view: View) -> np.ndarray:
     """uint8 [C, C(, 3)] -> uint8 [C', C', 3] with C' = `view.store_side`: resampled once (bicubic, as CLIP does), grey repeated."""
+    if view.fill == "sky":
+        canvas = fill_no_data(canvas)
     store = _resize(canvas, view.store_side, view.store_side, Image.Resampling.BICUBIC)
     return store if store.ndim == 3 else np.repeat(store[..., None], 3, axis=2)
+
+
+def no_data(canvas: np.ndarray) -> np.ndarray:
+    """Which pixels of uint8 [C, C(, 3)] hold no data, bool [C, C]: bright ones that are connected with the border.
+
+    They are the padding, what the detectors did not cover, gaps that reach the edge; a saturated star is data.
+    """
+    from scipy import ndimage
+
+    parts, _ = ndimage.label((canvas if canvas.ndim == 2 else canvas.min(axis=2)) >= NO_DATA)
+    at_border = np.zeros(parts.max() + 1, bool)
+    at_border[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = True
+    at_border[0] = False  # the dark background
+    return at_border[parts]
+
+
+def fill_no_data(canvas: np.ndarray) -> np.ndarray:
+    """uint8 [C, C(, 3)] -> the same, with what holds no data painted in the median of what does. Where nothing does, it stays as it is."""
+    from scipy import ndimage
+
+    empty = ndimage.binary_dilation(no_data(canvas), iterations=_RINGING)
+    if not empty.any() or empty.all():
+        return canvas
+    filled = canvas.copy()
+    filled[empty] = np.median(canvas[~empty], axis=0)
+    return filled
 
 
 def centre_view(canvas: np.ndarray, view: View) -> np.ndarray:

@@ -28,7 +28,7 @@ from paperclip_cli.data.vectors import write_vectors
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.model.folder import ModelFolder, fingerprint, resolve
-from paperclip_cli.model.index_model import text_model, write_text_tower
+from paperclip_cli.model.indexed import model_of, write_text_tower
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, checked, from_dict, to_json
@@ -73,7 +73,7 @@ def export(config: BundleConfig, workspace: Workspace, progress: Progress | None
     """
     place = Path(config.place).expanduser()
     index = open_index(workspace.index(choose_index(config.name, workspace)))
-    model = text_model(index, workspace)
+    model = model_of(index, workspace)
     images = list(index.observations.images())
     try:
         with bundle.write_bundle(place) as writer:

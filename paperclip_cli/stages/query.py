@@ -18,7 +18,7 @@ from paperclip_cli.data.selection import select
 from paperclip_cli.data.vectors import normalised
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
 from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.index_model import text_model, whole_model
+from paperclip_cli.model.indexed import model_of, whole_model_of
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.records import Hit, Observation
 from paperclip_cli.report import Failure, Report
@@ -46,7 +46,7 @@ def run(config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None =
     if lines is None:
         _refuse_empty(config)
     index = open_index(workspace.index(choose_index(config.index, workspace)))
-    searcher = Searcher(config, workspace, index, text_model(index, workspace), is_many=lines is not None)
+    searcher = Searcher(config, workspace, index, model_of(index, workspace), is_many=lines is not None)
     if lines is None:
         yield searcher.answer(config.texts)
     else:
@@ -81,29 +81,29 @@ class Searcher:
     """An open index and an open model: what several queries share."""
 
     def __init__(self, config: QueryConfig, workspace: Workspace, index: Index, model: ModelFolder, is_many: bool = False) -> None:
-        self.config, self.workspace, self.index, self.model = config, workspace, index, model
+        self.config, self.workspace, self.index = config, workspace, index
         self.texts = TextTower.open(model)
         self.selection = select(index.observations, config)
+        self.provenance = "{software}, index {index}, model {model} {fingerprint:.12}".format(**_provenance(index))
         self.search = Search(index, self.selection.rows, is_many)
         # What every query of this run has in common: float32 [D], not normalised.
-        self.common = self._images(config.images) - self._sum(config.minus)
+        self.text_weights, image_weights, minus_weights = config.counts
+        self.common = self._images(config.images, image_weights) - self._sum(config.minus, minus_weights)
 
     def answer(self, texts: tuple[str, ...]) -> Answer:
         """The hits for some texts together with the images, and without the unwanted, of the configuration."""
-        query = _describe(replace(self.config, texts=texts))
-        ranked = self.search.ranked(normalised(self._sum(texts) + self.common), " ".join(texts), self.config.rank_by)
+        weights = (*self.text_weights, *(1.0,) * (len(texts) - len(self.text_weights)))
+        query = _describe(self.config, texts, weights)
+        ranked = self.search.ranked(normalised(self._sum(texts, weights) + self.common), " ".join(texts), self.config.rank_by)
         hits = tuple(self._hits(query, ranked))
-        return Answer(query, hits, tuple(self._notes(hits)), self._provenance())
+        return Answer(query, hits, tuple(self._notes(hits)), _provenance(self.index))
 
-    def _provenance(self) -> dict[str, str]:
-        manifest = self.index.manifest
-        return {"index": f"{self.index.name} of {manifest.created}", "model": manifest.config["model"],
-                "fingerprint": manifest.inputs["model"], "software": f"paperclip {__version__}"}
+    def _sum(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> np.ndarray:
+        if not texts:
+            return np.zeros(self.index.vectors.shape[1], np.float32)
+        return np.asarray(weights, np.float32) @ self.texts.embed(texts)
 
-    def _sum(self, texts: tuple[str, ...]) -> np.ndarray:
-        return self.texts.embed(texts).sum(axis=0) if texts else np.zeros(self.index.vectors.shape[1], np.float32)
-
-    def _images(self, paths: tuple[Path, ...]) -> np.ndarray:
+    def _images(self, paths: tuple[Path, ...], weights: tuple[float, ...]) -> np.ndarray:
         if not paths:
             return np.zeros(self.index.vectors.shape[1], np.float32)
         from paperclip_cli.data.candidates import image_view
@@ -115,7 +115,8 @@ class Searcher:
                 views.append(image_view(path, self.index.view, self.index.reading))
             except BadItem as error:
                 raise PaperclipError(f"{path}: {error}", "give --image a JPEG, PNG, TIFF or FITS file") from error
-        return ImageEmbedder(whole_model(self.index, self.workspace), len(views)).embed(np.stack(views)).sum(axis=0)
+        embedder = ImageEmbedder(whole_model_of(self.index, self.workspace), len(views))
+        return np.asarray(weights, np.float32) @ embedder.embed(np.stack(views))
 
     def _hits(self, query: str, ranked: Iterator[tuple[int, float]]) -> Iterator[Hit]:
         """Hits in their order, one for each group of images that `collapse` puts together."""
@@ -147,7 +148,7 @@ class Searcher:
                    image=str(self.index.file_of(entry, self.workspace)), title=proposal.title if proposal else "", split=image.split,
                    category=proposal.category if proposal else "", abstract=proposal.abstract if proposal else "",
                    separation=self._separation(observation),
-                   more=more, observation=observation, tile_region=self._tile_region(image))
+                   more=more, observation=observation, provenance=self.provenance, tile_region=self._tile_region(image))
 
     def _tile_region(self, image: Image) -> str | None:
         if not self.index.reading.tiles or image.entry.wcs is None:
@@ -190,7 +191,19 @@ def _selected(group: list[tuple[int, int]], rows: np.ndarray | None) -> int:
     return int(np.isin(firsts, rows).sum())
 
 
-def _describe(config: QueryConfig) -> str:
-    """A query in one line: `spiral galaxy + M51.fits - edge-on`."""
-    wanted = " + ".join([*config.texts, *(path.name for path in config.images)])
-    return "".join([wanted, *(f" - {text}" for text in config.minus)])
+def _provenance(index: Index) -> dict[str, str]:
+    """What gave an answer."""
+    manifest = index.manifest
+    return {"software": f"paperclip {__version__}", "index": f"{index.name} of {manifest.created}", "model": manifest.config["model"],
+            "fingerprint": manifest.inputs["model"]}
+
+
+def _describe(config: QueryConfig, texts: tuple[str, ...], weights: tuple[float, ...]) -> str:
+    """A query in one line: `spiral galaxy + 2 × M51.fits - edge-on`."""
+    _, image_weights, minus_weights = config.counts
+    wanted = [*map(_weighed, texts, weights), *map(_weighed, (path.name for path in config.images), image_weights)]
+    return "".join([" + ".join(wanted), *(f" - {part}" for part in map(_weighed, config.minus, minus_weights))])
+
+
+def _weighed(part: str, weight: float) -> str:
+    return part if weight == 1 else f"{weight:g} × {part}"

@@ -78,7 +78,8 @@ def main() -> None:
             graph = Search(index, rows, is_many=True)
             through, found = timed(graph, queries)
             recall = np.mean([len(one & other) / 10 for one, other in zip(expected, found, strict=True)])
-            print(f"{share:6.2f} {options.vectors if rows is None else len(rows):8,} {exact:10.2f} {through:10.2f} {recall:8.4f}", flush=True)
+            count = options.vectors if rows is None else len(rows)
+            print(f"{share:6.2f} {count:8,} {exact:10.2f} {through:10.2f} {recall:8.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.workspace import Workspace
 from tests.benchmarks.cold_query import make_index, make_model
 
-WORDS = ("galaxy", "merger", "cluster", "globular", "nebula", "planetary", "supernova", "remnant", "spiral", "dust", "quasar", "lens", "star")
+WORDS = ("galaxy", "merger", "cluster", "globular", "nebula", "planetary", "supernova", "remnant", "spiral", "dust", "quasar", "lens")
 WANTED = 50
 
 

@@ -14,7 +14,7 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.model import clip, weights
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import ModelFolder
-from tests.clip_models import write_model
+from tests.clip_models import add_heads, write_model
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,13 @@ def test_every_view_is_embedded_whatever_the_batch(tiny: ModelFolder, count: int
     found = ImageEmbedder(tiny, batch_size=4).embed(images)
     assert found.dtype == np.float32 and found.shape == (count, tiny.config.projection_dim)
     np.testing.assert_allclose(found, expected(tiny, images) if count else found, atol=1e-5)
+
+
+def test_heads_are_honoured(tiny: ModelFolder, tmp_path: Path) -> None:
+    folder, images = add_heads(write_model(tmp_path / "headed")), views(3)
+    found = ImageEmbedder(folder, batch_size=3).embed(images)
+    np.testing.assert_allclose(found, expected(folder, images), atol=1e-5)
+    assert np.abs(found - ImageEmbedder(tiny, batch_size=3).embed(images)).max() > 0.1
 
 
 @pytest.mark.parametrize("full", [jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes"), MemoryError()],

@@ -482,7 +482,7 @@ def test_a_hit_of_tiles_says_which_part_of_the_sky_it_means(tmp_path: Path, work
     run(tmp_path / "a.fits", workspace, model, view="tiles")
     (hit,) = next(query.run(QueryConfig(texts=("x",)), workspace)).hits
     index = index_of(workspace)
-    tile = int(np.argmax(index.vectors @ query.TextTower.open(query.text_model(index, workspace)).embed(["x"])[0]))
+    tile = int(np.argmax(index.vectors @ query.TextTower.open(query.model_of(index, workspace)).embed(["x"])[0]))
     corners = np.array(str(hit.tile_region).split()[2:], float).reshape(4, 2)
     across, down = (corners.mean(axis=0) - (10, 20)) * (-np.cos(np.radians(20)), -1) / 0.04
     places = [-0.5 + 0.4375 / 2, 0, 0.5 - 0.4375 / 2]

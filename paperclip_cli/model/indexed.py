@@ -1,4 +1,4 @@
-"""The model of an index: the one that made it, or the text tower that came with an index from elsewhere."""
+"""The model that belongs to an index: the one that made it, or the text tower that came with an index from elsewhere."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from paperclip_cli.workspace import Workspace
 _TEXT = ("text_model.", "text_projection.")
 
 
-def text_model(index: Index, workspace: Workspace) -> ModelFolder:
-    """A model folder that has at least the text tower of the model that made an index. No other model will do.
+def model_of(index: Index, workspace: Workspace, afresh: bool = False) -> ModelFolder:
+    """A model folder that has at least the text tower of the model that made an index; `afresh` reads all of it. No other model will do.
 
     Raises:
         PaperclipError: that model is gone, or is another one now.
     """
     expected = index.manifest.extra.get("text_tower")
     if expected is None:
-        return whole_model(index, workspace)
+        return whole_model_of(index, workspace, afresh)
     model = ModelFolder.open(index.folder / "model", str(index.manifest.config["model"]))
-    if fingerprint(model, workspace) != expected:
+    if fingerprint(model, workspace, afresh) != expected:
         raise PaperclipError(f"the text tower of index {index.name!r} is not the one that came with it", "import the index again")
     return model
 
 
-def whole_model(index: Index, workspace: Workspace) -> ModelFolder:
-    """The model that made an index: where it was then, else wherever its name leads. PaperclipError as `text_model`."""
+def whole_model_of(index: Index, workspace: Workspace, afresh: bool = False) -> ModelFolder:
+    """The model that made an index: where it was then, else wherever its name leads. PaperclipError as `model_of`."""
     name, folder = index.manifest.config["model"], Path(index.manifest.config["model_folder"])
     if "text_tower" in index.manifest.extra:
         model = _elsewhere(index, name, workspace)
     else:
         model = resolve(name, workspace) if missing_files(folder) else ModelFolder.open(folder, name)
-    if fingerprint(model, workspace) != index.manifest.inputs["model"]:
+    if fingerprint(model, workspace, afresh) != index.manifest.inputs["model"]:
         raise PaperclipError(f"index {index.name!r} was made by another model than the one that is now in {model.path}",
                              f"rebuild it with paperclip index --index {index.name} --force")
     return model
