@@ -40,6 +40,16 @@ class IndexConfig:
 
 
 @dataclass(frozen=True)
+class BundleConfig:
+    """An index `name` and the one file that it is handed on as: a path, or an address to take it from. `model` None: any model's."""
+
+    place: str
+    name: str | None = None
+    model: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
 class QueryConfig:
     """One query is the sum of its `texts` and `images` less its `minus`; it gives `k` hits.
 
