@@ -5,22 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from paperclip_cli.config.checks import at_least, one_of
+from paperclip_cli.errors import UsageError
+
+BOTH = "both"
 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """`split` None means test, or validation where there is no test split. `baseline` is a second model, to compare with."""
+    """`split` None means test, or validation where there is no test split. `others` are more models for the same table, `baseline` one to
+    compare with. `controls`: what retrieves without looking at what a picture shows, in the same table."""
 
     model: str | None = None
+    others: tuple[str, ...] = ()
     baseline: str | None = None
     dataset: str = "default"
     split: str | None = None
     protocol: str = "unique"
     direction: str = "image-to-text"
+    controls: bool = False
     batch_size: int = 32
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
         one_of("--split", self.split, ("validation", "test", "all"))
-        one_of("--protocol", self.protocol, ("unique",))
-        one_of("--direction", self.direction, ("image-to-text", "text-to-image"))
+        one_of("--protocol", self.protocol, ("unique", "paper-full", "paper-batch"))
+        one_of("--direction", self.direction, ("image-to-text", "text-to-image", BOTH))
+        names = [self.model, *self.others, *([self.baseline] if self.baseline else [])]
+        if len(set(names)) < len(names):
+            raise UsageError("a model is named twice", "name each model once")

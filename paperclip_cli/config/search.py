@@ -12,7 +12,11 @@ from paperclip_cli.errors import UsageError
 
 @dataclass(frozen=True)
 class IndexConfig:
-    """`paths` empty: the cached previews of `missions` (all if empty)."""
+    """`paths` empty: the cached previews of `missions` (all if empty).
+
+    `view`, `hdu` and `stretch` None: as the index was made, else the model's view, the first image of a FITS file, and the archive's own
+    stretch. `hnsw`: build a graph of the vectors for processes that answer many queries.
+    """
 
     paths: tuple[Path, ...] = ()
     model: str | None = None
@@ -20,10 +24,17 @@ class IndexConfig:
     missions: tuple[str, ...] = ()
     batch_size: int = 32
     view: str | None = None
+    hdu: int | str | None = None
+    stretch: str | None = None
+    hnsw: bool = False
     force: bool = False
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
+        if self.view not in (None, "centre", "whole", "tiles"):
+            raise UsageError(f"--view {self.view!r}", "choose centre, whole or tiles")
+        if self.stretch not in (None, "preview", "zscale"):
+            raise UsageError(f"--stretch {self.stretch!r}", "choose preview or zscale")
         if self.paths and self.missions:
             raise UsageError("--mission selects cached previews and goes with no path", "leave out one of the two")
 

@@ -25,10 +25,24 @@ class HeldOut:
         return Embeddings(images, texts, self.caption, self.proposal)
 
 
-def held_out(pairs: Sequence[Pair], count: Count, room: int) -> HeldOut:
-    """Captions cut from the start to at most `room` tokens (start and end token not counted)."""
-    cut = [caption.first_run(room) for caption in prepare([pair.caption for pair in pairs], count, are_summaries(pairs))]
-    texts, caption = number(cut)
+def held_out(pairs: Sequence[Pair], count: Count, room: int, runs: int | None = None) -> HeldOut:
+    """Captions cut to at most `room` tokens (start and end token not counted): from their start or, with `runs`, a seed, from anywhere."""
+    captions = prepare([pair.caption for pair in pairs], count, are_summaries(pairs))
+    if runs is None:
+        cut = [caption.first_run(room) for caption in captions]
+    else:
+        cut = [caption.longest_run(room, np.random.default_rng([runs, row])) for row, caption in enumerate(captions)]
+    return distinct(cut, pairs)
+
+
+def uncut(pairs: Sequence[Pair]) -> HeldOut:
+    """The whole captions: for what reads more than a text encoder can."""
+    return distinct([pair.caption for pair in pairs], pairs)
+
+
+def distinct(captions: Sequence[str], pairs: Sequence[Pair]) -> HeldOut:
+    """One caption a pair, each text once."""
+    texts, caption = number(captions)
     return HeldOut(texts, caption, number([pair.key for pair in pairs])[1])
 
 

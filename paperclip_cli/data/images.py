@@ -19,18 +19,21 @@ import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 from PIL.ImageFile import ImageFile
 
-from paperclip_cli.data.stretch import preview_stretch
+from paperclip_cli.data.stretch import PREVIEW, preview_stretch
 
 # View lives in a module of its own because a cold text query reads it from the model folder and must not import PIL.
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem
 
-__all__ = ["MAX_PIXELS", "MIN_SIDE", "View", "centre_view", "check_size", "decode_jpeg", "encode_jpeg", "make_canvas", "quiet_decoders",
-           "read_picture", "store_image"]
+__all__ = ["MAX_PIXELS", "MIN_SIDE", "View", "centre_view", "check_size", "decode_jpeg", "encode_jpeg", "fill_no_data", "make_canvas",
+           "no_data", "quiet_decoders", "read_picture", "store_image"]
 
 # Drizzled mosaics reach about 12,000 pixels a side; what is far larger is an accident or an attack.
 MAX_PIXELS = 16_384**2
 MIN_SIDE = 8
+
+NO_DATA = 235  # what is as bright as this and reaches the border holds no data: white, less what a JPEG makes of its edge
+_RINGING = 2  # pixels beside the edge that a JPEG has changed
 
 # Opened by signature and by class, not by `Image.open`: no other decoder is exposed to hostile files, and Pillow's own size limit,
 # a warning for pictures that are ordinary here, does not apply.
@@ -40,23 +43,22 @@ _DECODERS: dict[bytes, type[ImageFile]] = {
     b"II*\0": TiffImagePlugin.TiffImageFile,
     b"MM\0*": TiffImagePlugin.TiffImageFile,
 }
-_FITS = b"SIMPLE  ="
-_GZIP = b"\x1f\x8b"
+FITS_MAGIC, GZIP_MAGIC = b"SIMPLE  =", b"\x1f\x8b"
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_picture(path: Path, hdu: int | str | None = None, stretch: str = PREVIEW) -> np.ndarray:
     """Decodes a JPEG, PNG, TIFF or FITS file, told by its content, to uint8 [H, W] or [H, W, 3], the right way up.
 
-    Three equal channels become one; transparent parts become white; 16-bit pictures are scaled (see `_to_8_bits`), FITS and floating-point
-    pictures stretched (`preview_stretch`). BadItem with the reason for anything else, for a damaged or truncated file and for one of more
-    than MAX_PIXELS pixels, which is known from the header alone.
+    Three equal channels become one; transparent parts become white; 16-bit pictures are scaled (see `_to_8_bits`), FITS images (`hdu`, or
+    the first one) and floating-point pictures stretched (`stretched`). BadItem with the reason for anything else, for a damaged or
+    truncated file and for one of more than MAX_PIXELS pixels, which is known from the header alone.
     """
     try:
         with path.open("rb") as file:
-            if file.read(len(_FITS)) == _FITS:
+            if file.read(len(FITS_MAGIC)).startswith((FITS_MAGIC, GZIP_MAGIC)):
                 from paperclip_cli.data.fits import read_fits
 
-                return read_fits(path)
+                return read_fits(path, hdu, stretch)
             file.seek(0)
             return _decode(file)
     except OSError as error:
@@ -95,8 +97,36 @@ def decode_jpeg(data: bytes) -> np.ndarray:
 
 def store_image(canvas: np.ndarray, view: View) -> np.ndarray:
     """uint8 [C, C(, 3)] -> uint8 [C', C', 3] with C' = `view.store_side`: resampled once (bicubic, as CLIP does), grey repeated."""
+    if view.fill == "sky":
+        canvas = fill_no_data(canvas)
     store = _resize(canvas, view.store_side, view.store_side, Image.Resampling.BICUBIC)
     return store if store.ndim == 3 else np.repeat(store[..., None], 3, axis=2)
+
+
+def no_data(canvas: np.ndarray) -> np.ndarray:
+    """Which pixels of uint8 [C, C(, 3)] hold no data, bool [C, C]: bright ones that are connected with the border.
+
+    They are the padding, what the detectors did not cover, gaps that reach the edge; a saturated star is data.
+    """
+    from scipy import ndimage
+
+    parts, _ = ndimage.label((canvas if canvas.ndim == 2 else canvas.min(axis=2)) >= NO_DATA)
+    at_border = np.zeros(parts.max() + 1, bool)
+    at_border[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = True
+    at_border[0] = False  # the dark background
+    return at_border[parts]
+
+
+def fill_no_data(canvas: np.ndarray) -> np.ndarray:
+    """uint8 [C, C(, 3)] -> the same, with what holds no data painted in the median of what does. Where nothing does, it stays as it is."""
+    from scipy import ndimage
+
+    empty = ndimage.binary_dilation(no_data(canvas), iterations=_RINGING)
+    if not empty.any() or empty.all():
+        return canvas
+    filled = canvas.copy()
+    filled[empty] = np.median(canvas[~empty], axis=0)
+    return filled
 
 
 def centre_view(canvas: np.ndarray, view: View) -> np.ndarray:
@@ -127,8 +157,7 @@ def _decode(file: BinaryIO) -> np.ndarray:
     file.seek(0)
     decoder = next((decoder for magic, decoder in _DECODERS.items() if head.startswith(magic)), None)
     if decoder is None:
-        gzipped = "compressed with gzip: unpack it first"
-        raise BadItem(gzipped if head.startswith(_GZIP) else "not a JPEG, PNG, TIFF or FITS file" if head else "an empty file")
+        raise BadItem("not a JPEG, PNG, TIFF or FITS file" if head else "an empty file")
     try:
         image = decoder(file)
         check_size(*image.size)

@@ -102,20 +102,21 @@ def _row(pair: Pair) -> dict:
     return {"image": {"bytes": pair.image, "path": pair.path}, **pair.key._asdict(), **same, **observed}
 
 
-def read_split(dataset: Path, split: str) -> list[Pair]:
+def read_split(dataset: Path, split: str, images: bool = True) -> list[Pair]:
     """All pairs of a split, in the order of their keys. A PaperclipError where the split is missing or cannot be read."""
-    return list(stream_split(dataset, split))
+    return list(stream_split(dataset, split, images))
 
 
-def stream_split(dataset: Path, split: str) -> Iterator[Pair]:
-    """The pairs of a split one by one, holding one row group at a time."""
+def stream_split(dataset: Path, split: str, images: bool = True) -> Iterator[Pair]:
+    """The pairs of a split one by one, holding one row group at a time. Without `images` these are not read, and are empty."""
     present = available_splits(dataset)
     if split not in present:
         raise PaperclipError(f"no split {split!r} in {dataset}", f"it has {', '.join(present)}")
+    columns = ["image.path" if name == "image" and not images else name for name in COLUMNS]
     for path in split_files(dataset, split):
         try:
             with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(ROWS_PER_GROUP, columns=list(COLUMNS)):
+                for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
                     yield from (_pair(row) for row in batch.to_pylist())
         except (pa.ArrowException, KeyError, TypeError) as error:
             raise PaperclipError(f"{path} is not a split of a dataset: {error}",
@@ -124,7 +125,7 @@ def stream_split(dataset: Path, split: str) -> Iterator[Pair]:
 
 def _pair(row: Mapping) -> Pair:
     observed = {name: row.get(name) for name in OBSERVATION_COLUMNS if name != "filters"}
-    return Pair(key=Key(row["mission"], row["proposal_id"]), image=row["image"]["bytes"], path=row["image"]["path"] or "",
+    return Pair(key=Key(row["mission"], row["proposal_id"]), image=row["image"].get("bytes", b""), path=row["image"]["path"] or "",
                 caption=row["caption"], abstract=row.get("abstract") or "", summary=row.get("summary"), title=row.get("title") or "",
                 category=row.get("category") or "", seen_sky=row.get("seen_sky"), seen_text=row.get("seen_text"),
                 observation=Observation(**observed, filters=tuple(row.get("filters") or ())))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from paperclip_cli.errors import PaperclipError
 
 VIEW_KINDS = ("centre", "whole")
+FILLS = ("none", "sky")
 
 
 @dataclass(frozen=True)
@@ -14,17 +15,22 @@ class View:
     """What of a frame a model sees.
 
     `centre` is the central square of `crop` times the canvas's side, `whole` the canvas itself; either is resampled to `size` pixels,
-    the model's input side. `pad` is the grey level of what lies outside the picture.
+    the model's input side. `pad` is the grey level of what lies outside the picture. `fill` says what becomes of the pixels without data,
+    which are white and reach the border: `none` leaves them, `sky` paints them with the median of the others, so that what a model sees
+    is not the outline of the detectors.
     """
 
     kind: str = "centre"
     crop: float = 0.4375
     size: int = 224
     pad: int = 255
+    fill: str = "none"
 
     def __post_init__(self) -> None:
         if self.kind not in VIEW_KINDS:
             raise PaperclipError(f"a view is {' or '.join(VIEW_KINDS)}, not {self.kind!r}")
+        if self.fill not in FILLS:
+            raise PaperclipError(f"a view's fill is {' or '.join(FILLS)}, not {self.fill!r}")
         if not 0 < self.crop <= 1:
             raise PaperclipError(f"a view's crop is {self.crop}, not a fraction between 0 and 1")
 

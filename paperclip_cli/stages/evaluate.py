@@ -1,83 +1,90 @@
-"""How well a model finds texts by images, and images by texts, on held-out pairs."""
+"""How well models find texts by images, and images by texts, on held-out pairs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
-from paperclip_cli.data import retrieval
-from paperclip_cli.data.batches import look_ahead
-from paperclip_cli.data.heldout import held_out
-from paperclip_cli.data.images import centre_view, decode_jpeg
-from paperclip_cli.data.pairs import Pair, available_splits, count_rows, find_dataset, stream_split
-from paperclip_cli.data.retrieval import Accuracy, Embeddings
+from paperclip_cli.data import controls, looks, retrieval
+from paperclip_cli.data.heldout import uncut
+from paperclip_cli.data.looks import Look
+from paperclip_cli.data.observations import spaced
+from paperclip_cli.data.pairs import Pair, available_splits, count_rows, find_dataset, read_split
+from paperclip_cli.data.results import BASELINE, CONTROL, MODEL, Contestant, Result, Seen, results
+from paperclip_cli.data.retrieval import DIRECTIONS, PAPER_BATCH, Embeddings
 from paperclip_cli.data.split import TEST, TRAIN, VALIDATION
-from paperclip_cli.data.view import View
-from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.errors import PaperclipError
 from paperclip_cli.model.devices import remember_compilations
-from paperclip_cli.model.embed import ImageEmbedder
+from paperclip_cli.model.embedded import embed_pairs, look_through
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder, resolve
 from paperclip_cli.model.tensors import TensorFile
-from paperclip_cli.model.text_tower import TextTower
-from paperclip_cli.model.tokenizer import ENDS, Tokenizer
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
+from paperclip_cli.sources.words import words
 from paperclip_cli.workspace import Workspace
 
 STAGE = "evaluate"
 MAX_SCALE = 100.0
-_DECODED_AT_A_TIME = 256
+_SEED = 0  # of the crops and captions of `paper-batch`
 
 
 @dataclass(frozen=True)
-class Result:
-    """What one model reaches. `trained_on` counts the images whose proposal it was trained on: a score on those says little.
+class HeldOutPairs:
+    """What is measured on: some splits of a dataset, and their pairs without the images."""
 
-    `loss` is symmetric InfoNCE over batches of 100 (`retrieval.loss`); `similarity` is that of true and of shuffled pairs (NaN where there
-    is one caption only).
-    """
-
-    model: str
+    dataset: Path
     splits: tuple[str, ...]
-    protocol: str
-    direction: str
-    n_images: int
-    n_captions: int
-    n_proposals: int
-    trained_on: int
-    loss: float
-    accuracy: Accuracy
-    similarity: tuple[float, float]
+    pairs: list[Pair]
+
+    @property
+    def has_training(self) -> bool:
+        """Whether there is a training split that is not itself measured."""
+        return TRAIN in available_splits(self.dataset) and TRAIN not in self.splits
+
+    def embed(self, model: ModelFolder, config: EvaluateConfig, progress: Progress, look: Look) -> Embeddings:
+        runs = _SEED if config.protocol == PAPER_BATCH else None
+        return embed_pairs(model, self.dataset, self.splits, self.pairs, config.batch_size, progress, look, runs)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The model's result, and the baseline's if one was asked for."""
+    """The table, whose first row is the first model's on all images, and on which splits it was measured."""
 
-    result: Result
-    baseline: Result | None
+    rows: tuple[Result, ...]
+    splits: tuple[str, ...]
     report: Report
+
+    @property
+    def result(self) -> Result:
+        return self.rows[0]
 
 
 def run(config: EvaluateConfig, workspace: Workspace, progress: Progress | None = None) -> Evaluation:
-    """Embeds a split with a model (and a baseline) and measures retrieval. MissingStage without a dataset, an error without a model."""
+    """Embeds a split with the models and measures retrieval. MissingStage without a dataset, an error without a model."""
     progress = progress or SilentProgress()
     dataset = find_dataset(config.dataset, workspace)
     splits = _splits(config.split, dataset)
     remember_compilations(workspace.root / "jax")
-    models = [resolve(name, workspace) for name in (config.model, *([config.baseline] if config.baseline else []))]
-    results = [_measure(model, config, dataset, splits, progress) for model in models]
-    report = Report(STAGE, {"images": results[0].n_images, "captions": results[0].n_captions, "proposals": results[0].n_proposals},
-                    notes=(f"on the {' and the '.join(splits)} split of {dataset}", *_warnings(results)))
-    return Evaluation(results[0], results[1] if config.baseline else None, report)
+    models = [(MODEL, resolve(name, workspace)) for name in (config.model, *config.others)]
+    models += [(BASELINE, resolve(config.baseline, workspace))] if config.baseline else []
+    pairs = [pair for split in splits for pair in read_split(dataset, split, images=False)]
+    seen = Seen(pairs)
+    measured = HeldOutPairs(dataset, splits, pairs)
+    contestants = [_contestant(role, model, config, measured, progress) for role, model in models]
+    if config.controls:
+        contestants += _controls(contestants[0], models[0][1], config, measured, progress)
+    directions = [direction for direction in DIRECTIONS if config.direction in (direction, "both")]
+    rows = [row for contestant in contestants for row in results(contestant, seen, config.protocol, directions)]
+    counts = {"images": rows[0].n_images, "captions": rows[0].n_captions, "proposals": rows[0].n_proposals}
+    notes = [f"on the {' and the '.join(splits)} split of {dataset}", str(seen), *_warnings(contestants)]
+    if config.controls and not measured.has_training:
+        notes.append("no controls by instrument and by statistics: they need a training split that is not itself measured")
+    return Evaluation(tuple(rows), splits, Report(STAGE, counts, notes=tuple(notes)))
 
 
 def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
@@ -93,61 +100,71 @@ def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
     return (chosen,)
 
 
-def _measure(model: ModelFolder, config: EvaluateConfig, dataset: Path, splits: Sequence[str], progress: Progress) -> Result:
-    found, pairs = embed(model, config.batch_size, dataset, splits, progress)
-    total = retrieval.candidates(found, config.direction)
-    accuracy = retrieval.accuracy(retrieval.ranks(found, config.direction), found.proposal, total)
+def _contestant(role: str, model: ModelFolder, config: EvaluateConfig, measured: HeldOutPairs, progress: Progress) -> Contestant:
     trained = set(model.card.get("data", {}).get("splits", {}).get(TRAIN, ()))
-    return Result(
-        model=model.name, splits=tuple(splits), protocol=config.protocol, direction=config.direction,
-        n_images=len(pairs), n_captions=len(found.texts), n_proposals=len({pair.key for pair in pairs}),
-        trained_on=sum(str(pair.key) in trained for pair in pairs),
-        loss=retrieval.loss(found, _scale(model)), accuracy=accuracy, similarity=retrieval.similarity(found))
+    # `paper-batch` augments images and captions as training does.
+    found = measured.embed(model, config, progress, looks.augmented if config.protocol == PAPER_BATCH else looks.centre)
+    return Contestant(model.name, role, found, np.asarray([str(pair.key) in trained for pair in measured.pairs], bool), _scale(model),
+                      has_paper_loss=_has_raw_scale(model))
 
 
-def embed(model: ModelFolder, batch_size: int, dataset: Path, splits: Sequence[str], progress: Progress) -> tuple[Embeddings, list[Pair]]:
-    """Embeddings of all pairs, and the pairs without their images: those pass through memory a few at a time."""
-    embedder = ImageEmbedder(model, batch_size)
-    vectors, pairs = [], []
+def _controls(first: Contestant, model: ModelFolder, config: EvaluateConfig, measured: HeldOutPairs,
+              progress: Progress) -> list[Contestant]:
+    """The first model on outlines and on shuffled pairs, then what needs no model."""
+    pairs, split = measured.pairs, uncut(measured.pairs)
+    header = controls.by_header(split, [_words(_header(pair)) for pair in pairs], [_words(text) for text in split.texts])
+    made = [replace(first, name="outline only", role=CONTROL, found=measured.embed(model, config, progress, looks.outline)),
+            replace(first, name="shuffled pairs", role=CONTROL, found=retrieval.shuffled(first.found)),
+            _control("header (BM25)", header)]
+    if measured.has_training:
+        training = read_split(measured.dataset, TRAIN, images=False)
+        known = [pair.caption for pair in training]
+        instruments = [[_instrument(pair) for pair in some] for some in (pairs, training)]
+        here, there = (_statistics(measured.dataset, splits, progress) for splits in (measured.splits, (TRAIN,)))
+        made += [_control("instrument only", controls.by_group(split, instruments[0], known, instruments[1])),
+                 _control("image statistics", controls.by_neighbours(split, here, known, there))]
+    return made
+
+
+def _control(name: str, found: Embeddings) -> Contestant:
+    return Contestant(name, CONTROL, found, np.zeros(len(found.images), bool), has_cosines=False)
+
+
+def _words(text: str) -> list[str]:
+    return [word.stem for word in words(text)]
+
+
+def _header(pair: Pair) -> str:
+    observation = pair.observation
+    return " ".join(filter(None, (spaced(observation.target or ""), observation.instrument, observation.detector, *observation.filters)))
+
+
+def _instrument(pair: Pair) -> tuple[str | None, ...]:
+    return pair.key.mission, pair.observation.instrument, pair.observation.detector
+
+
+def _statistics(dataset: Path, splits: Sequence[str], progress: Progress) -> np.ndarray:
+    """`controls.statistics` of every image of some splits: float64 [n,7]."""
     total = sum(count_rows(dataset, split) for split in splits)
-    with (progress.task(f"embed with {model.name}", total, "images") as task,
-          closing(look_ahead(_views(dataset, splits, model.view))) as groups):
-        for some, views in groups:
-            for first in range(0, len(some), batch_size):
-                vectors.append(embedder.embed(views[first:first + batch_size]))
-                task.advance(len(vectors[-1]))
-            pairs += some
-    tokenizer = Tokenizer.load(model)
-    split = held_out(pairs, tokenizer.count, _caption_length(model) - ENDS)
-    return split.embeddings(np.concatenate(vectors), TextTower.open(model).embed(split.texts)), pairs
-
-
-def _views(dataset: Path, splits: Sequence[str], view: View) -> Iterator[tuple[list[Pair], np.ndarray]]:
-    """Some pairs, without their images, and their views uint8 [n,S,S,3], until the splits are through."""
-    pairs = (pair for split in splits for pair in stream_split(dataset, split))
-    with ThreadPoolExecutor() as pool:
-        while some := list(islice(pairs, _DECODED_AT_A_TIME)):
-            views = np.stack(list(pool.map(lambda pair: _view(pair, view), some)))
-            yield [replace(pair, image=b"") for pair in some], views
-
-
-def _view(pair: Pair, view: View) -> np.ndarray:
-    try:
-        return centre_view(decode_jpeg(pair.image), view)
-    except BadItem as error:
-        raise PaperclipError(f"image {pair.path or pair.key} of the dataset: {error}", "run `paperclip build-dataset --force`") from error
-
-
-def _caption_length(model: ModelFolder) -> int:
-    """In tokens: that of training, else all that the text encoder takes."""
-    return model.card.get("training", {}).get("caption_tokens") or model.config.text.max_position_embeddings
+    found = []
+    with progress.task("image statistics", total, "images") as task:
+        for some in look_through(dataset, splits, lambda canvas, _: controls.statistics(controls.without_padding(canvas))):
+            found.append(some)
+            task.advance(len(some))
+    return np.concatenate(found)
 
 
 def _scale(model: ModelFolder) -> float:
     """What the model multiplies similarities with (`model.contrastive.similarity_scale`)."""
-    return min(math.exp(float(TensorFile(model.path / WEIGHTS).read("logit_scale", ()))), MAX_SCALE)
+    scale = float(TensorFile(model.path / WEIGHTS).read("logit_scale", ()))
+    return scale if _has_raw_scale(model) else min(math.exp(scale), MAX_SCALE)
 
 
-def _warnings(results: Sequence[Result]) -> list[str]:
-    return [f"{result.model} was trained on the proposals of {result.trained_on:,} of these {result.n_images:,} images"
-            for result in results if result.trained_on]
+def _has_raw_scale(model: ModelFolder) -> bool:
+    """Whether it was trained as in the paper's code, which multiplies with the parameter itself."""
+    return model.card.get("training", {}).get("logit_scale") == "reference"
+
+
+def _warnings(contestants: Sequence[Contestant]) -> list[str]:
+    counts = [(contestant.name, int(np.count_nonzero(contestant.trained_on)), len(contestant.trained_on)) for contestant in contestants]
+    return [f"{name} was trained on the proposals of {trained:,} of these {total:,} images" for name, trained, total in counts if trained]

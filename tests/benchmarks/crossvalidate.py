@@ -10,7 +10,6 @@ trivial statistics of an image reach, whose nearest neighbours' captions stand f
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 import time
@@ -23,9 +22,9 @@ from PIL import Image
 
 from paperclip_cli import render
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, TrainConfig
-from paperclip_cli.data import retrieval
+from paperclip_cli.data import controls, retrieval
 from paperclip_cli.data.fetched import read_previews
-from paperclip_cli.data.heldout import held_out
+from paperclip_cli.data.heldout import uncut
 from paperclip_cli.data.images import decode_jpeg, encode_jpeg, read_picture
 from paperclip_cli.data.pairs import Pair, read_split, write_split
 from paperclip_cli.stages import build_dataset, evaluate, fetch, train
@@ -33,7 +32,6 @@ from paperclip_cli.workspace import Workspace
 
 PERCENT = 10
 GREY_SIDE = 256
-NEIGHBOURS = 5
 
 
 def main() -> None:
@@ -44,7 +42,8 @@ def main() -> None:
         build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), workspace)
         pairs = read_split(workspace.dataset("default"), "train")
         print(f"{len(pairs)} images of {len({pair.key for pair in pairs})} proposals, {options.folds} folds, chance {PERCENT / 100:.2f}")
-        statistics = trivial_statistics(options.source, workspace)
+        statistics = {f"{preview.mission}/{preview.image}": controls.statistics(read_picture(options.source / preview.original))
+                      for preview in read_previews(workspace, ("local",))}
         if options.grey:
             pairs = [replace(pair, image=encode_jpeg(levelled(decode_jpeg(pair.image)))) for pair in pairs]
         folds = deal(pairs, options.folds, options.seed)
@@ -86,57 +85,31 @@ def levelled(canvas: np.ndarray) -> np.ndarray:
 
 def trained(pairs: Sequence[Pair], held: np.ndarray, number: int, workspace: Workspace, options: argparse.Namespace) -> tuple[float, float]:
     """Accuracy by image and by proposal of a model trained on the pairs outside the fold, on those in it."""
-    name = f"fold-{number}{'-grey' if options.grey else ''}"
+    config = TrainConfig(init="scratch:tiny", steps=options.steps, learning_rate=options.learning_rate, weight_decay=options.weight_decay,
+                         ema_decay=options.ema_decay, crop=options.crop)
+    return measured(pairs, held, f"fold-{number}{'-grey' if options.grey else ''}", workspace, config)
+
+
+def measured(pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Workspace, config: TrainConfig) -> tuple[float, float]:
+    """The same for any training: dataset and model are called `name`."""
     dataset = workspace.dataset(name)
     write_split(dataset, "train", (pair for pair, out in zip(pairs, held, strict=True) if not out))
     write_split(dataset, "test", (pair for pair, out in zip(pairs, held, strict=True) if out))
-    config = TrainConfig(init="scratch:tiny", dataset=name, name=name, steps=options.steps, learning_rate=options.learning_rate,
-                         weight_decay=options.weight_decay, ema_decay=options.ema_decay, crop=options.crop, force=True)
     start, cpu = time.monotonic(), time.process_time()
-    train.run(config, workspace, render.PlainProgress())
+    train.run(replace(config, dataset=name, name=name, force=True), workspace, render.PlainProgress())
     print(f"{name}: trained in {time.monotonic() - start:.0f} s ({time.process_time() - cpu:.0f} s of processor time)", file=sys.stderr)
     accuracy = evaluate.run(EvaluateConfig(model=name, dataset=name), workspace).result.accuracy
     return accuracy.by_image[PERCENT] or 0.0, accuracy.by_proposal[PERCENT] or 0.0
 
 
-def trivial_statistics(source: Path, workspace: Workspace) -> dict[str, np.ndarray]:
-    """Path of a pair -> width, height, mean, saturation, border, contrast, fraction of dark pixels."""
-    return {f"{preview.mission}/{preview.image}": _statistics(read_picture(source / preview.original))
-            for preview in read_previews(workspace, ("local",))}
-
-
-def _statistics(picture: np.ndarray) -> np.ndarray:
-    colour = np.asarray(Image.fromarray(picture).convert("RGB"), np.float32) / 255
-    grey = colour.mean(axis=2)
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    return np.asarray([*grey.shape[::-1], grey.mean(), (colour.max(axis=2) - colour.min(axis=2)).mean(), border.mean(), grey.std(),
-                       (grey < 0.1).mean()])
-
-
 def neighbours(pairs: Sequence[Pair], held: np.ndarray, statistics: dict[str, np.ndarray]) -> tuple[float, float]:
-    """The same accuracy when an image's embedding is the mean of the bags of words of its nearest neighbours' captions."""
+    """The same accuracy when an image is known by its statistics only, and its nearest neighbours' captions stand for it."""
     values = np.stack([statistics[pair.path] for pair in pairs])
-    values = (values - values[~held].mean(axis=0)) / values[~held].std(axis=0)
-    split = held_out([pair for pair, inside in zip(pairs, held, strict=True) if inside], lambda texts: [0] * len(texts), 1)
-    words = bags([*split.texts, *(pair.caption for pair, inside in zip(pairs, held, strict=True) if not inside)])
-    texts, known = words[:len(split.texts)], words[len(split.texts):]
-    apart = np.linalg.norm(values[held][:, None] - values[~held][None], axis=2)
-    images = np.stack([known[nearest].mean(axis=0) for nearest in np.argsort(apart, axis=1)[:, :NEIGHBOURS]]) - known.mean(axis=0)
-    rank = retrieval.ranks(split.embeddings(images, texts))
-    accuracy = retrieval.accuracy(rank, split.proposal, len(texts), (PERCENT,))
+    known = [pair.caption for pair, inside in zip(pairs, held, strict=True) if not inside]
+    split = uncut([pair for pair, inside in zip(pairs, held, strict=True) if inside])
+    found = controls.by_neighbours(split, values[held], known, values[~held])
+    accuracy = retrieval.measure(retrieval.standing(found), found.proposal, (PERCENT,))
     return accuracy.by_image[PERCENT] or 0.0, accuracy.by_proposal[PERCENT] or 0.0
-
-
-def bags(texts: Sequence[str]) -> np.ndarray:
-    """Unit vectors of the words that occur in at least three texts, weighted by their rarity (tf-idf)."""
-    split = [set(re.findall(r"[a-z]+", text.lower())) for text in texts]
-    place = {word: number for number, word in enumerate(sorted(set().union(*split)))}
-    holds = np.zeros((len(texts), len(place)), bool)
-    for row, words in zip(holds, split, strict=True):
-        row[[place[word] for word in words]] = True
-    count = holds.sum(axis=0)
-    weighted = holds[:, count >= 3] * np.log(len(texts) / count[count >= 3])
-    return weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-9)
 
 
 def report(name: str, folds: Sequence[tuple[float, float]]) -> None:

@@ -20,6 +20,7 @@ from paperclip_cli.data.images import (
     centre_view,
     decode_jpeg,
     encode_jpeg,
+    fill_no_data,
     make_canvas,
     quiet_decoders,
     read_picture,
@@ -114,7 +115,7 @@ def test_pictures_are_turned_the_right_way_up(reading) -> None:  # type: ignore[
     (b"", "an empty file"),
     (b"a text", "not a JPEG, PNG, TIFF or FITS file"),
     (b"<html><body>503</body></html>", "not a JPEG, PNG, TIFF or FITS file"),
-    (b"\x1f\x8b\x08\x00", "compressed with gzip"),
+    (b"\x1f\x8b\x08\x00", "damaged FITS file: Compressed file ended"),
     (encoded(GREY, "GIF"), "not a JPEG, PNG, TIFF or FITS file"),
     (encoded(COLOUR, "JPEG")[:-200], "damaged: .*truncated"),
     (encoded(COLOUR, "JPEG")[:-1], "damaged: .*truncated"),
@@ -231,3 +232,29 @@ def test_a_flat_canvas_stays_flat(side: int, size: int, crop: float, colour: boo
     view = View("centre", crop, size)
     store = store_image(np.full((side, side, 3) if colour else (side, side), 77, np.uint8), view)
     assert store.shape == (view.store_side, view.store_side, 3) and (store == 77).all()
+
+
+@given(st.integers(0, 234), st.integers(2, 20), st.booleans())
+def test_no_data_becomes_the_sky_and_what_has_data_stays(sky: int, margin: int, colour: bool) -> None:
+    canvas = np.full((64, 64), 255, np.uint8)
+    canvas[margin:-margin, margin:-margin] = sky
+    canvas[31:33, 31:33] = 255  # a saturated star: white, but not at the border
+    canvas[20, margin:-margin] = 255  # a gap between two chips, which reaches the border
+    if colour:
+        canvas = np.stack([canvas, canvas // 2 + 127, canvas], axis=2)
+    filled = fill_no_data(canvas)
+    assert (filled[31:33, 31:33] == canvas[31:33, 31:33]).all()
+    assert (filled[23:31, 23:41] == canvas[23:31, 23:41]).all()
+    assert (filled[20, 5] == filled[0, 0]).all() and (filled[0, 0] == canvas[25, 25]).all()
+
+
+def test_a_white_canvas_stays_white() -> None:
+    canvas = np.full((16, 16), 255, np.uint8)
+    assert fill_no_data(canvas) is canvas
+    assert fill_no_data(np.zeros((16, 16), np.uint8)).max() == 0
+
+
+def test_a_view_can_be_filled() -> None:
+    canvas = make_canvas(np.full((40, 100), 50, np.uint8), 100)
+    assert (centre_view(canvas, View("whole", size=50, fill="sky")) == 50).all()
+    assert centre_view(canvas, View("whole", size=50))[0, 0, 0] == 255

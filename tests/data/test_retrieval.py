@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.data import retrieval
-from paperclip_cli.data.retrieval import DIRECTIONS, IMAGE_TO_TEXT, TEXT_TO_IMAGE, Embeddings
+from paperclip_cli.data.retrieval import (
+    DIRECTIONS,
+    IMAGE_TO_TEXT,
+    PAPER_BATCH,
+    PAPER_FULL,
+    PROTOCOLS,
+    TEXT_TO_IMAGE,
+    UNIQUE,
+    Embeddings,
+    measure,
+    standing,
+)
+from paperclip_cli.errors import PaperclipError
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -27,13 +40,88 @@ def random_embeddings(images: int, captions: int, seed: int, width: int = 16) ->
 sizes = st.tuples(st.integers(1, 30), st.integers(0, 30), st.integers(0, 1000)).map(lambda s: (s[0] + s[1], s[0], s[2]))
 
 
-@given(sizes, st.sampled_from(DIRECTIONS))
-def test_ranks_do_not_depend_on_the_order_of_images_and_captions(size: tuple[int, int, int], direction: str) -> None:
+@given(sizes, st.sampled_from(DIRECTIONS), st.sampled_from((UNIQUE, PAPER_FULL)))
+def test_nothing_depends_on_the_order_of_images_and_captions(size: tuple[int, int, int], direction: str, protocol: str) -> None:
     found = random_embeddings(*size)
     rng = np.random.default_rng(size[2])
     rows, columns = rng.permutation(len(found.images)), rng.permutation(len(found.texts))
     moved = Embeddings(found.images[rows], found.texts[columns], np.argsort(columns)[found.caption[rows]], found.proposal[rows])
-    np.testing.assert_array_equal(retrieval.ranks(moved, direction), retrieval.ranks(found, direction)[rows])
+    before, after = standing(found, protocol, direction), standing(moved, protocol, direction)
+    np.testing.assert_array_equal(after.better, before.better[rows])
+    np.testing.assert_array_equal(after.tied, before.tied[rows])
+
+
+def with_ties(images: int, captions: int, seed: int) -> Embeddings:
+    """Small whole numbers: their products are exact, and often equal."""
+    rng = np.random.default_rng(seed)
+    caption = np.concatenate([np.arange(captions), rng.integers(captions, size=images - captions)])
+    return Embeddings(rng.integers(-1, 2, (images, 3)).astype(np.float32), rng.integers(-1, 2, (captions, 3)).astype(np.float32),
+                      caption, caption)
+
+
+def reference_scores(found: Embeddings, direction: str, image: int) -> tuple[list[float], int]:
+    """The similarities that the paper sorts for one pair, and which of them is the true one: all pairs, strict diagonal."""
+    if direction == IMAGE_TO_TEXT:
+        return [float(found.images[image] @ found.texts[found.caption[other]]) for other in range(len(found.images))], image
+    return [float(found.texts[found.caption[image]] @ found.images[other]) for other in range(len(found.images))], image
+
+
+@given(st.integers(1, 4), st.integers(0, 2), st.integers(0, 10_000), st.sampled_from(DIRECTIONS), st.integers(1, 6))
+def test_a_tie_of_the_paper_counts_by_its_chance_in_arbitrary_order(captions: int, more: int, seed: int, direction: str, top: int) -> None:
+    """Against the sorting of every possible order of the candidates."""
+    found = with_ties(captions + more, captions, seed)
+    hits = standing(found, PAPER_FULL, direction).hits(top)
+    for image in range(len(found.images)):
+        scores, true = reference_scores(found, direction, image)
+        orders = list(itertools.permutations(range(len(scores))))
+        firsts = [sorted(order, key=lambda candidate: -scores[candidate])[:top] for order in orders]  # sorted() keeps the order of ties
+        assert hits[image] == pytest.approx(np.mean([true in first for first in firsts]))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_the_papers_protocols_are_those_of_plain_loops(direction: str) -> None:
+    """430 images in order: batches of 100, of which the third, of 100, is the last that counts."""
+    found = random_embeddings(430, 150, seed=6)
+    for protocol, rows, batch in ((PAPER_FULL, 430, 430), (PAPER_BATCH, 300, 100)):
+        right = dict.fromkeys(retrieval.PERCENTS, 0)
+        for first in range(0, rows, batch):
+            images, texts = found.images[first:first + batch], found.texts[found.caption[first:first + batch]]
+            for i in range(batch):
+                one, many = (images[i], texts) if direction == IMAGE_TO_TEXT else (texts[i], images)
+                scores = [float(np.dot(one, other)) for other in many]
+                ahead = sum(score > scores[i] + 1e-6 for score in scores)
+                tied = sum(abs(score - scores[i]) <= 1e-6 for score in scores)
+                for k in right:
+                    right[k] += min(max((k * batch // 100 - ahead) / tied, 0), 1)
+        result = measure(standing(found, protocol, direction), found.proposal)
+        assert result.by_image == {k: pytest.approx(count / rows) for k, count in right.items()}
+        assert result.chance == {k: pytest.approx(k * batch // 100 / batch) for k in right}
+
+
+def test_too_few_images_for_the_papers_batches_are_refused() -> None:
+    with pytest.raises(PaperclipError, match="200 images are too few"):
+        standing(random_embeddings(200, 50, seed=1), PAPER_BATCH)
+    assert len(standing(random_embeddings(201, 50, seed=1), PAPER_BATCH).rows) == 100
+
+
+def test_a_second_image_of_the_proposal_is_wrong_for_the_paper_only() -> None:
+    """Two images of each proposal, all found perfectly: the paper's strict diagonal halves the score at the first place."""
+    texts = np.eye(30, dtype=np.float32)
+    caption = np.repeat(np.arange(30), 2)
+    found = Embeddings(texts[caption], texts, caption, caption)
+    assert standing(found, UNIQUE).hits(1).tolist() == [1.0] * 60
+    assert standing(found, PAPER_FULL).hits(1).tolist() == [0.5] * 60
+    assert standing(found, PAPER_FULL).hits(2).tolist() == [1.0] * 60
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_some_of_the_images_are_ranked_among_all_candidates(protocol: str) -> None:
+    found = random_embeddings(320, 90, seed=2)
+    chosen = np.arange(320) % 3 == 0
+    all_of_them, some = standing(found, protocol), standing(found, protocol).among(chosen)
+    assert some.total == all_of_them.total and len(some.rows) == np.count_nonzero(chosen[all_of_them.rows])
+    np.testing.assert_array_equal(some.rank, all_of_them.rank[chosen[all_of_them.rows]])
+    assert measure(some, found.proposal).by_image[10] == pytest.approx(all_of_them.hits(some.total // 10)[chosen[all_of_them.rows]].mean())
 
 
 @given(st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), min_size=1, max_size=12), st.integers(0, 100))
@@ -54,15 +142,29 @@ def test_equal_embeddings_find_nothing() -> None:
     same = np.ones((40, 4), np.float32) / 2
     found = Embeddings(same, same, np.arange(40), np.arange(40))
     assert retrieval.ranks(found).tolist() == [20.5] * 40
+    assert standing(found, PAPER_FULL).hits(4).tolist() == [0.1] * 40
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_random_embeddings_are_at_chance(direction: str) -> None:
+def test_random_embeddings_are_at_chance(direction: str, protocol: str) -> None:
     found = random_embeddings(4_000, 1_500, seed=1, width=64)
-    result = retrieval.accuracy(retrieval.ranks(found, direction), found.proposal, retrieval.candidates(found, direction))
+    result = measure(standing(found, protocol, direction), found.proposal)
     for k in retrieval.PERCENTS:
         assert result.by_image[k] == pytest.approx(result.chance[k], abs=4 * math.sqrt(result.chance[k] / 4_000))
         assert result.chance[k] == pytest.approx(k / 100, abs=1e-3)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_perfect_embeddings_fall_to_chance_when_they_are_shuffled(protocol: str) -> None:
+    texts = unit(np.random.default_rng(3).normal(size=(400, 64)))
+    caption = np.random.default_rng(4).integers(400, size=1_200)
+    found = Embeddings(texts[caption], texts, caption, caption)
+    mixed = retrieval.shuffled(found)
+    assert not np.any(mixed.caption == found.caption)
+    assert sorted(np.bincount(mixed.caption, minlength=400)) == sorted(np.bincount(caption, minlength=400))
+    low, high = measure(standing(mixed, protocol), mixed.proposal).interval[10] or (math.nan, math.nan)
+    assert low <= 0.1 <= high
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -119,6 +221,15 @@ def test_every_image_counts_in_the_loss() -> None:
     """101 images make two batches, of 51 and 50; without any scale each gives the logarithm of its size."""
     found = random_embeddings(101, 101, seed=5)
     assert retrieval.loss(found, 0.0) == pytest.approx((51 * math.log(51) + 50 * math.log(50)) / 101)
+
+
+def test_the_loss_of_the_papers_batches_is_that_of_each_in_order() -> None:
+    found = random_embeddings(330, 100, seed=8)
+    values = retrieval.losses(found, 20.0, retrieval.batch_rows(330, PAPER_BATCH))
+    for first in (0, 100):
+        part = found.rows(np.arange(first, first + 100))
+        assert values[first:first + 100].mean() == pytest.approx(retrieval.loss(part, 20.0))
+    assert np.isnan(values[200:]).all()
 
 
 def test_one_image_alone() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -11,12 +13,14 @@ import pytest
 
 from paperclip_cli.cli import app
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig
+from paperclip_cli.data import looks, retrieval
 from paperclip_cli.data.images import centre_view, decode_jpeg
-from paperclip_cli.data.pairs import read_split
+from paperclip_cli.data.pairs import read_split, write_split
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.model import augment, clip, weights
 from paperclip_cli.model.contrastive import contrastive_loss
+from paperclip_cli.model.embedded import embed_pairs
 from paperclip_cli.model.folder import resolve
 from paperclip_cli.model.tokenizer import Tokenizer
 from paperclip_cli.progress import SilentProgress
@@ -34,6 +38,10 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     write_fetched(workspace, proposals=30, side=72)
     for name, val, test in (("default", 0.2, 0.4), ("no-test", 0.3, 0), ("plain", 0, 0)):
         build_dataset.run(BuildDatasetConfig(val_fraction=val, test_fraction=test, name=name), workspace)
+    tests = read_split(workspace.dataset("default"), "test")
+    flags = ((False, False), (False, True), (True, False), (False, None), (None, True), (False, False))
+    write_split(workspace.dataset("default"), "test", [replace(pair, seen_sky=flags[place % 6][0], seen_text=flags[place % 6][1])
+                                                       for place, pair in enumerate(tests)])
     write_model(workspace.model("one"), "one", view=View(crop=0.9, size=64),
                 card={"data": {"splits": {"train": ["local:3"]}}, "training": {"caption_tokens": 40}})
     write_model(workspace.model("two"), "two", seed=1, view=View("whole", size=64))
@@ -51,7 +59,8 @@ def first_sentences(caption: str, tokenizer: Tokenizer, room: int) -> str:
 
 def test_it_measures_the_true_view_and_caption_of_every_image(ready: Workspace) -> None:
     """Against towers, views and loss put together by hand."""
-    result = evaluate.run(EvaluateConfig(model="one", batch_size=5), ready).result
+    done = evaluate.run(EvaluateConfig(model="one", batch_size=5), ready)
+    result = done.result
     pairs, model = read_split(ready.dataset("default"), "test"), resolve("one", ready)
     graph, params = weights.load(model)
     views = np.stack([centre_view(decode_jpeg(pair.image), model.view) for pair in pairs])
@@ -59,18 +68,19 @@ def test_it_measures_the_true_view_and_caption_of_every_image(ready: Workspace) 
     tokenizer = Tokenizer.load(model)
     captions = [first_sentences(pair.caption, tokenizer, 38) for pair in pairs]
     texts = clip.text_embeddings(graph, params, jnp.asarray(tokenizer.batch(captions, 64)))
-    assert result.splits == ("test",) and result.n_images == len(pairs) < 100
+    assert done.splits == ("test",) and result.n_images == len(pairs) < 100
     assert result.n_proposals == len({pair.key for pair in pairs}) and result.n_captions == len(set(captions)) < len(pairs)
-    found, _ = evaluate.embed(model, 5, ready.dataset("default"), ("test",), SilentProgress())
+    found = embed_pairs(model, ready.dataset("default"), ("test",), pairs, 5, SilentProgress())
     np.testing.assert_allclose(found.images, images, atol=1e-5)
     np.testing.assert_allclose(found.texts[found.caption], texts, atol=1e-5)
     assert result.loss == pytest.approx(float(contrastive_loss(images, texts, clip.logit_scale(params))), rel=1e-4)
 
 
 def test_the_split_is_test_else_validation_and_is_named(ready: Workspace) -> None:
-    for dataset, split in (("default", "test"), ("no-test", "validation")):
+    for dataset, split, subsets in (("default", "test", ["all", "unseen"]), ("no-test", "validation", ["all"])):
         done = evaluate.run(EvaluateConfig(model="one", dataset=dataset), ready)
-        assert done.result.splits == (split,) and f"on the {split} split" in done.report.notes[0]
+        assert [row.subset for row in done.rows] == subsets
+        assert done.splits == (split,) and f"on the {split} split" in done.report.notes[0]
     with pytest.raises(PaperclipError, match="training split only"):
         evaluate.run(EvaluateConfig(model="one", dataset="plain"), ready)
     with pytest.raises(PaperclipError, match="no test split"):
@@ -79,16 +89,41 @@ def test_the_split_is_test_else_validation_and_is_named(ready: Workspace) -> Non
 
 def test_all_splits_count_and_training_images_are_told(ready: Workspace) -> None:
     done = evaluate.run(EvaluateConfig(model="one", split="all"), ready)
-    trained = sum(pair.key == Key("local", 3) for split in done.result.splits for pair in read_split(ready.dataset("default"), split))
-    assert set(done.result.splits) == {"train", "validation", "test"} and done.result.n_proposals == 30
+    trained = sum(pair.key == Key("local", 3) for split in done.splits for pair in read_split(ready.dataset("default"), split))
+    assert set(done.splits) == {"train", "validation", "test"} and done.result.n_proposals == 30
     assert done.result.trained_on == trained > 0
     assert any("was trained on the proposals of" in note for note in done.report.notes)
 
 
-def test_a_baseline_is_measured_on_the_same_pairs(ready: Workspace) -> None:
+def test_all_models_are_measured_on_the_same_pairs(ready: Workspace) -> None:
     done = evaluate.run(EvaluateConfig(model="one", baseline="two"), ready)
-    assert done.baseline is not None and (done.baseline.model, done.baseline.n_images) == ("two", done.result.n_images)
-    assert done.baseline == evaluate.run(EvaluateConfig(model="two"), ready).result
+    alone = evaluate.run(EvaluateConfig(model="two"), ready)
+    assert [row for row in done.rows if row.role == "baseline"] == [replace(row, role="baseline") for row in alone.rows]
+    both = evaluate.run(EvaluateConfig(model="two", others=("one",)), ready)
+    assert [row.name for row in both.rows if row.subset == "all"] == ["two", "one"]
+
+
+def test_what_training_gives_away_is_counted_apart(ready: Workspace) -> None:
+    """Of each six images of the test split two are unseen, three seen, and one is not known."""
+    done = evaluate.run(EvaluateConfig(model="one", direction="both"), ready)
+    total = done.result.n_images
+    unseen = sum(place % 6 in (0, 5) for place in range(total))
+    assert [(row.direction, row.subset, row.n_images) for row in done.rows] == [
+        (direction, *part) for direction in retrieval.DIRECTIONS for part in (("all", total), ("unseen", unseen))]
+    assert done.rows[1].accuracy.chance == done.rows[0].accuracy.chance and done.rows[1].n_captions == done.rows[0].n_captions
+    seen = sum(place % 6 in (1, 2, 4) for place in range(total))
+    assert f"{unseen} of {total} images (unseen), either of {seen}; of {total - unseen - seen} it is not known" in done.report.notes[1]
+
+
+def test_the_papers_protocols(ready: Workspace) -> None:
+    """Full: every pair is a candidate. In batches: 60 images are none, after the last two batches are dropped."""
+    full = evaluate.run(EvaluateConfig(model="one", protocol="paper-full"), ready).result
+    found = embed_pairs(resolve("one", ready), ready.dataset("default"), ("test",), read_split(ready.dataset("default"), "test"), 32,
+                        SilentProgress())
+    assert full.accuracy == retrieval.measure(retrieval.standing(found, "paper-full"), found.proposal)
+    assert full.accuracy.chance[10] == full.n_images // 10 / full.n_images
+    with pytest.raises(PaperclipError, match="images are too few for the protocol paper-batch"):
+        evaluate.run(EvaluateConfig(model="one", protocol="paper-batch", split="all"), ready)
 
 
 def test_json_is_what_was_promised(ready: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,16 +140,18 @@ def test_json_is_what_was_promised(ready: Workspace, capsys: pytest.CaptureFixtu
             assert (share is None) == (top == 0) == (values["interval"][str(k)] is None)
             assert share is None or values["interval"][str(k)][0] <= share <= values["interval"][str(k)][1]
         assert values["similarity"].keys() == {"true_mean", "shuffled_mean"} and values["loss"] > 0
+    assert printed["rows"][0] == {name: value for name, value in printed.items() if name not in ("baseline", "rows")}
+    assert [(row["model"], row["subset"]) for row in printed["rows"]] == list(itertools.product(("one", "two"), ("all", "unseen")))
 
 
 def test_the_other_forms(ready: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     base = ["--cache-dir", str(ready.root), "evaluate", "--model", "one", "--direction", "text-to-image"]
     assert app.run(base) == 0
     table = capsys.readouterr().out
-    assert "10 %" in table and "Chance" in table and "similarity of true pairs" in table
+    assert "10 %" in table and "chance" in table and "unseen" in table and "similarity of true pairs" in table
     assert app.run([*base, "--format", "csv"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 5 and lines[0].startswith("model,split,protocol,direction") and "text-to-image" in lines[1]
+    assert len(lines) == 1 + 2 * 4 and lines[0].startswith("model,role,subset,split,protocol,direction") and "text-to-image" in lines[1]
 
 
 def test_what_is_missing_is_named(ready: Workspace, workspace: Workspace, tmp_path: Path) -> None:
@@ -122,6 +159,21 @@ def test_what_is_missing_is_named(ready: Workspace, workspace: Workspace, tmp_pa
         evaluate.run(EvaluateConfig(), ready)
     with pytest.raises(MissingStage, match="no dataset"):
         evaluate.run(EvaluateConfig(), workspace)
-    for config in ({"split": "train"}, {"protocol": "best"}, {"direction": "up"}, {"batch_size": 0}):
+    for config in ({"split": "train"}, {"protocol": "best"}, {"direction": "up"}, {"batch_size": 0}, {"model": "one", "baseline": "one"}):
         with pytest.raises(UsageError):
             EvaluateConfig(**config)
+
+
+def test_controls_stand_in_the_same_table(ready: Workspace) -> None:
+    """Instruments and statistics need a training split; the outline is the model's own view of nothing but what is white."""
+    rows = evaluate.run(EvaluateConfig(model="one", controls=True), ready).rows
+    names = ["one", "outline only", "shuffled pairs", "header (BM25)", "instrument only", "image statistics"]
+    assert [row.name for row in rows if row.subset == "all"] == names and {row.role for row in rows[2:]} == {"control"}
+    assert len({(row.subset, row.n_images, row.protocol) for row in rows}) == 2
+    outline, header = rows[2], rows[6]
+    found = embed_pairs(resolve("one", ready), ready.dataset("default"), ("test",), read_split(ready.dataset("default"), "test"), 32,
+                        SilentProgress(), looks.outline)
+    assert outline.accuracy == retrieval.measure(retrieval.standing(found), found.proposal) and outline.similarity != rows[0].similarity
+    assert header.loss is None and header.similarity is None
+    done = evaluate.run(EvaluateConfig(model="one", controls=True, split="all"), ready)
+    assert [row.name for row in done.rows if row.subset == "all"] == names[:4] and "training split" in done.report.notes[-1]

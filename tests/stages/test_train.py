@@ -69,7 +69,7 @@ def test_what_a_training_leaves(trained: Workspace) -> None:
     model, loading = CLIPModel.from_pretrained(folder, output_loading_info=True)
     assert not any(loading.values()) and torch.isfinite(model.logit_scale)
     card = json.loads((folder / "paperclip.json").read_text())
-    assert card["view"] == {"kind": "centre", "crop": training_recipe(QUICK).crop, "size": 64, "pad": 255}
+    assert card["view"] == {"kind": "centre", "crop": training_recipe(QUICK).crop, "size": 64, "pad": 255, "fill": "sky"}
     assert card["training"]["init"] == "scratch:tiny" and card["training"]["steps"] == 4
     splits = {split: {Key.parse(key) for key in keys} for split, keys in card["data"]["splits"].items()}
     assert set(splits) == {"train", "validation", "test"} and len(set.union(*splits.values())) == sum(map(len, splits.values())) == 24

@@ -1,0 +1,102 @@
+"""The rows of the table that `evaluate` makes: who retrieves, on which of the images, and how well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paperclip_cli.data import retrieval
+from paperclip_cli.data.pairs import Pair
+from paperclip_cli.data.retrieval import Accuracy, Embeddings, Standing
+
+MODEL, BASELINE, CONTROL = "model", "baseline", "control"
+ALL, UNSEEN = "all", "unseen"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Something that retrieves: a model, or a control.
+
+    `scale` multiplies its similarities in a loss; without one it has no loss. `has_cosines` says whether its similarities are cosines.
+    `trained_on` bool [N]: was it trained on the image's proposal? `has_paper_loss`: was it trained with the scale of the paper's code?
+    """
+
+    name: str
+    role: str
+    found: Embeddings
+    trained_on: np.ndarray
+    scale: float | None = None
+    has_cosines: bool = True
+    has_paper_loss: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one contestant reaches on all images, or on the unseen ones: they are looked for among the same candidates.
+
+    `trained_on` counts the images whose proposal it was trained on: a score on those says little. `loss` is symmetric InfoNCE over batches
+    of 100 (`retrieval.losses`); `similarity` is that of true and of shuffled pairs (NaN where there is one caption only). Either is None
+    for a control that has none.
+    """
+
+    name: str
+    role: str
+    subset: str
+    protocol: str
+    direction: str
+    n_images: int
+    n_captions: int
+    n_proposals: int
+    trained_on: int
+    loss: float | None
+    accuracy: Accuracy
+    similarity: tuple[float, float] | None
+    has_paper_loss: bool = False
+
+
+class Seen:
+    """What training gives away of each image of a split: True, False or None (unknown)."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        flags = [(pair.seen_sky, pair.seen_text) for pair in pairs]
+        self.unseen = np.asarray([flag == (False, False) for flag in flags], bool)
+        self.seen = np.asarray([True in flag for flag in flags], bool)
+
+    def __str__(self) -> str:
+        unknown = np.count_nonzero(~self.unseen & ~self.seen)
+        return (f"training shows neither sky nor text of {np.count_nonzero(self.unseen):,} of {len(self.seen):,} images (unseen), "
+                f"either of {np.count_nonzero(self.seen):,}; of {unknown:,} it is not known")
+
+
+def results(contestant: Contestant, seen: Seen, protocol: str, directions: Sequence[str]) -> list[Result]:
+    """The contestant's rows: for each direction on all images, and on the unseen ones if there are any."""
+    losses = _losses(contestant, protocol)
+    rows = []
+    for direction in directions:
+        standing = retrieval.standing(contestant.found, protocol, direction)
+        for subset, part in ((ALL, standing), (UNSEEN, standing.among(seen.unseen))):
+            if len(part.rows):
+                rows.append(_result(contestant, subset, protocol, direction, part, losses))
+    return rows
+
+
+def _losses(contestant: Contestant, protocol: str) -> np.ndarray | None:
+    if contestant.scale is None:
+        return None
+    found = contestant.found
+    return retrieval.losses(found, contestant.scale, retrieval.batch_rows(len(found.images), protocol))
+
+
+def _result(contestant: Contestant, subset: str, protocol: str, direction: str, standing: Standing, losses: np.ndarray | None) -> Result:
+    found, rows = contestant.found, standing.rows
+    own, others = retrieval.similarities(found)
+    return Result(
+        contestant.name, contestant.role, subset, protocol, direction,
+        n_images=len(rows), n_captions=len(found.texts), n_proposals=len(np.unique(found.proposal[rows])),
+        trained_on=int(np.count_nonzero(contestant.trained_on[rows])),
+        loss=None if losses is None else float(losses[rows].mean()),
+        accuracy=retrieval.measure(standing, found.proposal),
+        similarity=(float(own[rows].mean()), float(others[rows].mean())) if contestant.has_cosines else None,
+        has_paper_loss=contestant.has_paper_loss)

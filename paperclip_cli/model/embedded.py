@@ -1,0 +1,67 @@
+"""The pairs of some splits as a model sees them: every image once, every caption cut in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+
+from paperclip_cli.data import looks
+from paperclip_cli.data.batches import look_ahead
+from paperclip_cli.data.heldout import held_out
+from paperclip_cli.data.images import decode_jpeg
+from paperclip_cli.data.looks import Look
+from paperclip_cli.data.pairs import Pair, stream_split
+from paperclip_cli.data.retrieval import Embeddings
+from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.model.embed import ImageEmbedder
+from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.text_tower import TextTower
+from paperclip_cli.model.tokenizer import ENDS, Tokenizer
+from paperclip_cli.progress import Progress
+
+_DECODED_AT_A_TIME = 256
+
+
+def embed_pairs(model: ModelFolder, dataset: Path, splits: Sequence[str], pairs: Sequence[Pair], batch_size: int, progress: Progress,
+                look: Look = looks.centre, runs: int | None = None) -> Embeddings:
+    """Embeddings of the pairs of some splits, whose images pass through memory a few at a time.
+
+    Captions are cut from their beginning; with `runs`, a seed, from anywhere, as in training.
+    """
+    embedder = ImageEmbedder(model, batch_size)
+    vectors: list[np.ndarray] = []
+    with (progress.task(f"embed with {model.name}", len(pairs), "images") as task,
+          closing(look_ahead(look_through(dataset, splits, lambda canvas, number: look(canvas, model.view, number)))) as groups):
+        for views in groups:
+            for first in range(0, len(views), batch_size):
+                vectors.append(embedder.embed(views[first:first + batch_size]))
+                task.advance(len(vectors[-1]))
+    split = held_out(pairs, Tokenizer.load(model).count, _caption_length(model) - ENDS, runs)
+    return split.embeddings(np.concatenate(vectors), TextTower.open(model).embed(split.texts))
+
+
+def look_through(dataset: Path, splits: Sequence[str], look: Callable[[np.ndarray, int], np.ndarray]) -> Iterator[np.ndarray]:
+    """What a function makes of every canvas and its number, some images at a time, until the splits are through."""
+    pairs = (pair for split in splits for pair in stream_split(dataset, split))
+    numbers = count()
+    with ThreadPoolExecutor() as pool:
+        while some := list(islice(pairs, _DECODED_AT_A_TIME)):
+            yield np.stack(list(pool.map(lambda pair, number: look(_canvas(pair), number), some, numbers)))
+
+
+def _canvas(pair: Pair) -> np.ndarray:
+    """The image of a pair, uint8 [C,C(,3)]. PaperclipError where it is damaged."""
+    try:
+        return decode_jpeg(pair.image)
+    except BadItem as error:
+        raise PaperclipError(f"image {pair.path or pair.key} of the dataset: {error}", "run `paperclip build-dataset --force`") from error
+
+
+def _caption_length(model: ModelFolder) -> int:
+    """In tokens: that of training, else all that the text encoder takes."""
+    return model.card.get("training", {}).get("caption_tokens") or model.config.text.max_position_embeddings

@@ -1,0 +1,113 @@
+"""What `evaluate` found, as tables and files."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from paperclip_cli import render
+from paperclip_cli.data import paper
+from paperclip_cli.data.results import ALL, BASELINE, CONTROL, Result
+from paperclip_cli.data.retrieval import PAPER_BATCH, TEXT_TO_IMAGE
+
+PERCENT = 10  # whose interval a table shows
+
+
+def show(rows: Sequence[Result], split: str, form: str) -> None:
+    """Prints results in one of the formats of `cli.session.Format`."""
+    if form == "table":
+        for direction, group in itertools.groupby(sorted(rows, key=lambda row: row.direction), key=lambda row: row.direction):
+            _table(direction, list(group))
+    elif form == "json":
+        render.emit(json.dumps(_object(rows, split), indent=2) + "\n")
+    elif form == "jsonl":
+        render.emit(render.rows([values(row, split) for row in rows], form))
+    else:
+        render.emit(render.rows([line for row in rows for line in _lines(row, split)], form))
+
+
+def values(row: Result, split: str) -> dict:
+    """A row as the command line promises it."""
+    accuracy = row.accuracy
+    similarity = row.similarity and dict(zip(("true_mean", "shuffled_mean"), map(_finite, row.similarity), strict=True))
+    return _whose(row, split) | {
+        "n_images": row.n_images, "n_captions": row.n_captions, "n_proposals": row.n_proposals, "trained_on": row.trained_on,
+        "loss": _finite(row.loss), "retrieval_accuracy": _by_percent(accuracy.by_image),
+        "retrieval_accuracy_by_proposal": _by_percent(accuracy.by_proposal), "interval": _by_percent(accuracy.interval),
+        "chance": _by_percent(accuracy.chance), "similarity": similarity,
+    }
+
+
+def _object(rows: Sequence[Result], split: str) -> dict:
+    """The first row, with the same row of the baseline beside it, and all rows below."""
+    same = (rows[0].subset, rows[0].direction)
+    baseline = next((row for row in rows if row.role == BASELINE and (row.subset, row.direction) == same), None)
+    reported = {name: {"retrieval_accuracy": {str(PERCENT): value}, "loss": loss} for name, (value, loss) in _paper(rows).items()}
+    return values(rows[0], split) | ({"baseline": values(baseline, split)} if baseline else {}) | {
+        "rows": [values(row, split) for row in rows]} | ({"paper": reported} if reported else {})
+
+
+def _lines(row: Result, split: str) -> list[dict]:
+    """One line a percentage: for CSV."""
+    accuracy = row.accuracy
+    true, others = row.similarity or (None, None)
+    shared = _whose(row, split) | {"n_images": row.n_images, "n_captions": row.n_captions}
+    return [shared | {"percent": k, "retrieval_accuracy": by_image, "by_proposal": accuracy.by_proposal[k],
+                      "low": low, "high": high, "chance": accuracy.chance[k], "loss": row.loss,
+                      "similarity_true": _finite(true), "similarity_shuffled": _finite(others)}
+            for k, by_image in accuracy.by_image.items() for low, high in [accuracy.interval[k] or (None, None)]]
+
+
+def _whose(row: Result, split: str) -> dict:
+    return {"model": row.name, "role": row.role, "subset": row.subset, "split": split, "protocol": row.protocol,
+            "direction": row.direction}
+
+
+def _table(direction: str, rows: Sequence[Result]) -> None:
+    """One line a row, then chance, and what the paper reports where it was measured in the same way."""
+    first = rows[0]
+    render.emit(f"\n{direction.replace('-', ' ')}, protocol {first.protocol}, {first.n_images:,} images, {first.n_captions:,} captions\n")
+    percents = [k for k in first.accuracy.chance if k in (5, PERCENT, 20)]
+    lines = [_cells(row, percents) for row in rows]
+    lines.append(["chance", "", *(_number(first.accuracy.chance[k]) for k in percents), "", "", ""])
+    lines += [["paper: " + name, "", *("-" if k != PERCENT else _number(value) for k in percents), "", "", _number(loss) if loss else ""]
+              for name, (value, loss) in _paper(rows).items()]
+    names = ["Model", "Images", *(f"{k} %" for k in percents), f"95 % at {PERCENT} %", "Prop.", "Loss"]
+    widths = [None, 6, *(5 for _ in percents), 13, 5, 5]
+    columns = zip(names, zip(*lines, strict=True), widths, strict=True)
+    render.table([render.TableColumn(name, cells, width, "right" if place > 1 else "left")
+                  for place, (name, cells, width) in enumerate(columns)])
+    for row in rows:
+        if row.similarity and row.subset == ALL and row.role != CONTROL:
+            true, others = row.similarity
+            apart = "" if math.isnan(others) else f", of shuffled ones {others:.3f}"
+            render.emit(f"{row.name}: similarity of true pairs {true:.3f}{apart}\n")
+
+
+def _cells(row: Result, percents: Iterable[int]) -> list[str]:
+    accuracy, bounds = row.accuracy, row.accuracy.interval[PERCENT]
+    return [row.name, row.subset, *(_number(accuracy.by_image[k]) for k in percents),
+            f"{bounds[0]:.3f} - {bounds[1]:.3f}" if bounds else "-", _number(accuracy.by_proposal[PERCENT]), _number(row.loss)]
+
+
+def _paper(rows: Sequence[Result]) -> dict[str, tuple[float, float | None]]:
+    """Accuracy at 10 % and loss of the paper's models: in its own protocol only, and the loss beside models with its scale only."""
+    alike = [row for row in rows if (row.protocol, row.direction) == (PAPER_BATCH, TEXT_TO_IMAGE)]
+    if not alike:
+        return {}
+    has_loss = any(row.has_paper_loss for row in alike)
+    return {name: (value, paper.LOSS.get(name) if has_loss else None) for name, value in paper.TOP_10.items()}
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _by_percent(given: Mapping) -> dict[str, object]:
+    return {str(k): [round(bound, 6) for bound in value] if isinstance(value, tuple) else _finite(value) for k, value in given.items()}
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else round(value, 6)
