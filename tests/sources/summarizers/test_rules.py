@@ -58,7 +58,7 @@ def test_laws(objects: list[str], uses: list[str], abstract: str, instructions: 
     (FOREIGN, "barred spiral galaxy 恒星"), (TELESCOPE, "HST images of NGC 1300"), (TELESCOPE, "Hubble imaging of black holes"),
     (TELESCOPE, "WFC3 images of NGC 1300"), (TELESCOPE, "black holes with JWST/NIRCam"), (UNITS, "black hole at 1.5 Mpc"),
     (UNITS, "2.2% black hole mass"), (UNITS, "10^8 M_sun black hole"), (UNITS, "black holes for 30 orbits"), (UNITS, "black hole lines at 1550 A"),
-    (CYCLE, "black holes of Cycle 25"), (GENERIC, "galaxy"), (GENERIC, "faint objects"), (GENERIC, "kinematics"), 
+    (CYCLE, "black holes of Cycle 25"), (GENERIC, "galaxy"), (GENERIC, "faint objects"), (GENERIC, "kinematics"),
     (COPIED, "crab-eating mudskippers"), (COPIED, "mangrove retreat"), (UNSUPPORTED, "quasars"), (UNSUPPORTED, "brown dwarfs"),
     (LONG, "black hole " * 11), (LONG, "black" * 30),
 ])
