@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from paperclip_cli.cli.complete import index_names, model_names
 from paperclip_cli.cli.session import Format, Session, session, values
 from paperclip_cli.config import BundleConfig, IndexConfig
 from paperclip_cli.errors import ExitCode, UsageError
@@ -16,8 +17,9 @@ DEFAULTS = IndexConfig()
 
 def index(
     paths: Annotated[Optional[list[Path]], typer.Argument(help="Folders of images, or images. [default: the cached previews]")] = None,
-    model: Annotated[Optional[str], typer.Option(help="A trained model, a folder or a Hub name. [default: the only model]")] = None,
-    name: Annotated[str, typer.Option("--index", help="Name of the index.")] = DEFAULTS.name,
+    model: Annotated[Optional[str], typer.Option(
+        help="A trained model, a folder or a Hub name. [default: the only model]", autocompletion=model_names)] = None,
+    name: Annotated[str, typer.Option("--index", help="Name of the index.", autocompletion=index_names)] = DEFAULTS.name,
     mission: Annotated[Optional[list[str]], typer.Option(help="Previews of these missions only.")] = None,
     view: Annotated[Optional[str], typer.Option(help="What of an image is seen: centre, whole, or tiles (several crops, the best counts). "
                                                "[default: as before, or the model's]")] = None,

@@ -107,14 +107,17 @@ class QueryConfig:
 
 @dataclass(frozen=True)
 class DescribeConfig:
-    """`labels` None: the paper's 77 phrases. `batch`: folders stand for their images. `templates` say a label, which `{}` stands for."""
+    """`labels` None: the paper's 77 phrases. `batch`: folders stand for their images. `templates` say a label, which `{}` stands for.
+
+    A label is said alone: a model trained on abstracts answers worse to `an image of {}` (tests/benchmarks/answers_deepsky.py).
+    """
 
     images: tuple[str, ...] = ()
     labels: Path | None = None
     model: str | None = None
     k: int = 4
     batch: bool = False
-    templates: tuple[str, ...] = ("{}", "an image of {}", "a telescope image of {}")
+    templates: tuple[str, ...] = ("{}",)
 
     def __post_init__(self) -> None:
         at_least("-k", self.k, 1)
