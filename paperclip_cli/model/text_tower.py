@@ -1,7 +1,8 @@
 """CLIP's text tower in NumPy, over the memory-mapped weights: a query is answered without importing JAX.
 
 Only the tokens of the prompt itself are computed. That is exact: attention is causal, so what lies after the end token, where the text is
-pooled, cannot reach it. Each layer is read once for all prompts; of the token embeddings only the rows of the prompts are read.
+pooled, cannot reach it. Each layer is read once for all prompts and works on all of their tokens; of the token embeddings only the rows
+of the prompts are read.
 
 Shapes: B prompts of equal length, L tokens, H heads, W width, D embedding.
 """
@@ -42,12 +43,18 @@ class TextTower:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """float32 [N, D], each row of length 1. Texts longer than the model's limit are cut as CLIP cuts them."""
+        if not texts:
+            return np.empty((0, self._projection_dim), np.float32)
         tokens = [self._until_pooled(cut(ids, self._config.max_position_embeddings)) for ids in self._tokenizer.encode(texts)]
         groups = _by_length(tokens)
-        hidden = self._through_layers([self._embed_tokens(np.asarray([tokens[i] for i in group])) for group in groups])
+        # The tokens of all prompts are one array [T, W], so that a layer's products are few and large; only attention is by group.
+        blocks = [(len(group), len(tokens[group[0]])) for group in groups]
+        hidden = np.concatenate([self._embed_tokens(np.asarray([tokens[i] for i in group])) for group in groups])
+        for number in range(self._config.num_hidden_layers):
+            hidden = self._layer(f"{_MODEL}.encoder.layers.{number}")(hidden, blocks)
         vectors = np.empty((len(texts), self._projection_dim), np.float32)
         project, norm = self._head or self._projection(), self._norm(f"{_MODEL}.final_layer_norm")
-        for group, states in zip(groups, hidden, strict=True):
+        for group, states in zip(groups, _blocks(hidden, blocks), strict=True):
             vectors[group] = project(norm(states[:, -1]))
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -61,27 +68,22 @@ class TextTower:
         return ids[: ids.index(end) + 1]
 
     def _embed_tokens(self, ids: np.ndarray) -> np.ndarray:
-        """[B, L] -> [B, L, W]."""
+        """[B, L] -> [B L, W]."""
         config, place = self._config, f"{_MODEL}.embeddings"
         words, length = (config.vocab_size, config.hidden_size), (config.max_position_embeddings, config.hidden_size)
         positions = self._weights.rows(f"{place}.position_embedding.weight", length, np.arange(ids.shape[1]))
-        return self._weights.rows(f"{place}.token_embedding.weight", words, ids) + positions
+        return (self._weights.rows(f"{place}.token_embedding.weight", words, ids) + positions).reshape(-1, config.hidden_size)
 
-    def _through_layers(self, hidden: list[np.ndarray]) -> list[np.ndarray]:
-        for number in range(self._config.num_hidden_layers):
-            layer = self._layer(f"{_MODEL}.encoder.layers.{number}")
-            hidden = [layer(states) for states in hidden]
-        return hidden
-
-    def _layer(self, place: str) -> Callable[[np.ndarray], np.ndarray]:
+    def _layer(self, place: str) -> Callable[[np.ndarray, list[tuple[int, int]]], np.ndarray]:
         width, inner = self._config.hidden_size, self._config.intermediate_size
         norm_1, norm_2 = self._norm(f"{place}.layer_norm1"), self._norm(f"{place}.layer_norm2")
         q, k, v, out = (self._linear(f"{place}.self_attn.{name}", width, width) for name in ("q_proj", "k_proj", "v_proj", "out_proj"))
         up, down = self._linear(f"{place}.mlp.fc1", width, inner), self._linear(f"{place}.mlp.fc2", inner, width)
 
-        def apply(hidden: np.ndarray) -> np.ndarray:
-            normed = norm_1(hidden)
-            hidden = hidden + out(_attend(q(normed), k(normed), v(normed), self._config.num_attention_heads))
+        def apply(hidden: np.ndarray, blocks: list[tuple[int, int]]) -> np.ndarray:
+            normed, heads = norm_1(hidden), self._config.num_attention_heads
+            groups = zip(*(_blocks(linear(normed), blocks) for linear in (q, k, v)), strict=True)
+            hidden = hidden + out(np.concatenate([_attend(*group, heads).reshape(-1, width) for group in groups]))
             return hidden + down(self._activation(up(norm_2(hidden))))
 
         return apply
@@ -131,6 +133,12 @@ class _LayerNorm(NamedTuple):
         centred = x - x.mean(axis=-1, keepdims=True)
         variance = np.square(centred).mean(axis=-1, keepdims=True)
         return centred / np.sqrt(variance + np.float32(self.epsilon)) * self.scale + self.bias
+
+
+def _blocks(hidden: np.ndarray, blocks: list[tuple[int, int]]) -> list[np.ndarray]:
+    """[T, W] -> the groups of prompts of equal length, each [B, L, W], given as (B, L)."""
+    parts = np.split(hidden, np.cumsum([count * length for count, length in blocks])[:-1])
+    return [part.reshape(*block, -1) for part, block in zip(parts, blocks, strict=True)]
 
 
 def _attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, heads: int) -> np.ndarray:
