@@ -15,17 +15,12 @@ from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, TrainConfig
 from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.model import preparation, scratch
-from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.folder import resolve
 from paperclip_cli.stages import build_dataset, evaluate, train
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
+from tests.training import SMALL
 
-SMALL = ClipConfig(TextConfig(vocab_size=1_000, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
-                              max_position_embeddings=40),
-                   VisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2, image_size=32,
-                                patch_size=8),
-                   projection_dim=24)
 BASE = TrainConfig(init="scratch:tiny", dataset="all", steps=100, batch_size=12, eval_every=50, learning_rate=0.003, warmup_steps=5,
                    schedule="constant", ema_decay=0.0, crop=0.8, keep="last")
 CHANCE = 4 / 24  # accuracy at 20 % of 24 captions

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,43 +18,16 @@ from paperclip_cli.model import processes
 from paperclip_cli.stages import build_dataset
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
-
-# The program itself, with a smaller `scratch:tiny`: compiling is all that takes time here.
-PROGRAM = """
-import sys
-from paperclip_cli.cli.app import main
-from paperclip_cli.model import scratch
-from tests.stages.test_train_modes import SMALL
-scratch.SHAPES["scratch:tiny"] = SMALL
-main()
-"""
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def start(workspace: Workspace, name: str, *options: str, number: int = 0, count: int = 1, port: int = 0) -> subprocess.Popen[str]:
-    """One process of `count`."""
-    command = [sys.executable, "-c", PROGRAM, "--cache-dir", str(workspace.root), "train", "--init", "scratch:tiny", "--batch-size", "8",
-               "--name", name, *options]
-    together = {processes.COORDINATOR: f"127.0.0.1:{port}", processes.COUNT: str(count), processes.NUMBER: str(number)}
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"} | (together if count > 1 else {})
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT)
+from tests.training import ended, start, steps_done
 
 
 def start_two(workspace: Workspace, name: str, *options: str) -> list[subprocess.Popen[str]]:
+    """Two processes on a port that was free a moment ago."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    return [start(workspace, name, *options, number=number, count=2, port=port) for number in range(2)]
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, said = process.communicate(timeout=240)
-    return process.returncode, said
-
-
-def losses(workspace: Workspace, name: str) -> dict[int, float]:
-    log = workspace.training(name) / "metrics.jsonl"
-    return {line["step"]: line["loss"] for line in read_metrics(log) if "loss" in line} if log.is_file() else {}
+    together = {processes.COORDINATOR: f"127.0.0.1:{port}", processes.COUNT: "2"}
+    return [start(workspace, name, *options, environment=together | {processes.NUMBER: str(number)}) for number in range(2)]
 
 
 @pytest.fixture
@@ -69,16 +39,16 @@ def ready(workspace: Workspace) -> Workspace:
 
 def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
     """The same losses and validation, the model and the state written once; a signal to one stops both, and they go on together."""
-    options = ("--steps", "60", "--eval-every", "20", "--keep", "best", "--log-every", "20")
+    options = ("--steps", "200", "--eval-every", "50", "--keep", "best", "--log-every", "20")
     alone = start(ready, "alone", *options)
     pair = start_two(ready, "two", *options)
-    while len(losses(ready, "two")) < 25 and all(process.poll() is None for process in pair):
+    while steps_done(ready, "two") < 25 and all(process.poll() is None for process in pair):
         time.sleep(0.01)
     pair[1].send_signal(signal.SIGTERM)
     stopped = [ended(process) for process in pair]
     assert [code for code, _ in stopped] == [ExitCode.TERMINATED] * 2, stopped
     assert "in 2 processes" in stopped[0][1] and "stopped after step" in stopped[0][1] and "in 2 processes" not in stopped[1][1]
-    assert "two" not in ready.names("models") and 25 <= len(losses(ready, "two")) < 60
+    assert "two" not in ready.names("models") and 25 <= steps_done(ready, "two") < 200
 
     again = [ended(process) for process in start_two(ready, "two", *options)]
     assert [code for code, _ in again] == [ExitCode.OK] * 2, again
