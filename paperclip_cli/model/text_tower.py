@@ -83,7 +83,7 @@ class TextTower:
         def apply(hidden: np.ndarray, blocks: list[tuple[int, int]]) -> np.ndarray:
             normed, heads = norm_1(hidden), self._config.num_attention_heads
             groups = zip(*(_blocks(linear(normed), blocks) for linear in (q, k, v)), strict=True)
-            hidden = hidden + out(np.concatenate([_attend(*group, heads).reshape(-1, width) for group in groups]))
+            hidden = hidden + out(np.concatenate([_attend(a, b, c, heads).reshape(-1, width) for a, b, c in groups]))
             return hidden + down(self._activation(up(norm_2(hidden))))
 
         return apply

@@ -183,9 +183,12 @@ def test_names_are_keyword_work(indexed: Workspace) -> None:
 
 def test_what_does_not_stand_out_is_said(indexed: Workspace, tiny_model: Path) -> None:
     note = "nothing stands out: texts that have nothing to do with this index score as high"
-    assert note in ask(indexed, "anything at all").notes  # directions are random here
-    opened = open_index(indexed.index("default"))
-    assert 0.1 < opened.background.best < 0.6
+    best = open_index(indexed.index("default")).background.best
+    assert 0.1 < best < 0.6
+    # Directions are random here, so that half of all texts score lower than the median text that means nothing.
+    answers = [ask(indexed, text) for text in ("dust", "anything at all", "a comet", "x", "stars", "M 51")]
+    said = [note in answer.notes for answer in answers]
+    assert said == [answer.hits[0].score < best for answer in answers] and True in said
 
 
 def test_lines_are_queries_of_one_run(indexed: Workspace) -> None:
