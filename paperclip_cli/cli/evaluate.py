@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -22,18 +23,24 @@ def evaluate(
                                                "or paper-batch (its batches of 100).")] = DEFAULTS.protocol,
     direction: Annotated[str, typer.Option(help="image-to-text, text-to-image or both.")] = DEFAULTS.direction,
     controls: Annotated[bool, typer.Option("--controls", help="Also measure what retrieves without seeing what a picture shows.")] = False,
+    plots: Annotated[Optional[Path], typer.Option(help="Draw the paper's figures, as PNG and PDF, into a folder.", metavar="DIR")] = None,
     batch_size: Annotated[int, typer.Option(help="Images embedded at a time.")] = DEFAULTS.batch_size,
     form: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
     """Measure loss, retrieval accuracy and similarity on held-out pairs."""
-    from paperclip_cli import scores
+    from paperclip_cli import figures, scores
     from paperclip_cli.stages import evaluate as stage
 
     here = session()
     first, *others = values(model) or (None,)
     config = EvaluateConfig(model=first, others=tuple(filter(None, others)), baseline=baseline, dataset=dataset, split=split,
-                            protocol=protocol, direction=direction, controls=controls, batch_size=batch_size)
+                            protocol=protocol, direction=direction, controls=controls, plots=plots is not None, batch_size=batch_size)
+    if plots is not None:
+        figures.require_matplotlib()
     done = stage.run(config, here.workspace, here.progress)
     scores.show(done.rows, "+".join(done.splits), Format.json if json else form)
+    if plots is not None and done.figures is not None:
+        files = figures.draw(done.figures, plots)
+        here.progress.note(f"{len(files)} figures in {plots}")
     return here.finish(done.report)

@@ -11,8 +11,10 @@ import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
 from paperclip_cli.data import controls, looks, retrieval
+from paperclip_cli.data.figures import Figures, TrainingLog, curve, similarities
 from paperclip_cli.data.heldout import uncut
 from paperclip_cli.data.looks import Look
+from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.data.observations import spaced
 from paperclip_cli.data.pairs import Pair, available_splits, count_rows, find_dataset, read_split
 from paperclip_cli.data.results import BASELINE, CONTROL, MODEL, Contestant, Result, Seen, results
@@ -22,6 +24,7 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.model.devices import remember_compilations
 from paperclip_cli.model.embedded import embed_pairs, look_through
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder, resolve
+from paperclip_cli.model.gallery import gallery
 from paperclip_cli.model.tensors import TensorFile
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
@@ -29,6 +32,7 @@ from paperclip_cli.sources.words import words
 from paperclip_cli.workspace import Workspace
 
 STAGE = "evaluate"
+METRICS = "metrics.jsonl"  # in a model's folder
 MAX_SCALE = 100.0
 _SEED = 0  # of the crops and captions of `paper-batch`
 
@@ -58,6 +62,7 @@ class Evaluation:
     rows: tuple[Result, ...]
     splits: tuple[str, ...]
     report: Report
+    figures: Figures | None = None
 
     @property
     def result(self) -> Result:
@@ -84,7 +89,8 @@ def run(config: EvaluateConfig, workspace: Workspace, progress: Progress | None 
     notes = [f"on the {' and the '.join(splits)} split of {dataset}", str(seen), *_warnings(contestants)]
     if config.controls and not measured.has_training:
         notes.append("no controls by instrument and by statistics: they need a training split that is not itself measured")
-    return Evaluation(tuple(rows), splits, Report(STAGE, counts, notes=tuple(notes)))
+    figures = _figures(contestants, [model for _, model in models], config, measured, directions) if config.plots else None
+    return Evaluation(tuple(rows), splits, Report(STAGE, counts, notes=tuple(notes)), figures)
 
 
 def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
@@ -152,6 +158,18 @@ def _statistics(dataset: Path, splits: Sequence[str], progress: Progress) -> np.
             found.append(some)
             task.advance(len(some))
     return np.concatenate(found)
+
+
+def _figures(contestants: Sequence[Contestant], models: Sequence[ModelFolder], config: EvaluateConfig, measured: HeldOutPairs,
+             directions: Sequence[str]) -> Figures:
+    """The models come first among the contestants; a gallery is made of the first and of the baseline."""
+    both = list(zip(contestants, models, strict=False))
+    logs = [TrainingLog(model.name, read_metrics(model.path / METRICS), contestant.has_paper_loss)
+            for contestant, model in both if (model.path / METRICS).is_file()]
+    curves = [curve(contestant, config.protocol, direction) for direction in directions for contestant in contestants]
+    galleries = [gallery(model, contestant.found.images, measured.dataset, measured.splits, measured.pairs)
+                 for contestant, model in both[:1] + [pair for pair in both[1:] if pair[0].role == BASELINE]]
+    return Figures(logs, [similarities(contestant) for contestant, _ in both], curves, galleries)
 
 
 def _scale(model: ModelFolder) -> float:

@@ -22,6 +22,7 @@ from paperclip_cli.model import augment, clip, weights
 from paperclip_cli.model.contrastive import contrastive_loss
 from paperclip_cli.model.embedded import embed_pairs
 from paperclip_cli.model.folder import resolve
+from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.model.tokenizer import Tokenizer
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.records import Key
@@ -177,3 +178,24 @@ def test_controls_stand_in_the_same_table(ready: Workspace) -> None:
     assert header.loss is None and header.similarity is None
     done = evaluate.run(EvaluateConfig(model="one", controls=True, split="all"), ready)
     assert [row.name for row in done.rows if row.subset == "all"] == names[:4] and "training split" in done.report.notes[-1]
+
+
+def test_figures_show_what_the_model_finds(ready: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Best images first, one a proposal; phrases by their cosine; a model without a log has no curve of its training."""
+    figures = evaluate.run(EvaluateConfig(model="one", plots=True), ready).figures
+    assert figures is not None and figures.logs == [] and [gallery.name for gallery in figures.galleries] == ["one"]
+    gallery, model = figures.galleries[0], resolve("one", ready)
+    pairs = read_split(ready.dataset("default"), "test")
+    found = embed_pairs(model, ready.dataset("default"), ("test",), pairs, 32, SilentProgress())
+    for query, pictures in gallery.by_text:
+        cosines = [cosine for _, cosine in pictures]
+        scores = found.images @ TextTower.open(model).embed([query])[0]
+        assert cosines == sorted(cosines, reverse=True) and cosines[0] == pytest.approx(scores.max(), abs=1e-6)
+        assert len({picture.key for picture, _ in pictures}) == len(pictures) == 4
+    for _, phrases in gallery.by_image:
+        assert len(phrases) == 4 and [cosine for _, cosine in phrases] == sorted((cosine for _, cosine in phrases), reverse=True)
+    command = ["--cache-dir", str(ready.root), "evaluate", "--model", "one", "--plots", str(tmp_path / "plots"), "--json"]
+    assert app.run(command) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "one"
+    assert {path.name for path in (tmp_path / "plots").glob("*.png")} == {
+        f"{name}.png" for name in ("similarity", "retrieval-image-to-text", "images-by-text", "texts-by-image")}
