@@ -1,18 +1,14 @@
-"""Hits as people read them, in a table of the terminal, and as programs do: JSON, CSV, VOTable, ECSV.
-
-Names are ObsCore's where it has one.
-"""
+"""Hits as people read them, in a table of the terminal, and as programs do, in JSON and CSV. Names are ObsCore's where it has one."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from paperclip_cli.records import Hit
-from paperclip_cli.render import TableColumn, printable
+from paperclip_cli.render import TableColumn
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,7 @@ COLUMNS = (
     Column("preview_uri", "str", "The preview in the archive", ucd="meta.ref"),
     Column("product_uri", "str", "The science file in the archive", ucd="meta.ref"),
     Column("more", "int", "Other images of the same proposal and target that this one stands for", ucd="meta.number", always=True),
+    Column("provenance", "str", "Software, index and model that gave the answer", always=True),
 )
 
 
@@ -78,10 +75,10 @@ def hit_table(hits: Sequence[Hit], width: int) -> list[TableColumn]:
     columns = [
         TableColumn("#", [str(hit.rank) for hit in hits], 4, "right"),
         *_if_any(wide, "Proposal", [str(hit.key or "") for hit in hits], 16),
-        TableColumn("Title", titles, links=[_link(hit) for hit in hits]),
+        TableColumn("Title", titles, links=[link(hit) for hit in hits]),
         *_if_any(wide, "More", [f"+{hit.more}" if hit.more else "" for hit in hits], 6),
         TableColumn("Target", [hit.observation.target or "" for hit in hits], 24 if wider else 16 if wide else 9),
-        TableColumn("Instrument" if wide else "Instr.", [_instrument(hit) for hit in hits], 16 if wider else 12 if wide else 7),
+        TableColumn("Instrument" if wide else "Instr.", [instrument(hit) for hit in hits], 16 if wider else 12 if wide else 7),
         *_if_any(wider, "Filters", [" ".join(hit.observation.filters) for hit in hits], 20),
         *_if_any(True, "Arcmin", ["" if hit.separation is None else f"{hit.separation:.2f}" for hit in hits], 8),
         TableColumn("Score", [f"{hit.score:.3f}" for hit in hits], 6, "right"),
@@ -95,66 +92,13 @@ def _if_any(is_room: bool, name: str, cells: list[str], width: int) -> list[Tabl
     return [TableColumn(name, cells, width, "right" if name in ("More", "Arcmin") else "left")] if is_room and any(cells) else []
 
 
-def _instrument(hit: Hit) -> str:
-    return "/".join(filter(None, (hit.observation.instrument, hit.observation.detector)))
+def instrument(hit: Hit) -> str:
+    """`ACS/WFC`, whether the archive calls the instrument `ACS` or `ACS/WFC`."""
+    name, detector = hit.observation.instrument or "", hit.observation.detector or ""
+    return name if detector in name.split("/") else "/".join(filter(None, (name, detector)))
 
 
-def _link(hit: Hit) -> str:
+def link(hit: Hit) -> str:
     """The archive's page, or else the image itself."""
     page = hit.observation.access_url or ""
     return page if re.fullmatch(r"https?://[!-~]+", page) else Path(hit.image).as_uri()
-
-
-def table_file(hits: Sequence[Hit], form: str, provenance: Mapping[str, str]) -> str:
-    """Hits as VOTable or ECSV (`form`), with units, UCDs and the frame; `provenance` says what gave them."""
-    from astropy.table import Column as PlainColumn
-    from astropy.table import MaskedColumn, Table
-
-    table = Table(meta={"name": "paperclip", **provenance})
-    rows = [values(hit) for hit in hits]
-    for column in COLUMNS:
-        cells = [_cell(row[column.name]) for row in rows]
-        blank, dtype = _TYPES[column.kind]
-        filled = [blank if cell is None else cell for cell in cells]
-        # Only whole numbers need a mask: an unknown float is NaN, an unknown text is empty.
-        mask = {"mask": [cell is None for cell in cells]} if column.kind == "int" else {}
-        made = MaskedColumn if mask else PlainColumn
-        table[column.name] = made(filled, dtype=dtype, unit=column.unit, description=column.description,
-                                  meta={"ucd": column.ucd} if column.ucd else {}, **mask)
-    return _ecsv(table) if form == "ecsv" else _votable(table)
-
-
-def _cell(value: object) -> object:
-    """Text without the control characters that XML may not hold."""
-    text = ";".join(value) if isinstance(value, list) else value
-    return printable(text) if isinstance(text, str) else text
-
-
-_TYPES = {"int": (0, "int64"), "float": (float("nan"), "float64"), "str": ("", "str"), "list": ("", "str")}
-
-
-def _ecsv(table) -> str:  # type: ignore[no-untyped-def]
-    table.meta["frame"] = "ICRS"
-    text = io.StringIO()
-    table.write(text, format="ascii.ecsv")
-    return text.getvalue()
-
-
-def _votable(table) -> str:  # type: ignore[no-untyped-def]
-    from astropy.io.votable import from_table, writeto
-    from astropy.io.votable.tree import CooSys, Info
-
-    document = from_table(table)
-    resource = document.resources[0]
-    frame = CooSys(ID="icrs", system="ICRS")
-    resource.coordinate_systems.append(frame)
-    for name, value in table.meta.items():
-        resource.infos.append(Info(name=name, value=value))
-    for field in resource.tables[0].fields:
-        column = table[field.name]
-        field.ucd = column.meta.get("ucd")
-        if field.name in ("s_ra", "s_dec"):
-            field.ref = frame.ID
-    data = io.BytesIO()
-    writeto(document, data)
-    return data.getvalue().decode()

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from paperclip_cli.answers import instrument
 from paperclip_cli.records import Hit
 
 _SIDE = 384  # longest side of an image in the page, in pixels
@@ -39,9 +40,8 @@ def contact_sheet(hits: Sequence[Hit], provenance: Mapping[str, str]) -> str:
 
 def _figure(hit: Hit) -> str:
     observation = hit.observation
-    instrument = "/".join(filter(None, (observation.instrument, observation.detector)))
     cycle = f"cycle {observation.cycle}" if observation.cycle else None
-    facts = [str(hit.key or ""), observation.target, instrument, " ".join(observation.filters), cycle]
+    facts = [str(hit.key or ""), observation.target, instrument(hit), " ".join(observation.filters), cycle]
     numbers = f"score {hit.score:.3f}, percentile {hit.percentile:.2f}, split {hit.split}"
     more = f" (+{hit.more} more)" if hit.more else ""
     return (f"<figure>{_image(Path(hit.image))}<figcaption><b>{hit.rank}. {_link(hit)}{more}</b>"

@@ -118,10 +118,32 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class Making:
+    """How a language model made a summary, or failed to: the seed and the temperature of its last answer, and the cost of all.
+
+    `prompt_tokens`, `tokens` (written) and `seconds` add up over all `tries`, as do the `items` in answers of the right form. `dropped`
+    are the items among them that broke a rule, each after the rule's name (`generic: faint objects`); `refused` says for each answer
+    that was asked for again why it was. `cut` counts the sentences of the abstract that the model had no room for.
+    """
+
+    seed: int
+    temperature: float = 0.0
+    tries: int = 1
+    prompt_tokens: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    items: int = 0
+    dropped: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A structured summary of an abstract: 1-5 objects and phenomena, 1-5 science use cases.
 
-    `evidence` has one entry an item, objects first: the words of the abstract that the item stands on.
+    `evidence` has one entry an item, objects first: the words of the abstract that the item stands on. `made` is None where no language
+    model was asked.
     """
 
     mission: str
@@ -133,6 +155,7 @@ class Summary:
     version: str = ""
     evidence: tuple[str, ...] = ()
     derived: bool = False
+    made: Making | None = None
 
     @property
     def key(self) -> Key:
@@ -145,13 +168,33 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedSummary:
+    """A proposal that was given up: why, and the text of the model's last answer. `may_pass`: another day there may be a summary."""
+
+    mission: str
+    proposal_id: int
+    reason: str
+    backend: str
+    model: str = ""
+    version: str = ""
+    text: str = ""
+    may_pass: bool = False
+    made: Making | None = None
+
+    @property
+    def key(self) -> Key:
+        return Key(self.mission, self.proposal_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """An image that answers a query.
 
     `score` is a cosine, `percentile` (0 to 100) its place among the scores of unrelated texts against the same index. `image` is an
     absolute path. `separation` is in arcmin, from the centre of the observation to the centre of a cone search. `more` counts the
     other images of the same proposal and target that this hit stands for. `split` says on which side of its model's data it lies:
-    train, validation, test or none.
+    train, validation, test or none. `provenance` names the software, the index and the model that gave it. `tile_region` is the STC-S
+    polygon of the tile that scored, in an index of tiles.
     """
 
     rank: int
@@ -168,6 +211,8 @@ class Hit:
     separation: float | None = None
     more: int = 0
     observation: Observation = field(default_factory=Observation)
+    provenance: str = ""
+    tile_region: str | None = None
 
     @property
     def key(self) -> Key | None:

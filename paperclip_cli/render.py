@@ -12,15 +12,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from paperclip_cli.errors import ReaderGone
-from paperclip_cli.progress import Progress, SilentProgress, Task
+from paperclip_cli.progress import Progress, SilentProgress, Table, Task
 from paperclip_cli.report import Report
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Control characters (but for tabulator and newline), invisible signs that reorder text, halves of surrogate pairs.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _WIDEST = 160  # cells of a table: the eye loses a longer line
+_LIVE_ROWS = 12  # of a table that follows a computation
 PLAIN_INTERVAL = 5.0  # seconds between lines where there is no terminal
 
 
@@ -40,8 +44,39 @@ class PlainProgress:
         yield task
         task.say()
 
+    @contextmanager
+    def table(self, name: str, total: int, every: int) -> Iterator[Table]:
+        yield _PlainTable(name, total, every)
+
     def note(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
+
+
+class _PlainTable:
+    """A line every so many steps, and one for each step that is told of again."""
+
+    def __init__(self, name: str, total: int, every: int) -> None:
+        self.name, self.total, self.every, self.left = name, total, every, _TimeLeft(total)
+        self.step = 0
+
+    def add(self, step: int, **values: float | None) -> None:
+        left = self.left.after(step)
+        if step % self.every == 0 or step in (self.step, self.total):
+            shown: dict[str, object] = {name.replace("_", " "): value for name, value in values.items() if value is not None}
+            print(f"{self.name}: step {step}/{self.total}{_fields(shown)}{left}", file=sys.stderr, flush=True)
+        self.step = step
+
+
+class _TimeLeft:
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.first: tuple[int, float] | None = None
+
+    def after(self, step: int) -> str:
+        """`, 3 min left`; nothing at the first step and at the last."""
+        now = time.monotonic()
+        first, start = self.first = self.first or (step, now)
+        return f", {_duration((self.total - step) * (now - start) / (step - first))} left" if first < step < self.total else ""
 
 
 class _PlainTask:
@@ -80,6 +115,13 @@ class BarProgress:
         with bars.Progress(*columns, console=stderr_console(), transient=False) as live:
             yield _BarTask(live, live.add_task(name, total=total, rate="", extra=""), unit)
 
+    @contextmanager
+    def table(self, name: str, total: int, every: int) -> Iterator[Table]:
+        from rich.live import Live
+
+        with Live(console=stderr_console(), refresh_per_second=4) as live:
+            yield _LiveTable(live, name, total, every)
+
     def note(self, text: str) -> None:
         stderr_console().print(text, highlight=False, markup=False, soft_wrap=True)
 
@@ -94,6 +136,37 @@ class _BarTask:
         self.fields.update(fields)
         rate = f"{self.done / max(time.monotonic() - self.start, 1e-9):.3g} {self.unit}/s" if self.unit else ""
         self.live.update(self.identity, advance=steps, rate=rate, extra=_fields(self.fields).lstrip(", "))  # type: ignore[attr-defined]
+
+
+class _LiveTable:
+    """The last rows, of which the last one follows the steps."""
+
+    def __init__(self, live: object, name: str, total: int, every: int) -> None:
+        self.live, self.name, self.total, self.every, self.left = live, name, total, every, _TimeLeft(total)
+        self.rows: list[dict[str, float | None]] = []
+
+    def add(self, step: int, **values: float | None) -> None:
+        if self.rows and self.rows[-1]["step"] == step:
+            self.rows[-1].update(values)
+        else:
+            kept = self.rows if not self.rows or self._stays(self.rows[-1]) else self.rows[:-1]
+            self.rows = [*kept[1 - _LIVE_ROWS:], {"step": step, **values}]
+        self.live.update(self._drawn(self.left.after(step)))  # type: ignore[attr-defined]
+
+    def _stays(self, row: dict[str, float | None]) -> bool:
+        return (row["step"] or 0) % self.every == 0 or any(name.startswith("validation") for name in row)
+
+    def _drawn(self, left: str) -> object:
+        from rich.table import Table as Drawn
+
+        drawn = Drawn(box=None, title=f"{self.name}: {self.rows[-1]['step']:,} of {self.total:,} steps{left}", title_justify="left")
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        for name in names:
+            drawn.add_column(name.replace("_", " "), justify="right")
+        for row in self.rows:
+            drawn.add_row(*("" if (value := row.get(name)) is None else f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
+                            for name in names))
+        return drawn
 
 
 def report(done: Report, quiet: bool = False, verbose: bool = False) -> None:
@@ -167,7 +240,8 @@ def table(columns: Sequence[TableColumn]) -> None:
 
     console = stdout_console()
     gap = 1 if console.width < 80 else 2
-    made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold", width=min(console.width, _WIDEST))
+    made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold", width=min(console.width, _WIDEST),
+                 show_header=any(column.name for column in columns))
     for column in columns:
         made.add_column(column.name, justify=column.justify, no_wrap=True, overflow="ellipsis", max_width=column.width,
                         ratio=1 if column.width is None else None)
@@ -178,6 +252,44 @@ def table(columns: Sequence[TableColumn]) -> None:
     with console.capture() as text:
         console.print(made)
     emit(text.get())
+
+
+def fitted(text: str, cells: int) -> str:
+    """`text` in one line of exactly so many cells of a terminal: cut, or filled with blanks."""
+    from rich.cells import set_cell_size
+
+    return set_cell_size(printable(text), cells)
+
+
+def half_blocks(pictures: Sequence[np.ndarray]) -> str:
+    """Pictures uint8 [2 R, C, 3] side by side in R lines of C cells each: a half block shows two pixels, in the colours there are."""
+    from rich.color import Color
+    from rich.style import Style
+    from rich.text import Text
+
+    console, lines = stdout_console(), []
+    for row in range(0, pictures[0].shape[0], 2):
+        line = Text()
+        for picture in pictures:
+            for above, below in picture[row:row + 2].swapaxes(0, 1).tolist():
+                line.append("▀", Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below)))
+            line.append(" ")
+        lines.append(line)
+    with console.capture() as text:
+        console.print(*lines, sep="\n", soft_wrap=True)
+    return text.get()
+
+
+def has_pictures() -> bool:
+    """Whether stdout is a terminal that shows colours, and may."""
+    return stdout_console().color_system is not None and "NO_COLOR" not in os.environ
+
+
+def has_graphics() -> bool:
+    """Whether the terminal is known for kitty's graphics protocol. Asking it would need its answer read; tmux hides it."""
+    names = {os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", "").lower()}
+    is_known = not names.isdisjoint(("xterm-kitty", "xterm-ghostty", "ghostty", "wezterm")) or "KITTY_WINDOW_ID" in os.environ
+    return is_known and "TMUX" not in os.environ
 
 
 def terminal_width() -> int:

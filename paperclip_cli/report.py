@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,3 +41,22 @@ class Report:
     def reasons(self) -> Counter[str]:
         """Failures counted by reason."""
         return Counter(failure.reason for failure in self.failures)
+
+
+class State(enum.StrEnum):
+    """What a look at something found: all is well; worth knowing; it will not work."""
+
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at, how it is, and what to do about it where that is not well."""
+
+    topic: str
+    name: str
+    found: str
+    state: State = State.OK
+    advice: str = ""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from paperclip_cli.data.view import View
-from paperclip_cli.model import scratch, weights
+from paperclip_cli.model import initial, scratch, weights
+from paperclip_cli.model.config import Extras
 from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.tokenizer import Tokenizer
 from paperclip_cli.workspace import Manifest, write_manifest
 
 CORPUS = ("The spiral galaxy NGC 1300 hosts young star clusters.", "Globular clusters are old stellar systems of the Galactic halo.",
@@ -26,6 +30,14 @@ def write_model(folder: Path, name: str = "tiny", seed: int = 0, view: View | No
     weights.save(described, made.params, made.tokenizer, "# A test\n")
     write_manifest(folder, Manifest("train", {}))
     return ModelFolder.open(folder, name)
+
+
+def add_heads(folder: ModelFolder, size: int = 24, bias: bool = True) -> ModelFolder:
+    """Gives a written model random heads and a sigmoid bias, as `train --train head --loss sigmoid` would."""
+    params = weights.load(folder)[1] | initial.draw_heads(folder.config, size, np.random.default_rng(5))
+    made = dataclasses.replace(folder, extras=Extras(size, bias))
+    weights.save(made, params | ({"logit_bias": np.float32(-3.5)} if bias else {}), Tokenizer.load(folder), "# A test\n")
+    return ModelFolder.open(folder.path, folder.name)
 
 
 def write_openai_tokenizer(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "paperclip_cli"
 BASE = {"errors", "config", "records", "workspace", "progress", "report"}
-RENDER = {"render", "answers", "contact_sheet", "figures", "scores"}
+RENDER = {"render", "answers", "contact_sheet", "figures", "scores", "table_files", "thumbnails"}
 
 # Which rooms a room may import from. Everything may import the base and its own room, but for the stages: they meet on disk.
 MAY_IMPORT = {

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn, Optional
 import typer
 
 from paperclip_cli import __version__
-from paperclip_cli.cli import build_dataset, cite, demo, describe, evaluate, fetch, get, index, query, summarize, train
+from paperclip_cli.cli import build_dataset, cite, demo, describe, doctor, evaluate, fetch, get, index, query, summarize, train
 from paperclip_cli.cli.session import Session, open_session
 from paperclip_cli.errors import ExitCode, PaperclipError, ReaderGone
 
@@ -18,6 +18,9 @@ app = typer.Typer(name="paperclip", no_args_is_help=True, rich_markup_mode=None,
                   help="Search telescope archives in plain language.",
                   epilog='Example: paperclip query "galaxy mergers"',
                   context_settings={"help_option_names": ["-h", "--help"]})
+
+
+_SWITCHES = ("--offline", "--verbose", "-v", "--quiet", "-q")  # no command has a switch of its own that is called so
 
 
 def _print_version(wanted: bool) -> None:
@@ -52,6 +55,7 @@ app.command(epilog="Example: paperclip describe image.fits")(describe.describe)
 app.command(epilog="Example: paperclip get hst:15354 --out science")(get.get)
 app.command(epilog="Example: paperclip cite --bibtex")(cite.cite)
 app.command(epilog="Example: paperclip demo --out ~/demo")(demo.demo)
+app.command(epilog="Example: paperclip doctor --verify")(doctor.doctor)
 # COMMANDS END
 
 
@@ -63,6 +67,7 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Runs one command line and gives its exit code; every failure ends here as one or two lines on stderr."""
+    arguments = _globals_first(arguments)
     verbose = not {"--verbose", "-v"}.isdisjoint(arguments)
     try:
         code = app(arguments, prog_name="paperclip", standalone_mode=False)
@@ -86,6 +91,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         hint = "this is a bug in paperclip; run again with --verbose for the traceback"
         return _fail(error, f"{type(error).__name__}: {error}", hint, ExitCode.ERROR, verbose)
+
+
+def _globals_first(arguments: list[str]) -> list[str]:
+    """The same command line with the switches of every command before the command: `paperclip query dust --offline` is meant so too."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    moved = [argument for argument in arguments[:end] if argument in _SWITCHES]
+    return [*moved, *(argument for argument in arguments[:end] if argument not in _SWITCHES), *arguments[end:]]
 
 
 class Terminated(BaseException):

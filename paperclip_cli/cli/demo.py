@@ -14,7 +14,7 @@ import typer
 from paperclip_cli.cli.session import Session, open_session, session
 from paperclip_cli.errors import ExitCode, PaperclipError
 
-PROPOSALS = 400
+PROPOSALS = 900
 QUERIES = ("galaxy mergers", "gravitational lens", "globular cluster", "planetary nebula")
 
 
@@ -47,8 +47,8 @@ def demo(
 
 def _commands(proposals: int, steps: int | None) -> list[list[str]]:
     train = ["train", "--init", "scratch:tiny", *(["--steps", str(steps)] if steps is not None else [])]
-    return [["fetch", "--simulate", str(proposals)], ["summarize"], ["build-dataset"], train, ["evaluate"], ["index"],
-            *(["query", text, "-k", "5"] for text in QUERIES)]
+    return [["fetch", "--simulate", str(proposals)], ["summarize"], ["build-dataset", "--captions", "summary"], train, ["evaluate"],
+            ["index"], *(["query", text, "-k", "5"] for text in QUERIES)]
 
 
 def _run(here: Session, cache: Path, arguments: list[str]) -> None:

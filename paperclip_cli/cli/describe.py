@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from paperclip_cli.cli.complete import model_names
 from paperclip_cli.cli.session import Format, session
 from paperclip_cli.config import DescribeConfig
 
@@ -17,29 +19,44 @@ DEFAULTS = DescribeConfig()
 
 
 def describe(
-    images: Annotated[list[str], typer.Argument(help="JPEG, PNG, TIFF or FITS files, or proposals of the cache such as hst:15354.")],
+    images: Annotated[list[str], typer.Argument(help="JPEG, PNG, TIFF or FITS files, or proposals of the cache such as hst:15354; "
+                                                     "- reads them from standard input, one a line.")],
     labels: Annotated[Optional[Path], typer.Option(help="Phrases to choose from, one a line, or CSV. [default: the paper's 77]")] = None,
     k: Annotated[int, typer.Option("-k", help="Number of labels an image.")] = DEFAULTS.k,
-    model: Annotated[Optional[str], typer.Option(help="A trained model, a folder or a Hub name. [default: the only model]")] = None,
+    model: Annotated[Optional[str], typer.Option(
+        help="A trained model, a folder or a Hub name. [default: the only model]", autocompletion=model_names)] = None,
+    template: Annotated[Optional[list[str]], typer.Option(
+        help="How a label is said, {} standing for it; several are averaged. [default: alone, and as an image of it]")] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="Many images, or folders of them: JSON Lines, as they are done.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How labels are printed.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
     """Say in phrases what images show."""
+    from paperclip_cli import render
     from paperclip_cli.stages import describe as stage
 
     here = session()
-    done = stage.run(DescribeConfig(images=tuple(images), labels=labels, model=model, k=k), here.workspace, here.progress)
-    _show(done.items, Format.json if json else form)
+    names = [line.rstrip("\n") for line in sys.stdin] if images == ["-"] else images
+    config = DescribeConfig(images=tuple(filter(None, names)), labels=labels, model=model, k=k, batch=batch,
+                            templates=tuple(template or DEFAULTS.templates))
+    if batch:
+        done = stage.run(config, here.workspace, here.progress, lambda item: render.emit(render.rows([_plain(item)], "jsonl")))
+    else:
+        done = stage.run(config, here.workspace, here.progress)
+        _show(done.items, Format.json if json else form)
     return here.finish(done.report)
+
+
+def _plain(item: Description) -> dict:
+    labels = [{"rank": rank, "label": label, "score": round(score, 6)} for rank, (label, score) in enumerate(item.labels, 1)]
+    return {"image": item.image, "labels": labels}
 
 
 def _show(items: tuple[Description, ...], form: Format) -> None:
     from paperclip_cli import render
 
     if form in (Format.json, Format.jsonl):
-        render.emit(render.rows([{"image": item.image, "labels": [
-            {"rank": rank, "label": label, "score": round(score, 6)} for rank, (label, score) in enumerate(item.labels, 1)
-        ]} for item in items], form.value))
+        render.emit(render.rows(list(map(_plain, items)), form.value))
         return
     flat = [(item.image, rank, label, round(score, 6)) for item in items for rank, (label, score) in enumerate(item.labels, 1)]
     if form == Format.csv:

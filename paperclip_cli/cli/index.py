@@ -19,8 +19,12 @@ def index(
     model: Annotated[Optional[str], typer.Option(help="A trained model, a folder or a Hub name. [default: the only model]")] = None,
     name: Annotated[str, typer.Option("--index", help="Name of the index.")] = DEFAULTS.name,
     mission: Annotated[Optional[list[str]], typer.Option(help="Previews of these missions only.")] = None,
-    view: Annotated[Optional[str], typer.Option(help="What of an image is seen: centre or whole. [default: the model's]")] = None,
+    view: Annotated[Optional[str], typer.Option(help="What of an image is seen: centre, whole, or tiles (several crops, the best counts). "
+                                               "[default: as before, or the model's]")] = None,
+    hdu: Annotated[Optional[str], typer.Option(help="Number or name of the image in a FITS file: 1 or SCI. [default: the first]")] = None,
+    stretch: Annotated[Optional[str], typer.Option(help="How a FITS image is shown: preview (as the archive does) or zscale.")] = None,
     batch_size: Annotated[int, typer.Option(help="Images embedded at once; halved when memory runs out.")] = DEFAULTS.batch_size,
+    hnsw: Annotated[bool, typer.Option("--hnsw", help="Also build a graph of the vectors: many queries in one go are quicker.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Make the index anew, of these images only.")] = False,
     status: Annotated[bool, typer.Option("--status", help="Say what the index holds, and what has changed since.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How --status is printed.")] = Format.table,
@@ -35,7 +39,7 @@ def index(
 
     here = session()
     config = IndexConfig(paths=tuple(paths or ()), model=model, name=name, missions=values(mission), batch_size=batch_size, view=view,
-                         force=force)
+                         hdu=int(hdu) if hdu and hdu.isdecimal() else hdu, stretch=stretch, hnsw=hnsw, force=force)
     if not status:
         return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
     _show_status(stage.status(config, here.workspace), Format.json if json else form)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from paperclip_cli.cli.complete import index_names, instrument_names
 from paperclip_cli.cli.session import Session, numbers, position, proposals, session, values
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.errors import ExitCode, UsageError
+from paperclip_cli.workspace import replace_file
 
 if TYPE_CHECKING:
     from paperclip_cli.stages.query import Answer
@@ -37,15 +39,20 @@ def query(
     text: Annotated[Optional[list[str]], typer.Option(help="A further text that the images should match. May be repeated.")] = None,
     image: Annotated[Optional[list[Path]], typer.Option(help="An image that they should look like: JPEG, PNG, TIFF or FITS.")] = None,
     minus: Annotated[Optional[list[str]], typer.Option(help="A text that they should not match.")] = None,
+    weight: Annotated[Optional[list[float]], typer.Option(
+        help="What the images count beside the texts, which count 1; or, given once a part, what words, --text, --image, --minus count.")] =
+        None,
     k: Annotated[int, typer.Option("-k", help="Number of hits.")] = DEFAULTS.k,
-    index: Annotated[Optional[str], typer.Option(help="The index to search. [default: default, or the only one]")] = None,
+    index: Annotated[Optional[str], typer.Option(
+        help="The index to search. [default: default, or the only one]", autocompletion=index_names)] = None,
     near: Annotated[Optional[str], typer.Option(help='Around "202.47 47.195" (degrees), "13:29:52 +47:11:43", or a name.')] = None,
     radius: Annotated[str, typer.Option(help="How far around it, with a unit: arcmin, arcsec or deg.")] = "2arcmin",
     centre_only: Annotated[bool, typer.Option("--centre-only", help="Measure to the centre of the footprint, not to its rim.")] = False,
     moving: Annotated[bool, typer.Option("--moving", help="Let --near find moving targets too.")] = False,
     mission: Annotated[Optional[list[str]], typer.Option(help="Only these missions.")] = None,
     proposal: Annotated[Optional[list[str]], typer.Option(help="Only these proposals: 15354, hst:15354 or 15354-15400.")] = None,
-    instrument: Annotated[Optional[list[str]], typer.Option(help="Only these instruments or detectors: ACS, WFC3/UVIS.")] = None,
+    instrument: Annotated[Optional[list[str]], typer.Option(
+        help="Only these instruments or detectors: ACS, WFC3/UVIS.", autocompletion=instrument_names)] = None,
     filter: Annotated[Optional[list[str]], typer.Option("--filter", help="Only visits with one of these filters: F814W.")] = None,
     cycle: Annotated[Optional[list[str]], typer.Option(help="Only these cycles: 25-26,28.")] = None,
     target: Annotated[Optional[list[str]], typer.Option(help='Only targets with this name: "NGC 4038", Jupiter.')] = None,
@@ -62,6 +69,9 @@ def query(
     paths: Annotated[bool, typer.Option("--paths", help="Print only the paths of the images.")] = False,
     copy_to: Annotated[Optional[Path], typer.Option(help="Copy the images into this folder.")] = None,
     html: Annotated[Optional[Path], typer.Option(help="Write a contact sheet to this file.")] = None,
+    thumbnails: Annotated[bool, typer.Option("--thumbnails", help="Show the images too, on a terminal.")] = False,
+    samp: Annotated[bool, typer.Option("--samp", help="Send the table to TOPCAT, Aladin and all else on the SAMP hub.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the contact sheet, or else the first hit's page, in the browser.")] = False,
 ) -> int:
     """Find images that match a description."""
     here, is_stream = session(), words == ["-"]
@@ -74,19 +84,27 @@ def query(
     named, numbered = proposals(proposal)
     config = QueryConfig(
         texts=(*([" ".join(words)] if words and not is_stream else []), *(text or ())), images=tuple(image or ()),
-        minus=tuple(minus or ()), index=index, k=k, min_score=min_score, missions=_missions(values(mission), named),
+        minus=tuple(minus or ()), weights=tuple(weight or ()), index=index, k=k, min_score=min_score,
+        missions=_missions(values(mission), named),
         proposals=numbered, instruments=values(instrument), filters=values(filter), cycles=tuple(map(str, numbers(cycle, "--cycle"))),
         targets=values(target), near=position(near), radius=parse_angle(radius, "--radius"), centre_only=centre_only,
         include_moving=moving, after=parse_date(after, "--after") if after else None,
         before=parse_date(before, "--before") if before else None, collapse="none" if no_collapse else collapse, rank_by=rank_by)
     answers = _with_notes(stage.run(config, here.workspace, _lines() if is_stream else None), here)
-    shown = _show(answers, "paths" if paths else "json" if json else form.value, is_stream)
+    shown = _show(answers, "paths" if paths else "json" if json else form.value, is_stream, thumbnails)
     hits = [hit for answer in shown for hit in answer.hits]
     if html is not None:
         from paperclip_cli.contact_sheet import contact_sheet
-        from paperclip_cli.workspace import replace_file
 
         replace_file(html, contact_sheet(hits, _provenance(shown)))
+    if samp:
+        _send(shown, here)
+    if open_ and hits:
+        import webbrowser
+
+        from paperclip_cli.answers import link
+
+        webbrowser.open(html.absolute().as_uri() if html is not None else link(hits[0]))
     return here.finish(stage.copy_images(hits, copy_to)) if copy_to is not None else ExitCode.OK
 
 
@@ -109,7 +127,7 @@ def _with_notes(answers: Iterable[Answer], here: Session) -> Iterator[Answer]:
         yield answer
 
 
-def _show(answers: Iterable[Answer], form: str, is_stream: bool) -> list[Answer]:
+def _show(answers: Iterable[Answer], form: str, is_stream: bool, is_illustrated: bool) -> list[Answer]:
     """Prints the answers, as they come where the form allows it; gives them back."""
     from paperclip_cli import answers as forms
     from paperclip_cli import render
@@ -122,6 +140,8 @@ def _show(answers: Iterable[Answer], form: str, is_stream: bool) -> list[Answer]
                 render.emit(f"{render.printable(answer.query)}\n")
             if answer.hits:
                 render.table(forms.hit_table(answer.hits, render.terminal_width()))
+                if is_illustrated and render.has_pictures():
+                    _illustrate(answer)
         elif form == "paths":
             render.emit("".join(f"{render.path_line(hit.image)}\n" for hit in answer.hits))
         elif form == "jsonl":
@@ -132,8 +152,30 @@ def _show(answers: Iterable[Answer], form: str, is_stream: bool) -> list[Answer]
     elif form == "csv":
         render.emit(render.rows([forms.values(hit) for hit in hits], form, [column.name for column in forms.COLUMNS]))
     elif form in ("votable", "ecsv"):
-        render.emit(forms.table_file(hits, form, _provenance(shown)))
+        from paperclip_cli import table_files
+
+        render.emit((table_files.votable if form == "votable" else table_files.ecsv)(hits, _provenance(shown)))
     return shown
+
+
+def _illustrate(answer: Answer) -> None:
+    from paperclip_cli import render
+    from paperclip_cli.thumbnails import thumbnails
+
+    render.emit(thumbnails(answer.hits, render.terminal_width(), render.has_graphics()))
+
+
+def _send(answers: Sequence[Answer], here: Session) -> None:
+    """The hits of all answers as one table for the programs on the SAMP hub. It stays in the cache until the next one is sent."""
+    from paperclip_cli.sources.samp import send_table
+    from paperclip_cli.table_files import votable
+
+    provenance = _provenance(answers)
+    path = here.workspace.root / "samp" / "hits.vot"
+    replace_file(path, votable([hit for answer in answers for hit in answer.hits], provenance))
+    names = send_table(path, f"paperclip: {provenance['query']}")
+    if not here.quiet:
+        print(f"sent to {', '.join(names)}", file=sys.stderr)
 
 
 def _provenance(answers: Sequence[Answer]) -> dict[str, str]:

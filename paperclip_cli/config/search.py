@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from paperclip_cli.errors import UsageError
 
 @dataclass(frozen=True)
 class IndexConfig:
-    """`paths` empty: the cached previews of `missions` (all if empty)."""
+    """`paths` empty: the cached previews of `missions` (all if empty).
+
+    `view`, `hdu` and `stretch` None: as the index was made, else the model's view, the first image of a FITS file, and the archive's own
+    stretch. `hnsw`: build a graph of the vectors for processes that answer many queries.
+    """
 
     paths: tuple[Path, ...] = ()
     model: str | None = None
@@ -19,10 +24,17 @@ class IndexConfig:
     missions: tuple[str, ...] = ()
     batch_size: int = 32
     view: str | None = None
+    hdu: int | str | None = None
+    stretch: str | None = None
+    hnsw: bool = False
     force: bool = False
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
+        if self.view not in (None, "centre", "whole", "tiles"):
+            raise UsageError(f"--view {self.view!r}", "choose centre, whole or tiles")
+        if self.stretch not in (None, "preview", "zscale"):
+            raise UsageError(f"--stretch {self.stretch!r}", "choose preview or zscale")
         if self.paths and self.missions:
             raise UsageError("--mission selects cached previews and goes with no path", "leave out one of the two")
 
@@ -31,6 +43,7 @@ class IndexConfig:
 class QueryConfig:
     """One query is the sum of its `texts` and `images` less its `minus`; it gives `k` hits.
 
+    `weights` say what its parts count: one number for the images, or one for each part, texts first, then images, then `minus`.
     `index` None: `default`, or the only one. `near` is (ra, dec) in degrees and `radius` in degrees; `after` and `before` are Modified
     Julian Dates. `collapse` says what one hit stands for: `target` (a proposal's images of one target), `proposal`, or `none`.
     """
@@ -38,6 +51,7 @@ class QueryConfig:
     texts: tuple[str, ...] = ()
     images: tuple[Path, ...] = ()
     minus: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
     index: str | None = None
     k: int = 10
     min_score: float | None = None
@@ -62,16 +76,38 @@ class QueryConfig:
             raise UsageError(f"--collapse {self.collapse!r}", "choose target, proposal or none")
         if self.rank_by not in ("semantic", "keyword", "hybrid"):
             raise UsageError(f"--rank-by {self.rank_by!r}", "choose semantic, keyword or hybrid")
+        if not all(0 < weight < math.inf for weight in self.weights):
+            raise UsageError("--weight is not a number above 0", "what is not wanted goes into --minus")
+        if len(self.weights) not in (0, len(self._parts)) and not (len(self.weights) == 1 and self.images):
+            raise UsageError(f"--weight is given {len(self.weights)} times for {len(self._parts)} parts of the query",
+                             "give it once for the images, or once for each part: words, --text, --image, --minus")
+
+    @property
+    def _parts(self) -> tuple[object, ...]:
+        return (*self.texts, *self.images, *self.minus)
+
+    @property
+    def counts(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+        """What each of the texts, the images and the unwanted texts counts."""
+        of_texts, of_images = len(self.texts), len(self.images)
+        if len(self.weights) == len(self._parts):
+            return (self.weights[:of_texts], self.weights[of_texts:of_texts + of_images], self.weights[of_texts + of_images:])
+        return (1.0,) * of_texts, (self.weights or (1.0,)) * of_images, (1.0,) * len(self.minus)
 
 
 @dataclass(frozen=True)
 class DescribeConfig:
-    """`labels` None: the paper's 77 phrases."""
+    """`labels` None: the paper's 77 phrases. `batch`: folders stand for their images. `templates` say a label, which `{}` stands for."""
 
     images: tuple[str, ...] = ()
     labels: Path | None = None
     model: str | None = None
     k: int = 4
+    batch: bool = False
+    templates: tuple[str, ...] = ("{}", "an image of {}", "a telescope image of {}")
 
     def __post_init__(self) -> None:
         at_least("-k", self.k, 1)
+        for template in self.templates:
+            if "{}" not in template:
+                raise UsageError(f"--template {template!r} has no place for the label", 'write for example --template "an image of {}"')

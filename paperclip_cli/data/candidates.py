@@ -6,30 +6,37 @@ import os
 from collections import deque
 from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from paperclip_cli.config import PREVIEW_SIZE
-from paperclip_cli.data.images import centre_view, make_canvas, read_picture
+from paperclip_cli.data.images import centre_view, make_canvas
 from paperclip_cli.data.observations import Entry
+from paperclip_cli.data.picture_file import read_file
+from paperclip_cli.data.reading import PLAIN, Reading
+from paperclip_cli.data.tiles import tile_count, tile_views
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem
-from paperclip_cli.records import Key, Observation
+from paperclip_cli.records import Key, Observation, Wcs
 from paperclip_cli.workspace import file_sha256
 
-_AHEAD = 128  # images decoded at most before they are asked for: 20 MB at 224 pixels
+_AHEAD = 128  # views made at most before they are asked for: 20 MB at 224 pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An image that should be in an index. `stored` is its path as the index keeps it (see `Entry`)."""
+    """An image that should be in an index. `stored` is its path as the index keeps it, `wcs` that of its canvas (see `Entry`).
+
+    A preview of the cache has a key; what is known of any other file, the file itself says.
+    """
 
     path: Path
     stored: str
     key: Key | None = None
     observation: Observation = field(default_factory=Observation)
+    wcs: Wcs | None = None
 
     def entry_as(self, known: Entry) -> Entry | None:
         """`known` with what is known of the observation now, if the file has not been touched since it was hashed."""
@@ -39,7 +46,7 @@ class Candidate:
             return None
         if (status.st_size, status.st_mtime_ns) != (known.size, known.mtime_ns):
             return None
-        return Entry(known.path, known.size, known.mtime_ns, known.sha256, self.key, self.observation, known.tiles)
+        return known if self.key is None else replace(known, key=self.key, observation=self.observation, wcs=self.wcs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +59,15 @@ class Prepared:
     reason: str = ""
 
 
-def read_ahead(candidates: Sequence[Candidate], known: Container[str], view: View) -> Iterator[Prepared]:
+def read_ahead(candidates: Sequence[Candidate], known: Container[str], view: View, reading: Reading = PLAIN) -> Iterator[Prepared]:
     """Prepares candidates in threads and yields them in order. Images whose hash is `known` are not decoded."""
     pool = ThreadPoolExecutor(max_workers=min(8, len(os.sched_getaffinity(0)) + 1), thread_name_prefix="decode")
     waiting: deque[Future[Prepared]] = deque()
+    tiles = tile_count(view, reading)
     try:
         for candidate in candidates:
-            waiting.append(pool.submit(prepare, candidate, known, view))
-            if len(waiting) >= _AHEAD:
+            waiting.append(pool.submit(prepare, candidate, known, view, reading))
+            if len(waiting) * tiles >= _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -67,14 +75,17 @@ def read_ahead(candidates: Sequence[Candidate], known: Container[str], view: Vie
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def prepare(candidate: Candidate, known: Container[str], view: View) -> Prepared:
+def prepare(candidate: Candidate, known: Container[str], view: View, reading: Reading = PLAIN) -> Prepared:
     """Reads one image. What is wrong with it is a reason, not an exception."""
     try:
         _check_name(candidate)
         status = candidate.path.stat()
-        entry = Entry(candidate.stored, status.st_size, status.st_mtime_ns, file_sha256(candidate.path), candidate.key,
-                      candidate.observation)
-        views = None if entry.sha256 in known else image_view(candidate.path, view, is_canvas=candidate.key is not None)[None]
+        digest = file_sha256(candidate.path)
+        file = read_file(candidate.path, reading, with_picture=digest not in known)
+        observation, wcs = (file.observation, file.wcs) if candidate.key is None else (candidate.observation, candidate.wcs)
+        views = None if file.picture is None else _views(file.picture, view, reading, is_canvas=candidate.key is not None)
+        entry = Entry(candidate.stored, status.st_size, status.st_mtime_ns, digest, candidate.key, observation,
+                      tile_count(view, reading), wcs)
         return Prepared(candidate, entry, views)
     except BadItem as error:
         return Prepared(candidate, reason=str(error))
@@ -82,10 +93,20 @@ def prepare(candidate: Candidate, known: Container[str], view: View) -> Prepared
         return Prepared(candidate, reason=f"cannot be read: {error.strerror or error}")
 
 
-def image_view(path: Path, view: View, is_canvas: bool = False) -> np.ndarray:
-    """A file as the model sees it: uint8 [S, S, 3]. A preview of the cache is a canvas already and keeps its size. BadItem."""
-    picture = read_picture(path)
-    return centre_view(make_canvas(picture, max(picture.shape[:2]) if is_canvas else PREVIEW_SIZE, view.pad), view)
+def image_view(path: Path, view: View, reading: Reading = PLAIN) -> np.ndarray:
+    """A file as the model sees it: uint8 [S, S, 3]. BadItem."""
+    try:
+        picture = read_file(path, reading).picture
+    except OSError as error:
+        raise BadItem(f"cannot be read: {error.strerror or error}") from error
+    assert picture is not None
+    return _views(picture, view, replace(reading, tiles=False), is_canvas=False)[0]
+
+
+def _views(picture: np.ndarray, view: View, reading: Reading, is_canvas: bool) -> np.ndarray:
+    """uint8 [T, S, S, 3]. A preview of the cache is a canvas already and keeps its size."""
+    canvas = make_canvas(picture, max(picture.shape[:2]) if is_canvas else PREVIEW_SIZE, view.pad)
+    return tile_views(canvas, view) if reading.tiles else centre_view(canvas, view)[None]
 
 
 def _check_name(candidate: Candidate) -> None:

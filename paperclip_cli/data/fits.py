@@ -1,33 +1,64 @@
-"""The science image of a FITS file as a picture."""
+"""The science image of a FITS file: its picture, and what its headers say of the observation."""
 
 from __future__ import annotations
 
+import gzip
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from paperclip_cli.data.images import MIN_SIDE, check_size
-from paperclip_cli.data.stretch import preview_stretch
+from paperclip_cli.data.images import FITS_MAGIC, GZIP_MAGIC, MIN_SIDE, check_size
+from paperclip_cli.data.stretch import PREVIEW, stretched
 from paperclip_cli.errors import BadItem
 
 if TYPE_CHECKING:
-    from astropy.io.fits import HDUList, ImageHDU
+    from astropy.io.fits import HDUList, Header, ImageHDU
+
+MAX_UNPACKED = 2 * 2**30  # bytes of a file compressed with gzip: three planes of a mosaic of 12,000 pixels a side
+_IN_MEMORY = 2**26  # bytes of an unpacked file that are kept in memory; a larger one is a temporary file
+_BLOCK = 2**20
 
 
-def read_fits(path: Path) -> np.ndarray:
-    """The first two-dimensional image of a FITS file, stretched (`preview_stretch`), its first row at the bottom: uint8 [H, W].
+@dataclass(frozen=True)
+class ScienceImage:
+    """An open image of a FITS file and the headers above it, the more general one first. Its pixels are read by `picture`."""
 
-    In the archive's products that is the science array. BadItem where there is none (only tables, spectra or cubes), where
-    no pixel has a value, or where the file is damaged. Its size is checked before any pixel is read.
+    hdu: ImageHDU
+    headers: tuple[Header, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.hdu.shape[-2:]
+        return height, width
+
+    def picture(self, stretch: str = PREVIEW) -> np.ndarray:
+        """uint8 [H, W], the first row of the array at the bottom. BadItem where no pixel has a value."""
+        zero_is_blank = int(self.hdu.header["BITPIX"]) < 0  # counts that are scaled to floats may well be 0
+        values = np.asarray(self.hdu.data)
+        return np.ascontiguousarray(stretched(values.reshape(self.shape), stretch, zero_is_blank)[::-1])
+
+
+@contextmanager
+def open_science(path: Path, hdu: int | str | None = None) -> Iterator[ScienceImage]:
+    """The image `hdu` (a number or a name) of a FITS file, or its first two-dimensional one, which in the archive's products is the
+    science array. The file may be compressed, tile by tile or with gzip.
+
+    BadItem where there is none (only tables, spectra or cubes), or where the file is damaged, also for what the block does with it.
+    The image's size is checked before any pixel is read.
     """
     from astropy.io import fits
 
     try:
-        with fits.open(path, memmap=False) as hdus:
-            hdu = _science_image(hdus)
-            values = np.asarray(hdu.data)
-            return np.ascontiguousarray(preview_stretch(values.reshape(values.shape[-2:]))[::-1])
+        with _unpacked(path) as file, fits.open(file, memmap=False) as hdus:
+            image = _first_image(hdus) if hdu is None else _named_image(hdus, hdu)
+            check_size(*image.shape[:-3:-1])
+            yield ScienceImage(image, (hdus[0].header, image.header))
     except BadItem:
         raise
     except Exception as error:  # astropy raises many kinds on hostile headers; none of them may stop the other pictures
@@ -35,16 +66,67 @@ def read_fits(path: Path) -> np.ndarray:
         raise BadItem(f"damaged FITS file: {reason}") from error
 
 
-def _science_image(hdus: HDUList) -> ImageHDU:
+def read_fits(path: Path, hdu: int | str | None = None, stretch: str = PREVIEW) -> np.ndarray:
+    """The picture of the science image (`open_science`): uint8 [H, W]. BadItem."""
+    with open_science(path, hdu) as image:
+        return image.picture(stretch)
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[BinaryIO]:
+    """The file, opened; one that is compressed with gzip, unpacked as far as MAX_UNPACKED allows."""
+    with path.open("rb") as file:
+        is_packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        file.seek(0)
+        if not is_packed:
+            yield file
+            return
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as plain:
+            with gzip.open(file) as packed:
+                while block := packed.read(_BLOCK):
+                    if not plain.tell() and not block.startswith(FITS_MAGIC):
+                        raise BadItem("compressed with gzip, and no FITS file inside")
+                    if plain.write(block) and plain.tell() > MAX_UNPACKED:
+                        raise BadItem(f"unpacks to more than {MAX_UNPACKED / 2**30:.0f} GB")
+            plain.seek(0)
+            yield plain  # type: ignore[misc]
+
+
+def _first_image(hdus: HDUList) -> ImageHDU:
     for hdu in hdus:
-        shape = _without_leading_ones(hdu.shape) if hdu.is_image else ()
-        if len(shape) == 2 and min(shape) >= MIN_SIDE:
-            check_size(shape[1], shape[0])
+        if _is_picture(hdu):
             return hdu
-    raise BadItem(f"no two-dimensional image of at least {MIN_SIDE} x {MIN_SIDE} pixels in the FITS file")
+    held = ", ".join(dict.fromkeys(text for text in map(_kind, hdus) if text)) or "nothing"
+    raise BadItem(f"no two-dimensional image of at least {MIN_SIDE} x {MIN_SIDE} pixels in the FITS file, only {held}")
 
 
-def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+def _named_image(hdus: HDUList, hdu: int | str) -> ImageHDU:
+    try:
+        found = hdus[hdu]
+    except (IndexError, KeyError) as error:
+        names = ", ".join(f"{number} {item.name}".strip() for number, item in enumerate(hdus))
+        raise BadItem(f"no HDU {hdu} in the FITS file (there: {names[:200]})") from error
+    if not _is_picture(found):
+        raise BadItem(f"HDU {hdu} of the FITS file is no image of at least {MIN_SIDE} x {MIN_SIDE} pixels but {_kind(found) or 'empty'}")
+    return found
+
+
+def _is_picture(hdu: ImageHDU) -> bool:
+    shape = _without_leading_ones(hdu.shape) if hdu.is_image else ()
+    return len(shape) == 2 and min(shape) >= MIN_SIDE
+
+
+def _kind(hdu: ImageHDU) -> str:
+    """What an HDU holds that is no picture; empty for a bare header."""
+    if not hdu.is_image:
+        return "a table"
+    shape = _without_leading_ones(hdu.shape)
+    size = " x ".join(map(str, reversed(shape)))
+    is_line = len(shape) == 1 or (len(shape) == 2 and min(shape) < MIN_SIDE)
+    return "" if not shape else f"a spectrum of {size}" if is_line else f"an array of {size}"
+
+
+def _without_leading_ones(shape: Sequence[int]) -> Sequence[int]:
     """Radio and some pipelines' images have axes of length 1 for frequency or polarisation."""
     while shape and shape[0] == 1:
         shape = shape[1:]

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 from PIL.ImageFile import ImageFile
 
-from paperclip_cli.data.stretch import preview_stretch
+from paperclip_cli.data.stretch import PREVIEW, preview_stretch
 
 # View lives in a module of its own because a cold text query reads it from the model folder and must not import PIL.
 from paperclip_cli.data.view import View
@@ -43,23 +43,22 @@ _DECODERS: dict[bytes, type[ImageFile]] = {
     b"II*\0": TiffImagePlugin.TiffImageFile,
     b"MM\0*": TiffImagePlugin.TiffImageFile,
 }
-_FITS = b"SIMPLE  ="
-_GZIP = b"\x1f\x8b"
+FITS_MAGIC, GZIP_MAGIC = b"SIMPLE  =", b"\x1f\x8b"
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_picture(path: Path, hdu: int | str | None = None, stretch: str = PREVIEW) -> np.ndarray:
     """Decodes a JPEG, PNG, TIFF or FITS file, told by its content, to uint8 [H, W] or [H, W, 3], the right way up.
 
-    Three equal channels become one; transparent parts become white; 16-bit pictures are scaled (see `_to_8_bits`), FITS and floating-point
-    pictures stretched (`preview_stretch`). BadItem with the reason for anything else, for a damaged or truncated file and for one of more
-    than MAX_PIXELS pixels, which is known from the header alone.
+    Three equal channels become one; transparent parts become white; 16-bit pictures are scaled (see `_to_8_bits`), FITS images (`hdu`, or
+    the first one) and floating-point pictures stretched (`stretched`). BadItem with the reason for anything else, for a damaged or
+    truncated file and for one of more than MAX_PIXELS pixels, which is known from the header alone.
     """
     try:
         with path.open("rb") as file:
-            if file.read(len(_FITS)) == _FITS:
+            if file.read(len(FITS_MAGIC)).startswith((FITS_MAGIC, GZIP_MAGIC)):
                 from paperclip_cli.data.fits import read_fits
 
-                return read_fits(path)
+                return read_fits(path, hdu, stretch)
             file.seek(0)
             return _decode(file)
     except OSError as error:
@@ -158,8 +157,7 @@ def _decode(file: BinaryIO) -> np.ndarray:
     file.seek(0)
     decoder = next((decoder for magic, decoder in _DECODERS.items() if head.startswith(magic)), None)
     if decoder is None:
-        gzipped = "compressed with gzip: unpack it first"
-        raise BadItem(gzipped if head.startswith(_GZIP) else "not a JPEG, PNG, TIFF or FITS file" if head else "an empty file")
+        raise BadItem("not a JPEG, PNG, TIFF or FITS file" if head else "an empty file")
     try:
         image = decoder(file)
         check_size(*image.size)

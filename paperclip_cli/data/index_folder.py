@@ -3,6 +3,7 @@
     manifest.json                the model's fingerprint, its name and folder, the view, the background, and the number of the generation
     vectors-<number>.npy         float32 [N, D], rows in the order of the images
     observations-<number>.sqlite what is known of the images
+    graph-<number>.*             a graph of the vectors (`data.graph`), where one was asked for
 
 A generation is written once and never changed. The manifest names the one that counts and is replaced last, so that a query sees the
 old state or the new one, whenever it comes and whenever the writer dies.
@@ -17,7 +18,9 @@ import numpy as np
 
 from paperclip_cli.data.background import Background
 from paperclip_cli.data.observations import Observations
+from paperclip_cli.data.reading import Reading
 from paperclip_cli.data.vectors import open_vectors
+from paperclip_cli.data.view import View
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
 
@@ -35,6 +38,21 @@ class Index:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def generation(self) -> int:
+        """The number of its state."""
+        return int(self.manifest.extra["generation"])
+
+    @property
+    def view(self) -> View:
+        """What of an image its model sees."""
+        return View(**self.manifest.config["view"])
+
+    @property
+    def reading(self) -> Reading:
+        """How its files became views."""
+        return Reading(**self.manifest.config.get("reading", {}))
 
 
 def choose_index(name: str | None, workspace: Workspace) -> str:

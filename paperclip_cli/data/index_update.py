@@ -18,7 +18,7 @@ from paperclip_cli.records import Key, Proposal
 from paperclip_cli.workspace import Manifest, read_manifest, write_manifest
 
 _BLOCK = 8_192  # images whose vectors are in memory at once when a generation is written
-_GENERATION = re.compile(r"(vectors|observations)-(\d{6,})\.(npy|sqlite)")
+_GENERATION = re.compile(r"\.?(vectors|observations|graph)-(\d{6,})\.(npy|sqlite|hnsw|json|hnsw\.new)")
 
 
 @dataclass(frozen=True)

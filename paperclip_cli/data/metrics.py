@@ -1,12 +1,17 @@
-"""The log of a training: one JSON object a line, with the step it belongs to."""
+"""The log of a training: one JSON object a line, with the step it belongs to; beside it the same as CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from paperclip_cli.workspace import replace_file
+
+COLUMNS = ("step", "loss", "gradient_norm", "logit_scale", "logit_bias", "images_per_second", "validation_loss", "validation_accuracy_10")
 
 
 class MetricsLog:
@@ -15,19 +20,32 @@ class MetricsLog:
     def __init__(self, path: Path, step: int) -> None:
         kept = [line for line in read_metrics(path) if line["step"] <= step] if path.is_file() else []
         replace_file(path, "".join(json.dumps(line) + "\n" for line in kept))
+        replace_file(as_csv(path), _rows([dict(zip(COLUMNS, COLUMNS, strict=True)), *kept]))
         self._path = path
 
     def add(self, step: int, **values: float | None) -> None:
         """Appends a line. Numbers are rounded to 6 digits; what is not finite becomes null, which JSON can say."""
-        rounded = {name: _plain(value) for name, value in values.items()}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **rounded}) + "\n")
+        line = {"step": step, **{name: _plain(value) for name, value in values.items()}}
+        for path, text in ((self._path, json.dumps(line) + "\n"), (as_csv(self._path), _rows([line]))):
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+
+
+def as_csv(path: Path) -> Path:
+    """Where the CSV beside a log lies."""
+    return path.with_suffix(".csv")
 
 
 def read_metrics(path: Path) -> list[dict]:
     """The lines of a log. A torn last line, of a process that died while writing, is left out."""
     lines = path.read_text(encoding="utf-8").split("\n")
     return [json.loads(line) for line in lines[:-1] if line]
+
+
+def _rows(lines: Sequence[Mapping[str, object]]) -> str:
+    text = io.StringIO()
+    csv.DictWriter(text, COLUMNS, lineterminator="\n").writerows(lines)
+    return text.getvalue()
 
 
 def _plain(value: float | None) -> float | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from paperclip_cli.data.footprint import observed_footprint
 from paperclip_cli.data.observations import FILE, OBSERVED, PROPOSAL, Entry, spaced
-from paperclip_cli.records import Key, Observation, Proposal
+from paperclip_cli.records import Key, Observation, Proposal, Wcs, to_json
 
 # Two full-text tables, because a proposal's words are shared by its images and a target's are not.
 _SCHEMA = f"""
@@ -59,7 +59,7 @@ def _write_images(connection: sqlite3.Connection, entries: Iterable[Entry], numb
         first = 0
         for entry in entries:
             number = None if entry.key is None else numbers[entry.key]
-            yield (first, number, *_circle(entry.observation), *(getattr(entry, name) for name in FILE),
+            yield (first, number, *_circle(entry.observation), *(_stored(getattr(entry, name)) for name in FILE),
                    *(_stored(getattr(entry.observation, name)) for name in OBSERVED))
             first += entry.tiles
 
@@ -82,4 +82,6 @@ def _circle(observation: Observation) -> tuple[float | None, float | None, float
 
 
 def _stored(value: object) -> object:
+    if isinstance(value, Wcs):
+        return to_json(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else value

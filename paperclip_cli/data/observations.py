@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.records import Key, Observation, Proposal
+from paperclip_cli.records import Key, Observation, Proposal, Wcs, from_dict
 
 OBSERVED = tuple(f.name for f in fields(Observation))
-FILE = ("path", "size", "mtime_ns", "sha256", "tiles")
+FILE = ("path", "size", "mtime_ns", "sha256", "tiles", "wcs")
 PROPOSAL = ("mission", "proposal_id", "title", "category", "cycle", "pi", "proposal_type", "abstract")
 _WHOLE_IMAGE = f"SELECT images.id, split, {', '.join(f'p_{name}' for name in PROPOSAL)}, {', '.join(FILE)}, {', '.join(OBSERVED)}" \
                " FROM images LEFT JOIN proposals ON proposals.id = proposal"
@@ -28,7 +28,7 @@ class Entry:
     """An image of an index.
 
     `path` is relative to the cache for a preview of the cache, absolute for any other image. `size` and `mtime_ns` are the file's when
-    its content was hashed. `tiles` is the number of its vectors.
+    its content was hashed. `tiles` is the number of its vectors, `wcs` the coordinates of its canvas as a unit square (`data.wcs`).
     """
 
     path: str
@@ -38,6 +38,7 @@ class Entry:
     key: Key | None = None
     observation: Observation = field(default_factory=Observation)
     tiles: int = 1
+    wcs: Wcs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ def _image(row: int, values: tuple) -> Image:
     proposal = dict(zip(PROPOSAL, rest[:len(PROPOSAL)], strict=True))
     file = dict(zip(FILE, rest[len(PROPOSAL):], strict=False))
     observed = dict(zip(OBSERVED, rest[len(PROPOSAL) + len(FILE):], strict=True))
+    if file["wcs"] is not None:
+        file["wcs"] = from_dict(Wcs, json.loads(file["wcs"]))
     observed["filters"] = tuple(json.loads(observed["filters"] or "[]"))
     for name in ("moving", "parallel"):
         observed[name] = None if observed[name] is None else bool(observed[name])

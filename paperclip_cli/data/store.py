@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,17 @@ def open_store(pairs: Sequence[Pair], view: View, place: Path, progress: Progres
     digest = _fingerprint(pairs, view)
     path = place.with_name(f"{place.name}-{digest}.npy")
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
         for old in path.parent.glob(f"{place.name}-*.npy"):
             old.unlink()  # a process that has it mapped keeps it
         _write(path, pairs, view, progress)
     return np.load(path, mmap_mode="r")
+
+
+def decoder(pairs: Sequence[Pair], view: View) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from rows to their images, uint8 [B,C',C',c] like those of the store, which are decoded each time and kept nowhere."""
+    pool = ThreadPoolExecutor()
+    channels = _channels(pairs)
+    return lambda rows: np.stack(list(pool.map(lambda row: _decode(pairs[row], view)[..., :channels], rows)))
 
 
 def centre(store: np.ndarray, size: int) -> np.ndarray:
@@ -53,30 +60,40 @@ def _fingerprint(pairs: Sequence[Pair], view: View) -> str:
     return digest.hexdigest()[:16]
 
 
-def _write(path: Path, pairs: Sequence[Pair], view: View, progress: Progress) -> None:
+@contextmanager
+def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """An array to be filled, mapped from a file that takes its place at `path` when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     try:
-        with progress.task("decode", total=len(pairs), unit="images") as task:
-            _fill(Path(temporary), pairs, view, task)
+        array = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
+        yield array
+        array.flush()
         os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _fill(path: Path, pairs: Sequence[Pair], view: View, task: Task) -> None:
+def _write(path: Path, pairs: Sequence[Pair], view: View, progress: Progress) -> None:
+    shape = (len(pairs), view.store_side, view.store_side, _channels(pairs))
+    with progress.task("decode", total=len(pairs), unit="images") as task, new_array(path, np.uint8, shape) as store:
+        _fill(store, pairs, view, task)
+
+
+def _fill(store: np.ndarray, pairs: Sequence[Pair], view: View, task: Task) -> None:
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
-        channels = 1 if all(pool.map(_is_grey, pairs)) else 3
-        shape = (len(pairs), view.store_side, view.store_side, channels)
-        store = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
         for first in range(0, len(pairs), 16 * workers):  # so that no more than these wait to be written
             some = pairs[first:first + 16 * workers]
             for row, image in enumerate(pool.map(lambda pair: _decode(pair, view), some), first):
-                store[row] = image[..., :channels]
+                store[row] = image[..., :store.shape[3]]
                 task.advance()
-        store.flush()
+
+
+def _channels(pairs: Sequence[Pair]) -> int:
+    return 1 if all(map(_is_grey, pairs)) else 3
 
 
 def _is_grey(pair: Pair) -> bool:

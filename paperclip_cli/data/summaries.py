@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from paperclip_cli.errors import MissingStage, PaperclipError
-from paperclip_cli.records import Key, Summary, read_jsonl
+from paperclip_cli.records import FailedSummary, Key, Summary, read_jsonl
 from paperclip_cli.report import Failure
 from paperclip_cli.workspace import Workspace
 
-SUMMARIES = "summaries.jsonl"
+SUMMARIES, FAILURES = "summaries.jsonl", "failures.jsonl"
 COLUMNS = ("proposal_id", "objects_and_phenomena", "science_use_cases")
 
 
@@ -37,6 +37,14 @@ def read_summaries(workspace: Workspace, name: str) -> dict[Key, Summary]:
     path = workspace.summaries(name) / SUMMARIES
     found = {summary.key: summary for summary in read_jsonl(path, Summary)} if path.exists() else {}
     return dict(sorted(found.items()))
+
+
+def read_failures(workspace: Workspace, name: str) -> dict[Key, FailedSummary]:
+    """The proposals of a set that were given up and have no summary, by key; the last failure where a key recurs."""
+    path = workspace.summaries(name) / FAILURES
+    found = {failed.key: failed for failed in read_jsonl(path, FailedSummary)} if path.exists() else {}
+    done = read_summaries(workspace, name) if found else {}
+    return dict(sorted((key, failed) for key, failed in found.items() if key not in done))
 
 
 def format_csv(summaries: Iterable[Summary]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paperclip_cli import __version__
 from paperclip_cli.data.view import View
+from paperclip_cli.model.config import Extras
 
 _OPENAI_LICENCE = "mit"  # github.com/openai/CLIP; its model cards on the Hub name none
 
@@ -31,7 +32,8 @@ def machine_card(training: Mapping, splits: Mapping[str, Sequence[str]], base: s
             "base": {"name": base, "license": terms}}
 
 
-def readme(name: str, view: View, card: Mapping, metrics: Mapping[str, float | None]) -> str:
+def readme(name: str, view: View, card: Mapping, metrics: Mapping[str, float | None],
+           extras: Extras = Extras()) -> str:
     """The model card in the form of the Hugging Face Hub."""
     base, terms, splits = card["base"]["name"], card["base"]["license"], card["data"]["splits"]
     from_hub = f"base_model: {base}\n" if re.fullmatch(r"[\w.-]+/[\w.@-]+", base) else ""
@@ -51,7 +53,7 @@ tags:
 
 Trained by `paperclip train` (paperclip-cli {__version__}) from {base}, after PAPERCLIP (Mishra-Sharma, Song & Thaler 2024,
 arXiv 2403.08851). `transformers.CLIPModel.from_pretrained` loads this folder as it is.
-
+{_warnings(card["training"], extras)}
 - Input: {view.size} x {view.size} pixels of {seen} (`paperclip.json`).
 - Data: proposals: {proposals}. Their keys are in `paperclip.json`. Images and texts keep the terms of where they came from.
 - Licence of the base: {"not known" if terms == "other" else terms}.
@@ -67,3 +69,18 @@ What it retrieves was measured on its own kind of data only. It says nothing abo
 {json.dumps(card["training"], indent=2)}
 ```
 """
+
+
+def _warnings(training: Mapping, extras: Extras) -> str:
+    """What a reader must know who uses these files without paperclip, or takes a control for a model."""
+    lines = []
+    if extras.head_size is not None:
+        lines.append(f"What was trained is not among its tensors: `heads.safetensors` holds two MLPs (inner width {extras.head_size:,}, "
+                     "GELU) that stand in place of the projections. Without them this is the base model.")
+    if extras.logit_bias:
+        lines.append("`heads.safetensors` holds `logit_bias`, which the sigmoid loss adds to the logits; embeddings do not depend on it.")
+    if training.get("logit_scale") == "reference":
+        lines.append("`logit_scale` itself multiplied the similarities in training, and not its exponential, as in the paper's code.")
+    if training.get("shuffle_pairs"):
+        lines.append("This is a control: its images were trained with the texts of other proposals.")
+    return "".join(f"\n**{line}**\n" for line in lines)

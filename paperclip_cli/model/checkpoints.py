@@ -1,7 +1,8 @@
-"""The state of a training on disk, by Orbax: the last one, from which it goes on, and the best by validation loss."""
+"""The state of a training on disk, by Orbax: the last one, from which it goes on, and the best by validation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -11,16 +12,22 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.model.step import TrainState
+from paperclip_cli.model.validation import Score
 
 
 class Checkpoints:
-    """A folder of states, one a step; a step is there as a whole or not at all. To be used in a `with` block."""
+    """A folder of states, one a step; a step is there as a whole or not at all. To be used in a `with` block.
 
-    def __init__(self, folder: Path, keep_best: bool) -> None:
+    States are written while the training goes on; what is asked for waits until they are, and so does the end of the block.
+    """
+
+    def __init__(self, folder: Path, keep_best: bool, best_by: str = "loss") -> None:
+        """`best_by`: validation `loss` or retrieval `accuracy`."""
+        self._badness = _BADNESS[best_by]
         newest, best = preservation_policy.LatestN(1), preservation_policy.BestN(
-            get_metric_fn=_loss, reverse=True, n=1, keep_checkpoints_without_metrics=False)
+            get_metric_fn=self._badness, reverse=True, n=1, keep_checkpoints_without_metrics=False)
         options = ocp.CheckpointManagerOptions(
-            best_fn=_loss, best_mode="min", cleanup_tmp_directories=True, enable_async_checkpointing=False,
+            best_fn=self._badness, best_mode="min", cleanup_tmp_directories=True,
             preservation_policy=preservation_policy.AnyPreservationPolicy([newest, best]) if keep_best else newest)
         self._folder = folder.absolute()
         self._manager = ocp.CheckpointManager(self._folder, options=options)
@@ -31,20 +38,22 @@ class Checkpoints:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._manager.close()
 
-    def save(self, step: int, state: TrainState, loss: float | None = None) -> None:
-        """Keeps the state after `step` steps, with its validation loss if there is one. A step that is there already is left as it is."""
+    def save(self, step: int, state: TrainState, score: Score | None = None) -> None:
+        """Keeps the state after `step` steps, with its score if there is one. A step that is there already is left as it is."""
         if step not in self._manager.all_steps():
-            metrics = None if loss is None else {"loss": loss}
+            metrics = None if score is None else {"loss": score.loss, "accuracy": score.accuracy or 0.0}
             self._manager.save(step, args=ocp.args.StandardSave(state), metrics=metrics, force=True)
 
     def last(self) -> int | None:
         """The last step that was kept, None where there is none."""
+        self._manager.wait_until_finished()
         return self._manager.latest_step()
 
     def best(self) -> int | None:
-        """The step with the lowest validation loss; None where no loss was ever given."""
-        losses = {step: metrics["loss"] for step in self._manager.all_steps() if (metrics := self._manager.metrics(step))}
-        return min(losses, key=lambda step: (losses[step], -step)) if losses else None
+        """The step with the best score, of equal ones the last; None where no score was ever given."""
+        self._manager.wait_until_finished()
+        badness = {step: self._badness(metrics) for step in self._manager.all_steps() if (metrics := self._manager.metrics(step))}
+        return min(badness, key=lambda step: (badness[step], -step)) if badness else None
 
     def restore(self, step: int, like: TrainState) -> TrainState:
         """The state after `step` steps, on the devices of `like`. PaperclipError where it does not fit the model."""
@@ -55,8 +64,8 @@ class Checkpoints:
                                  "start over with `paperclip train --force`") from error
 
 
-def _loss(metrics: dict[str, float]) -> float:
-    return metrics["loss"]
+_BADNESS: dict[str, Callable[[dict[str, float]], float]] = {"loss": lambda metrics: metrics["loss"],
+                                                            "accuracy": lambda metrics: -metrics["accuracy"]}
 
 
 def _shape(leaf: jax.Array) -> jax.ShapeDtypeStruct:

@@ -1,8 +1,9 @@
 """CLIP's two towers (Radford et al. 2021, arXiv:2103.00020) in Flax NNX, for any configuration of transformers' CLIPModel.
 
 A model is made as a module and split at once into a graph (static, hashable) and its parameters (a nested dict of
-arrays), so that everything downstream is a pure function of the parameters. The layers of a tower are stacked along
-a leading axis and scanned: one layer is traced whatever the depth, and but for the shallowest towers compiled once.
+arrays), so that everything downstream is a pure function of the parameters. Some models have parameters beside the graph's (`EXTRAS`).
+The layers of a tower are stacked along a leading axis and scanned: one layer is traced whatever the depth, and but for the shallowest
+towers compiled once.
 
 Shapes: B batch, S image side, L tokens, H heads, W width of a tower, D embedding.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +24,17 @@ from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 
 Params: TypeAlias = dict[str, Any]
 Graph: TypeAlias = nnx.GraphDef
+EXTRAS = ("image_head", "text_head", "logit_bias")  # parameters beside the towers, where a model has them
 _FEW_LAYERS = 4  # so few compile fast without a loop, and a loop more than doubles the time of a small tower's gradient on a CPU
+
+
+class Compute(NamedTuple):
+    """How towers compute: in `dtype` (None: that of the parameters, float32), each layer again in the backward pass instead of keeping
+    what it needs (`remat`), and with cuDNN's fused attention (`fused`, for 16 bit on an NVIDIA GPU only)."""
+
+    dtype: Any = None
+    remat: bool = False
+    fused: bool = False
 
 
 def build(config: ClipConfig, key: jax.Array) -> tuple[Graph, Params]:
@@ -38,20 +49,40 @@ def abstract(config: ClipConfig) -> tuple[Graph, Params]:
     return graph, nnx.to_pure_dict(shapes)
 
 
-def image_embeddings(graph: Graph, params: Params, pixels: jax.Array, dtype: jnp.dtype | None = None) -> jax.Array:
+def image_embeddings(graph: Graph, params: Params, pixels: jax.Array, how: Compute = Compute()) -> jax.Array:
     """Images [B, S, S, 3], normalised with the model's mean and deviation -> unit vectors [B, D] in float32.
 
-    `dtype` is what the tower computes in (parameters are cast on the way in); normalisations and softmax stay float32.
+    Where the towers compute in 16 bit, parameters are cast on the way in; normalisations and softmax stay float32.
     """
-    return _unit(_model(graph, params, dtype).embed_images(pixels))
+    pooled = image_features(graph, params, pixels, how)
+    return head_embeddings(params["image_head"], pooled) if "image_head" in params else _unit(
+        _model(graph, params, how).image_projection(pooled))
 
 
-def text_embeddings(graph: Graph, params: Params, ids: jax.Array, dtype: jnp.dtype | None = None) -> jax.Array:
+def text_embeddings(graph: Graph, params: Params, ids: jax.Array, how: Compute = Compute()) -> jax.Array:
     """Token ids int32 [B, L], each row with its start and end token and padded after -> unit vectors [B, D] in float32.
 
     No mask is needed: attention is causal, and the text is pooled at its end token, which sees no padding.
     """
-    return _unit(_model(graph, params, dtype).embed_texts(ids))
+    pooled = text_features(graph, params, ids, how)
+    return head_embeddings(params["text_head"], pooled) if "text_head" in params else _unit(
+        _model(graph, params, how).text_projection(pooled))
+
+
+def image_features(graph: Graph, params: Params, pixels: jax.Array, how: Compute = Compute()) -> jax.Array:
+    """Images as above -> what the vision tower pools, [B, W]."""
+    return _model(graph, params, how).vision(pixels if how.dtype is None else pixels.astype(how.dtype), how)
+
+
+def text_features(graph: Graph, params: Params, ids: jax.Array, how: Compute = Compute()) -> jax.Array:
+    """Token ids as above -> what the text tower pools, [B, W]."""
+    return _model(graph, params, how).text(ids, how)
+
+
+def head_embeddings(head: Params, pooled: jax.Array) -> jax.Array:
+    """What a tower pooled, [B, W] -> unit vectors [B, D]: down(gelu(up(x))), the paper's MLP in place of the projection."""
+    inner = jax.nn.gelu(pooled.astype(jnp.float32) @ head["up"]["kernel"] + head["up"]["bias"], approximate=False)
+    return _unit(inner @ head["down"]["kernel"] + head["down"]["bias"])
 
 
 def logit_scale(params: Params) -> jax.Array:
@@ -59,9 +90,9 @@ def logit_scale(params: Params) -> jax.Array:
     return params["logit_scale"]
 
 
-def _model(graph: Graph, params: Params, dtype: jnp.dtype | None) -> Clip:
-    cast = params if dtype is None else jax.tree.map(lambda leaf: leaf.astype(dtype), params)
-    return nnx.merge(graph, cast)
+def _model(graph: Graph, params: Params, how: Compute) -> Clip:
+    own = {name: part for name, part in params.items() if name not in EXTRAS}
+    return nnx.merge(graph, own if how.dtype is None else jax.tree.map(lambda leaf: leaf.astype(how.dtype), own))
 
 
 def _unit(vectors: jax.Array) -> jax.Array:
@@ -79,12 +110,6 @@ class Clip(nnx.Module):
         self.text_projection = nnx.Linear(config.text.hidden_size, config.projection_dim, use_bias=False, rngs=rngs)
         self.logit_scale = nnx.Param(jnp.zeros(()))
 
-    def embed_images(self, pixels: jax.Array) -> jax.Array:
-        return self.image_projection(self.vision(pixels))
-
-    def embed_texts(self, ids: jax.Array) -> jax.Array:
-        return self.text_projection(self.text(ids))
-
 
 class VisionTower(nnx.Module):
     """A vision transformer that pools at its class token."""
@@ -99,12 +124,12 @@ class VisionTower(nnx.Module):
         self.layers = Layers(config, causal=False, rngs=rngs)
         self.norm_out = _layer_norm(config, rngs)
 
-    def __call__(self, pixels: jax.Array) -> jax.Array:
+    def __call__(self, pixels: jax.Array, how: Compute) -> jax.Array:
         """Images [B, S, S, 3] -> pooled [B, W]."""
         patches = self.patches(_cut(pixels, self.patch_size))
         start = jnp.broadcast_to(self.class_token[...], (patches.shape[0], 1, patches.shape[2]))
         tokens = jnp.concatenate([start.astype(patches.dtype), patches], axis=1) + self.positions[...]
-        return self.norm_out(self.layers(self.norm_in(tokens))[:, 0])
+        return self.norm_out(self.layers(self.norm_in(tokens), how)[:, 0])
 
 
 class TextTower(nnx.Module):
@@ -118,10 +143,10 @@ class TextTower(nnx.Module):
         self.layers = Layers(config, causal=True, rngs=rngs)
         self.norm_out = _layer_norm(config, rngs)
 
-    def __call__(self, ids: jax.Array) -> jax.Array:
+    def __call__(self, ids: jax.Array, how: Compute) -> jax.Array:
         """Token ids [B, L] -> pooled [B, W]."""
         tokens = self.tokens[...][ids] + self.positions[: ids.shape[1]]
-        hidden = self.layers(tokens)
+        hidden = self.layers(tokens, how)
         end = jnp.argmax(ids if self.end is None else ids == self.end, axis=1)
         return self.norm_out(jnp.take_along_axis(hidden, end[:, None, None], axis=1)[:, 0])
 
@@ -138,9 +163,13 @@ class Layers(nnx.Module):
         self.blocks = stack(rngs)
         self.unrolled = config.num_hidden_layers <= _FEW_LAYERS
 
-    def __call__(self, tokens: jax.Array) -> jax.Array:
+    def __call__(self, tokens: jax.Array, how: Compute) -> jax.Array:
         graph, stacked = nnx.split(self.blocks)
-        return jax.lax.scan(lambda hidden, layer: (nnx.merge(graph, layer)(hidden), None), tokens, stacked, unroll=self.unrolled)[0]
+
+        def apply(hidden: jax.Array, layer: nnx.State) -> tuple[jax.Array, None]:
+            return nnx.merge(graph, layer)(hidden, how.fused), None
+
+        return jax.lax.scan(jax.checkpoint(apply) if how.remat else apply, tokens, stacked, unroll=self.unrolled)[0]
 
 
 class Block(nnx.Module):
@@ -156,14 +185,17 @@ class Block(nnx.Module):
         self.up = nnx.Linear(width, inner, rngs=rngs)
         self.down = nnx.Linear(inner, width, rngs=rngs)
 
-    def __call__(self, hidden: jax.Array) -> jax.Array:
+    def __call__(self, hidden: jax.Array, fused: bool) -> jax.Array:
         """[B, L, W] -> [B, L, W]."""
-        hidden = hidden + self.out(self._attend(self.qkv(self.norm_1(hidden))))
+        hidden = hidden + self.out(self._attend(self.qkv(self.norm_1(hidden)), fused))
         return hidden + self.down(_ACTIVATIONS[self.activation](self.up(self.norm_2(hidden))))
 
-    def _attend(self, qkv: jax.Array) -> jax.Array:
+    def _attend(self, qkv: jax.Array, fused: bool) -> jax.Array:
         batch, length, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
         q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, self.heads, width // self.heads), 2, 0)
+        if fused:
+            attended = jax.nn.dot_product_attention(q, k, v, is_causal=self.causal, implementation="cudnn")
+            return attended.reshape(batch, length, width)
         scores = jnp.einsum("blhd,bmhd->bhlm", q, k) / math.sqrt(width // self.heads)
         if self.causal:
             scores = jnp.where(jnp.tri(length, dtype=bool), scores, -jnp.inf)

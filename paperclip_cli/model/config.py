@@ -120,6 +120,25 @@ class ClipConfig:
                 "logit_scale_init_value": self.logit_scale_init_value} | towers
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What CLIP's own layout has no place for, as `paperclip.json` tells it; its tensors lie in `heads.safetensors`.
+
+    `head_size` is the inner width of the two MLPs that stand in place of the projections, None where there are none. `logit_bias`: whether
+    there is a bias of the sigmoid loss, which no embedding depends on.
+    """
+
+    head_size: int | None = None
+    logit_bias: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.head_size is None or _is_count(self.head_size)) or type(self.logit_bias) is not bool:
+            raise _bad(f"extras are {self!r}")
+
+    def __bool__(self) -> bool:
+        return self != Extras()
+
+
 def _tower(kind: type[Tower], values: dict, name: str) -> Tower:
     # transformers lets `text_config_dict`, where an old file has one, replace `text_config` as a whole.
     found = values.get(f"{name}_dict") or values.get(name) or {}

@@ -14,7 +14,7 @@ from paperclip_cli.model.folder import ModelFolder
 
 
 class ImageEmbedder:
-    """Views to unit vectors. `batch_size` is halved, for good, whenever the device runs out of memory."""
+    """Views to unit vectors. `batch_size` is halved, for good, whenever the device or the machine runs out of memory."""
 
     def __init__(self, folder: ModelFolder, batch_size: int) -> None:
         memory.keep_freed_pages()
@@ -46,8 +46,8 @@ class ImageEmbedder:
             padding = [(0, self.batch_size - len(part))] + [(0, 0)] * (part.ndim - 1)
             try:
                 return np.asarray(self._compiled(self._params, np.pad(part, padding)))[: len(part)]
-            except jax.errors.JaxRuntimeError as error:
-                if "RESOURCE_EXHAUSTED" not in str(error):
+            except (jax.errors.JaxRuntimeError, MemoryError) as error:
+                if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
                     raise
                 if self.batch_size == 1:
                     raise PaperclipError("one image at a time is still too much for the memory", "use a smaller model") from error

@@ -17,13 +17,14 @@ from paperclip_cli.config import DEFAULT_MODEL
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.model import hub
-from paperclip_cli.model.config import ClipConfig
+from paperclip_cli.model.config import ClipConfig, Extras
 from paperclip_cli.workspace import Workspace, replace_file
 
 CONFIG, WEIGHTS, PREPROCESSOR, CARD = "config.json", "model.safetensors", "preprocessor_config.json", "paperclip.json"
+HEADS = "heads.safetensors"
 TOKENIZER, VOCABULARY, MERGES = "tokenizer.json", "vocab.json", "merges.txt"
 # What a model is: everything that changes an embedding, and nothing else that may lie in the folder.
-MODEL_FILES = (CONFIG, WEIGHTS, "heads.safetensors", TOKENIZER, VOCABULARY, MERGES, "tokenizer_config.json", "special_tokens_map.json",
+MODEL_FILES = (CONFIG, WEIGHTS, HEADS, TOKENIZER, VOCABULARY, MERGES, "tokenizer_config.json", "special_tokens_map.json",
                PREPROCESSOR, CARD)
 # Means and deviations of OpenAI's CLIP, which every model has that does not say otherwise.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -35,7 +36,7 @@ class ModelFolder:
     """A folder that holds a whole model.
 
     `view` is how an image becomes the model's input, `mean` and `std` what its channels (0 to 1) are normalised with. `card` is
-    `paperclip.json`, empty for a model from elsewhere.
+    `paperclip.json`, empty for a model from elsewhere; `extras` is what it says of `heads.safetensors`.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class ModelFolder:
     mean: tuple[float, ...] = CLIP_MEAN
     std: tuple[float, ...] = CLIP_STD
     card: dict = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
 
     @classmethod
     def open(cls, path: Path, name: str | None = None) -> ModelFolder:
@@ -55,7 +57,7 @@ class ModelFolder:
         config = ClipConfig.read(path / CONFIG)
         card = _read_json(path / CARD)
         mean, std = _normalisation(path / PREPROCESSOR)
-        return cls(path, name or path.name, config, _view(path / CARD, card, config), mean, std, card)
+        return cls(path, name or path.name, config, _view(path / CARD, card, config), mean, std, card, _extras(path, card))
 
 
 REQUIRED = (CONFIG, WEIGHTS, f"{TOKENIZER} (or {VOCABULARY} and {MERGES})")
@@ -101,16 +103,16 @@ def _only_model(workspace: Workspace) -> str:
     return names[0]
 
 
-def fingerprint(folder: ModelFolder, workspace: Workspace) -> str:
+def fingerprint(folder: ModelFolder, workspace: Workspace, afresh: bool = False) -> str:
     """SHA-256 over the model's files, in hex: names, lengths and bytes, in the order of `MODEL_FILES`.
 
-    It is remembered in the cache with the files' sizes and times of change, so that a query does not read 600 MB.
+    It is remembered in the cache with the files' sizes and times of change, so that a query does not read 600 MB. `afresh` reads them.
     """
     files = [folder.path / name for name in MODEL_FILES if (folder.path / name).is_file()]
     stamp = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
     place = hashlib.sha256(str(folder.path.resolve()).encode()).hexdigest()[:32]
     memo = workspace.root / "fingerprints" / f"{place}.json"
-    remembered = _recall(memo, stamp)
+    remembered = None if afresh else _recall(memo, stamp)
     if remembered is not None:
         return remembered
     value = _hash(files)
@@ -147,6 +149,17 @@ def _view(path: Path, card: dict, config: ClipConfig) -> View:
     if view.size != config.vision.image_size:
         raise PaperclipError(f"{path}: the view has {view.size} pixels and the model {config.vision.image_size}", "correct one of the two")
     return view
+
+
+def _extras(path: Path, card: dict) -> Extras:
+    values = card.get("extras", {})
+    try:
+        extras = Extras(**values)
+    except (TypeError, PaperclipError) as error:
+        raise PaperclipError(f"{path / CARD}: not a model's extras: {values!r} ({error})", "take the file from the model again") from error
+    if extras and not (path / HEADS).is_file():
+        raise PaperclipError(f"model folder {path}: {HEADS} is missing, of which {CARD} speaks", "take the file from the model again")
+    return extras
 
 
 def _normalisation(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -32,10 +32,11 @@ def folder_of(name: str, workspace: Workspace) -> Path:
     return workspace.root / "hub" / name.replace("/", "--")
 
 
-def locate(name: str, workspace: Workspace, files: Sequence[str], missing: Missing) -> Path:
+def locate(name: str, workspace: Workspace, files: Sequence[str], missing: Missing,
+           advice: str = "choose a CLIP model in the Hugging Face layout") -> Path:
     """The folder of a Hub model, downloaded if it is nowhere on this machine. The network is used only then.
 
-    `files` are the only ones ever fetched; `missing` says what a folder lacks to be a model.
+    `files` are the only ones ever fetched; `missing` says what a folder lacks to be a model, `advice` what to do where the Hub lacks it.
     """
     repository, revision = _split(name)
     folder = folder_of(name, workspace)
@@ -50,7 +51,7 @@ def locate(name: str, workspace: Workspace, files: Sequence[str], missing: Missi
     _download(name, repository, revision, folder, files)
     lacking = missing(folder)
     if lacking:
-        raise PaperclipError(f"{name} on the Hub has no {lacking[0]}", _what_else(repository, lacking))
+        raise PaperclipError(f"{name} on the Hub has no {lacking[0]}", _what_else(repository, lacking, advice))
     return folder
 
 
@@ -89,9 +90,9 @@ def _download(name: str, repository: str, revision: str | None, folder: Path, fi
         raise PaperclipError(f"{name} could not be downloaded: {_first_line(error)}", f"try again, or {at_hand}") from error
 
 
-def _what_else(repository: str, lacking: Sequence[str]) -> str:
+def _what_else(repository: str, lacking: Sequence[str], advice: str) -> str:
     if not any(name.endswith(".safetensors") for name in lacking):
-        return "choose a CLIP model in the Hugging Face layout"
+        return advice
     number = _converted(repository)
     revision = "refs/pr/N, if one of its pull requests adds it" if number is None else f"refs/pr/{number}"
     return f"only safetensors are read; try {repository}@{revision}"

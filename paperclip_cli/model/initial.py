@@ -20,6 +20,17 @@ def draw(shapes: dict, config: ClipConfig, key: jax.Array) -> dict:
     return jax.tree.map_with_path(lambda path, leaf: jax.numpy.array(_initial(_names(path), leaf.shape, config, stream)), shapes)
 
 
+def draw_heads(config: ClipConfig, size: int, stream: np.random.Generator) -> dict:
+    """The parameters of two heads with an inner width of `size`: deviates of W^-1/2 and, after the GELU, size^-1/2; biases 0."""
+
+    def layer(inputs: int, outputs: int) -> dict:
+        kernel = stream.standard_normal((inputs, outputs), np.float32) * np.float32(inputs**-0.5)
+        return {"kernel": jax.numpy.array(kernel), "bias": jax.numpy.zeros(outputs)}
+
+    return {name: {"up": layer(width, size), "down": layer(size, config.projection_dim)}
+            for name, width in (("image_head", config.vision.hidden_size), ("text_head", config.text.hidden_size))}
+
+
 def _initial(names: tuple[str, ...], shape: tuple[int, ...], config: ClipConfig, stream: np.random.Generator) -> np.ndarray:
     if names == ("logit_scale",):
         return np.full(shape, config.logit_scale_init_value, np.float32)

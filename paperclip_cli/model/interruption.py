@@ -21,14 +21,15 @@ class StopRequest:
     def __bool__(self) -> bool:
         return self.signal is not None
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
+    def receive(self, number: int, frame: FrameType | None = None) -> None:
+        """Sets the request; it is the handler of the signals."""
         self.signal = number
         self._restore()  # a second one acts at once
 
     def _install(self) -> None:
         # A signal that is ignored (`nohup`, a job in the background) stays so.
         heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-        self._before = {number: signal.signal(number, self._receive) for number in heard}  # type: ignore[misc]
+        self._before = {number: signal.signal(number, self.receive) for number in heard}  # type: ignore[misc]
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -1,9 +1,10 @@
 """Models that start from nothing: their shape, a tokenizer made from the corpus, random weights.
 
-`scratch:tiny` is for a few hundred images and a processor without an accelerator. Two things of it are not CLIP's. Its text tower is a
+`scratch:tiny` is for a few hundred images and a processor without an accelerator. Three things of it are not CLIP's. Its text tower is a
 bag of words: queries and keys begin at zero, where neither has a gradient, so that attention stays uniform and a text is the mean
-of its words. (Free to attend, the tower learns so few captions by heart within a hundred steps.) And pixels are normalised so
-that a dark sky is near zero and an object far from it.
+of its words. (Free to attend, the tower learns so few captions by heart within a hundred steps.) Its vision
+tower begins with attention as it is in trained transformers (`mimetic`). And pixels are normalised so that a dark sky is near zero and an
+object far from it, and what holds no data is painted as sky.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from paperclip_cli.errors import UsageError
 from paperclip_cli.model import clip, tokenizer
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.folder import CLIP_MEAN, CLIP_STD
+from paperclip_cli.model.mimetic import begin_attention
 from paperclip_cli.model.tokenizer import Tokenizer
 
 # The vocabulary size of these shapes is an upper limit: the corpus decides. A few thousand abstracts cannot teach 49,408 tokens,
@@ -58,8 +61,17 @@ def new_model(name: str, corpus: Iterable[str], key: jax.Array) -> NewModel:
     config = dataclasses.replace(shape, text=text)
     graph, params = clip.build(config, key)
     if name == "scratch:tiny":
-        return NewModel(config, words, graph, _bag_of_words(params), DARK_SKY_MEAN, DARK_SKY_STD, fill="sky")
+        params = _seeing(_bag_of_words(params), shape.vision.num_attention_heads, key)
+        return NewModel(config, words, graph, params, DARK_SKY_MEAN, DARK_SKY_STD, fill="sky")
     return NewModel(config, words, graph, params)
+
+
+def _seeing(params: clip.Params, heads: int, key: jax.Array) -> clip.Params:
+    """The same parameters with a vision tower whose attention begins as trained attention is, and to which place means little at first."""
+    vision = params["vision"]
+    stream = np.random.default_rng([*np.asarray(jax.random.key_data(key)).tolist(), 1])
+    blocks = begin_attention(vision["layers"]["blocks"], heads, stream)
+    return {**params, "vision": {**vision, "positions": 0.1 * vision["positions"], "layers": {"blocks": blocks}}}
 
 
 def _bag_of_words(params: clip.Params) -> clip.Params:

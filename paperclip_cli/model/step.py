@@ -1,5 +1,9 @@
 """One step of training: augment, embed, compare, update. Everything here is a pure function over pytrees, to be compiled.
 
+A batch may pass through the towers in parts, of which only one at a time is held in memory (GradCache, Gao et al. 2021, arXiv
+2101.06983): first all parts are embedded, then the loss is taken over the whole batch, so that its negatives are those of the large batch,
+and last each part is embedded again to bring the loss's gradient back to the parameters. The update is that of the whole batch.
+
 The optimiser is AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with decoupled weight decay on every parameter, as the defaults of
 `torch.optim.AdamW` and `optax.adamw` have it, and the paper's reference code.
 
@@ -8,6 +12,7 @@ Shapes: B batch, C' stored side, S the model's image side, L tokens.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,19 +21,23 @@ import optax
 
 from paperclip_cli.config import Recipe
 from paperclip_cli.model import clip
-from paperclip_cli.model.augment import normalise, random_views
-from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE, contrastive_loss, similarity_scale
+from paperclip_cli.model.contrastive import Objective
+from paperclip_cli.model.encoders import Encoders
 
 
 class Batch(NamedTuple):
-    """`images` uint8 [B,C',C',1 or 3] as they are stored, `tokens` int32 [B,L]. Row i of both is one pair."""
+    """`images` uint8 [B,C',C',1 or 3] as they are stored, `texts` int32 [B,L] (for heads alone both are features, float32 [B,W]).
+
+    Row i of both is one pair. `groups` int32 [B] numbers their proposals where all pairs of one are true, else None.
+    """
 
     images: jax.Array
-    tokens: jax.Array
+    texts: jax.Array
+    groups: jax.Array | None = None
 
 
 class TrainState(NamedTuple):
-    """All that changes from step to step. `average` is the moving average of the parameters, None where none is kept."""
+    """All that changes from step to step. `params` are what is trained; `average` is their moving average, None where none is kept."""
 
     params: clip.Params
     optimiser: optax.OptState
@@ -37,22 +46,22 @@ class TrainState(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """float32 scalars of one step. `scale` multiplies the similarities, `gradient` is the global norm."""
+    """float32 scalars of one step. `scale` multiplies the similarities, `gradient` is the global norm; `bias` is the sigmoid loss's."""
 
     loss: jax.Array
     gradient: jax.Array
     scale: jax.Array
+    bias: jax.Array | None
 
 
 class Learner(NamedTuple):
-    """What stays the same from step to step: the model, its input, the optimiser, the decay of the average (0: none)."""
+    """What stays the same from step to step. `ema_decay` is that of the average (0: none); a batch is embedded in `parts`."""
 
-    graph: clip.Graph
+    encoders: Encoders
     optimiser: optax.GradientTransformation
-    size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    objective: Objective = Objective()
     ema_decay: float = 0.0
+    parts: int = 1
 
 
 def learning_rate(recipe: Recipe) -> optax.Schedule:
@@ -81,35 +90,58 @@ def initial_state(learner: Learner, params: clip.Params) -> TrainState:
 
 def train_step(learner: Learner, state: TrainState, batch: Batch, key: jax.Array) -> tuple[TrainState, Metrics]:
     """One step. `key` is the same throughout a training: the step's number is folded into it."""
-    views = random_views(batch.images, jax.random.fold_in(key, state.step), learner.size)
-    return learn(learner, state, views, batch.tokens)
+    return learn(learner, state, batch._replace(images=learner.encoders.vary(batch.images, jax.random.fold_in(key, state.step))))
 
 
-def learn(learner: Learner, state: TrainState, views: jax.Array, tokens: jax.Array) -> tuple[TrainState, Metrics]:
-    """The step after the augmentation: views uint8 [B,S,S,1 or 3] and tokens int32 [B,L] are compared as they are."""
-    loss, gradient = jax.value_and_grad(pair_loss, argnums=1)(learner, state.params, views, tokens)
+def learn(learner: Learner, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+    """The step after the augmentation: `batch.images` are views, compared as they are."""
+    loss, gradient = loss_and_gradient(learner, state.params, batch)
     updates, optimiser = learner.optimiser.update(gradient, state.optimiser, state.params)
-    params = _hold_scale(optax.apply_updates(state.params, updates))
+    params = learner.objective.hold(optax.apply_updates(state.params, updates))
     average = None if state.average is None else _blend(state.average, params, learner.ema_decay)
-    metrics = Metrics(loss, optax.tree.norm(gradient), similarity_scale(clip.logit_scale(state.params)))
+    metrics = Metrics(loss, optax.tree.norm(gradient), learner.objective.scale(state.params), state.params.get("logit_bias"))
     return TrainState(params, optimiser, average, state.step + 1), metrics
 
 
-def pair_loss(learner: Learner, params: clip.Params, views: jax.Array, tokens: jax.Array) -> jax.Array:
-    """The contrastive loss of a batch of views, uint8 [B,S,S,1 or 3], and tokens, int32 [B,L]."""
-    images = embed_views(learner, params, views)
-    texts = clip.text_embeddings(learner.graph, params, tokens)
-    return contrastive_loss(images, texts, clip.logit_scale(params))
+def pair_loss(learner: Learner, params: clip.Params, batch: Batch) -> jax.Array:
+    """The loss of a batch of views."""
+    images, texts = _embed(learner, params, batch)
+    return learner.objective(params, images, texts, batch.groups)
 
 
-def embed_views(learner: Learner, params: clip.Params, views: jax.Array) -> jax.Array:
-    """uint8 [B,S,S,1 or 3] -> float32 [B,D]."""
-    pixels = normalise(views, jnp.asarray(learner.mean, jnp.float32), jnp.asarray(learner.std, jnp.float32))
-    return clip.image_embeddings(learner.graph, params, pixels)
+def loss_and_gradient(learner: Learner, params: clip.Params, batch: Batch) -> tuple[jax.Array, clip.Params]:
+    """`pair_loss` and its gradient by the parameters, of a batch that is embedded at once or in parts."""
+    if learner.parts == 1:
+        return jax.value_and_grad(pair_loss, argnums=1)(learner, params, batch)
+    parts = batch._replace(images=_cut(batch.images, learner.parts), texts=_cut(batch.texts, learner.parts), groups=None)
+    embedded = jax.lax.map(partial(_embed, learner, params), parts)
+
+    def compare(params: clip.Params, embedded: tuple[jax.Array, jax.Array]) -> jax.Array:
+        images, texts = map(_join, embedded)
+        return learner.objective(params, images, texts, batch.groups)
+
+    loss, (direct, slopes) = jax.value_and_grad(compare, argnums=(0, 1))(params, embedded)
+
+    def add(total: clip.Params, of_part: tuple[Batch, tuple[jax.Array, jax.Array]]) -> tuple[clip.Params, None]:
+        part, slope = of_part
+        _, back = jax.vjp(lambda params: _embed(learner, params, part), params)
+        return jax.tree.map(jnp.add, total, back(slope)[0]), None
+
+    return loss, jax.lax.scan(add, direct, (parts, slopes))[0]
 
 
-def _hold_scale(params: clip.Params) -> clip.Params:
-    return {**params, "logit_scale": jnp.minimum(params["logit_scale"], MAX_LOGIT_SCALE)}
+def _embed(learner: Learner, params: clip.Params, batch: Batch) -> tuple[jax.Array, jax.Array]:
+    return learner.encoders.image(params, batch.images), learner.encoders.text(params, batch.texts)
+
+
+def _cut(rows: jax.Array, parts: int) -> jax.Array:
+    """[B,...] -> [parts,B/parts,...]: each part takes every so-manieth row, so that all devices have their share of it."""
+    return rows.reshape(-1, parts, *rows.shape[1:]).swapaxes(0, 1)
+
+
+def _join(parts: jax.Array) -> jax.Array:
+    """The inverse of `_cut`."""
+    return parts.swapaxes(0, 1).reshape(-1, *parts.shape[2:])
 
 
 def _blend(average: clip.Params, params: clip.Params, decay: float) -> clip.Params:

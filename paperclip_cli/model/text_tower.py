@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from paperclip_cli.model.config import TextConfig
-from paperclip_cli.model.folder import WEIGHTS, ModelFolder
+from paperclip_cli.model.folder import HEADS, WEIGHTS, ModelFolder
 from paperclip_cli.model.tensors import TensorFile
 from paperclip_cli.model.tokenizer import Tokenizer, cut
 
@@ -25,15 +25,20 @@ _MODEL = "text_model"
 class TextTower:
     """Texts to unit vectors."""
 
-    def __init__(self, config: TextConfig, projection_dim: int, weights: TensorFile, tokenizer: Tokenizer) -> None:
+    def __init__(self, config: TextConfig, projection_dim: int, weights: TensorFile, tokenizer: Tokenizer,
+                 head: _Head | None = None) -> None:
+        """`head` stands in place of the projection, where a model has one."""
         self._config, self._projection_dim = config, projection_dim
-        self._weights, self._tokenizer = weights, tokenizer
+        self._weights, self._tokenizer, self._head = weights, tokenizer, head
         self._activation = _ACTIVATIONS[config.hidden_act]
 
     @classmethod
     def open(cls, folder: ModelFolder) -> TextTower:
         """Maps the weights of a model folder; nothing of them is read yet."""
-        return cls(folder.config.text, folder.config.projection_dim, TensorFile(folder.path / WEIGHTS), Tokenizer.load(folder))
+        config, size, head = folder.config, folder.extras.head_size, None
+        if size is not None:
+            head = _Head.read(TensorFile(folder.path / HEADS), (config.text.hidden_size, size, config.projection_dim))
+        return cls(config.text, config.projection_dim, TensorFile(folder.path / WEIGHTS), Tokenizer.load(folder), head)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """float32 [N, D], each row of length 1. Texts longer than the model's limit are cut as CLIP cuts them."""
@@ -41,11 +46,14 @@ class TextTower:
         groups = _by_length(tokens)
         hidden = self._through_layers([self._embed_tokens(np.asarray([tokens[i] for i in group])) for group in groups])
         vectors = np.empty((len(texts), self._projection_dim), np.float32)
-        projection = self._weights.read("text_projection.weight", (self._projection_dim, self._config.hidden_size))
-        norm = self._norm(f"{_MODEL}.final_layer_norm")
+        project, norm = self._head or self._projection(), self._norm(f"{_MODEL}.final_layer_norm")
         for group, states in zip(groups, hidden, strict=True):
-            vectors[group] = norm(states[:, -1]) @ projection.T
+            vectors[group] = project(norm(states[:, -1]))
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def _projection(self) -> Callable[[np.ndarray], np.ndarray]:
+        projection = self._weights.read("text_projection.weight", (self._projection_dim, self._config.hidden_size))
+        return lambda pooled: pooled @ projection.T
 
     def _until_pooled(self, ids: list[int]) -> list[int]:
         """The tokens up to the one at which CLIP pools: the first end token, or the first of the highest id."""
@@ -79,7 +87,7 @@ class TextTower:
         return apply
 
     def _linear(self, place: str, inputs: int, outputs: int) -> _Linear:
-        return _Linear(self._weights.read(f"{place}.weight", (outputs, inputs)), self._weights.read(f"{place}.bias", (outputs,)))
+        return _Linear.read(self._weights, place, inputs, outputs)
 
     def _norm(self, place: str) -> _LayerNorm:
         width = self._config.hidden_size
@@ -91,9 +99,27 @@ class _Linear(NamedTuple):
     weight: np.ndarray
     bias: np.ndarray
 
+    @classmethod
+    def read(cls, file: TensorFile, place: str, inputs: int, outputs: int) -> _Linear:
+        return cls(file.read(f"{place}.weight", (outputs, inputs)), file.read(f"{place}.bias", (outputs,)))
+
     def __call__(self, x: np.ndarray) -> np.ndarray:
         flat = x.reshape(-1, x.shape[-1]) @ self.weight.T + self.bias
         return flat.reshape(*x.shape[:-1], -1)
+
+
+class _Head(NamedTuple):
+    """The MLP of `clip.head_embeddings`."""
+
+    up: _Linear
+    down: _Linear
+
+    @classmethod
+    def read(cls, file: TensorFile, widths: tuple[int, int, int]) -> _Head:
+        return cls(_Linear.read(file, "text_head.fc1", *widths[:2]), _Linear.read(file, "text_head.fc2", *widths[1:]))
+
+    def __call__(self, pooled: np.ndarray) -> np.ndarray:
+        return self.down(_gelu(self.up(pooled)))
 
 
 class _LayerNorm(NamedTuple):

@@ -17,9 +17,9 @@ import jax
 import numpy as np
 from safetensors.numpy import save_file
 
-from paperclip_cli.model import clip
+from paperclip_cli.model import clip, initial
 from paperclip_cli.model.config import ClipConfig
-from paperclip_cli.model.folder import CARD, CONFIG, PREPROCESSOR, WEIGHTS, ModelFolder
+from paperclip_cli.model.folder import CARD, CONFIG, HEADS, PREPROCESSOR, WEIGHTS, ModelFolder
 from paperclip_cli.model.tensors import TensorFile
 from paperclip_cli.model.tokenizer import Tokenizer
 from paperclip_cli.workspace import replace_file, umask
@@ -44,6 +44,7 @@ _SINGLE = {
     "text/norm_out/scale": "text_model.final_layer_norm.weight",
     "text/norm_out/bias": "text_model.final_layer_norm.bias",
 }
+_HEAD = {"up": "fc1", "down": "fc2"}
 _LEAF = {"kernel": "weight", "scale": "weight", "bias": "bias"}
 
 
@@ -58,12 +59,14 @@ class Piece(NamedTuple):
 def load(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
     """The model of a folder, float32 whatever the file's floats; tensors that CLIP has not (`position_ids`) are passed over.
 
+    The parameters of its extras (`clip.EXTRAS`) are among them.
+
     Raises:
         PaperclipError: a tensor is missing or of another shape (both are named), or the file is no safetensors file.
     """
-    file = TensorFile(folder.path / WEIGHTS)
     graph, shapes = clip.abstract(folder.config)
-    return graph, jax.tree.map_with_path(lambda path, leaf: _read(file, _name(path), leaf.shape, folder.config), shapes)
+    params = _load(folder.path / WEIGHTS, shapes, folder.config)
+    return graph, params | (_load(folder.path / HEADS, _extra_shapes(folder), folder.config) if folder.extras else {})
 
 
 def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme: str) -> None:
@@ -72,16 +75,20 @@ def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme:
     Each file takes its place at once. For the folder to do so too, save into what `workspace.replace_folder` yields.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    _write_weights(folder.path / WEIGHTS, tensors(params, folder.config))
+    towers, extras = ({name: part for name, part in params.items() if (name in clip.EXTRAS) == wanted} for wanted in (False, True))
+    _write_weights(folder.path / WEIGHTS, tensors(towers, folder.config))
+    if extras:
+        _write_weights(folder.path / HEADS, tensors(extras, folder.config))
     tokenizer.save(folder.path, folder.config.text.max_position_embeddings)
     _write_json(folder.path / PREPROCESSOR, preprocessor(folder))
     _write_json(folder.path / CONFIG, folder.config.to_dict())
-    _write_json(folder.path / CARD, folder.card | {"view": dataclasses.asdict(folder.view)})
+    _write_json(folder.path / CARD, folder.card | {"view": dataclasses.asdict(folder.view)} |
+                ({"extras": dataclasses.asdict(folder.extras)} if folder.extras else {}))
     replace_file(folder.path / "README.md", readme)
 
 
 def tensors(params: clip.Params, config: ClipConfig) -> dict[str, np.ndarray]:
-    """What `model.safetensors` holds for these parameters: contiguous float32 arrays under transformers' names."""
+    """What the file holds for these parameters: contiguous float32 arrays under transformers' names."""
     found: dict[str, np.ndarray] = {}
     for path, leaf in jax.tree.leaves_with_path(params):
         name, array = _name(path), np.asarray(leaf, np.float32)
@@ -101,6 +108,17 @@ def preprocessor(folder: ModelFolder) -> dict:
             "do_normalize": True, "image_mean": list(folder.mean), "image_std": list(folder.std)}
 
 
+def _load(path: Path, shapes: clip.Params, config: ClipConfig) -> clip.Params:
+    file = TensorFile(path)
+    return jax.tree.map_with_path(lambda place, leaf: _read(file, _name(place), leaf.shape, config), shapes)
+
+
+def _extra_shapes(folder: ModelFolder) -> clip.Params:
+    """The shapes of what `folder.extras` speaks of."""
+    size, bias = folder.extras.head_size, {"logit_bias": jax.ShapeDtypeStruct((), np.float32)} if folder.extras.logit_bias else {}
+    return bias if size is None else bias | jax.eval_shape(lambda: initial.draw_heads(folder.config, size, np.random.default_rng(0)))
+
+
 def _read(file: TensorFile, path: str, shape: tuple[int, ...], config: ClipConfig) -> jax.Array:
     array = np.empty(shape, np.float32)
     for piece in _pieces(path, shape, config):
@@ -112,6 +130,9 @@ def _read(file: TensorFile, path: str, shape: tuple[int, ...], config: ClipConfi
 def _pieces(path: str, shape: tuple[int, ...], config: ClipConfig) -> Iterator[Piece]:
     """The tensors of the file that make up the parameter at `path`."""
     tower, stacked, inner = path.partition(_BLOCKS)
+    if path.split("/")[0] in clip.EXTRAS:
+        yield Piece(_extra_name(path), _file_shape(path, shape, config), (...,))
+        return
     if not stacked:
         yield Piece(_SINGLE[path], _file_shape(path, shape, config), (...,))
         return
@@ -122,6 +143,13 @@ def _pieces(path: str, shape: tuple[int, ...], config: ClipConfig) -> Iterator[P
         for place, name in enumerate(names):
             columns = (layer, ..., slice(place * width, (place + 1) * width))
             yield Piece(f"{tower}_model.encoder.layers.{layer}.{name}.{_LEAF[leaf]}", (width, *shape[1:-1]), columns)
+
+
+def _extra_name(path: str) -> str:
+    """`image_head/up/kernel` -> `image_head.fc1.weight`."""
+    head, _, inner = path.partition("/")
+    layer, _, leaf = inner.partition("/")
+    return f"{head}.{_HEAD[layer]}.{_LEAF[leaf]}" if inner else path
 
 
 def _file_shape(path: str, shape: tuple[int, ...], config: ClipConfig) -> tuple[int, ...]:

@@ -60,6 +60,7 @@ class KeywordSummarizer:
 
     backend = "keywords"
     model = ""
+    batch = workers = 1
 
     @cached_property
     def version(self) -> str:
@@ -67,6 +68,15 @@ class KeywordSummarizer:
         folder = resources.files("paperclip_cli.sources")
         lists = b"".join(folder.joinpath(name).read_bytes() for name in ("vocabulary.txt", "english.txt"))
         return f"{METHOD}-{hashlib.sha256(lists).hexdigest()[:8]}"
+
+    def prepare(self) -> None:
+        return None
+
+    def stop(self) -> None:
+        return None
+
+    def summaries(self, proposals: Sequence[Proposal]) -> Iterator[Summary | None]:
+        return map(self.summarize, proposals)
 
     def summarize(self, proposal: Proposal) -> Summary | None:
         """None where the abstract names no object or phenomenon."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from paperclip_cli.records import Proposal, Summary
+from paperclip_cli.records import FailedSummary, Proposal, Summary
 
 MOST_ITEMS = 5
+LONGEST_ITEM = 120  # characters: what goes on longer is not an item
 MOST_WORDS = 80
+
+Outcome = Summary | FailedSummary | None
+"""What became of a proposal; None where its abstract has nothing to summarize."""
 
 
 class Summarizer(Protocol):
@@ -25,5 +30,19 @@ class Summarizer(Protocol):
     def version(self) -> str:
         """Changes when the same abstract may get another summary: the prompt, the vocabulary, the method."""
 
-    def summarize(self, proposal: Proposal) -> Summary | None:
-        """The summary, or None where the abstract has nothing to summarize. BadItem where there should be one and is none."""
+    @property
+    def batch(self) -> int:
+        """How many proposals are best summarized together."""
+
+    @property
+    def workers(self) -> int:
+        """How many threads may summarize at the same time."""
+
+    def prepare(self) -> None:
+        """Loads what is needed, before anything is written. PaperclipError where it is missing."""
+
+    def summaries(self, proposals: Sequence[Proposal]) -> Iterator[Outcome]:
+        """One outcome a proposal, in the order in which they are made."""
+
+    def stop(self) -> None:
+        """The run ends: threads that wait let go."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from paperclip_cli.config import DescribeConfig
 from paperclip_cli.data.candidates import Candidate, read_ahead
 from paperclip_cli.data.fetched import read_previews
+from paperclip_cli.data.image_files import find_images
 from paperclip_cli.data.images import quiet_decoders
 from paperclip_cli.data.labels import read_labels
 from paperclip_cli.data.phrases import PAPER_PHRASES
@@ -19,7 +21,7 @@ from paperclip_cli.data.vectors import best
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import resolve
-from paperclip_cli.model.text_tower import TextTower
+from paperclip_cli.model.prompts import embed_phrases
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key
 from paperclip_cli.report import Failure, Report
@@ -46,37 +48,48 @@ class Descriptions:
     report: Report
 
 
-def run(config: DescribeConfig, workspace: Workspace, progress: Progress | None = None) -> Descriptions:
-    """Describes images (files, or the cached previews of proposals such as `hst:15354`) with the labels that match them best.
+def run(config: DescribeConfig, workspace: Workspace, progress: Progress | None = None,
+        tell: Callable[[Description], None] = lambda _: None) -> Descriptions:
+    """Describes images (files, folders with `batch`, or the cached previews of proposals such as `hst:15354`) with the labels that match
+    them best. `tell` hears of each as soon as its batch is done.
 
     Raises:
         PaperclipError: none of the images can be read; the labels cannot.
         MissingStage: there is no model.
     """
-    labels = read_labels(config.labels) if config.labels else PAPER_PHRASES
+    phrases = read_labels(config.labels) if config.labels else PAPER_PHRASES
     model = resolve(config.model, workspace)
-    candidates = [candidate for name in config.images for candidate in _candidates(name, workspace)]
+    candidates = [candidate for name in config.images for candidate in _candidates(name, config.batch, workspace)]
+    if not candidates:
+        raise PaperclipError(f"there is no image in {', '.join(config.images) or 'the list'}", "give JPEG, PNG, TIFF or FITS files")
+    texts = embed_phrases(phrases, config.templates, model, workspace)
+    items: list[Description] = []
+    failures: list[Failure] = []
+    tower = None
     with quiet_decoders(), (progress or SilentProgress()).task(STAGE, total=len(candidates), unit="images") as task:
-        prepared = []
-        for done in read_ahead(candidates, (), model.view):
-            prepared.append(done)
-            task.advance()
-    readable = [(str(done.candidate.path), done.views) for done in prepared if done.views is not None]
-    failures = tuple(Failure(done.candidate.stored, done.reason) for done in prepared if done.views is None)
-    if not readable:
+        prepared = read_ahead(candidates, (), model.view)
+        while batch := list(islice(prepared, _BATCH)):
+            readable = [(str(done.candidate.path), done.views) for done in batch if done.views is not None]
+            failures += [Failure(done.candidate.stored, done.reason) for done in batch if done.views is None]
+            if readable:
+                tower = tower or ImageEmbedder(model, min(_BATCH, len(candidates)))
+                vectors = tower.embed(np.concatenate([views for _, views in readable]))
+                for (path, _), vector in zip(readable, vectors, strict=True):
+                    items.append(Description(path, _best_labels(phrases, texts @ vector, config.k)))
+                    tell(items[-1])
+            task.advance(len(batch))
+    if not items:
         raise PaperclipError(f"{failures[0].item}: {failures[0].reason}", "give JPEG, PNG, TIFF or FITS files")
-    texts = TextTower.open(model).embed(labels)
-    vectors = ImageEmbedder(model, min(_BATCH, len(readable))).embed(np.concatenate([views for _, views in readable]))
-    items = tuple(Description(path, _best_labels(labels, texts @ vector, config.k))
-                  for (path, _), vector in zip(readable, vectors, strict=True))
-    return Descriptions(items, Report(STAGE, {"images": len(items)}, failures=failures))
+    return Descriptions(tuple(items), Report(STAGE, {"images": len(items)}, failures=tuple(failures)))
 
 
-def _candidates(name: str, workspace: Workspace) -> list[Candidate]:
-    """A file, or the previews of a proposal where no file has such a name."""
+def _candidates(name: str, takes_folders: bool, workspace: Workspace) -> list[Candidate]:
+    """A file, the images of a folder, or the previews of a proposal where no file has such a name."""
     path = Path(name).expanduser()
     if path.is_dir():
-        raise UsageError(f"{name} is a folder", "give images, for example its *.jpg")
+        if not takes_folders:
+            raise UsageError(f"{name} is a folder", "add --batch, or give its *.jpg")
+        return [Candidate(image, str(image)) for image in find_images([path.absolute()])]
     if path.exists() or not _KEY.fullmatch(name):
         return [Candidate(path.absolute(), name)]
     key = Key.parse(name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,7 @@ from paperclip_cli.config import IndexConfig
 from paperclip_cli.data.background import measure
 from paperclip_cli.data.candidates import Candidate, Prepared, read_ahead
 from paperclip_cli.data.fetched import fetched_missions, read_previews, read_proposals
+from paperclip_cli.data.graph import build_graph, check_installed, graph_state
 from paperclip_cli.data.image_files import find_images
 from paperclip_cli.data.images import quiet_decoders
 from paperclip_cli.data.index_folder import Index, choose_index, open_index
@@ -22,7 +24,9 @@ from paperclip_cli.data.index_update import Embeddings, State, publish, sweep, w
 from paperclip_cli.data.journal import Journal, discard_journal, is_unfinished
 from paperclip_cli.data.observations import Entry
 from paperclip_cli.data.phrases import UNRELATED_TEXTS
+from paperclip_cli.data.reading import Reading
 from paperclip_cli.data.view import View
+from paperclip_cli.data.wcs import unit_square
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.model.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.progress import Progress, SilentProgress
@@ -66,12 +70,13 @@ class Maker:
     model: ModelFolder
     fingerprint: str
     view: View
+    reading: Reading
     images: Callable[[ModelFolder, int], ImageTower] = open_image_tower
     texts: Callable[[ModelFolder], TextTower] = open_text_tower
 
     @property
     def identity(self) -> dict:
-        return {"model": self.fingerprint, "view": asdict(self.view)}
+        return {"model": self.fingerprint, "view": asdict(self.view), "reading": asdict(self.reading)}
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,16 @@ def run(config: IndexConfig, workspace: Workspace, progress: Progress | None = N
         MissingStage: there are no images to index, or there is no model.
         PaperclipError: the index was made by another model or with another view; none of the images can be read.
     """
+    if config.hnsw:
+        check_installed()  # before a night of work, not after it
     folder = workspace.index(config.name)
     scope = find_scope(config, workspace)
     model = resolve(config.model, workspace)
-    maker = Maker(model, fingerprint(model, workspace), replace(model.view, kind=config.view or model.view.kind), images, texts)
     with lock(folder), quiet_decoders():
-        old = _open_old(folder, config.force, maker)
+        old = None if config.force or read_manifest(folder) is None else open_index(folder)
+        maker = Maker(model, fingerprint(model, workspace), *_seeing(config, model, old), images, texts)
+        if old is not None:
+            _check_maker(old, maker)
         before = State.of(old) if old else State()
         embeddings = Embeddings(old, before.entries, Journal(folder, maker.identity, model.config.projection_dim))
         entries, failures = _embed(scope, before, embeddings, maker, config.batch_size, progress or SilentProgress())
@@ -110,25 +119,57 @@ def run(config: IndexConfig, workspace: Workspace, progress: Progress | None = N
         is_unchanged = old is not None and after == before
         if not is_unchanged:
             _publish(folder, after, embeddings, maker)
+        has_lost_graph = old is not None and not is_unchanged and graph_state(folder, old.generation, old.vectors) != "none"
         sweep(folder)
         discard_journal(folder)
-    return Report(STAGE, _changes(before, after), failures=tuple(failures), output=folder, unchanged=is_unchanged)
+        is_new_graph = config.hnsw and _build_graph(folder, progress or SilentProgress())
+    lost = "the graph of the vectors is gone with their old state: build it anew with --hnsw"
+    return Report(STAGE, _changes(before, after), failures=tuple(failures), notes=(lost,) if has_lost_graph and not config.hnsw else (),
+                  output=folder, unchanged=is_unchanged and not is_new_graph)
+
+
+def _build_graph(folder: Path, progress: Progress) -> bool:
+    """Builds the graph of the state that counts; False where it is there already, or there is nothing to link."""
+    index = open_index(folder)
+    if graph_state(folder, index.generation, index.vectors) == "ready" or not len(index.vectors):
+        return False
+    with progress.task("graph", total=len(index.vectors), unit="vectors") as task:
+        build_graph(folder, index.generation, index.vectors, task.advance)
+    return True
 
 
 def status(config: IndexConfig, workspace: Workspace) -> dict:
-    """What an index holds, and how many of its images are new, changed or gone since; an update that did not end is `unfinished`."""
+    """What an index holds, and how many images are new (in the paths given, else in the cache), changed or gone since.
+
+    An update that did not end is `unfinished`.
+    """
     index = open_index(workspace.index(choose_index(config.name, workspace)))
     known = {image.entry.path: image.entry for image in index.observations.images()}
     manifest = index.manifest
     present = [Candidate(workspace.root / path, path) for path in known]
     touched = [candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None]
     gone = [candidate for candidate in touched if not candidate.path.exists()]
-    previews = read_previews(workspace, workspace.names("previews"))
-    new = [preview for preview in previews if _stored(preview) not in known]
+    new = _new_files(config, known) if config.paths else [preview for preview in read_previews(workspace, workspace.names("previews"))
+                                                          if _stored(preview) not in known]
     return {"index": index.name, "folder": str(index.folder), "model": manifest.config["model"], "fingerprint": manifest.inputs["model"],
-            "view": manifest.config["view"]["kind"], "made": manifest.created, "images": len(known), "vectors": len(index.vectors),
-            "dimension": index.vectors.shape[1], "new_previews": len(new), "changed": len(touched) - len(gone), "gone": len(gone),
+            "view": _view_name(index.view, index.reading), "made": manifest.created, "age_days": _age(manifest.created),
+            "images": len(known), "vectors": len(index.vectors), "dimension": index.vectors.shape[1],
+            "bytes": sum(path.stat().st_size for path in index.folder.iterdir() if path.is_file()),
+            "hnsw": graph_state(index.folder, index.generation, index.vectors),
+            "new": len(new), "changed": len(touched) - len(gone), "gone": len(gone),
             "unfinished": is_unfinished(index.folder)}
+
+
+def _new_files(config: IndexConfig, known: Container[str]) -> list[Path]:
+    return [path for path in find_images(path.expanduser().resolve() for path in config.paths) if str(path) not in known]
+
+
+def _age(created: str) -> float | None:
+    """Days since a manifest was written, None where it does not say."""
+    try:
+        return round((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds() / 86_400, 2)
+    except ValueError:
+        return None
 
 
 def find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
@@ -144,29 +185,45 @@ def find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
     candidates = {_stored(preview): preview for preview in read_previews(workspace, missions)}
     if not candidates:
         raise MissingStage(f"no image was fetched for {', '.join(missions)}", "paperclip fetch")
-    return Scope([Candidate(workspace.root / stored, stored, preview.key, preview.observation) for stored, preview in candidates.items()],
+    return Scope([_candidate(workspace, stored, preview) for stored, preview in candidates.items()],
                  [f"previews/{mission}" for mission in missions] if config.missions else ["previews"],
                  read_proposals(workspace, missions))
+
+
+def _candidate(workspace: Workspace, stored: str, preview: Preview) -> Candidate:
+    square = None if preview.wcs is None else unit_square(preview.wcs, preview.side)
+    return Candidate(workspace.root / stored, stored, preview.key, preview.observation, square)
 
 
 def _stored(preview: Preview) -> str:
     return f"previews/{preview.mission}/{preview.image}"
 
 
-def _open_old(folder: Path, is_forced: bool, maker: Maker) -> Index | None:
-    """The index as it is, unless it is to be made anew. One that another model made would answer with nonsense."""
-    if is_forced or read_manifest(folder) is None:
-        return None
-    old = open_index(folder)
-    was = {"model": old.manifest.inputs.get("model"), "view": old.manifest.config.get("view")}
+def _seeing(config: IndexConfig, model: ModelFolder, old: Index | None) -> tuple[View, Reading]:
+    """The view and the reading asked for; what is not asked for is as the index has it."""
+    view, reading = (old.view, old.reading) if old else (model.view, Reading())
+    if config.view is not None:
+        is_tiled = config.view == "tiles"
+        view, reading = replace(view, kind=model.view.kind if is_tiled else config.view), replace(reading, tiles=is_tiled)
+    given = {name: value for name in ("hdu", "stretch") if (value := getattr(config, name)) is not None}
+    return view, replace(reading, **given)
+
+
+def _check_maker(old: Index, maker: Maker) -> None:
+    """Refuses to mix: an index that another model made, or made from other views, would answer with nonsense."""
     hint = "rebuild it with --force, or give the new one a name of its own with --index NAME"
-    if was["model"] != maker.fingerprint:
+    if old.manifest.inputs.get("model") != maker.fingerprint:
         name = old.manifest.config.get("model")
         other = f"another model ({name})" if name != maker.model.name else f"another version of model {name}"
         raise PaperclipError(f"index {old.name!r} was made by {other}", hint)
-    if was != maker.identity:
-        raise PaperclipError(f"index {old.name!r} was made with another view ({was['view']})", hint)
-    return old
+    if (old.view, old.reading) != (maker.view, maker.reading):
+        raise PaperclipError(f"index {old.name!r} was made with another view ({_view_name(old.view, old.reading)})", hint)
+
+
+def _view_name(view: View, reading: Reading) -> str:
+    """What an index sees of its images, in a few words."""
+    hdu = "" if reading.hdu is None else f", HDU {reading.hdu}"
+    return f"{'tiles' if reading.tiles else view.kind}{hdu}{f', {reading.stretch}' if reading.stretch != 'preview' else ''}"
 
 
 def _embed(scope: Scope, before: State, embeddings: Embeddings, maker: Maker, batch_size: int,
@@ -178,7 +235,7 @@ def _embed(scope: Scope, before: State, embeddings: Embeddings, maker: Maker, ba
         return entries, failures
     tower = None
     with progress.task(STAGE, total=len(rest), unit="images") as task:
-        for batch in _batches(read_ahead(rest, embeddings, maker.view), batch_size):
+        for batch in _batches(read_ahead(rest, embeddings, maker.view, maker.reading), batch_size):
             unknown = {done.entry.sha256: done.views for done in batch if done.entry is not None and done.views is not None}
             fresh = {digest: views for digest, views in unknown.items() if digest not in embeddings}
             if fresh:
@@ -225,7 +282,8 @@ def _merge(before: State, scope: Scope, entries: Sequence[Entry]) -> State:
 def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -> None:
     number, vectors = write_generation(folder, state, _splits(maker.model), embeddings)
     background = measure(vectors, maker.texts(maker.model).embed(UNRELATED_TEXTS))
-    config = {"model": maker.model.name, "model_folder": str(maker.model.path), "view": asdict(maker.view)}
+    config = {"model": maker.model.name, "model_folder": str(maker.model.path), "view": asdict(maker.view),
+              "reading": asdict(maker.reading)}
     publish(folder, Manifest(STAGE, config, {"model": maker.fingerprint}, {"images": len(state.entries), "vectors": len(vectors)},
                              {"dimension": embeddings.dimension, "background": asdict(background)}), number)
 

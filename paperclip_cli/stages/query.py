@@ -13,12 +13,12 @@ from paperclip_cli import __version__
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.data.index_folder import Index, choose_index, open_index
 from paperclip_cli.data.observations import Image
-from paperclip_cli.data.ranking import keyword_order, keyword_strengths, ranked
+from paperclip_cli.data.search import Search
 from paperclip_cli.data.selection import select
-from paperclip_cli.data.vectors import normalised, score
-from paperclip_cli.data.view import View
+from paperclip_cli.data.vectors import normalised
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
-from paperclip_cli.model.folder import ModelFolder, fingerprint, missing_files, resolve
+from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.indexed import model_of
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.records import Hit, Observation
 from paperclip_cli.report import Failure, Report
@@ -46,21 +46,11 @@ def run(config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None =
     if lines is None:
         _refuse_empty(config)
     index = open_index(workspace.index(choose_index(config.index, workspace)))
-    searcher = Searcher(config, workspace, index, model_of(index, workspace))
+    searcher = Searcher(config, workspace, index, model_of(index, workspace), is_many=lines is not None)
     if lines is None:
         yield searcher.answer(config.texts)
     else:
         yield from (searcher.answer((*config.texts, line.strip())) for line in lines if line.strip())
-
-
-def model_of(index: Index, workspace: Workspace) -> ModelFolder:
-    """The model that made an index: where it was then, else wherever its name leads. No other one will do."""
-    name, folder = index.manifest.config["model"], Path(index.manifest.config["model_folder"])
-    model = resolve(name, workspace) if missing_files(folder) else ModelFolder.open(folder, name)
-    if fingerprint(model, workspace) != index.manifest.inputs["model"]:
-        raise PaperclipError(f"index {index.name!r} was made by another model than the one that is now in {model.path}",
-                             f"rebuild it with paperclip index --index {index.name} --force")
-    return model
 
 
 def copy_images(hits: Iterable[Hit], folder: Path) -> Report:
@@ -90,53 +80,52 @@ def _copy(source: Path, place: Path) -> None:
 class Searcher:
     """An open index and an open model: what several queries share."""
 
-    def __init__(self, config: QueryConfig, workspace: Workspace, index: Index, model: ModelFolder) -> None:
+    def __init__(self, config: QueryConfig, workspace: Workspace, index: Index, model: ModelFolder, is_many: bool = False) -> None:
         self.config, self.workspace, self.index, self.model = config, workspace, index, model
         self.texts = TextTower.open(model)
         self.selection = select(index.observations, config)
+        self.provenance = "{software}, index {index}, model {model} {fingerprint:.12}".format(**_provenance(index))
+        self.search = Search(index, self.selection.rows, is_many)
         # What every query of this run has in common: float32 [D], not normalised.
-        self.common = self._images(config.images) - self._sum(config.minus)
+        self.text_weights, image_weights, minus_weights = config.counts
+        self.common = self._images(config.images, image_weights) - self._sum(config.minus, minus_weights)
 
     def answer(self, texts: tuple[str, ...]) -> Answer:
         """The hits for some texts together with the images, and without the unwanted, of the configuration."""
-        query = _describe(replace(self.config, texts=texts))
-        scores = score(self.index.vectors, normalised(self._sum(texts) + self.common), self.selection.rows)
-        hits = tuple(self._hits(query, " ".join(texts), scores))
-        return Answer(query, hits, tuple(self._notes(hits)), self._provenance())
+        weights = (*self.text_weights, *(1.0,) * (len(texts) - len(self.text_weights)))
+        query = _describe(self.config, texts, weights)
+        ranked = self.search.ranked(normalised(self._sum(texts, weights) + self.common), " ".join(texts), self.config.rank_by)
+        hits = tuple(self._hits(query, ranked))
+        return Answer(query, hits, tuple(self._notes(hits)), _provenance(self.index))
 
-    def _provenance(self) -> dict[str, str]:
-        manifest = self.index.manifest
-        return {"index": f"{self.index.name} of {manifest.created}", "model": manifest.config["model"],
-                "fingerprint": manifest.inputs["model"], "software": f"paperclip {__version__}"}
+    def _sum(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> np.ndarray:
+        if not texts:
+            return np.zeros(self.index.vectors.shape[1], np.float32)
+        return np.asarray(weights, np.float32) @ self.texts.embed(texts)
 
-    def _sum(self, texts: tuple[str, ...]) -> np.ndarray:
-        return self.texts.embed(texts).sum(axis=0) if texts else np.zeros(self.index.vectors.shape[1], np.float32)
-
-    def _images(self, paths: tuple[Path, ...]) -> np.ndarray:
+    def _images(self, paths: tuple[Path, ...], weights: tuple[float, ...]) -> np.ndarray:
         if not paths:
             return np.zeros(self.index.vectors.shape[1], np.float32)
         from paperclip_cli.data.candidates import image_view
         from paperclip_cli.model.embed import ImageEmbedder
 
-        view = View(**self.index.manifest.config["view"])
         views = []
         for path in paths:
             try:
-                views.append(image_view(path, view))
+                views.append(image_view(path, self.index.view, self.index.reading))
             except BadItem as error:
                 raise PaperclipError(f"{path}: {error}", "give --image a JPEG, PNG, TIFF or FITS file") from error
-        return ImageEmbedder(self.model, len(views)).embed(np.stack(views)).sum(axis=0)
+        return np.asarray(weights, np.float32) @ ImageEmbedder(self.model, len(views)).embed(np.stack(views))
 
-    def _hits(self, query: str, words: str, scores: np.ndarray) -> Iterator[Hit]:
+    def _hits(self, query: str, ranked: Iterator[tuple[int, float]]) -> Iterator[Hit]:
         """Hits in their order, one for each group of images that `collapse` puts together."""
-        config, rows = self.config, self.selection.rows
+        config = self.config
         seen: set[int] = set()
         rank = 0
-        for place in ranked(scores, self._order(words, scores)):
-            row = int(place if rows is None else rows[place])
+        for row, cosine in ranked:
             if row in seen:
                 continue
-            if config.min_score is not None and scores[place] < config.min_score:
+            if config.min_score is not None and cosine < config.min_score:
                 if config.rank_by == "semantic":
                     return
                 continue
@@ -144,17 +133,9 @@ class Searcher:
             group = self.index.observations.group(image, config.collapse)
             seen.update(row for first, tiles in group for row in range(first, first + tiles))
             rank += 1
-            yield self._hit(rank, query, float(scores[place]), image, _selected(group, rows) - 1)
+            yield self._hit(rank, query, cosine, image, _selected(group, self.selection.rows) - 1)
             if rank == config.k:
                 return
-
-    def _order(self, words: str, scores: np.ndarray) -> np.ndarray | None:
-        """Places in the order asked for, or None for that of the scores."""
-        if self.config.rank_by == "semantic":
-            return None
-        rows = self.selection.rows
-        strength = keyword_strengths(self.index.observations, words, len(self.index.vectors))
-        return keyword_order(strength if rows is None else strength[rows], scores, is_hybrid=self.config.rank_by == "hybrid")
 
     def _hit(self, rank: int, query: str, cosine: float, image: Image, more: int) -> Hit:
         entry, proposal = image.entry, image.proposal
@@ -166,7 +147,14 @@ class Searcher:
                    image=str(self.workspace.root / entry.path), title=proposal.title if proposal else "", split=image.split,
                    category=proposal.category if proposal else "", abstract=proposal.abstract if proposal else "",
                    separation=self._separation(observation),
-                   more=more, observation=observation)
+                   more=more, observation=observation, provenance=self.provenance, tile_region=self._tile_region(image))
+
+    def _tile_region(self, image: Image) -> str | None:
+        if not self.index.reading.tiles or image.entry.wcs is None:
+            return None
+        from paperclip_cli.data.tiles import tile_region
+
+        return tile_region(self.index.view, image.tile, image.entry.wcs)
 
     def _separation(self, observation: Observation) -> float | None:
         if self.config.near is None:
@@ -176,6 +164,9 @@ class Searcher:
         return Cone(*self.config.near, self.config.radius).arcminutes(observation)
 
     def _notes(self, hits: tuple[Hit, ...]) -> Iterator[str]:
+        if self.search.note:
+            yield self.search.note
+            self.search.note = ""  # once is enough
         if self.selection.moving:
             yield f"{self.selection.moving:,} images of moving targets in the cone are left out (--moving adds them)"
         if not hits:
@@ -199,7 +190,19 @@ def _selected(group: list[tuple[int, int]], rows: np.ndarray | None) -> int:
     return int(np.isin(firsts, rows).sum())
 
 
-def _describe(config: QueryConfig) -> str:
-    """A query in one line: `spiral galaxy + M51.fits - edge-on`."""
-    wanted = " + ".join([*config.texts, *(path.name for path in config.images)])
-    return "".join([wanted, *(f" - {text}" for text in config.minus)])
+def _provenance(index: Index) -> dict[str, str]:
+    """What gave an answer."""
+    manifest = index.manifest
+    return {"software": f"paperclip {__version__}", "index": f"{index.name} of {manifest.created}", "model": manifest.config["model"],
+            "fingerprint": manifest.inputs["model"]}
+
+
+def _describe(config: QueryConfig, texts: tuple[str, ...], weights: tuple[float, ...]) -> str:
+    """A query in one line: `spiral galaxy + 2 × M51.fits - edge-on`."""
+    _, image_weights, minus_weights = config.counts
+    wanted = [*map(_weighed, texts, weights), *map(_weighed, (path.name for path in config.images), image_weights)]
+    return "".join([" + ".join(wanted), *(f" - {part}" for part in map(_weighed, config.minus, minus_weights))])
+
+
+def _weighed(part: str, weight: float) -> str:
+    return part if weight == 1 else f"{weight:g} × {part}"

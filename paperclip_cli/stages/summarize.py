@@ -2,49 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from paperclip_cli.config import SummarizeConfig
+from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI, OUTLINES
 from paperclip_cli.data.fetched import fetched_missions, read_proposals
-from paperclip_cli.data.summaries import SUMMARIES, choose_set, format_csv, read_csv, read_summaries
-from paperclip_cli.errors import BadItem, PaperclipError, UsageError
+from paperclip_cli.data.summaries import FAILURES, SUMMARIES, choose_set, format_csv, read_csv, read_failures, read_summaries
+from paperclip_cli.data.threads import in_threads
+from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
+from paperclip_cli.model.language import gguf_file, language_folder
 from paperclip_cli.progress import Progress, SilentProgress
-from paperclip_cli.records import Proposal, Summary, to_json, write_jsonl
+from paperclip_cli.records import FailedSummary, Key, Proposal, Summary, to_json, write_jsonl
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sources.keywords import KeywordSummarizer
-from paperclip_cli.sources.summarizer import Summarizer
+from paperclip_cli.sources.summarizer import Outcome, Summarizer
+from paperclip_cli.sources.summarizers.rates import Rates, rates_of
 from paperclip_cli.workspace import Manifest, Workspace, append_lines, cut_torn_line, lock, read_manifest, replace_file, write_manifest
 
+if TYPE_CHECKING:
+    from paperclip_cli.sources.summarizers.prompt import Prompt
+    from paperclip_cli.sources.summarizers.writer import Writer
+
+Record = TypeVar("Record", Summary, FailedSummary)
 STAGE = "summarize"
 NO_ABSTRACT = "proposals without an abstract"
 NO_SUBJECT = "proposals whose abstract names no object or phenomenon"
 
-Outcome = Summary | Failure | None
+_EXAMPLES = {LLAMA_CPP: "give a GGUF file, or org/name:file.gguf on the Hub", OUTLINES: "give a model's folder, or its name on the Hub"}
+
+Maker = Summarizer | Summary | FailedSummary
 
 
 def run(config: SummarizeConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
-    """Summarizes what has no summary yet. Each summary is on disk as soon as it is made; a killed run goes on where it stopped."""
+    """Summarizes what has no summary yet. Each summary is on disk as soon as it is made; a killed run goes on where it stopped.
+
+    A proposal that failed is asked for again with `retry_failed` or `force` only, unless it failed for want of an answer.
+    """
+    progress = progress or SilentProgress()
     missions = fetched_missions(workspace, config.missions)
-    summarizer: Summarizer = KeywordSummarizer()
+    summarizer = open_summarizer(config, workspace, progress.note)
     name = config.resolved_set
-    with lock(workspace.summaries(name)):
-        cut_torn_line(workspace.summaries(name) / SUMMARIES)
-        if config.force:
-            _forget(workspace, name, missions)
-        done = read_summaries(workspace, name)
-        _refuse_mixture(done.values(), summarizer, name)
+    folder = workspace.summaries(name)
+    with lock(folder):
+        cut_torn_line(folder / SUMMARIES)
+        cut_torn_line(folder / FAILURES)
         proposals = list(read_proposals(workspace, missions).values())[:config.limit]
         described = [proposal for proposal in proposals if proposal.abstract.strip()]
-        todo = [proposal for proposal in described if proposal.key not in done]
-        outcomes = _make(todo, summarizer, workspace.summaries(name), progress or SilentProgress())
-        new = sum(isinstance(outcome, Summary) for outcome in outcomes)
-        counts = {"summaries": len(done) + new, "new": new}
-        _finish(workspace.summaries(name), _made_by(summarizer), counts)
+        done, failed = read_summaries(workspace, name), read_failures(workspace, name)
+        if config.force:
+            keys = {proposal.key for proposal in described}
+            done, failed = _without(keys, done), _without(keys, failed)
+        _refuse_mixture(done.values(), summarizer, name)
+        todo = [proposal for proposal in described
+                if proposal.key not in done and not _is_given_up(failed.get(proposal.key), summarizer, config)]
+        if todo:
+            summarizer.prepare()
+        if todo and config.force:
+            _replace(folder, done.values(), failed.values())
+        outcomes = _make(todo, summarizer, folder, progress)
+        new = [outcome for outcome in outcomes if isinstance(outcome, Summary)]
+        counts = {"summaries": len(done) + len(new), "new": len(new)}
+        _finish(folder, _made_by(summarizer), counts)
+        failed = read_failures(workspace, name)
     left_out = {NO_ABSTRACT: len(proposals) - len(described), NO_SUBJECT: outcomes.count(None)}
-    failures = tuple(outcome for outcome in outcomes if isinstance(outcome, Failure))
-    return Report(STAGE, counts, {reason: count for reason, count in left_out.items() if count}, failures,
-                  output=workspace.summaries(name), unchanged=not new)
+    failures = [Failure(str(proposal.key), failed[proposal.key].reason) for proposal in described if proposal.key in failed]
+    notes = ("these failures are an earlier run's; --retry-failed asks again",) if failures and not todo else ()
+    excluded = {reason: count for reason, count in left_out.items() if count}
+    return Report(STAGE, counts, excluded, tuple(failures), notes, folder, unchanged=not new)
 
 
 def show(config: SummarizeConfig, workspace: Workspace) -> list[Summary]:
@@ -54,6 +82,18 @@ def show(config: SummarizeConfig, workspace: Workspace) -> list[Summary]:
     assert name is not None
     found = [summary for summary in read_summaries(workspace, name).values() if not config.missions or summary.mission in config.missions]
     return found[:config.limit]
+
+
+def rates(config: SummarizeConfig, workspace: Workspace) -> list[Rates]:
+    """How well each set keeps the rules, or the one that `config` names. MissingStage where there is none."""
+    chosen = [choose_set(workspace, config.set_name)] if config.set_name else workspace.names("summaries")
+    proposals = read_proposals(workspace, workspace.names("proposals"))
+    found = [(name, read_summaries(workspace, name), read_failures(workspace, name)) for name in chosen if name]
+    rated = [rates_of(name, list(summaries.values()), list(failures.values()), proposals) for name, summaries, failures in found
+             if summaries or failures]
+    if not rated:
+        raise MissingStage("there are no summaries yet", "paperclip summarize")
+    return rated
 
 
 def export(config: SummarizeConfig, workspace: Workspace, path: Path) -> Report:
@@ -88,35 +128,95 @@ def take(config: SummarizeConfig, workspace: Workspace, path: Path) -> Report:
     return Report(STAGE, counts, failures=tuple(failures), output=workspace.summaries(name), unchanged=not new)
 
 
+def open_summarizer(config: SummarizeConfig, workspace: Workspace, tell: Callable[[str], None]) -> Summarizer:
+    """The backend that `config` names. Its model is looked for, but not loaded; `tell` hears why a server is waited for."""
+    if config.backend == KEYWORDS:
+        return KeywordSummarizer()
+    from paperclip_cli.sources.summarizers.language import LanguageSummarizer
+    from paperclip_cli.sources.summarizers.prompt import Prompt
+
+    prompt = Prompt.read(config.prompt)
+    return LanguageSummarizer(_open_writer(config, workspace, prompt, tell), prompt, config.tries, config.temperature, config.seed)
+
+
+def _open_writer(config: SummarizeConfig, workspace: Workspace, prompt: Prompt, tell: Callable[[str], None]) -> Writer:
+    if config.backend == OPENAI:
+        from paperclip_cli.sources.summarizers.server import KEY_VARIABLE, ServerWriter, is_local
+
+        if config.base_url is None:
+            raise UsageError("--backend openai needs --base-url", "give the address of a server, for example http://localhost:8080/v1")
+        if workspace.offline and not is_local(config.base_url):
+            raise PaperclipError(f"{config.base_url} is not on this machine, and the network may not be used", "run without --offline")
+        return ServerWriter(config.base_url, config.llm or "", os.environ.get(KEY_VARIABLE, ""), prompt, config.workers, config.context,
+                            config.timeout, tell=tell)
+    if config.llm is None:
+        raise UsageError(f"--backend {config.backend} needs --llm", _EXAMPLES[config.backend])
+    if config.backend == LLAMA_CPP:
+        from paperclip_cli.sources.summarizers.gguf import GgufWriter
+
+        return GgufWriter(gguf_file(config.llm, workspace), prompt, config.resolved_context, config.threads)
+    from paperclip_cli.sources.summarizers.transformer import TransformerWriter
+
+    folder = language_folder(config.llm, workspace)
+    return TransformerWriter(folder, Path(config.llm).name, prompt, config.batch_size, config.resolved_context)
+
+
+def _replace(folder: Path, summaries: Iterable[Summary], failures: Iterable[FailedSummary]) -> None:
+    """What a set holds from now on."""
+    replace_file(folder / SUMMARIES, write_jsonl(summaries))
+    if (folder / FAILURES).exists():
+        replace_file(folder / FAILURES, write_jsonl(failures))
+
+
 def _make(todo: Sequence[Proposal], summarizer: Summarizer, folder: Path, progress: Progress) -> list[Outcome]:
-    """What became of each proposal; summaries are appended as they are made."""
+    """What became of each proposal; written down as it is known."""
     if not todo:
         return []
     outcomes: list[Outcome] = []
-    with progress.task(STAGE, len(todo), unit="abstracts") as task, append_lines(folder / SUMMARIES) as append:
-        for proposal in todo:
-            outcome = _summarize(proposal, summarizer)
+    with (progress.task(STAGE, len(todo), unit="abstracts") as task, append_lines(folder / SUMMARIES) as append,
+          closing(_outcomes(todo, summarizer)) as made):
+        for outcome in made:
             if isinstance(outcome, Summary):
                 append(to_json(outcome))
+            elif isinstance(outcome, FailedSummary):
+                with append_lines(folder / FAILURES) as give_up:
+                    give_up(to_json(outcome))
             outcomes.append(outcome)
-            task.advance()
+            task.advance(1, **_shown(outcomes))
     return outcomes
 
 
-def _summarize(proposal: Proposal, summarizer: Summarizer) -> Outcome:
-    try:
-        return summarizer.summarize(proposal)
-    except BadItem as error:
-        return Failure(str(proposal.key), str(error))
+def _outcomes(todo: Sequence[Proposal], summarizer: Summarizer) -> Generator[Outcome]:
+    """In batches, by one thread or several; in the order in which they are made."""
+    batches = [todo[at:at + summarizer.batch] for at in range(0, len(todo), summarizer.batch)]
+    if summarizer.workers == 1:
+        for batch in batches:
+            yield from summarizer.summaries(batch)
+        return
+    with closing(in_threads(lambda batch: list(summarizer.summaries(batch)), batches, summarizer.workers, summarizer.stop)) as results:
+        for result in results:
+            yield from result
 
 
-def _forget(workspace: Workspace, name: str, missions: Sequence[str]) -> None:
-    """Empties a set of the summaries of some missions."""
-    kept = [summary for summary in read_summaries(workspace, name).values() if summary.mission not in missions]
-    replace_file(workspace.summaries(name) / SUMMARIES, write_jsonl(kept))
+def _shown(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What is shown beside the count: failures, and how many answers it took."""
+    failed = sum(isinstance(outcome, FailedSummary) for outcome in outcomes)
+    made = [outcome.made for outcome in outcomes if outcome is not None and outcome.made is not None]
+    shown: dict[str, object] = {"answers": sum(one.tries for one in made)} if made else {}
+    return shown | ({"failed": failed} if failed else {})
 
 
-def _made_by(made: Summarizer | Summary) -> dict[str, str]:
+def _is_given_up(failed: FailedSummary | None, summarizer: Summarizer, config: SummarizeConfig) -> bool:
+    if failed is None or failed.may_pass or config.retry_failed:
+        return False
+    return _made_by(failed) == _made_by(summarizer)
+
+
+def _without(keys: set[Key], records: dict[Key, Record]) -> dict[Key, Record]:
+    return {key: record for key, record in records.items() if key not in keys}
+
+
+def _made_by(made: Maker) -> dict[str, str]:
     return {"backend": made.backend, "model": made.model, "version": made.version}
 
 

@@ -6,22 +6,24 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
 
 from paperclip_cli.config import Recipe, TrainConfig, training_recipe
-from paperclip_cli.data.metrics import MetricsLog, read_metrics
+from paperclip_cli.data.metrics import MetricsLog, as_csv, read_metrics
 from paperclip_cli.data.pairs import available_splits, find_dataset, read_keys, split_files
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model import card, memory, weights
+from paperclip_cli.model import card, memory, processes, weights
 from paperclip_cli.model.checkpoints import Checkpoints
 from paperclip_cli.model.devices import remember_compilations
 from paperclip_cli.model.folder import ModelFolder, fingerprint
+from paperclip_cli.model.preparation import prepare
 from paperclip_cli.model.start import base_model
 from paperclip_cli.model.step import TrainState
-from paperclip_cli.model.training import Training, prepare
+from paperclip_cli.model.training import Training
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
 from paperclip_cli.workspace import (
@@ -37,7 +39,7 @@ from paperclip_cli.workspace import (
 
 STAGE = "train"
 PLAN, METRICS, CHECKPOINTS = "plan.json", "metrics.jsonl", "checkpoints"
-_MAY_GROW = {"steps", "eval_every"}  # what `--resume` may change: neither touches a step that is done (but for the cosine's end)
+_MAY_CHANGE = {"steps", "eval_every", "learning_rate"}  # by `--resume`: none touches a step that is done
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,14 @@ class Plan:
 
 def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
     """Trains, goes on with a half-finished training of the same plan, or says that it is finished. MissingStage without a dataset."""
-    progress = progress or SilentProgress()
+    processes.join()
+    progress = progress if progress is not None and processes.leads() else SilentProgress()
     dataset = find_dataset(config.dataset, workspace)
     base = base_model(config.init, workspace)
     recipe = _recipe(config, base)
     plan = _plan(config, recipe, dataset, base, workspace)
     folder, state = workspace.model(config.name), workspace.training(config.name)
-    with lock(folder):
+    with lock(folder) if processes.leads() else nullcontext():
         finished = read_manifest(folder)
         if finished and not config.force and plan == Plan(finished.config, finished.inputs):
             return _report(finished, folder, unchanged=True)
@@ -72,14 +75,20 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
             raise PaperclipError(f"there is no training of model {config.name!r} to resume", "leave out --resume")
         memory.keep_freed_pages()
         remember_compilations(workspace.root / "jax")
-        training = prepare(recipe, config, dataset, base, workspace, progress)
-        _open_state(state, plan, begun)
-        with Checkpoints(state / CHECKPOINTS, recipe.keep == "best" and training.validation is not None) as checkpoints:
+        training = prepare(recipe, config, dataset, base, plan.inputs, progress)
+        processes.meet("all have read what was there")
+        if processes.leads():
+            _open_state(state, plan, begun)
+        processes.meet("the first process has made room")
+        keeps_best = recipe.keep == "best" and training.validation is not None
+        with Checkpoints(state / CHECKPOINTS, keeps_best, recipe.best_by) as checkpoints:
             last = _go_on(training, checkpoints, state, progress)
-            kept = checkpoints.best() if recipe.keep == "best" else None
+            kept = checkpoints.best() if keeps_best else None
             final = last if kept in (None, recipe.steps) else checkpoints.restore(kept, last)
-        done = _finish(training, final, kept or recipe.steps, plan, dataset, folder, state)
-    return _report(done, folder)
+        if processes.leads():
+            _finish(training, final, kept or recipe.steps, plan, dataset, folder, state)
+        processes.meet("the model is written")
+    return _report(read_manifest(folder), folder) if processes.leads() else Report(STAGE)
 
 
 def _recipe(config: TrainConfig, base: ModelFolder | None) -> Recipe:
@@ -115,9 +124,9 @@ def _begun(state: Path) -> Plan | None:
 
 
 def _refuse_other(plan: Plan, other: Plan | None, config: TrainConfig) -> None:
-    """What was trained by another plan is given up with --force only; --resume may ask for more steps."""
+    """What was trained by another plan is given up with --force only; --resume may ask for more steps or another rate."""
     changed = plan.differences(other) if other else {}
-    if changed and not (config.resume and changed.keys() <= _MAY_GROW):
+    if changed and not (config.resume and changed.keys() <= _MAY_CHANGE):
         raise PaperclipError(f"model {config.name!r} was trained with other settings: {', '.join(changed.values())}",
                              "give --name for another model, or --force to train this one anew")
 
@@ -134,28 +143,31 @@ def _go_on(training: Training, checkpoints: Checkpoints, state: Path, progress: 
     now = training.initial if begun is None else checkpoints.restore(begun, training.initial)
     if begun:
         progress.note(f"going on from step {begun} of {training.recipe.steps}")
-    return training.run(now, begun or 0, checkpoints, MetricsLog(state / METRICS, begun or 0), progress)
+    log = MetricsLog(state / METRICS, begun or 0) if processes.leads() else None
+    return training.run(now, begun or 0, checkpoints, log, progress)
 
 
-def _finish(training: Training, final: TrainState, step: int, plan: Plan, dataset: Path, folder: Path, state: Path) -> Manifest:
-    """Writes the model's folder and gives its manifest."""
+def _finish(training: Training, final: TrainState, step: int, plan: Plan, dataset: Path, folder: Path, state: Path) -> None:
+    """Writes the model's folder."""
     log = [line for line in read_metrics(state / METRICS) if line["step"] == step and "validation_loss" in line]
     scores = {name: value for name, value in log[-1].items() if name.startswith("validation") and value is not None} if log else {}
     splits = {split: [str(key) for key in read_keys(dataset, split)] for split in available_splits(dataset)}
     base = training.folder.name
     paperclip = card.machine_card(plan.config | {"kept_step": step}, splits, base, card.licence(training.folder.path, base))
-    done = Manifest(STAGE, plan.config, plan.inputs, counts={"steps": training.recipe.steps, "images": len(training.batches.store)},
+    done = Manifest(STAGE, plan.config, plan.inputs, counts={"steps": training.recipe.steps, "images": len(training.batches.groups)},
                     extra={"kept_step": step, **scores})
     with replace_folder(folder) as new:
         model = replace(training.folder, path=new, name=folder.name, card=paperclip)
-        params = final.params if final.average is None else final.average
-        weights.save(model, jax.device_get(params), training.tokenizer, card.readme(folder.name, model.view, paperclip, scores))
-        shutil.copyfile(state / METRICS, new / METRICS)
+        readme = card.readme(folder.name, model.view, paperclip, scores, model.extras)
+        weights.save(model, jax.device_get(training.whole(final)), training.tokenizer, readme)
+        for name in (METRICS, as_csv(Path(METRICS))):
+            shutil.copyfile(state / name, new / name)
         write_manifest(new, done)
-    return done
 
 
-def _report(done: Manifest, folder: Path, unchanged: bool = False) -> Report:
+def _report(done: Manifest | None, folder: Path, unchanged: bool = False) -> Report:
+    if done is None:
+        raise PaperclipError(f"the manifest of {folder} cannot be read", "train again with --force")
     step, loss, accuracy = (done.extra.get(name) for name in ("kept_step", "validation_loss", "validation_accuracy_10"))
     scores = f": validation loss {loss:.3f}" if loss is not None else ", which is the last; there was no validation"
     scores += f", retrieval accuracy at 10 % {accuracy:.3f}" if accuracy is not None else ""

@@ -1,9 +1,11 @@
-"""How long one query takes as a whole process, beside a script on transformers and PyTorch that does the same.
+"""How long one query takes as a whole process, beside two scripts that do the same: on ONNX Runtime and on transformers and PyTorch.
 
-    python tests/benchmarks/cold_query.py [--images 31859] [--runs 9]
+    pip install onnx onnxscript onnxruntime
+    python tests/benchmarks/cold_query.py [--images 31859] [--runs 9] [--ours-only]
 
-A random model of the size of ViT-B/16 with CLIP's own tokenizer, and an index of random vectors. The two programs take turns, so that
-whatever else the machine does hits both. Prints the medians, their ratio, and whether both name the same ten images.
+A random model of the size of ViT-B/16 with CLIP's own tokenizer, and an index of random vectors. The script on ONNX Runtime does as rclip
+does: a text tower exported to ONNX, a fixed length of 77 tokens, NumPy for the search. The programs take turns, so that whatever else the
+machine does hits all. Prints the medians, their ratios, and whether all name the same ten images; then what other forms of answer add.
 """
 
 from __future__ import annotations
@@ -43,6 +45,24 @@ scores = np.load(sys.argv[2], mmap_mode="r") @ (query / np.linalg.norm(query))
 print(*np.argsort(-scores, kind="stable")[:10])
 """
 
+WITH_ONNX = """
+import sys
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+ids = Tokenizer.from_file(sys.argv[1] + "/tokenizer.json").encode(sys.argv[3]).ids
+tokens = np.full((1, 77), ids[-1], np.int64)
+tokens[0, :len(ids)] = ids
+session = onnxruntime.InferenceSession(sys.argv[1] + "/text.onnx", providers=["CPUExecutionProvider"])
+(query,) = session.run(None, {"tokens": tokens})
+scores = np.load(sys.argv[2], mmap_mode="r") @ (query[0] / np.linalg.norm(query[0]))
+print(*np.argsort(-scores, kind="stable")[:10])
+"""
+# What is asked of the program beyond the plain question, which counts as the first.
+FORMS = {"query --json": ["--json"], "--format votable": ["--format", "votable"], "--format ecsv": ["--format", "ecsv"], "table": [],
+         "--near": ["--json", "--near", "180 0", "--radius", "5deg"], "--rank-by hybrid": ["--json", "--rank-by", "hybrid"],
+         "--instrument": ["--json", "--instrument", "ACS"]}
+
 
 def make_model(folder: Path) -> None:
     """A random CLIP of the size of openai/clip-vit-base-patch16, with OpenAI's tokenizer."""
@@ -55,6 +75,27 @@ def make_model(folder: Path) -> None:
     write_openai_tokenizer(folder)
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 77}))
     write_manifest(folder, Manifest("train", {}))
+
+
+def export_text_tower(folder: Path) -> None:
+    """`text.onnx` and `tokenizer.json` beside the model: tokens int64 [1, 77] -> embedding float32 [1, D]."""
+    import torch
+    from transformers import AutoTokenizer, CLIPTextModelWithProjection
+
+    model = CLIPTextModelWithProjection.from_pretrained(folder).eval()
+
+    class Tower(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return self.model(input_ids=tokens).text_embeds
+
+    with torch.no_grad():
+        torch.onnx.export(Tower().eval(), (torch.full((1, 77), 49_407),), folder / "text.onnx", input_names=["tokens"], dynamo=True,
+                          external_data=False)
+    AutoTokenizer.from_pretrained(folder).backend_tokenizer.save(str(folder / "tokenizer.json"))
 
 
 def make_index(workspace: Workspace, model: ModelFolder, count: int) -> Path:
@@ -89,23 +130,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=31_859)
     parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--ours-only", action="store_true", help="leave the other two programs out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         workspace = Workspace(Path(place, "cache"), offline=True)
-        make_model(workspace.model("base"))
-        vectors = make_index(workspace, ModelFolder.open(workspace.model("base"), "base"), options.images)
-        paperclip = str(Path(sys.executable).with_name("paperclip"))
-        ours = [paperclip, "--cache-dir", str(workspace.root), "--quiet", "query", QUERY, "--json", "--no-collapse"]
-        theirs = [sys.executable, "-c", THEIRS, str(workspace.model("base")), str(vectors), QUERY]
-        runs = [(timed(ours), timed(theirs)) for _ in range(options.runs + 1)][1:]  # the first of each fills the page cache
-    (_, our_text), (_, their_text) = runs[-1]
-    our_images = [int(Path(hit["image"]).stem) for hit in json.loads(our_text)]
-    our_time, their_time = (statistics.median(run[side][0] for run in runs) for side in (0, 1))
+        folder = workspace.model("base")
+        make_model(folder)
+        if not options.ours_only:
+            export_text_tower(folder)
+        vectors = make_index(workspace, ModelFolder.open(folder, "base"), options.images)
+        paperclip = [str(Path(sys.executable).with_name("paperclip")), "--cache-dir", str(workspace.root), "--quiet", "query", QUERY]
+        asked = [str(folder), str(vectors), QUERY]
+        others = {"ONNX Runtime": [sys.executable, "-c", WITH_ONNX, *asked],
+                  "transformers + PyTorch": [sys.executable, "-c", THEIRS, *asked]}
+        first = {"paperclip query": [*paperclip, "--json", "--no-collapse"], **({} if options.ours_only else others)}
+        compared = in_turns(first, options.runs)
+        forms = in_turns({name: [*paperclip, *more] for name, more in FORMS.items()}, options.runs)
     print(f"{options.images:,} images, {options.runs} runs each")
-    print(f"paperclip query          {our_time:6.3f} s")
-    print(f"transformers + PyTorch   {their_time:6.3f} s")
-    print(f"ratio                    {our_time / their_time:6.3f}")
-    print("same ten images" if our_images == [int(number) for number in their_text.split()] else "DIFFERENT IMAGES")
+    (ours, answer), *rest = compared.values()
+    for name, (seconds, _) in compared.items():
+        print(f"{name:24} {seconds:6.3f} s   paperclip takes {ours / seconds:.3f} of it")
+    images = [int(Path(hit["image"]).stem) for hit in json.loads(answer)]
+    if rest:
+        print("same ten images" if all(images == [int(number) for number in text.split()] for _, text in rest) else "DIFFERENT IMAGES")
+    (plain, _), *_ = forms.values()
+    for name, (seconds, _) in forms.items():
+        print(f"{name:24} {seconds:6.3f} s   {seconds - plain:+.3f} s")
+
+
+def in_turns(commands: dict[str, list[str]], count: int) -> dict[str, tuple[float, str]]:
+    """The median time of each command, and what it printed last. The first round fills the page cache and does not count."""
+    runs = [{name: timed(command) for name, command in commands.items()} for _ in range(count + 1)][1:]
+    return {name: (statistics.median(run[name][0] for run in runs), runs[-1][name][1]) for name in commands}
 
 
 if __name__ == "__main__":

@@ -85,14 +85,18 @@ def levelled(canvas: np.ndarray) -> np.ndarray:
 
 def trained(pairs: Sequence[Pair], held: np.ndarray, number: int, workspace: Workspace, options: argparse.Namespace) -> tuple[float, float]:
     """Accuracy by image and by proposal of a model trained on the pairs outside the fold, on those in it."""
-    name = f"fold-{number}{'-grey' if options.grey else ''}"
+    config = TrainConfig(init="scratch:tiny", steps=options.steps, learning_rate=options.learning_rate, weight_decay=options.weight_decay,
+                         ema_decay=options.ema_decay, crop=options.crop)
+    return measured(pairs, held, f"fold-{number}{'-grey' if options.grey else ''}", workspace, config)
+
+
+def measured(pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Workspace, config: TrainConfig) -> tuple[float, float]:
+    """The same for any training: dataset and model are called `name`."""
     dataset = workspace.dataset(name)
     write_split(dataset, "train", (pair for pair, out in zip(pairs, held, strict=True) if not out))
     write_split(dataset, "test", (pair for pair, out in zip(pairs, held, strict=True) if out))
-    config = TrainConfig(init="scratch:tiny", dataset=name, name=name, steps=options.steps, learning_rate=options.learning_rate,
-                         weight_decay=options.weight_decay, ema_decay=options.ema_decay, crop=options.crop, force=True)
     start, cpu = time.monotonic(), time.process_time()
-    train.run(config, workspace, render.PlainProgress())
+    train.run(replace(config, dataset=name, name=name, force=True), workspace, render.PlainProgress())
     print(f"{name}: trained in {time.monotonic() - start:.0f} s ({time.process_time() - cpu:.0f} s of processor time)", file=sys.stderr)
     accuracy = evaluate.run(EvaluateConfig(model=name, dataset=name), workspace).result.accuracy
     return accuracy.by_image[PERCENT] or 0.0, accuracy.by_proposal[PERCENT] or 0.0

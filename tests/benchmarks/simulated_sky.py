@@ -24,6 +24,7 @@ from paperclip_cli import render
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, TrainConfig
 from paperclip_cli.data.images import encode_jpeg, make_canvas
 from paperclip_cli.data.pairs import Pair, read_split, write_split
+from paperclip_cli.model.embedded import embed_pairs
 from paperclip_cli.model.folder import resolve
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import SilentProgress
@@ -142,7 +143,8 @@ def accuracy_at(workspace: Workspace, model: Path, dataset: str) -> float:
 def precisions(workspace: Workspace, model: Path, sky: SimulatedSky, candidates: dict[str, Candidate]) -> tuple[float, ...]:
     """The share of the first ten images that show what the query asks for, one a query."""
     folder = resolve(str(model), workspace)
-    found, pairs = evaluate.embed(folder, EvaluateConfig().batch_size, workspace.dataset("default"), ("test",), SilentProgress())
+    pairs = read_split(workspace.dataset("default"), "test", images=False)
+    found = embed_pairs(folder, workspace.dataset("default"), ("test",), pairs, EvaluateConfig().batch_size, SilentProgress())
     labels = np.array([sky.truth(candidates[f"{pair.key} {pair.observation.obs_id}"]).label for pair in pairs])
     scores = found.images @ TextTower.open(folder).embed(list(QUERIES)).T
     best = np.argsort(-scores, axis=0, kind="stable")[:HITS]

@@ -53,6 +53,13 @@ def test_wrong_usage_is_two_lines_and_exit_2(arguments: list[str], capsys: pytes
     assert out == "" and err.startswith("error: ") and "hint: see `paperclip" in err and len(err.splitlines()) == 2
 
 
+def test_switches_of_every_command_may_stand_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[list[str]] = []
+    monkeypatch.setattr(cli, "app", lambda arguments, **_: heard.append(arguments))
+    cli.run(["--cache-dir", "x", "query", "dust", "--offline", "-q", "--json", "--", "-v"])
+    assert heard == [["--offline", "-q", "--cache-dir", "x", "query", "dust", "--json", "--", "-v"]]
+
+
 def test_every_help_ends_in_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     for command in cli.app.registered_commands:
         name = command.name or command.callback.__name__.replace("_", "-")  # type: ignore[union-attr]

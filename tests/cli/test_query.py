@@ -72,7 +72,9 @@ def test_results_go_to_stdout_and_notes_to_stderr(cache: Path) -> None:
     assert done.returncode == 0 and [hit["rank"] for hit in hits] == [1, 2, 3]
     assert {hit["query"] for hit in hits} == {"spiral galaxy"}
     assert done.stderr.splitlines() == ["nothing stands out: texts that have nothing to do with this index score as high"]
-    assert run(cache, "--quiet", "query", "spiral", "galaxy", "--json", "-k", "3").stderr == ""
+    for arguments in (("--quiet", "query", "spiral", "galaxy"), ("query", "spiral", "galaxy", "-q")):
+        quiet = run(cache, *arguments, "--json", "-k", "3")
+        assert (quiet.stderr, quiet.stdout) == ("", done.stdout)
 
 
 def test_a_query_of_words_imports_nothing_heavy(cache: Path) -> None:
@@ -152,6 +154,32 @@ def test_paths_copies_and_a_contact_sheet(cache: Path, tmp_path: Path) -> None:
     assert (tmp_path / "sheet.html").read_text().count("<img") == 3
 
 
+def test_pictures_are_for_terminals(cache: Path) -> None:
+    text = on_terminal(cache, 80, "query", "spiral galaxy", "-k", "4", "--thumbnails")
+    assert not FORBIDDEN.search(text) and text.count("▀") == 4 * 20 * 10
+    done = run(cache, "--quiet", "query", "spiral galaxy", "-k", "4", "--thumbnails")
+    assert done.stdout == run(cache, "--quiet", "query", "spiral galaxy", "-k", "4").stdout and "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("has_sheet", [False, True])
+def test_what_is_opened_is_the_sheet_or_the_first_page(cache: Path, tmp_path: Path, has_sheet: bool) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > "{tmp_path}/address"\n')
+    browser.chmod(0o755)
+    sheet = ["--html", str(tmp_path / "sheet.html")] if has_sheet else []
+    done = run(cache, "query", "dust", "--proposal", "1", "--json", "--open", *sheet, env={**os.environ, "BROWSER": f"{browser} %s"})
+    page = json.loads(done.stdout)[0].get("access_url")
+    assert done.returncode == 0 and page == "https://mast.stsci.edu/1"
+    assert (tmp_path / "address").read_text() == ((tmp_path / "sheet.html").as_uri() if has_sheet else page)
+
+
+def test_samp_without_a_hub_is_one_line(cache: Path, tmp_path: Path) -> None:
+    done = run(cache, "--quiet", "query", "dust", "--samp", "--json", env={**os.environ, "SAMP_HUB": f"std-lockurl:file://{tmp_path}/none"})
+    assert (done.returncode, done.stderr) == (1, "error: no SAMP hub is running\nhint: start TOPCAT or Aladin, then ask again\n")
+    assert json.loads(done.stdout), "the hits are there all the same"
+    assert (cache / "samp" / "hits.vot").read_text().startswith("<?xml")
+
+
 def test_cones_are_asked_in_degrees_or_hours(cache: Path) -> None:
     by_degrees = run(cache, "query", "dust", "--near", "10 -55", "--radius", "20deg", "--json").stdout
     assert {hit["proposal_id"] for hit in json.loads(by_degrees)} == {1, 2}
@@ -163,6 +191,7 @@ def test_cones_are_asked_in_degrees_or_hours(cache: Path) -> None:
     (["query", "x", "--near", "10 -55", "--radius", "2"], 2, "--radius '2' is not an angle with a unit"),
     (["query", "x", "--near", "400 0"], 2, "'400 0' is not a place on the sky"),
     (["query", "x", "--near", "M 51"], 1, "--offline: the position of 'M 51' would have to be asked for"),
+    (["query", "x", "--weight", "1", "--weight", "2"], 2, "--weight is given 2 times for 1 parts of the query"),
     (["query", "x", "-k", "0"], 2, "-k 0 is too small"),
     (["query", "x", "--collapse", "all"], 2, "--collapse 'all'"),
     (["query", "x", "--proposal", "hst:1", "--mission", "jwst"], 2, "--proposal names hst and --mission jwst"),

@@ -12,18 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.batches import Batches, batch_rows, look_ahead
+from paperclip_cli.data.batches import Batches, Pictures, Texts, batch_rows, exchanged, look_ahead
 from paperclip_cli.data.captions import prepare
 
+STORE = np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3)
 
-def batches(seed: int = 0) -> Batches:
+
+def batches(seed: int = 0, part: slice = slice(None)) -> Batches:
     def tokenize(texts: list[str]) -> np.ndarray:
         return np.asarray([[ord(text[0]), int(text.split()[2][0])] for text in texts], np.int32)
 
-    store = np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3)
     texts = [f"First of {i}. Second of {i}. Third of {i}." for i in range(10)]
     captions = prepare(texts, lambda texts: [len(text.split()) for text in texts])
-    return Batches(store, captions, tokenize, 6, 4, seed)
+    return Batches(Pictures(lambda rows: STORE[rows], Texts(captions, tokenize, 6, seed)), np.arange(10), 4, seed, part=part)
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 5), st.integers(0, 9))
@@ -53,13 +54,44 @@ def test_batches_depend_on_seed_and_step_alone() -> None:
 def test_image_and_caption_stay_together() -> None:
     made = batches()
     for step in range(8):
-        images, tokens = made[step]
-        assert [made.store[number].tobytes() for number in tokens[:, 1]] == [image.tobytes() for image in images]
+        images, tokens, groups = made[step]
+        assert [STORE[number].tobytes() for number in tokens[:, 1]] == [image.tobytes() for image in images]
+        assert groups.tolist() == tokens[:, 1].tolist()
+
+
+def test_parts_of_a_batch_are_the_batch() -> None:
+    whole, parts = batches(), [batches(part=slice(0, 3)), batches(part=slice(3, 4))]
+    for step in range(4):
+        for mine, *theirs in zip(whole[step], *(part[step] for part in parts), strict=True):
+            np.testing.assert_array_equal(mine, np.concatenate(theirs))
+
+
+groups_of_pairs = st.lists(st.integers(0, 5), min_size=2, max_size=30).map(lambda values: np.unique(values, return_inverse=True)[1])
+
+
+@given(groups_of_pairs, st.integers(1, 6), st.integers(0, 9))
+def test_unique_batches_hold_no_proposal_twice_and_have_all_pairs_in_time(groups: np.ndarray, size: int, seed: int) -> None:
+    size = min(size, int(groups.max()) + 1)
+    made = Batches(batches().inputs, groups, size, seed, unique=True)
+    steps = 60 * ((int(groups.max()) + 1) // size)
+    rows = [made.rows(step)[1] for step in range(steps)]
+    assert all(len(set(groups[part])) == len(part) == size for part in rows)
+    assert made.rows(steps - 1)[0] == 59
+    if size == int(groups.max()) + 1 and len(groups) <= 12:
+        assert set(np.concatenate(rows)) == set(range(len(groups)))
+
+
+@given(groups_of_pairs.filter(lambda groups: groups.max() > 0), st.integers(0, 9))
+def test_exchanged_texts_are_another_proposals(groups: np.ndarray, seed: int) -> None:
+    texts = [str(group) for group in groups]
+    moved = exchanged(texts, groups, seed)
+    assert all(mine != theirs for mine, theirs in zip(texts, moved, strict=True))
+    assert len({(group, text) for group, text in zip(groups, moved, strict=True)}) == len(set(texts)) == len(set(moved))
 
 
 def test_captions_change_from_epoch_to_epoch() -> None:
     made = batches()
-    runs = {tuple(row) for step in range(20) for row in made[step].tokens.tolist()}
+    runs = {tuple(row) for step in range(20) for row in made[step].texts.tolist()}
     assert len(runs) > 10, "each of 10 captions has two runs that fit"
 
 

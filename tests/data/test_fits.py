@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paperclip_cli.data import fits as fits_files
 from paperclip_cli.data.images import quiet_decoders, read_picture
 from paperclip_cli.data.stretch import preview_stretch
 from paperclip_cli.errors import BadItem
@@ -72,14 +74,78 @@ def test_blank_integers_are_white(reading) -> None:  # type: ignore[no-untyped-d
     assert (reading(hdu)[-5:] == 255).all()
 
 
+def test_scaled_counts_of_zero_are_dark_and_not_blank(reading) -> None:  # type: ignore[no-untyped-def]
+    counts = np.random.default_rng(2).poisson(3, (60, 60)).astype("i2")
+    counts[20:22, 20:22] = 400
+    hdu = fits.PrimaryHDU(counts)
+    hdu.scale("int16", bscale=0.5, bzero=0)
+    picture = reading(hdu)[::-1]
+    assert (picture[counts == 0] < 30).all() and (picture[20:22, 20:22] == 255).all()
+
+
+def test_big_endian_floats_with_nan(reading, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    values = sky().astype(">f4")
+    values[:9, :9] = np.nan
+    picture = reading(fits.PrimaryHDU(values))
+    assert b"BITPIX  =                  -32" in (tmp_path / "image.fits").read_bytes()
+    assert np.array_equal(picture, shown(values)) and (picture[-9:, :9] == 255).all()
+
+
+@pytest.mark.parametrize("name", ["image.fits.gz", "image.fits"])
+def test_gzipped_files_told_by_their_content(reading, tmp_path: Path, name: str) -> None:  # type: ignore[no-untyped-def]
+    expected = reading(fits.PrimaryHDU(), fits.ImageHDU(sky()))
+    (tmp_path / name).write_bytes(gzip.compress((tmp_path / "image.fits").read_bytes()))
+    assert np.array_equal(read_picture(tmp_path / name), expected)
+
+
+def test_what_unpacks_to_too_much_is_refused_at_the_bound(tmp_path: Path, good: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fits_files, "MAX_UNPACKED", 2**21)
+    (tmp_path / "bomb.fits.gz").write_bytes(gzip.compress(good + bytes(2**24)))
+    with pytest.raises(BadItem, match="unpacks to more than"):
+        read_picture(tmp_path / "bomb.fits.gz")
+
+
+def test_gzipped_files_that_are_no_fits_files_are_refused(tmp_path: Path, good: bytes) -> None:
+    (tmp_path / "text.gz").write_bytes(gzip.compress(b"no picture"))
+    with pytest.raises(BadItem, match="no FITS file inside"):
+        read_picture(tmp_path / "text.gz")
+    (tmp_path / "cut.fits.gz").write_bytes(gzip.compress(good)[:-100])
+    with pytest.raises(BadItem, match="damaged FITS file"):
+        read_picture(tmp_path / "cut.fits.gz")
+
+
+def test_another_image_can_be_asked_for_by_number_and_name(reading, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    values, weights = sky(), sky(seed=1)
+    reading(fits.PrimaryHDU(), fits.ImageHDU(values, name="SCI"), fits.ImageHDU(weights, name="WHT"), TABLE)
+    for hdu in (2, "WHT", "wht"):
+        assert np.array_equal(read_picture(tmp_path / "image.fits", hdu), shown(weights))
+    with pytest.raises(BadItem, match=r"no HDU ERR in the FITS file \(there: 0 PRIMARY, 1 SCI, 2 WHT, 3\)"):
+        read_picture(tmp_path / "image.fits", "ERR")
+    with pytest.raises(BadItem, match="HDU 3 of the FITS file is no image of at least 8 x 8 pixels but a table"):
+        read_picture(tmp_path / "image.fits", 3)
+
+
+def test_zscale_is_astropys(reading, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    from astropy.visualization import ZScaleInterval
+
+    values = sky()
+    values[:5] = np.nan
+    reading(fits.PrimaryHDU(values))
+    picture = read_picture(tmp_path / "image.fits", stretch="zscale")[::-1].astype(int)
+    expected = np.floor(255 * ZScaleInterval()(values[5:].astype(float)))
+    assert (picture[:5] == 255).all() and np.abs(picture[5:] - expected).max() <= 1
+
+
 def test_tile_compressed_images(reading) -> None:  # type: ignore[no-untyped-def]
     counts = (sky() * 1e4).astype("i4")
     assert np.array_equal(reading(fits.PrimaryHDU(), fits.CompImageHDU(counts)), shown(counts))
 
 
 @pytest.mark.parametrize("hdus, reason", [
-    ((fits.PrimaryHDU(), TABLE), "no two-dimensional image"),
-    ((fits.PrimaryHDU(),), "no two-dimensional image"),
+    ((fits.PrimaryHDU(), TABLE), "no two-dimensional image .* only a table$"),
+    ((fits.PrimaryHDU(),), "no two-dimensional image .* only nothing$"),
+    ((fits.PrimaryHDU(np.ones(900)),), "no two-dimensional image .* only a spectrum of 900$"),
+    ((fits.PrimaryHDU(np.ones((3, 20, 30))), TABLE), "no two-dimensional image .* only an array of 30 x 20 x 3, a table$"),
     ((fits.PrimaryHDU(np.ones((1, 1))),), "no two-dimensional image"),
     ((fits.PrimaryHDU(np.full((30, 30), np.nan)),), "no pixel has a value"),
     ((fits.PrimaryHDU(np.zeros((30, 30))),), "no pixel has a value"),

@@ -98,7 +98,7 @@ def test_what_lies_after_the_end_token_changes_nothing() -> None:
 def test_embeddings_have_length_1_and_stay_float32_in_a_narrow_type() -> None:
     graph, params = clip.build(ODD, jax.random.key(0))
     pixels = jax.random.normal(jax.random.key(1), (3, 30, 30, 3))
-    wide, narrow = clip.image_embeddings(graph, params, pixels), clip.image_embeddings(graph, params, pixels, jnp.bfloat16)
+    wide, narrow = clip.image_embeddings(graph, params, pixels), clip.image_embeddings(graph, params, pixels, clip.Compute(jnp.bfloat16))
     assert narrow.dtype == jnp.float32
     np.testing.assert_allclose(jnp.linalg.norm(narrow, axis=1), 1.0, rtol=1e-5)
     assert jnp.sum(wide * narrow, axis=1).min() > 0.999
@@ -108,7 +108,7 @@ def test_embeddings_have_length_1_and_stay_float32_in_a_narrow_type() -> None:
 def test_a_narrow_type_leaves_gradients_in_float32() -> None:
     graph, params = clip.build(ODD, jax.random.key(0))
     ids = jnp.array([[598, 5, 6, 599]])
-    gradient = jax.grad(lambda p: clip.text_embeddings(graph, p, ids, jnp.bfloat16)[0, 0])(params)
+    gradient = jax.grad(lambda p: clip.text_embeddings(graph, p, ids, clip.Compute(jnp.bfloat16))[0, 0])(params)
     assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {jnp.dtype(jnp.float32)}
     assert jnp.abs(gradient["text"]["tokens"]).sum() > 0
 

@@ -14,7 +14,7 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.model import clip, weights
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import ModelFolder
-from tests.clip_models import write_model
+from tests.clip_models import add_heads, write_model
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +39,23 @@ def test_every_view_is_embedded_whatever_the_batch(tiny: ModelFolder, count: int
     np.testing.assert_allclose(found, expected(tiny, images) if count else found, atol=1e-5)
 
 
-def test_the_batch_is_halved_until_it_fits_and_stays_so(tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heads_are_honoured(tiny: ModelFolder, tmp_path: Path) -> None:
+    folder, images = add_heads(write_model(tmp_path / "headed")), views(3)
+    found = ImageEmbedder(folder, batch_size=3).embed(images)
+    np.testing.assert_allclose(found, expected(folder, images), atol=1e-5)
+    assert np.abs(found - ImageEmbedder(tiny, batch_size=3).embed(images)).max() > 0.1
+
+
+@pytest.mark.parametrize("full", [jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes"), MemoryError()],
+                         ids=["device", "machine"])
+def test_the_batch_is_halved_until_it_fits_and_stays_so(full: Exception, tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = ImageEmbedder(tiny, batch_size=8)
     compiled, sizes = embedder._compiled, []
 
     def small_device(params: clip.Params, batch: np.ndarray) -> jax.Array:
         sizes.append(len(batch))
         if len(batch) > 2:
-            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
+            raise full
         return compiled(params, batch)
 
     monkeypatch.setattr(embedder, "_compiled", small_device)

@@ -15,15 +15,27 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from paperclip_cli.config import PAPER_PRESET
 from paperclip_cli.data.view import View
-from paperclip_cli.model import clip, weights
+from paperclip_cli.model import clip, encoders, weights
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
-from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE
+from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE, Objective
+from paperclip_cli.model.encoders import Pixels
 from paperclip_cli.model.folder import CLIP_MEAN, CLIP_STD, ModelFolder
-from paperclip_cli.model.step import Batch, Learner, TrainState, adamw, initial_state, learn, learning_rate, train_step
+from paperclip_cli.model.step import (
+    Batch,
+    Learner,
+    TrainState,
+    adamw,
+    initial_state,
+    learn,
+    learning_rate,
+    loss_and_gradient,
+    train_step,
+)
 from tests.clip_models import random_torch_clip
 
 TEXT = {"vocab_size": 90, "hidden_size": 24, "intermediate_size": 50, "num_hidden_layers": 2, "num_attention_heads": 3,
@@ -31,6 +43,7 @@ TEXT = {"vocab_size": 90, "hidden_size": 24, "intermediate_size": 50, "num_hidde
 VISION = {"hidden_size": 30, "intermediate_size": 44, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 14, "patch_size": 5,
           "hidden_act": "gelu"}
 SMALL = ClipConfig(TextConfig(**TEXT), VisionConfig(**VISION), projection_dim=20)
+TWICE = [0, 1, 2, 0, 3, 1, 4, 5]  # of eight pairs two proposals have two each
 CONSTANT = dataclasses.replace(PAPER_PRESET, learning_rate=1e-4, warmup_steps=0, schedule="constant")
 
 
@@ -46,7 +59,7 @@ def pairs(count: int, seed: int = 0, side: int = VISION["image_size"]) -> Batch:
 
 def learner(recipe: object = CONSTANT, ema_decay: float = 0.0, size: int = VISION["image_size"]) -> tuple[Learner, TrainState]:
     graph, params = clip.build(SMALL, jax.random.key(0))
-    made = Learner(graph, adamw(recipe), size, CLIP_MEAN, CLIP_STD, ema_decay)
+    made = Learner(encoders.towers(graph, Pixels(size, CLIP_MEAN, CLIP_STD)), adamw(recipe), ema_decay=ema_decay)
     return made, initial_state(made, params)
 
 
@@ -60,17 +73,17 @@ def test_twenty_steps_have_the_losses_of_pytorch(tmp_path: Path) -> None:
     batches = [np.random.default_rng(step).choice(24, 16, replace=False) for step in range(20)]
 
     graph, params = weights.load(ModelFolder(tmp_path, "theirs", SMALL, View(size=14)))
-    made = Learner(graph, adamw(CONSTANT), 14, CLIP_MEAN, CLIP_STD)
+    made = Learner(encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD)), adamw(CONSTANT))
     state, compiled, ours = initial_state(made, params), jax.jit(partial(learn, made)), []
     for rows in batches:
-        state, metrics = compiled(state, everything.images[rows], everything.tokens[rows])
+        state, metrics = compiled(state, Batch(everything.images[rows], everything.texts[rows]))
         ours.append(float(metrics.loss))
 
     optimiser = torch.optim.AdamW(model.parameters(), lr=CONSTANT.learning_rate, weight_decay=CONSTANT.weight_decay)
     pixels = torch.tensor((everything.images / 255 - CLIP_MEAN) / CLIP_STD, dtype=torch.float32).permute(0, 3, 1, 2)
     theirs = []
     for rows in batches:
-        loss = model(input_ids=torch.tensor(everything.tokens[rows]), pixel_values=pixels[rows], return_loss=True).loss
+        loss = model(input_ids=torch.tensor(everything.texts[rows]), pixel_values=pixels[rows], return_loss=True).loss
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -93,10 +106,10 @@ def measure(count):
     made, state = learner()
     state = devices.replicate(state)
     first = pairs(16)
-    loss, gradient = jax.jit(jax.value_and_grad(partial(pair_loss, made)))(state.params, *map(devices.spread, first))
+    loss, gradient = jax.jit(jax.value_and_grad(partial(pair_loss, made)))(state.params, Batch(*map(devices.spread, first[:2])))
     compiled, losses = jax.jit(partial(train_step, made), donate_argnums=0), []
     for step in range(20):
-        state, metrics = compiled(state, Batch(*map(devices.spread, pairs(16, step % 3, side=20))), jax.random.key(5))
+        state, metrics = compiled(state, Batch(*map(devices.spread, pairs(16, step % 3, side=20)[:2])), jax.random.key(5))
         losses.append(float(metrics.loss))
     leaves = jax.tree.leaves(state.params)
     return [str(devices), float(loss), np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)]), losses,
@@ -145,7 +158,7 @@ def test_steps_depend_on_the_key_and_on_their_number() -> None:
 
 def test_the_average_follows_the_parameters(quick: tuple[Callable, TrainState]) -> None:
     step, state = quick
-    after, _ = step(state, *pairs(8))
+    after, _ = step(state, pairs(8))
     expected = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, state.average, after.params)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-8), after.average, expected)
     assert not np.allclose(after.average["text"]["tokens"], after.params["text"]["tokens"], rtol=1e-4)
@@ -153,7 +166,7 @@ def test_the_average_follows_the_parameters(quick: tuple[Callable, TrainState]) 
 
 def test_the_scale_is_held_at_its_limit(quick: tuple[Callable, TrainState]) -> None:
     step, state = quick
-    after, metrics = step(state._replace(params={**state.params, "logit_scale": jnp.float32(MAX_LOGIT_SCALE + 1)}), *pairs(8))
+    after, metrics = step(state._replace(params={**state.params, "logit_scale": jnp.float32(MAX_LOGIT_SCALE + 1)}), pairs(8))
     assert float(metrics.scale) == pytest.approx(100)
     assert float(after.params["logit_scale"]) <= np.float32(MAX_LOGIT_SCALE)
 
@@ -161,10 +174,58 @@ def test_the_scale_is_held_at_its_limit(quick: tuple[Callable, TrainState]) -> N
 def test_weight_decay_takes_its_share_of_every_parameter(quick: tuple[Callable, TrainState]) -> None:
     """Where the gradient is zero, as for words that do not occur, AdamW shrinks by rate x decay and does nothing else."""
     step, state = quick
-    images, tokens = pairs(8)
-    after, _ = step(state, images, np.where(tokens < 88, tokens % 40, tokens))
+    batch = pairs(8)
+    after, _ = step(state, batch._replace(texts=np.where(batch.texts < 88, batch.texts % 40, batch.texts)))
     absent = slice(40, 88)
     np.testing.assert_allclose(after.params["text"]["tokens"][absent], state.params["text"]["tokens"][absent] * (1 - 0.01 * 0.5), rtol=1e-5)
+
+
+def apart(one: clip.Params, other: clip.Params) -> float:
+    """The distance of two gradients in units of the first one's norm."""
+    return float(optax.tree.norm(jax.tree.map(jnp.subtract, one, other)) / optax.tree.norm(one))
+
+
+@pytest.mark.parametrize(("loss", "groups"), [("softmax", None), ("softmax", TWICE), ("sigmoid", TWICE)])
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(loss: str, groups: list[int] | None) -> None:
+    """Negatives are those of the whole batch: its loss, and its gradient to 1e-5 of the norm; with layers computed twice too."""
+    graph, params = clip.build(SMALL, jax.random.key(0))
+    params = params | ({"logit_bias": jnp.float32(-3.0)} if loss == "sigmoid" else {})
+    batch = pairs(8)._replace(groups=None if groups is None else np.asarray(groups, np.int32))
+
+    def of(parts: int, remat: bool = False) -> tuple[float, clip.Params]:
+        towers = encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD), clip.Compute(remat=remat))
+        made = Learner(towers, adamw(CONSTANT), Objective(loss), parts=parts)
+        value, gradient = jax.jit(partial(loss_and_gradient, made))(params, batch)
+        return float(value), gradient
+
+    whole, gradient = of(1)
+    for parts, remat in ((2, True), (4, False)):
+        value, summed = of(parts, remat)
+        assert value == pytest.approx(whole, rel=1e-6) and apart(gradient, summed) < 1e-5
+    assert apart(gradient, jax.tree.map(lambda leaf: leaf * 1.001, gradient)) > 1e-4, "a distance that sees nothing would prove nothing"
+
+
+def test_bfloat16_computes_and_float32_remembers() -> None:
+    graph, params = clip.build(SMALL, jax.random.key(0))
+    towers = encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD), clip.Compute(jnp.bfloat16))
+    made = Learner(towers, adamw(CONSTANT), ema_decay=0.9)
+    compiled = jax.jit(partial(learn, made))
+    assert "bf16" in compiled.lower(initial_state(made, params), pairs(8)).as_text()
+    after, metrics = compiled(initial_state(made, params), pairs(8))
+    assert {leaf.dtype for leaf in jax.tree.leaves((after.params, after.average, metrics))} == {jnp.dtype(jnp.float32)}
+    assert jax.tree.map(lambda leaf: leaf.dtype, after.optimiser) == jax.tree.map(lambda leaf: leaf.dtype, made.optimiser.init(params))
+    exact = Learner(encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD)), adamw(CONSTANT))
+    loss, gradient = jax.jit(partial(loss_and_gradient, exact))(params, pairs(8))
+    assert float(metrics.loss) == pytest.approx(float(loss), rel=0.02)
+    assert float(metrics.gradient) == pytest.approx(float(optax.tree.norm(gradient)), rel=0.1)
+
+
+def test_the_reference_scale_is_the_parameter_itself_and_has_no_limit() -> None:
+    graph, params = clip.build(SMALL, jax.random.key(0))
+    made = Learner(encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD)), adamw(CONSTANT), Objective(raw=True))
+    state = initial_state(made, params | {"logit_scale": jnp.float32(7.0)})
+    after, metrics = jax.jit(partial(learn, made))(state, pairs(8))
+    assert float(metrics.scale) == 7.0 and float(after.params["logit_scale"]) > MAX_LOGIT_SCALE
 
 
 def test_schedules() -> None:

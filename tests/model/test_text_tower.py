@@ -17,7 +17,7 @@ from paperclip_cli.model import clip, text_tower, weights
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.model.tokenizer import Tokenizer
-from tests.clip_models import CORPUS, write_model
+from tests.clip_models import CORPUS, add_heads, write_model
 
 TEXTS = [*CORPUS, "", "galaxy mergers", "dust", "Stars!", "two <|endoftext|> ends", "galaxy " * 200]
 
@@ -47,6 +47,26 @@ def test_both_towers_agree(tiny: ModelFolder, activation: str, legacy: bool) -> 
     found = TextTower.open(folder).embed(TEXTS)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, flax_embeddings(folder, TEXTS), atol=1e-5)
+
+
+def test_a_head_stands_in_place_of_the_projection(tiny: ModelFolder, tmp_path: Path) -> None:
+    """Both towers agree, and with the formula written with PyTorch's GELU on what the tower pools."""
+    import torch
+
+    for file in tiny.path.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    folder = add_heads(ModelFolder.open(tmp_path))
+    found = TextTower.open(folder).embed(TEXTS)
+    np.testing.assert_allclose(found, flax_embeddings(folder, TEXTS), atol=1e-5)
+    assert np.abs(found - TextTower.open(tiny).embed(TEXTS)).max() > 0.1
+
+    graph, params = weights.load(folder)
+    ids = Tokenizer.load(folder).batch(TEXTS, folder.config.text.max_position_embeddings)
+    pooled = torch.tensor(np.asarray(clip.text_features(graph, params, jnp.asarray(ids))))
+    head = {name: torch.tensor(array) for name, array in load_file(tmp_path / "heads.safetensors").items()}
+    inner = torch.nn.functional.gelu(pooled @ head["text_head.fc1.weight"].T + head["text_head.fc1.bias"])
+    expected = torch.nn.functional.normalize(inner @ head["text_head.fc2.weight"].T + head["text_head.fc2.bias"], dim=1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

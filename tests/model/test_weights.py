@@ -20,7 +20,7 @@ from paperclip_cli.model import clip, scratch, weights
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.tokenizer import Tokenizer
-from tests.clip_models import CORPUS, write_model
+from tests.clip_models import CORPUS, add_heads, write_model
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +164,31 @@ def test_the_card_keeps_what_it_said_and_tells_the_view(tmp_path: Path) -> None:
     write_model(tmp_path, card={"data": {"splits": {"train": ["hst:1"]}}})
     card = json.loads((tmp_path / "paperclip.json").read_text())
     assert card == {"data": {"splits": {"train": ["hst:1"]}}, "view": {"kind": "centre", "crop": 0.4375, "size": 64, "pad": 255}}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_extras_lie_in_a_file_of_their_own(tmp_path: Path, bias: bool) -> None:
+    """What CLIP's layout has is left as it was, the rest comes back as it was saved."""
+    from transformers import CLIPModel
+
+    plain = write_model(tmp_path / "plain")
+    before = load_file(plain.path / "model.safetensors")
+    folder = add_heads(plain, size=24, bias=bias)
+    after = load_file(plain.path / "model.safetensors")
+    assert before.keys() == after.keys() and all(np.array_equal(before[name], after[name]) for name in before)
+    assert not any(CLIPModel.from_pretrained(folder.path, output_loading_info=True)[1].values())
+    _, params = weights.load(folder)
+    assert params["image_head"]["up"]["kernel"].shape == (folder.config.vision.hidden_size, 24)
+    assert params["text_head"]["down"]["kernel"].shape == (24, folder.config.projection_dim)
+    assert ("logit_bias" in params) == bias and (not bias or float(params["logit_bias"]) == -3.5)
+    copy = dataclasses.replace(folder, path=tmp_path / "copy")
+    weights.save(copy, params, Tokenizer.load(folder), "# A test\n")
+    assert (copy.path / "heads.safetensors").read_bytes() == (folder.path / "heads.safetensors").read_bytes()
+
+
+def test_heads_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    folder = add_heads(write_model(tmp_path / "model"))
+    found = load_file(folder.path / "heads.safetensors")
+    save_file(found | {"image_head.fc1.weight": np.zeros((25, 96), np.float32)}, folder.path / "heads.safetensors")
+    with pytest.raises(PaperclipError, match=r"heads.safetensors: tensor image_head.fc1.weight has shape \[25, 96\], expected \[24, "):
+        weights.load(folder)

@@ -15,7 +15,7 @@ from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageEr
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.text_tower import TextTower
-from paperclip_cli.stages.describe import run
+from paperclip_cli.stages.describe import Description, run
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
 from tests.indexes import write_picture
@@ -28,7 +28,10 @@ def describe(workspace: Workspace, model: Path, *images: object, **more: object)
 def test_labels_are_those_nearest_to_the_image(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
     for number in range(2):
         write_picture(tmp_path / f"{number}.png", number)
-    done = describe(workspace, tiny_model, tmp_path / "0.png", tmp_path / "1.png", k=5)
+    heard: list[Description] = []
+    config = DescribeConfig(images=(str(tmp_path),), model=str(tiny_model), k=5, batch=True, templates=("{}",))
+    done = run(config, workspace, tell=heard.append)
+    assert tuple(heard) == done.items and len(heard) == 2
     model = ModelFolder.open(tiny_model)
     texts = TextTower.open(model).embed(PAPER_PHRASES)
     for number, item in enumerate(done.items):
@@ -54,6 +57,8 @@ def test_labels_of_ones_own(workspace: Workspace, tiny_model: Path, tmp_path: Pa
     (tmp_path / "labels.txt").write_text("dust, and gas\n\n stars \nstars\n", encoding="utf-8")
     (labels,) = [item.labels for item in describe(workspace, tiny_model, tmp_path / "a.png", labels=tmp_path / "labels.txt", k=9).items]
     assert sorted(label for label, _ in labels) == ["dust, and gas", "stars"]
+    with pytest.raises(UsageError, match="no place for the label"):
+        DescribeConfig(templates=("an image",))
 
 
 @pytest.mark.parametrize(("name", "content", "labels"), [
@@ -88,3 +93,8 @@ def test_bad_images_are_skipped_and_counted(workspace: Workspace, tiny_model: Pa
         describe(workspace, tiny_model, tmp_path / "bad.jpg")
     with pytest.raises(UsageError, match="is a folder"):
         describe(workspace, tiny_model, tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PaperclipError, match="there is no image in"):
+        describe(workspace, tiny_model, tmp_path / "empty", batch=True)
+    with pytest.raises(PaperclipError, match="there is no image in the list"):
+        describe(workspace, tiny_model, batch=True)

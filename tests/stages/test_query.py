@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from paperclip_cli import __version__
 from paperclip_cli.config import IndexConfig, QueryConfig
 from paperclip_cli.data.index_folder import open_index
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
@@ -66,6 +68,31 @@ def test_a_query_is_the_sum_of_its_parts(indexed: Workspace, tiny_model: Path) -
         ask(indexed, "dust", minus=("dust",))
 
 
+def test_parts_count_what_they_are_said_to(indexed: Workspace, tiny_model: Path) -> None:
+    one, two, three = embed(tiny_model, "spiral galaxy", "dust", "globular cluster")
+    answer = ask(indexed, "spiral galaxy", "dust", minus=("globular cluster",), weights=(1.0, 3.0, 0.5), k=100, collapse="none")
+    assert paths(answer) == expected_order(indexed, one + 3 * two - 0.5 * three)
+    assert answer.query == "spiral galaxy + 3 × dust - 0.5 × globular cluster"
+    with pytest.raises(UsageError, match="2 times for 3 parts"):
+        QueryConfig(texts=("a", "b"), minus=("c",), weights=(1.0, 2.0))
+    for weight in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(UsageError, match="not a number above 0"):
+            QueryConfig(texts=("a",), weights=(weight,))
+
+
+def test_lines_count_one_beside_parts_with_weights(indexed: Workspace) -> None:
+    (answer,) = query.run(QueryConfig(texts=("dust",), weights=(2.0,), k=3), indexed, ["spiral galaxy"])
+    assert paths(answer) == paths(ask(indexed, "dust", "spiral galaxy", weights=(2.0, 1.0), k=3))
+
+
+def test_a_hit_says_what_gave_it(indexed: Workspace) -> None:
+    answer = ask(indexed, "x")
+    manifest = open_index(indexed.index("default")).manifest
+    assert answer.hits[0].provenance == (f"paperclip {__version__}, index default of {manifest.created}, "
+                                         f"model {manifest.config['model']} {manifest.inputs['model'][:12]}")
+    assert answer.provenance["fingerprint"] == manifest.inputs["model"]
+
+
 def test_an_image_finds_itself(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
     for number in range(4):
         write_picture(tmp_path / f"{number}.png", number)
@@ -73,6 +100,11 @@ def test_an_image_finds_itself(workspace: Workspace, tiny_model: Path, tmp_path:
     answer = next(query.run(QueryConfig(images=(tmp_path / "2.png",)), workspace))
     assert answer.hits[0].image == str(tmp_path / "2.png") and answer.hits[0].score == pytest.approx(1, abs=1e-5)
     assert answer.query == "2.png"
+    (text,) = embed(tiny_model, "dust")
+    vectors = open_index(workspace.index("default")).vectors
+    weighed = ask(workspace, "dust", images=(tmp_path / "1.png", tmp_path / "2.png"), weights=(2.0,))
+    assert paths(weighed) == expected_order(workspace, text + 2 * vectors[1] + 2 * vectors[2])
+    assert weighed.query == "dust + 2 × 1.png + 2 × 2.png", "one weight is that of the images"
     (tmp_path / "bad.png").write_text("no picture")
     with pytest.raises(PaperclipError, match=r"bad\.png: not a JPEG"):
         next(query.run(QueryConfig(images=(tmp_path / "bad.png",)), workspace))

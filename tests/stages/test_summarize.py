@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 from paperclip_cli.cli.app import run as paperclip
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.data.summaries import read_summaries
-from paperclip_cli.errors import BadItem, ExitCode, MissingStage, PaperclipError, UsageError
-from paperclip_cli.records import Key, Proposal, Summary
+from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
+from paperclip_cli.records import FailedSummary, Key, Proposal
 from paperclip_cli.sources.keywords import KeywordSummarizer
+from paperclip_cli.sources.summarizer import Outcome
 from paperclip_cli.stages import summarize as stage
 from paperclip_cli.stages.summarize import NO_ABSTRACT, NO_SUBJECT, export, run, show, take
 from paperclip_cli.workspace import Workspace, read_manifest
@@ -82,18 +84,23 @@ def test_a_set_without_a_summary_is_no_set(workspace: Workspace) -> None:
 
 def test_a_proposal_that_fails_is_told_and_tried_again(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     class Moody(KeywordSummarizer):
-        def summarize(self, proposal: Proposal) -> Summary | None:
-            if proposal.proposal_id == 2:
-                raise BadItem("no answer")
-            return super().summarize(proposal)
+        def summaries(self, proposals: Sequence[Proposal]) -> Iterator[Outcome]:
+            for proposal in proposals:
+                failed = FailedSummary(*proposal.key, "no answer", self.backend, version=self.version, may_pass=proposal.proposal_id == 3)
+                yield failed if proposal.proposal_id > 1 else self.summarize(proposal)
 
     write_fetched(workspace, proposals=3)
     with monkeypatch.context() as patch:
         patch.setattr(stage, "KeywordSummarizer", Moody)
-        report = run(DEFAULT, workspace)
-    assert report.exit_code == ExitCode.PARTIAL
-    assert [(failure.item, failure.reason) for failure in report.failures] == [("local:2", "no answer")]
-    assert run(DEFAULT, workspace).counts == {"summaries": 3, "new": 1}
+        for notes in ((), ()):
+            report = run(DEFAULT, workspace)
+            assert report.exit_code == ExitCode.PARTIAL and report.notes == notes
+            assert [(failure.item, failure.reason) for failure in report.failures] == [("local:2", "no answer"), ("local:3", "no answer")]
+    assert run(DEFAULT, workspace).counts == {"summaries": 2, "new": 1}, "what may pass is asked for again"
+    report = run(DEFAULT, workspace)
+    assert report.unchanged and [failure.item for failure in report.failures] == ["local:2"] and "--retry-failed" in report.notes[0]
+    assert run(SummarizeConfig(retry_failed=True), workspace).counts == {"summaries": 3, "new": 1}
+    assert run(DEFAULT, workspace).failures == ()
 
 
 def test_a_limit_takes_the_first_proposals(workspace: Workspace) -> None:

@@ -20,7 +20,8 @@ STEPS = 30
 
 def start(workspace: Workspace, name: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "paperclip_cli", "--cache-dir", str(workspace.root), "train", "--init", "scratch:tiny",
-               "--batch-size", "8", "--steps", str(STEPS), "--eval-every", "4", "--name", name]
+               "--batch-size", "8", "--steps", str(STEPS), "--eval-every", "4", "--name", name,
+               "--accumulate", "2", "--shuffle-pairs", "--unique-proposals", "--multi-positive"]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"JAX_PLATFORMS": "cpu"})
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from paperclip_cli.data.wcs import jpeg_comment, read_comment
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable
 from paperclip_cli.progress import Progress
 from paperclip_cli.records import Key, Proposal
@@ -20,7 +21,6 @@ from paperclip_cli.sources.mast.mission import Mission
 from paperclip_cli.sources.mast.pace import TooSlow, Transient
 from paperclip_cli.sources.mast.rows import Row, by_proposal, direct_product, list_previews, text
 from paperclip_cli.sources.mast.wire import Wire
-from paperclip_cli.sources.wcs import jpeg_comment, read_comment
 
 if TYPE_CHECKING:
     import numpy as np

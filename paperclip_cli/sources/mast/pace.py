@@ -111,8 +111,11 @@ class Patience:
         return max(backoff, retry_after or 0.0)
 
 
-def persist(action: Callable[[], Result], patience: Patience, pace: Pace) -> Result:
-    """Does `action` until it succeeds. Unreachable with the last reason when patience ends; anything but Transient is raised at once."""
+def persist(action: Callable[[], Result], patience: Patience, pace: Pace, whom: str = "MAST") -> Result:
+    """Does `action`, which asks `whom`, until it succeeds.
+
+    Unreachable with the last reason when patience ends; anything but Transient is raised at once.
+    """
     failed = limited = 0
     while True:
         try:
@@ -129,7 +132,7 @@ def persist(action: Callable[[], Result], patience: Patience, pace: Pace) -> Res
                 pace.hold(asked)
             seconds = patience.wait(failed, asked)
             if seconds >= _LONG:
-                pace.explain(f"MAST: {error}; waiting for {seconds:.0f} s")
+                pace.explain(f"{whom}: {error}; waiting for {seconds:.0f} s")
             pace.wait(seconds)
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.data.images import decode_jpeg, make_canvas
+from paperclip_cli.data.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, sky_to_pixel
 from paperclip_cli.records import Preview, Wcs, from_dict, to_json
-from paperclip_cli.sources.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, sky_to_pixel
 
 PREVIEW = "hst/observations/proposal_15354/hst_15354_01_acs_wfc_total_jdi601_drc.jpg"
 # Sk 183, the bright star that ionises the nebula (Evans et al. 2012, ApJ 753, 173), and the cluster NGC 602 (SIMBAD): degrees, ICRS.

@@ -44,16 +44,24 @@ def on_canvas(full: Wcs, width: int, height: int, side: int, size: int) -> Wcs:
 
 
 def sky_to_pixel(wcs: Wcs, ra: float, dec: float) -> tuple[float, float] | None:
-    """FITS pixel (x, y) of a position in degrees by the gnomonic projection (Calabretta & Greisen 2002, section 5.1.3); None behind it."""
-    ra0, dec0, ra, dec = map(math.radians, (*wcs.crval, ra, dec))
-    cosine = math.sin(dec0) * math.sin(dec) + math.cos(dec0) * math.cos(dec) * math.cos(ra - ra0)
-    if cosine <= 0:
+    """FITS pixel (x, y) of a position in degrees; None where it lies behind the projection."""
+    xi, eta = gnomonic(wcs.crval, ra, dec)
+    if math.isnan(xi):
         return None
-    xi = math.degrees(math.cos(dec) * math.sin(ra - ra0) / cosine)
-    eta = math.degrees((math.cos(dec0) * math.sin(dec) - math.sin(dec0) * math.cos(dec) * math.cos(ra - ra0)) / cosine)
     a, b, c, d = wcs.cd
     determinant = a * d - b * c
     return wcs.crpix[0] + (d * xi - b * eta) / determinant, wcs.crpix[1] + (a * eta - c * xi) / determinant
+
+
+def gnomonic(about: tuple[float, float], ra: float, dec: float) -> tuple[float, float]:
+    """Degrees east and north of `about` in the tangent plane there (Calabretta & Greisen 2002, section 5.1.3); NaN behind it."""
+    ra0, dec0, ra, dec = map(math.radians, (*about, ra, dec))
+    cosine = math.sin(dec0) * math.sin(dec) + math.cos(dec0) * math.cos(dec) * math.cos(ra - ra0)
+    if cosine <= 0:
+        return math.nan, math.nan
+    xi = math.cos(dec) * math.sin(ra - ra0) / cosine
+    eta = (math.cos(dec0) * math.sin(dec) - math.sin(dec0) * math.cos(dec) * math.cos(ra - ra0)) / cosine
+    return math.degrees(xi), math.degrees(eta)
 
 
 def pixel_to_sky(wcs: Wcs, x: float, y: float) -> tuple[float, float]:
@@ -71,6 +79,12 @@ def frame_region(wcs: Wcs, width: int, height: int) -> str:
     """STC-S polygon of the frame of a preview, counter-clockwise from its lower left corner. The exposed part may be smaller."""
     corners = ((0.5, 0.5), (width + 0.5, 0.5), (width + 0.5, height + 0.5), (0.5, height + 0.5))
     return "POLYGON ICRS " + " ".join(f"{angle:.7f}" for corner in corners for angle in pixel_to_sky(wcs, *corner))
+
+
+def unit_square(wcs: Wcs, side: int) -> Wcs:
+    """The coordinates of a canvas of `side` pixels as if it were one pixel: they do not change when the canvas is resampled."""
+    return Wcs(wcs.crval, ((wcs.crpix[0] - 0.5) / side + 0.5, (wcs.crpix[1] - 0.5) / side + 0.5),
+               tuple(value * side for value in wcs.cd))  # type: ignore[arg-type]
 
 
 def _matrix(values: dict[str, float]) -> tuple[float, float, float, float]:

@@ -1,0 +1,63 @@
+"""What TAB offers: names of the cache. It must be there before the finger is up, and so imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.workspace import Workspace
+
+
+def index_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Indexes of the cache."""
+    return _starting(_names(ctx, "indexes"), incomplete)
+
+
+def model_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Models of the cache."""
+    return _starting(_names(ctx, "models"), incomplete)
+
+
+def instrument_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Instruments and detectors in the indexes of the cache, the last of a list that is divided by commas."""
+    before, comma, last = incomplete.rpartition(",")
+    workspace = _workspace(ctx)
+    folders = [workspace.index(name) for name in workspace.names("indexes")] if workspace else []
+    found = {name for folder in folders for name in _instruments(folder)}
+    return [f"{before}{comma}{name}" for name in _starting(found, last)]
+
+
+def _instruments(folder: Path) -> Iterator[str]:
+    from paperclip_cli.data.observations import Observations
+
+    try:
+        newest = max(folder.glob("observations-*.sqlite"))
+        pairs = Observations(newest).execute("SELECT DISTINCT instrument, detector FROM images WHERE instrument IS NOT NULL")
+    except (OSError, ValueError, PaperclipError):  # swept away, none, damaged: there is nothing to offer
+        return
+    for instrument, detector in pairs:
+        yield instrument
+        if detector and detector not in instrument.split("/"):
+            yield f"{instrument}/{detector}"
+
+
+def _names(ctx: typer.Context, kind: str) -> list[str]:
+    workspace = _workspace(ctx)
+    return workspace.names(kind) if workspace else []
+
+
+def _workspace(ctx: typer.Context) -> Workspace | None:
+    """The cache of the line so far. None where there is none: an error would be printed into the line."""
+    given = ctx.find_root().params.get("cache_dir")  # not yet a path where it comes from the environment
+    try:
+        return Workspace.locate(Path(given) if given else None)
+    except PaperclipError:
+        return None
+
+
+def _starting(names: list[str] | set[str], incomplete: str) -> list[str]:
+    # A name from a catalogue may hold anything; the shell's line may not.
+    return sorted(name for name in names if name.startswith(incomplete) and name.isprintable())

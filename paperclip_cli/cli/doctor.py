@@ -1,0 +1,48 @@
+"""`paperclip doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from paperclip_cli.cli.session import Format, session
+from paperclip_cli.config import DoctorConfig
+from paperclip_cli.errors import ExitCode
+from paperclip_cli.report import Check, State
+
+
+def doctor(
+    verify: Annotated[bool, typer.Option("--verify", help="Read every image, model and index of the cache again, which takes a while.")] =
+        False,
+    form: Annotated[Format, typer.Option("--format", help="How findings are printed.")] = Format.table,
+    json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+) -> int:
+    """Say what is installed, what is in the cache, what is wrong, and what to do. Changes nothing; exits with 1 for a problem."""
+    from paperclip_cli.stages import doctor as stage
+
+    here = session()
+    checks = list(stage.run(DoctorConfig(verify=verify), here.workspace, here.progress))
+    _show(checks, Format.json if json else form)
+    return ExitCode.ERROR if any(check.state == State.PROBLEM for check in checks) else ExitCode.OK
+
+
+def _show(checks: list[Check], form: Format) -> None:
+    from dataclasses import asdict
+
+    from paperclip_cli import render
+
+    if form != Format.table:
+        render.emit(render.rows([asdict(check) for check in checks], form.value))
+        return
+    topics = [check.topic if number == 0 or checks[number - 1].topic != check.topic else "" for number, check in enumerate(checks)]
+    render.table([
+        render.TableColumn("", topics, 9),
+        render.TableColumn("", ["" if check.state == State.OK else check.state for check in checks], 7),
+        render.TableColumn("", [check.name for check in checks], 18),
+        render.TableColumn("", [check.found for check in checks]),
+    ])
+    advice = [check for check in checks if check.advice]
+    render.emit("\nWhat to do:\n" if advice else "\nAll is well.\n")
+    for check in sorted(advice, key=lambda check: check.state != State.PROBLEM):
+        render.emit(f"  {render.printable(f'{check.name}: {check.found}')}\n    -> {render.printable(check.advice)}\n")

@@ -1,0 +1,67 @@
+"""A picture file of a user's: its pixels, and what it says itself of the observation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL.JpegImagePlugin import JpegImageFile
+
+from paperclip_cli.config import PREVIEW_SIZE
+from paperclip_cli.data.images import FITS_MAGIC, GZIP_MAGIC, check_size, read_picture
+from paperclip_cli.data.reading import Reading
+from paperclip_cli.data.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, unit_square
+from paperclip_cli.records import Observation, Wcs
+
+_HEAD = 2**18  # bytes of a JPEG in which a comment is looked for
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """`picture` uint8 [H, W(, 3)], None where it was not asked for; `wcs`, where known, the coordinates of its canvas as a unit square."""
+
+    picture: np.ndarray | None
+    observation: Observation
+    wcs: Wcs | None = None
+
+
+def read_file(path: Path, reading: Reading, with_picture: bool = True) -> PictureFile:
+    """Reads a JPEG, PNG, TIFF or FITS file. BadItem for what `read_picture` refuses, OSError where it cannot be read at all.
+
+    A FITS file says what its headers say; a JPEG of the archive's preview maker has its place on the sky in its comment.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith((FITS_MAGIC, GZIP_MAGIC)):
+        return _read_fits(path, reading, with_picture)
+    picture = read_picture(path) if with_picture else None
+    wcs = read_comment(jpeg_comment(head)) if head.startswith(b"\xff\xd8\xff") else None
+    if wcs is None:
+        return PictureFile(picture, Observation())
+    width, height = _jpeg_size(path) if picture is None else picture.shape[1::-1]
+    ra, dec = pixel_to_sky(wcs, (width + 1) / 2, (height + 1) / 2)
+    observation = Observation(s_ra=ra, s_dec=dec, s_region=frame_region(wcs, width, height))
+    return PictureFile(picture, observation, _square(wcs, (height, width)))
+
+
+def _read_fits(path: Path, reading: Reading, with_picture: bool) -> PictureFile:
+    from paperclip_cli.data.fits import open_science
+    from paperclip_cli.data.fits_header import header_observation
+
+    with open_science(path, reading.hdu) as image:
+        observation, wcs = header_observation(image.headers, image.shape)
+        picture = image.picture(reading.stretch) if with_picture else None
+        return PictureFile(picture, observation, None if wcs is None else _square(wcs, image.shape))
+
+
+def _square(wcs: Wcs, shape: tuple[int, int]) -> Wcs:
+    height, width = shape
+    side = min(max(shape), PREVIEW_SIZE)
+    return unit_square(on_canvas(wcs, width, height, side, PREVIEW_SIZE), side)
+
+
+def _jpeg_size(path: Path) -> tuple[int, int]:
+    with JpegImageFile(path) as image:
+        check_size(*image.size)
+        return image.size

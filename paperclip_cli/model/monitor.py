@@ -1,0 +1,64 @@
+"""What a training says of itself: every step into its log, and to who is watching."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+from paperclip_cli.data.metrics import MetricsLog
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.model.step import Metrics
+from paperclip_cli.model.validation import Score
+from paperclip_cli.progress import Table
+
+
+class Monitor:
+    """Logs steps, one late: reading the loss of a step waits for it, and the device then has the next one to do.
+
+    `log` is None in a process that does not write; `last_good` gives the last step that was kept, for the message of a training that fails.
+    """
+
+    def __init__(self, log: MetricsLog | None, table: Table, size: int, last_good: Callable[[], int | None]) -> None:
+        self._log, self._table, self._size, self._last_good = log, table, size, last_good
+        self._waiting: tuple[int, Metrics] | None = None
+        self._time = time.monotonic()
+
+    def watch(self, step: int, metrics: Metrics) -> None:
+        """Takes the metrics of a step that was handed to the device, and logs those of the step before."""
+        self.settle()
+        self._waiting = step, metrics
+
+    def settle(self) -> None:
+        """Logs what was not logged yet. PaperclipError where it is not finite."""
+        if self._waiting is None:
+            return
+        step, metrics = self._waiting
+        self._waiting = None
+        values = {"loss": float(metrics.loss), "gradient_norm": float(metrics.gradient), "logit_scale": float(metrics.scale),
+                  **({} if metrics.bias is None else {"logit_bias": float(metrics.bias)})}
+        now = time.monotonic()
+        self._add(step, **values, images_per_second=self._size / (now - self._time))
+        self._time = now
+        loss, gradient = values["loss"], values["gradient_norm"]
+        self._check(step, f"the loss is {loss} and the gradient {gradient}", loss, gradient)
+
+    def validated(self, step: int, score: Score) -> None:
+        """Logs a validation. PaperclipError where its loss is not finite."""
+        self._add(step, validation_loss=score.loss, validation_accuracy_10=score.accuracy)
+        self._time = time.monotonic()
+        self._check(step, f"the validation loss is {score.loss}", score.loss)
+
+    def _add(self, step: int, **values: float | None) -> None:
+        if self._log is not None:
+            self._log.add(step, **values)
+        self._table.add(step, **values)
+
+    def _check(self, step: int, what: str, *values: float) -> None:
+        if all(map(math.isfinite, values)):
+            return
+        kept = self._last_good()
+        before = "there is no checkpoint before it" if kept is None else f"the last good checkpoint is that of step {kept}"
+        hint = "train with a lower --learning-rate, or a longer --warmup-steps"
+        raise PaperclipError(f"step {step}: {what}; {before}",
+                             hint if kept is None else f"go on from there with --resume and a lower --learning-rate, or {hint} and --force")

@@ -1,0 +1,65 @@
+"""Several processes that train one model together: under `srun`, or where JAX's own variables name them.
+
+All of them run the same program on their own part of each batch; the first one alone writes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from paperclip_cli.errors import UsageError
+
+COORDINATOR, COUNT, NUMBER = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
+Made = TypeVar("Made")
+
+
+def join() -> None:
+    """Joins the other processes, if this one has any. Call it before anything of JAX computes.
+
+    Within a step of several tasks JAX finds out all it needs from SLURM, and each task has one GPU. Elsewhere COORDINATOR (`host:port` of
+    the first process), COUNT and NUMBER (from 0) say it; one that is alone, as in a plain shell of a job, stays alone.
+    """
+    if jax.distributed.is_initialized():
+        return
+    if COORDINATOR in os.environ:
+        jax.distributed.initialize(os.environ[COORDINATOR], _number(COUNT), _number(NUMBER))
+    elif "SLURM_STEP_NODELIST" in os.environ and int(os.environ.get("SLURM_STEP_NUM_TASKS") or os.environ.get("SLURM_NTASKS") or 1) > 1:
+        jax.distributed.initialize()
+
+
+def leads() -> bool:
+    """Whether this is the process that writes."""
+    return jax.process_index() == 0
+
+
+def meet(place: str) -> None:
+    """Waits until all processes are here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(place)
+
+
+def leader_first(make: Callable[[], Made]) -> Made:
+    """`make()` in the first process, and then in the others, which find what it left on disk."""
+    made = make() if leads() else None
+    meet("the first process is done")
+    return make() if made is None else made
+
+
+def any_of(*flags: bool) -> tuple[bool, ...]:
+    """For each flag whether it is set in any process. All processes have to ask at the same step."""
+    if jax.process_count() == 1:
+        return flags
+    return tuple(map(bool, multihost_utils.process_allgather(np.asarray(flags)).any(axis=0)))
+
+
+def _number(name: str) -> int:
+    value = os.environ.get(name, "")
+    if not value.isdecimal():
+        raise UsageError(f"{COORDINATOR} is set, and {name} is {value!r}, not a number", f"set {COUNT} and {NUMBER} too, or neither")
+    return int(value)

@@ -1,0 +1,1 @@
+"""Summaries by language models that are held to a schema while they write."""

@@ -1,0 +1,124 @@
+"""What a model trained on catalogued deep-sky photographs answers: the classes of the first ten hits, and precision against the base rate.
+
+    python tests/benchmarks/answers_deepsky.py --from DIR --cache DIR [--index default]
+
+`--cache` holds an index of the images in `--from`, made by a model that was trained on them (`paperclip fetch --from DIR`, build-dataset,
+train, index). `DIR/objects.csv` has the class of each image (`class10`). Prints, for eight queries, the classes of the top ten, precision
+at 10, the share of that class among all images, and the same over held-out images alone where the model held any out; then what
+averaging over prompt templates changes, and where keyword and hybrid search find a name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from paperclip_cli.config import DescribeConfig, QueryConfig
+from paperclip_cli.data.index_folder import choose_index, open_index
+from paperclip_cli.data.vectors import best
+from paperclip_cli.model.indexed import model_of
+from paperclip_cli.model.prompts import embed_phrases
+from paperclip_cli.records import Hit
+from paperclip_cli.stages import query
+from paperclip_cli.workspace import Workspace
+
+K = 10
+# What is asked, and the class that is a right answer.
+QUERIES = {
+    "globular cluster": "globular cluster",
+    "spiral galaxy": "spiral galaxy",
+    "planetary nebula": "planetary nebula",
+    "open cluster": "open cluster",
+    "emission nebula": "emission nebula or supernova remnant",
+    "reflection nebula": "reflection or dark nebula",
+    "interacting galaxies": "interacting galaxies",
+    "elliptical galaxy": "elliptical or lenticular galaxy",
+}
+NAME = "NGC 7000"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--from", dest="source", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--index")
+    options = parser.parse_args()
+    workspace = Workspace(options.cache.absolute(), offline=True)
+    with (options.source / "objects.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    classes = {(row["proposal_id"], PurePosixPath(row["image"]).stem): row["class10"] for row in rows}
+    every, held_out = (precisions(workspace, options.index, classes, splits) for splits in (None, ("validation", "test")))
+    print_answers(every)
+    print_precisions("all images", every)
+    print_precisions("held-out images", held_out)
+    print_templates(workspace, options.index, classes)
+    print_names(workspace, options.index, rows)
+
+
+def class_of(image: str, classes: Mapping[tuple[str, str], str]) -> str:
+    path = PurePosixPath(image)
+    return classes[path.parent.name.removeprefix("proposal_"), path.stem]
+
+
+def precisions(workspace: Workspace, index: str | None, classes: Mapping, splits: Sequence[str] | None) -> dict[str, tuple]:
+    """Query -> the classes of its top ten among the images of some splits, and the share of the right class among all of those."""
+    found = {}
+    for text, wanted in QUERIES.items():
+        config = QueryConfig(texts=(text,), index=index, k=10**6, collapse="none")
+        hits = [hit for hit in next(query.run(config, workspace)).hits if splits is None or hit.split in splits]
+        ordered = [class_of(hit.image, classes) for hit in hits]
+        found[text] = ordered[:K], ordered.count(wanted) / max(1, len(ordered))
+    return found
+
+
+def print_answers(found: Mapping[str, tuple]) -> None:
+    for text, (top, _) in found.items():
+        print(f"{text:22}", ", ".join(f"{count} {name}" for name, count in Counter(top).most_common()))
+
+
+def print_precisions(title: str, found: Mapping[str, tuple]) -> None:
+    print(f"\n{title:22} precision at {K}   base rate   ratio")
+    gains = []
+    for text, (top, base) in found.items():
+        precision = top.count(QUERIES[text]) / max(1, len(top))
+        gains.append((precision, base))
+        print(f"{text:22} {precision:15.2f} {base:11.2f} {precision / base if base else float('nan'):7.1f}")
+    mean, base = np.mean(gains, axis=0)
+    print(f"{'mean':22} {mean:15.2f} {base:11.2f} {mean / base:7.1f}")
+
+
+def print_templates(workspace: Workspace, name: str | None, classes: Mapping) -> None:
+    """Whether averaging over templates helps: classes as queries (precision at 10), and as labels of images (share of right ones)."""
+    index = open_index(workspace.index(choose_index(name, workspace)))
+    model = model_of(index, workspace)
+    truth = [class_of(image.entry.path, classes) for image in index.observations.images()]
+    held = np.array([image.split in ("validation", "test") for image in index.observations.images()])
+    names = sorted(set(truth))
+    print(f"\n{'templates':44} precision at {K}   label accuracy (held out)")
+    for templates in (("{}",), *((template,) for template in DescribeConfig.templates[1:]), DescribeConfig.templates):
+        asked = embed_phrases(tuple(QUERIES), templates, model, workspace)
+        tops = [[truth[place] for place in best(index.vectors @ vector, K)] for vector in asked]
+        precision = np.mean([top.count(wanted) / K for top, wanted in zip(tops, QUERIES.values(), strict=True)])
+        labels = (index.vectors @ embed_phrases(names, templates, model, workspace).T).argmax(axis=1)
+        right = np.array([names[label] == wanted for label, wanted in zip(labels, truth, strict=True)])
+        said = f"{right.mean():.3f} ({right[held].mean():.3f})" if held.any() else f"{right.mean():.3f}"
+        print(f"{' | '.join(templates):44} {precision:15.3f}   {said}")
+
+
+def print_names(workspace: Workspace, index: str | None, rows: Sequence[Mapping[str, str]]) -> None:
+    """Where keyword and hybrid search find an object by its name."""
+    right = {row["proposal_id"] for row in rows if NAME in row["designations"].split("; ")}
+    print()
+    for rank_by in ("keyword", "hybrid", "semantic"):
+        hits: Sequence[Hit] = next(query.run(QueryConfig(texts=(NAME,), index=index, k=10**6, rank_by=rank_by), workspace)).hits
+        place = next((hit.rank for hit in hits if str(hit.proposal_id) in right), None)
+        print(f"{NAME} by {rank_by:9} rank {place}{'' if rank_by == 'semantic' or place == 1 else '   NOT FIRST'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""How much faster than training its input is made: `python -m tests.benchmarks.input_pipeline [--init scratch:base] [--batch-size 8]`.
+
+A simulated sky is fetched, and a training is made ready as `paperclip train` does it. Then the batches alone are drawn (order, images from
+the store, captions cut and tokenized) through the look-ahead, with the store and without, and some steps are trained. Prints images/s
+of both and their ratio: the aim is 20 for ViT-B/16 (`scratch:base`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import jax
+
+from paperclip_cli.config import BuildDatasetConfig, FetchConfig, TrainConfig, training_recipe
+from paperclip_cli.data.batches import look_ahead
+from paperclip_cli.model import memory
+from paperclip_cli.model.preparation import prepare
+from paperclip_cli.model.step import Batch, train_step
+from paperclip_cli.model.training import Training
+from paperclip_cli.progress import SilentProgress
+from paperclip_cli.stages import build_dataset, fetch
+from paperclip_cli.workspace import Workspace
+
+
+def ready(options: argparse.Namespace, workspace: Workspace, cache: str) -> Training:
+    config = TrainConfig(init=options.init, batch_size=options.batch_size, cache=cache)
+    return prepare(training_recipe(config), config, workspace.dataset("default"), None, {}, SilentProgress())
+
+
+def input_rate(training: Training, batches: int) -> float:
+    """Images a second of the batches alone."""
+    with closing(look_ahead(training.batches[step] for step in range(batches + 1))) as source:
+        next(source)
+        begun = time.perf_counter()
+        for batch in source:
+            jax.block_until_ready(batch.images)
+    return batches * training.batches.size / (time.perf_counter() - begun)
+
+
+def training_rate(training: Training, steps: int) -> float:
+    """Images a second of whole steps, input included; the first one, which compiles, is not timed."""
+    compiled, state = jax.jit(partial(train_step, training.learner), donate_argnums=0), training.initial
+    with closing(look_ahead(training.batches[step] for step in range(steps + 1))) as source:
+        for number, batch in enumerate(islice(source, steps + 1)):
+            state, metrics = compiled(state, Batch(*map(training.devices.spread, batch[:2])), training.key)
+            if number == 0:
+                jax.block_until_ready(state)
+                begun = time.perf_counter()
+        jax.block_until_ready((state, metrics))
+    return steps * training.batches.size / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--init", default="scratch:base")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--proposals", type=int, default=120)
+    parser.add_argument("--batches", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=5)
+    options = parser.parse_args()
+    memory.keep_freed_pages()
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder), offline=True)
+        fetch.run(FetchConfig(simulate=options.proposals), workspace)
+        build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), workspace)
+        rates = {cache: input_rate(ready(options, workspace, cache), options.batches) for cache in ("host", "none")}
+        trained = training_rate(ready(options, workspace, "host"), options.steps)
+    print(json.dumps({"training": round(trained, 2), **{f"input_{name}": round(rate, 1) for name, rate in rates.items()},
+                      **{f"ratio_{name}": round(rate / trained, 1) for name, rate in rates.items()}}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Retrieval accuracy at 10 % of every way to train `scratch:tiny`, as a table in Markdown, by cross-validation over proposals.
+
+    python -m tests.benchmarks.modes --simulate 400 [--folds 5] [--views centre whole] [--only full head ...] [--steps N]
+    python -m tests.benchmarks.modes --from DIR
+
+Each fold is searched by a model that was trained on the others; a row gives the mean over folds and its 95 % interval (1.96 standard
+errors), by image and by proposal. A head needs towers that know something: they come from a model that was trained in full on another
+simulated sky (`--base` names another one), and so does the row `base-full`, which trains all of it. `shuffled` is the control.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from paperclip_cli import render
+from paperclip_cli.config import BuildDatasetConfig, FetchConfig, SummarizeConfig, TrainConfig
+from paperclip_cli.data.pairs import Pair, read_split
+from paperclip_cli.stages import build_dataset, fetch, summarize, train
+from paperclip_cli.workspace import Workspace
+from tests.benchmarks.crossvalidate import PERCENT, deal, measured
+
+OTHER_SKY = 1_000_000  # added to the seed: the sky of the base
+BASE = "base"
+HEAD_STEPS = 1_000
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A row of the table: what of the training differs, whether it starts from the base, and which captions it reads."""
+
+    changes: dict = field(default_factory=dict)
+    from_base: bool = False
+    summaries: bool = False
+
+
+MODES = {
+    "full": Mode(),
+    "sigmoid": Mode({"loss": "sigmoid"}),
+    "multi-positive": Mode({"multi_positive": True}),
+    "unique-proposals": Mode({"unique_proposals": True}),
+    "summaries": Mode(summaries=True),
+    "head": Mode({"train": "head", "steps": HEAD_STEPS, "learning_rate": 1e-3}, from_base=True),
+    "base-full": Mode({"steps": HEAD_STEPS, "learning_rate": 1e-3}, from_base=True),
+    "shuffled": Mode({"shuffle_pairs": True}),
+}
+
+
+def main() -> None:
+    options = parser().parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(options.work or folder), offline=True)
+        captions = {wanted: read(workspace, options, wanted) for wanted in (False, True)}
+        if any(MODES[name].from_base for name in options.only) and options.base is None:
+            train_base(workspace, options)
+        pairs = captions[False]
+        print(f"{len(pairs)} images of {len({pair.key for pair in pairs})} proposals, {options.folds} folds; chance {PERCENT / 100:.2f}\n")
+        print("| training | view | by image | 95 % | by proposal | 95 % | s a fold |\n|---|---|---|---|---|---|---|", flush=True)
+        for name in options.only:
+            for view in options.views:
+                print(row(name, view, captions[MODES[name].summaries], workspace, options), flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    source = made.add_mutually_exclusive_group(required=True)
+    source.add_argument("--simulate", type=int, help="proposals of a simulated sky")
+    source.add_argument("--from", dest="source", type=Path, help="an archive on disk, as for `paperclip fetch --from`")
+    made.add_argument("--folds", type=int, default=5)
+    made.add_argument("--views", nargs="+", choices=("centre", "whole"), default=["centre", "whole"])
+    made.add_argument("--only", nargs="+", choices=tuple(MODES), default=list(MODES))
+    made.add_argument("--steps", type=int, help="of every training; by default those of its preset")
+    made.add_argument("--base", help="a trained model for the heads")
+    made.add_argument("--seed", type=int, default=42)
+    made.add_argument("--work", help="a folder to keep (and reuse) what is made")
+    return made
+
+
+def read(workspace: Workspace, options: argparse.Namespace, summaries: bool) -> list[Pair]:
+    """All pairs, with abstracts or with summaries as captions."""
+    fetch.run(FetchConfig(source=options.source, simulate=options.simulate, seed=options.seed), workspace)
+    summarize.run(SummarizeConfig(), workspace)
+    name = "summaries" if summaries else "abstracts"
+    build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0, name=name, captions="summary" if summaries else "abstract",
+                                         missions=("simulated" if options.simulate else "local",)), workspace)
+    return read_split(workspace.dataset(name), "train")
+
+
+def train_base(workspace: Workspace, options: argparse.Namespace) -> None:
+    """A model that was trained in full on another sky."""
+    other = Workspace(workspace.root / "other-sky", offline=True)
+    fetch.run(FetchConfig(simulate=options.simulate or 400, seed=options.seed + OTHER_SKY), other)
+    build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), other)
+    config = TrainConfig(init="scratch:tiny", dataset=str(other.dataset("default")), name=BASE, steps=options.steps)
+    train.run(config, workspace, render.PlainProgress())
+
+
+def row(name: str, view: str, pairs: Sequence[Pair], workspace: Workspace, options: argparse.Namespace) -> str:
+    """One line of the table."""
+    mode, start = MODES[name], time.monotonic()
+    init = (options.base or BASE) if mode.from_base else "scratch:tiny"
+    config = replace(training(init, options), view=view, **mode.changes | ({"steps": options.steps} if options.steps else {}))
+    folds = [measured(pairs, held, f"{name}-{view}-{number}", workspace, config)
+             for number, held in enumerate(deal(pairs, options.folds, options.seed))]
+    by_image, by_proposal = (interval(values) for values in zip(*folds, strict=True))
+    return f"| {name} | {view} | {by_image} | {by_proposal} | {(time.monotonic() - start) / options.folds:.0f} |"
+
+
+def training(init: str, options: argparse.Namespace) -> TrainConfig:
+    """The settings of `scratch:tiny`, also where it is a trained one that is started from."""
+    from paperclip_cli.config import TINY_PRESET as tiny
+
+    same = {"batch_size": tiny.batch_size, "weight_decay": tiny.weight_decay, "schedule": tiny.schedule, "caption_runs": tiny.caption_runs,
+            "ema_decay": tiny.ema_decay, "keep": tiny.keep, "eval_every": tiny.eval_every, "warmup_steps": tiny.warmup_steps}
+    return TrainConfig(init=init, seed=options.seed, log_every=10_000, **same)  # type: ignore[arg-type]
+
+
+def interval(values: Sequence[float]) -> str:
+    """`mean | low - high`."""
+    mean, error = np.mean(values), 1.96 * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{mean:.3f} | {mean - error:.3f} - {mean + error:.3f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Real `paperclip train` processes that train one model together, over loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from paperclip_cli.config import BuildDatasetConfig
+from paperclip_cli.data.metrics import read_metrics
+from paperclip_cli.errors import ExitCode, UsageError
+from paperclip_cli.model import processes
+from paperclip_cli.stages import build_dataset
+from paperclip_cli.workspace import Workspace
+from tests.factories import write_fetched
+
+# The program itself, with a smaller `scratch:tiny`: compiling is all that takes time here.
+PROGRAM = """
+import sys
+from paperclip_cli.cli.app import main
+from paperclip_cli.model import scratch
+from tests.stages.test_train_modes import SMALL
+scratch.SHAPES["scratch:tiny"] = SMALL
+main()
+"""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(workspace: Workspace, name: str, *options: str, number: int = 0, count: int = 1, port: int = 0) -> subprocess.Popen[str]:
+    """One process of `count`."""
+    command = [sys.executable, "-c", PROGRAM, "--cache-dir", str(workspace.root), "train", "--init", "scratch:tiny", "--batch-size", "8",
+               "--name", name, *options]
+    together = {processes.COORDINATOR: f"127.0.0.1:{port}", processes.COUNT: str(count), processes.NUMBER: str(number)}
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"} | (together if count > 1 else {})
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT)
+
+
+def start_two(workspace: Workspace, name: str, *options: str) -> list[subprocess.Popen[str]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return [start(workspace, name, *options, number=number, count=2, port=port) for number in range(2)]
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, said = process.communicate(timeout=240)
+    return process.returncode, said
+
+
+def losses(workspace: Workspace, name: str) -> dict[int, float]:
+    log = workspace.training(name) / "metrics.jsonl"
+    return {line["step"]: line["loss"] for line in read_metrics(log) if "loss" in line} if log.is_file() else {}
+
+
+@pytest.fixture
+def ready(workspace: Workspace) -> Workspace:
+    write_fetched(workspace, proposals=14)
+    build_dataset.run(BuildDatasetConfig(val_fraction=0.3, test_fraction=0), workspace)
+    return workspace
+
+
+def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
+    """The same losses and validation, the model and the state written once; a signal to one stops both, and they go on together."""
+    options = ("--steps", "60", "--eval-every", "20", "--keep", "best", "--log-every", "20")
+    alone = start(ready, "alone", *options)
+    pair = start_two(ready, "two", *options)
+    while len(losses(ready, "two")) < 25 and all(process.poll() is None for process in pair):
+        time.sleep(0.01)
+    pair[1].send_signal(signal.SIGTERM)
+    stopped = [ended(process) for process in pair]
+    assert [code for code, _ in stopped] == [ExitCode.TERMINATED] * 2, stopped
+    assert "in 2 processes" in stopped[0][1] and "stopped after step" in stopped[0][1] and "in 2 processes" not in stopped[1][1]
+    assert "two" not in ready.names("models") and 25 <= len(losses(ready, "two")) < 60
+
+    again = [ended(process) for process in start_two(ready, "two", *options)]
+    assert [code for code, _ in again] == [ExitCode.OK] * 2, again
+    assert "going on from step" in again[0][1] and "train: done" in again[0][1] and "image" not in again[1][1]
+    assert ended(alone)[0] == ExitCode.OK
+    logs = [read_metrics(ready.model(name) / "metrics.jsonl") for name in ("alone", "two")]
+    for one, two in zip(*logs, strict=True):
+        assert one["step"] == two["step"]
+        for name in one.keys() - {"images_per_second", "step"}:
+            assert two[name] == pytest.approx(one[name], rel=1e-3), (one, two)
+    one, two = (load_file(ready.model(name) / "model.safetensors") for name in ("alone", "two"))
+    assert max(np.abs(one[name] - two[name]).max() for name in one) < 0.02
+    steps = [sorted(path.name for path in (ready.training(name) / "checkpoints").glob("[0-9]*")) for name in ("alone", "two")]
+    assert steps[0] == steps[1] and not list(ready.training("two").rglob("*.orbax-checkpoint-tmp*"))
+
+
+def test_what_the_environment_must_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", processes.COORDINATOR):
+        monkeypatch.delenv(name, raising=False)
+    joined: list[tuple] = []
+    monkeypatch.setattr(processes.jax.distributed, "initialize", lambda *arguments: joined.append(arguments))
+    processes.join()
+    monkeypatch.setenv("SLURM_NTASKS", "4")  # within a job, but in its script and not under srun
+    processes.join()
+    monkeypatch.setenv("SLURM_STEP_NODELIST", "node1")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")  # a step of one task
+    processes.join()
+    assert not joined
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    processes.join()
+    assert joined == [()]
+    monkeypatch.setenv(processes.COORDINATOR, "node1:1234")
+    monkeypatch.setenv(processes.COUNT, "2")
+    with pytest.raises(UsageError, match=processes.NUMBER):
+        processes.join()
+    monkeypatch.setenv(processes.NUMBER, "1")
+    processes.join()
+    assert joined == [(), ("node1:1234", 2, 1)]
