@@ -32,6 +32,15 @@ class Relevance:
     interval: tuple[float, float] | None
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What a judge says of every contestant; `backend` and `model` name it."""
+
+    backend: str
+    model: str
+    rows: tuple[Relevance, ...]
+
+
 def best_images(name: str, role: str, scores: np.ndarray) -> Ranking:
     """From the scores of N images for Q queries, float [Q,N]; equal scores in the order of the images."""
     return Ranking(name, role, np.argsort(-scores, axis=1, kind="stable")[:, :TOP])

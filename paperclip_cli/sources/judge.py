@@ -26,8 +26,11 @@ class Judge(Protocol):
     def version(self) -> str:
         """Changes when the same query and abstract may be judged otherwise: the question, the vocabulary, the method."""
 
+    def prepare(self) -> None:
+        """Loads what is needed. PaperclipError where it is missing."""
+
     def is_relevant(self, query: str, abstract: str) -> bool:
-        """BadItem where there is no judgement."""
+        """BadItem where there is no judgement, PaperclipError where there will be none of any abstract."""
 
 
 class KeywordJudge:
@@ -35,6 +38,9 @@ class KeywordJudge:
     of its words."""
 
     backend, model, version = "keywords", "", "1"
+
+    def prepare(self) -> None:
+        return None
 
     def is_relevant(self, query: str, abstract: str) -> bool:
         classes, stems = _terms(query), _stems(query)

@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from paperclip_cli.sources.summarizer import LONGEST_ITEM, MOST_ITEMS
+from paperclip_cli.sources.summarizers.writer import Shape
 
 _FIRST, _OTHER = r'[^ ",;\\\x00-\x1F\x7F]', r'[^",;\\\x00-\x1F\x7F]'
 
@@ -66,3 +67,10 @@ def regex(longest: int | None = None) -> str:
     between, end = (re.sub(r"[][{}]", r"\\\g<0>", text) for text in separators()[1:])
     items = f'{item}(", "{item}){{0,{MOST_ITEMS - 1}}}'
     return items + between + items + end
+
+
+@cache
+def shape() -> Shape:
+    """All of it, for a writer."""
+    opening, _, end = separators()
+    return Shape("summary", json_schema(), opening, end, gbnf(), regex)
