@@ -46,6 +46,7 @@ COLUMNS = (
     Column("t_min", "float", "Start of the observation (Modified Julian Date)", "d", "time.start;obs.exposure"),
     Column("t_exptime", "float", "Exposure time", "s", "time.duration;obs.exposure"),
     Column("s_region", "str", "Footprint (STC-S)", ucd="pos.outline;obs.field"),
+    Column("tile_region", "str", "The part of it that matched (STC-S), in an index of tiles", ucd="pos.outline"),
     Column("access_url", "str", "The archive's page", ucd="meta.ref.url"),
     Column("preview_uri", "str", "The preview in the archive", ucd="meta.ref"),
     Column("product_uri", "str", "The science file in the archive", ucd="meta.ref"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Iterable, Iterator
@@ -234,6 +235,28 @@ def from_dict(kind: type[Record], values: dict) -> Record:
         if known.get(name) is not None:
             known[name] = from_dict(inner, known[name])
     return kind(**known)
+
+
+def checked(record: Record) -> Record:
+    """The record itself, if its values are of the types that its class declares: JSON from elsewhere may hold anything. TypeError."""
+    hints = typing.get_type_hints(type(record))
+    for name, hint in hints.items():
+        value = getattr(record, name)
+        if not any(_fits(value, option) for option in _options(hint)):
+            raise TypeError(f"{name} of a {type(record).__name__} is {str(value)[:40]!r}")
+    return record
+
+
+def _fits(value: object, hint: object) -> bool:
+    if typing.get_origin(hint) is tuple:
+        items = typing.get_args(hint)
+        is_tuple = isinstance(value, tuple) and (items[-1] is Ellipsis or len(value) == len(items))
+        return is_tuple and all(_fits(item, items[0]) for item in value)  # type: ignore[attr-defined]
+    if dataclasses.is_dataclass(hint):
+        return type(value) is hint and checked(value) is value
+    if hint is float:
+        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    return type(value) is hint
 
 
 def write_jsonl(records: Iterable[object]) -> str:

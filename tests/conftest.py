@@ -53,6 +53,18 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def gemma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The GGUF file of a real language model, which is removed when the tests end: it is large."""
+    from tests.language_models import llama_cpp_is_broken, write_gguf
+
+    path = write_gguf(tmp_path_factory.mktemp("gguf") / "gemma.gguf")
+    reason = llama_cpp_is_broken(path)
+    assert not reason, reason
+    yield path
+    path.unlink()
+
+
+@pytest.fixture(scope="session")
 def mast_process() -> Iterator[StandInProcess]:
     """A stand-in of MAST in a process of its own; take `mast` instead."""
     from tests.standin.process import standin

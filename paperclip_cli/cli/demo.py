@@ -14,13 +14,13 @@ import typer
 from paperclip_cli.cli.session import Session, open_session, session
 from paperclip_cli.errors import ExitCode, PaperclipError
 
-PROPOSALS = 900
+PROPOSALS, STEPS = 900, 1_200
 QUERIES = ("galaxy mergers", "gravitational lens", "globular cluster", "planetary nebula")
 
 
 def demo(
     proposals: Annotated[int, typer.Option(help="How many proposals to simulate.", min=50)] = PROPOSALS,
-    steps: Annotated[Optional[int], typer.Option(help="Training steps. [default: scratch:tiny's]", min=1)] = None,
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = STEPS,
     out: Annotated[Optional[Path], typer.Option(help="Folder of the contact sheet. [default: the demo's cache]")] = None,
 ) -> int:
     """Run the whole pipeline on a simulated sky: offline, in a cache of its own, in a few minutes.
@@ -45,8 +45,8 @@ def demo(
     return ExitCode.OK
 
 
-def _commands(proposals: int, steps: int | None) -> list[list[str]]:
-    train = ["train", "--init", "scratch:tiny", *(["--steps", str(steps)] if steps is not None else [])]
+def _commands(proposals: int, steps: int) -> list[list[str]]:
+    train = ["train", "--init", "scratch:tiny", "--steps", str(steps)]
     return [["fetch", "--simulate", str(proposals)], ["summarize"], ["build-dataset", "--captions", "summary"], train, ["evaluate"],
             ["index"], *(["query", text, "-k", "5"] for text in QUERIES)]
 

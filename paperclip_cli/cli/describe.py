@@ -26,7 +26,7 @@ def describe(
     model: Annotated[Optional[str], typer.Option(
         help="A trained model, a folder or a Hub name. [default: the only model]", autocompletion=model_names)] = None,
     template: Annotated[Optional[list[str]], typer.Option(
-        help="How a label is said, {} standing for it; several are averaged. [default: alone, and as an image of it]")] = None,
+        help='How a label is said, {} standing for it: "a photo of {}". Several are averaged. [default: the label alone]')] = None,
     batch: Annotated[bool, typer.Option("--batch", help="Many images, or folders of them: JSON Lines, as they are done.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How labels are printed.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from paperclip_cli.cli.complete import model_names
 from paperclip_cli.cli.session import Format, session, values
 from paperclip_cli.cli.summarize import usual_url
 from paperclip_cli.config import EvaluateConfig, SummarizeConfig
@@ -21,8 +22,9 @@ JUDGE = SummarizeConfig()
 
 def evaluate(
     model: Annotated[Optional[list[str]], typer.Option(help="A trained model, a folder or a Hub name; several for one table. "
-                                                            "[default: the only model]")] = None,
-    baseline: Annotated[Optional[str], typer.Option(help="Another model, to compare with.")] = None,
+                                                            "[default: the only model]",
+                                                        autocompletion=model_names)] = None,
+    baseline: Annotated[Optional[str], typer.Option(help="Another model, to compare with.", autocompletion=model_names)] = None,
     dataset: Annotated[str, typer.Option(help="A dataset's name in the cache, or its folder.")] = DEFAULTS.dataset,
     split: Annotated[Optional[str], typer.Option(help="validation, test or all. [default: test, else validation]")] = None,
     protocol: Annotated[str, typer.Option(help="unique (ranks over distinct captions), or as in the paper: paper-full (all pairs at once) "

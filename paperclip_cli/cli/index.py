@@ -7,17 +7,19 @@ from typing import Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.session import Format, session, values
-from paperclip_cli.config import IndexConfig
-from paperclip_cli.errors import ExitCode
+from paperclip_cli.cli.complete import index_names, model_names
+from paperclip_cli.cli.session import Format, Session, session, values
+from paperclip_cli.config import BundleConfig, IndexConfig
+from paperclip_cli.errors import ExitCode, UsageError
 
 DEFAULTS = IndexConfig()
 
 
 def index(
     paths: Annotated[Optional[list[Path]], typer.Argument(help="Folders of images, or images. [default: the cached previews]")] = None,
-    model: Annotated[Optional[str], typer.Option(help="A trained model, a folder or a Hub name. [default: the only model]")] = None,
-    name: Annotated[str, typer.Option("--index", help="Name of the index.")] = DEFAULTS.name,
+    model: Annotated[Optional[str], typer.Option(
+        help="A trained model, a folder or a Hub name. [default: the only model]", autocompletion=model_names)] = None,
+    name: Annotated[str, typer.Option("--index", help="Name of the index.", autocompletion=index_names)] = DEFAULTS.name,
     mission: Annotated[Optional[list[str]], typer.Option(help="Previews of these missions only.")] = None,
     view: Annotated[Optional[str], typer.Option(help="What of an image is seen: centre, whole, or tiles (several crops, the best counts). "
                                                "[default: as before, or the model's]")] = None,
@@ -26,6 +28,8 @@ def index(
     batch_size: Annotated[int, typer.Option(help="Images embedded at once; halved when memory runs out.")] = DEFAULTS.batch_size,
     hnsw: Annotated[bool, typer.Option("--hnsw", help="Also build a graph of the vectors: many queries in one go are quicker.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Make the index anew, of these images only.")] = False,
+    export: Annotated[Optional[str], typer.Option(help="Write the index to this file, with small pictures and its text tower.")] = None,
+    take_in: Annotated[Optional[str], typer.Option("--import", help="Make the index of such a file, or of the one at an address.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Say what the index holds, and what has changed since.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How --status is printed.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
@@ -38,12 +42,23 @@ def index(
     from paperclip_cli.stages import index as stage
 
     here = session()
+    if export is not None or take_in is not None:
+        return _hand_on(here, export, take_in, name, model, force)
     config = IndexConfig(paths=tuple(paths or ()), model=model, name=name, missions=values(mission), batch_size=batch_size, view=view,
                          hdu=int(hdu) if hdu and hdu.isdecimal() else hdu, stretch=stretch, hnsw=hnsw, force=force)
     if not status:
         return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
     _show_status(stage.status(config, here.workspace), Format.json if json else form)
     return ExitCode.OK
+
+
+def _hand_on(here: Session, export: str | None, take_in: str | None, name: str, model: str | None, force: bool) -> int:
+    from paperclip_cli.stages import index_bundle as stage
+
+    if export is not None and take_in is not None:
+        raise UsageError("--export and --import at once", "do one after the other")
+    config = BundleConfig(export or take_in or "", name, model, force)
+    return here.finish((stage.export if export else stage.take_in)(config, here.workspace, here.progress))
 
 
 def _show_status(status: dict, form: Format) -> None:

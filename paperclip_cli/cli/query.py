@@ -116,7 +116,8 @@ def _missions(given: tuple[str, ...], named: str | None) -> tuple[str, ...]:
 
 
 def _lines() -> Iterator[str]:
-    return (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
+    # Not sys.stdin, which the interpreter wants for itself when it ends, while a thread may still wait for a line of it.
+    return (line.decode("utf-8", "replace") for line in open(0, "rb", closefd=False))
 
 
 def _with_notes(answers: Iterable[Answer], here: Session) -> Iterator[Answer]:

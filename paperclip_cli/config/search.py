@@ -40,6 +40,16 @@ class IndexConfig:
 
 
 @dataclass(frozen=True)
+class BundleConfig:
+    """An index `name` and the one file that it is handed on as: a path, or an address to take it from. `model` None: any model's."""
+
+    place: str
+    name: str | None = None
+    model: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
 class QueryConfig:
     """One query is the sum of its `texts` and `images` less its `minus`; it gives `k` hits.
 
@@ -97,14 +107,17 @@ class QueryConfig:
 
 @dataclass(frozen=True)
 class DescribeConfig:
-    """`labels` None: the paper's 77 phrases. `batch`: folders stand for their images. `templates` say a label, which `{}` stands for."""
+    """`labels` None: the paper's 77 phrases. `batch`: folders stand for their images. `templates` say a label, which `{}` stands for.
+
+    A label is said alone: a model trained on abstracts answers worse to `an image of {}` (tests/benchmarks/answers_deepsky.py).
+    """
 
     images: tuple[str, ...] = ()
     labels: Path | None = None
     model: str | None = None
     k: int = 4
     batch: bool = False
-    templates: tuple[str, ...] = ("{}", "an image of {}", "a telescope image of {}")
+    templates: tuple[str, ...] = ("{}",)
 
     def __post_init__(self) -> None:
         at_least("-k", self.k, 1)

@@ -126,8 +126,9 @@ class Recipe:
 
 PAPER_PRESET = Recipe(steps=20_000, batch_size=32, learning_rate=1e-5, warmup_steps=2_000, weight_decay=1e-3, schedule="constant",
                       crop=0.4375, view="centre", caption_tokens=None, caption_runs="longest", ema_decay=0.0, keep="best", eval_every=200)
-TINY_PRESET = Recipe(steps=150, batch_size=64, learning_rate=1e-3, warmup_steps=15, weight_decay=0.05, schedule="cosine",
-                     crop=0.55, view="centre", caption_tokens=None, caption_runs="any", ema_decay=0.95, keep="last", eval_every=50)
+TINY_PRESET = Recipe(steps=150, batch_size=64, learning_rate=1e-3, warmup_steps=60, weight_decay=0.05, schedule="cosine",
+                     crop=0.8, view="centre", caption_tokens=None, caption_runs="any", ema_decay=0.95, keep="last", eval_every=50,
+                     optimiser="muon")
 REFERENCE_RECIPE = replace(PAPER_PRESET, caption_runs="words", logit_scale="reference")
 TRAIN_PRESETS = {"pretrained": PAPER_PRESET, "scratch:base": PAPER_PRESET, "scratch:tiny": TINY_PRESET}
 

@@ -79,9 +79,15 @@ class Graph:
         self._graph = graph
 
     def nearest(self, query: np.ndarray, count: int) -> np.ndarray:
-        """Rows int64 of about the `count` nearest vectors to a normalised `query` [D], in no order that counts."""
+        """Rows int64 of about the `count` nearest vectors to a normalised `query` [D], in no order that counts; `count` <= N.
+
+        None at all where the graph does not lead to so many.
+        """
         self._graph.set_ef(max(CANDIDATES, count + count // 4))
-        rows, _ = self._graph.knn_query(query[None], k=count, num_threads=1)
+        try:
+            rows, _ = self._graph.knn_query(query[None], k=count, num_threads=1)
+        except RuntimeError:
+            return np.empty(0, np.int64)
         return rows[0].astype(np.int64)
 
 

@@ -3,6 +3,7 @@
     manifest.json                the model's fingerprint, its name and folder, the view, the background, and the number of the generation
     vectors-<number>.npy         float32 [N, D], rows in the order of the images
     observations-<number>.sqlite what is known of the images
+    thumbnails/, model/          what came with an index from elsewhere (`data.bundle`): small pictures, and a text tower
     graph-<number>.*             a graph of the vectors (`data.graph`), where one was asked for
 
 A generation is written once and never changed. The manifest names the one that counts and is replaced last, so that a query sees the
@@ -17,12 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.data.background import Background
-from paperclip_cli.data.observations import Observations
+from paperclip_cli.data.observations import Entry, Observations
 from paperclip_cli.data.reading import Reading
 from paperclip_cli.data.vectors import open_vectors
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
+
+THUMBNAILS = "thumbnails"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class Index:
     def generation(self) -> int:
         """The number of its state."""
         return int(self.manifest.extra["generation"])
+
+    def file_of(self, entry: Entry, workspace: Workspace) -> Path:
+        """The file of an image; for one that came with an index from elsewhere, its thumbnail."""
+        return (self.folder if entry.path.startswith(f"{THUMBNAILS}/") else workspace.root) / entry.path
 
     @property
     def view(self) -> View:

@@ -27,7 +27,8 @@ _WHOLE_IMAGE = f"SELECT images.id, split, {', '.join(f'p_{name}' for name in PRO
 class Entry:
     """An image of an index.
 
-    `path` is relative to the cache for a preview of the cache, absolute for any other image. `size` and `mtime_ns` are the file's when
+    `path` is relative to the cache for a preview of the cache, to the index for a thumbnail that came with it, absolute for any other
+    image. `size` and `mtime_ns` are the file's when
     its content was hashed. `tiles` is the number of its vectors, `wcs` the coordinates of its canvas as a unit square (`data.wcs`).
     """
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from paperclip_cli.config import PREVIEW_SIZE
-from paperclip_cli.data.images import FITS_MAGIC, GZIP_MAGIC, check_size, read_picture
+from paperclip_cli.data.images import FITS_MAGIC, GZIP_MAGIC, check_size, make_canvas, read_picture
 from paperclip_cli.data.reading import Reading
 from paperclip_cli.data.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, unit_square
 from paperclip_cli.records import Observation, Wcs
@@ -43,6 +45,13 @@ def read_file(path: Path, reading: Reading, with_picture: bool = True) -> Pictur
     ra, dec = pixel_to_sky(wcs, (width + 1) / 2, (height + 1) / 2)
     observation = Observation(s_ra=ra, s_dec=dec, s_region=frame_region(wcs, width, height))
     return PictureFile(picture, observation, _square(wcs, (height, width)))
+
+
+def thumbnail(picture: np.ndarray, side: int) -> bytes:
+    """A picture uint8 [H, W(, 3)] as a small JPEG, padded to a square of at most `side` pixels."""
+    file = io.BytesIO()
+    Image.fromarray(make_canvas(picture, side)).save(file, "JPEG", quality=80)
+    return file.getvalue()
 
 
 def _read_fits(path: Path, reading: Reading, with_picture: bool) -> PictureFile:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from paperclip_cli.data.observations import Observations, spaced
+from paperclip_cli.data.observations import Observations
 from paperclip_cli.data.vectors import best
 
 _FUSION = 60  # k of reciprocal rank fusion (Cormack, Clarke & Buettcher, SIGIR 2009)
@@ -59,14 +59,21 @@ def keyword_strengths(observations: Observations, words: str, count: int) -> np.
 
 
 def match_expression(words: str) -> str:
-    """An FTS5 expression for any of the words; a name with its number (`NGC 4038`, `SN1987A`) is one phrase."""
-    tokens = re.findall(r"[^\W_]+", spaced(words))
+    """An FTS5 expression for any of the words; a name with its numbers (`NGC 4038`, `SN1987A`, `Sh 2-170`) is one phrase."""
     phrases: list[list[str]] = []
-    for token in tokens:
-        follows_letters = bool(phrases) and token.isdigit() and phrases[-1][-1].isalpha()
-        follows_digits = bool(phrases) and len(token) == 1 and token.isalpha() and phrases[-1][-1].isdigit()
-        if follows_letters or follows_digits:
-            phrases[-1].append(token)
+    end = 0
+    for match in re.finditer(r"[^\W\d_]+|\d+", words):
+        if phrases and _belongs(phrases[-1][-1], words[end:match.start()], match[0]):
+            phrases[-1].append(match[0])
         else:
-            phrases.append([token])
+            phrases.append([match[0]])
+        end = match.end()
     return " OR ".join(f'"{" ".join(phrase)}"' for phrase in phrases)
+
+
+def _belongs(before: str, gap: str, token: str) -> bool:
+    """Whether a token is part of the same name as the one before it."""
+    if gap.strip() in ("-", "+", ".") and gap == gap.strip():
+        return before.isdigit() or token.isdigit()
+    is_letter = len(token) == 1 and not token.isdigit()
+    return not gap or (not gap.strip() and (token.isdigit() if before.isalpha() else is_letter))

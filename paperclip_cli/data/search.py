@@ -14,7 +14,8 @@ from paperclip_cli.data.vectors import best, score
 # Vectors that may be ranked from which on the graph is quicker than all of them, and the least share of the index that they must be: the
 # graph is asked for so many more (tests/benchmarks/search.py).
 GRAPH_FROM, GRAPH_SHARE = 10_000, 0.1
-_FIRST, _MORE = 64, 8  # rows that the graph is asked for at first, and how many times more whenever they do not do
+# Rows that the graph is asked for at first, how many times more whenever they do not do, and from where on exact search is as quick.
+_FIRST, _MORE, _MOST = 64, 8, 8_192
 
 
 class Search:
@@ -53,7 +54,7 @@ class Search:
         assert self._graph is not None and self._may_be_ranked is not None
         seen: set[int] = set()
         count = round(_FIRST / self._may_be_ranked.mean())
-        while count <= GRAPH_FROM // 2:
+        while count <= min(_MOST, len(self.index.vectors)):
             rows = np.sort(self._graph.nearest(query, count))
             rows = rows[self._may_be_ranked[rows]]
             scores = self.index.vectors[rows] @ query

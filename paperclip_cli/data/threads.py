@@ -4,12 +4,42 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _PATIENCE = 3.0  # seconds that an ended run waits for threads in the middle of an item
+
+
+def arriving(items: Iterable[Item], most: int) -> Generator[list[Item]]:
+    """Items as they come, in their order: those that have come while the ones before were worked on, at most `most` at once.
+
+    Whoever gives one item and waits for what becomes of it has it at once. An exception of `items` is raised here.
+    """
+    come: queue.Queue[tuple[Item | None, BaseException | None, bool]] = queue.Queue(most)
+
+    def read() -> None:
+        try:
+            for item in items:
+                come.put((item, None, False))
+            come.put((None, None, True))
+        except BaseException as error:
+            come.put((None, error, True))
+
+    threading.Thread(target=read, daemon=True).start()
+    is_over = False
+    while not is_over:
+        batch: list[Item] = []
+        error = None
+        while len(batch) < most and not is_over and (not batch or not come.empty()):
+            item, error, is_over = come.get()
+            if not is_over:
+                batch.append(item)  # type: ignore[arg-type]
+        if batch:
+            yield batch
+        if error is not None:
+            raise error
 
 
 def in_threads(function: Callable[[Item], Result], items: Sequence[Item], workers: int,

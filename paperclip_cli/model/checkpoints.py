@@ -23,11 +23,11 @@ class Checkpoints:
 
     def __init__(self, folder: Path, keep_best: bool, best_by: str = "loss") -> None:
         """`best_by`: validation `loss` or retrieval `accuracy`."""
-        self._badness = _BADNESS[best_by]
+        self._keeps_best, self._badness = keep_best, _BADNESS[best_by]
         newest, best = preservation_policy.LatestN(1), preservation_policy.BestN(
             get_metric_fn=self._badness, reverse=True, n=1, keep_checkpoints_without_metrics=False)
         options = ocp.CheckpointManagerOptions(
-            best_fn=self._badness, best_mode="min", cleanup_tmp_directories=True,
+            best_fn=self._badness if keep_best else None, best_mode="min", cleanup_tmp_directories=True,
             preservation_policy=preservation_policy.AnyPreservationPolicy([newest, best]) if keep_best else newest)
         self._folder = folder.absolute()
         self._manager = ocp.CheckpointManager(self._folder, options=options)
@@ -41,7 +41,7 @@ class Checkpoints:
     def save(self, step: int, state: TrainState, score: Score | None = None) -> None:
         """Keeps the state after `step` steps, with its score if there is one. A step that is there already is left as it is."""
         if step not in self._manager.all_steps():
-            metrics = None if score is None else {"loss": score.loss, "accuracy": score.accuracy or 0.0}
+            metrics = None if score is None or not self._keeps_best else {"loss": score.loss, "accuracy": score.accuracy or 0.0}
             self._manager.save(step, args=ocp.args.StandardSave(state), metrics=metrics, force=True)
 
     def last(self) -> int | None:

@@ -45,7 +45,8 @@ class FrozenTowers:
     """Both towers, compiled for batches of `size` rows."""
 
     def __init__(self, graph: clip.Graph, params: clip.Params, pixels: Pixels, how: clip.Compute, devices: Devices, size: int) -> None:
-        self._params, self._devices, self._size, self._side = devices.replicate(params), devices, size, pixels.size
+        self._params, self._devices, self._size = devices.replicate(params), devices, size
+        self._draw = jax.jit(jax.vmap(partial(_random_view, size=pixels.size), in_axes=(0, None, 0)))
         self._images = jax.jit(lambda params, views: _float32(clip.image_features(graph, params, pixels(views), how)))
         self._texts = jax.jit(lambda params, tokens: _float32(clip.text_features(graph, params, tokens, how)))
 
@@ -71,13 +72,12 @@ class FrozenTowers:
         return np.load(paths.images, mmap_mode="r"), np.load(paths.texts, mmap_mode="r")
 
     def _write(self, paths: _Paths, pictures: Pictures, view: int, key: jax.Array, task: Task) -> None:
-        draw = jax.jit(jax.vmap(lambda image, row: random_view(image, jax.random.fold_in(key, row), self._side)))
         widths = self._params["vision"]["positions"].shape[1], self._params["text"]["positions"].shape[1]
         with (new_array(paths.images, np.float32, (len(pictures), widths[0])) as images,
               new_array(paths.texts, np.float32, (len(pictures), widths[1])) as texts):
             for rows in _groups(len(pictures), self._size):
                 stored, tokens = pictures(view, rows)
-                images[rows], texts[rows] = self.images(draw(stored, rows)), self.texts(tokens)
+                images[rows], texts[rows] = self.images(self._draw(stored, key, rows)), self.texts(tokens)
                 task.advance(len(rows))
 
     def _run(self, compiled: Callable[[clip.Params, jax.Array], jax.Array], rows: np.ndarray) -> np.ndarray:
@@ -97,6 +97,11 @@ def in_batches(function: Callable[[jax.Array], jax.Array], rows: np.ndarray, siz
         padded = np.pad(part, [(0, size - len(part))] + [(0, 0)] * (part.ndim - 1))
         parts.append(np.asarray(function(devices.spread(padded[devices.part])))[:len(part)])
     return np.concatenate(parts)
+
+
+def _random_view(image: jax.Array, key: jax.Array, row: jax.Array, size: int) -> jax.Array:
+    """A view that depends on the number of the pair, and not on the batch that it is in."""
+    return random_view(image, jax.random.fold_in(key, row), size)
 
 
 def _groups(count: int, size: int) -> Iterator[np.ndarray]:

@@ -15,7 +15,7 @@ from paperclip_cli.config import Recipe
 from paperclip_cli.model import clip
 from paperclip_cli.model.step import adamw, learning_rate
 
-MATRIX_RATE = 20.0  # an orthogonal matrix has larger entries than AdamW's update of as large an effect
+MATRIX_RATE = 10.0  # an orthogonal matrix has larger entries than AdamW's update of as large an effect
 
 
 def optimiser(recipe: Recipe) -> optax.GradientTransformation:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import jax
@@ -59,6 +59,7 @@ class _Setting:
     def pixels(self) -> Pixels:
         return Pixels(self.view.size, self.begin.folder.mean, self.begin.folder.std)
 
+    @cached_property
     def towers(self) -> FrozenTowers:
         return FrozenTowers(self.begin.graph, self.begin.params, self.pixels, self.how, self.devices, self.size)
 
@@ -123,7 +124,7 @@ def _inputs(setting: _Setting, pairs: list[Pair], groups: np.ndarray, inputs: di
     seen = {name: getattr(recipe, name) for name in ("caption_tokens", "caption_runs", "shuffle_pairs")}
     about = json.dumps([inputs, asdict(setting.view), seen, seed, str(setting.how.dtype)], sort_keys=True)
     folder = setting.dataset / ".store" / f"features-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
-    return setting.towers().store(folder, pictures, recipe.head_views, key, setting.progress)
+    return setting.towers.store(folder, pictures, recipe.head_views, key, setting.progress)
 
 
 def _captions(setting: _Setting, texts: list[str], summaries: bool) -> list[Caption]:
@@ -166,8 +167,7 @@ def _seen(setting: _Setting, pairs: list[Pair], split: HeldOut) -> tuple[np.ndar
     tokens = setting.begin.tokenizer.batch(split.texts, setting.length)
     if setting.recipe.train == "full":
         return views, tokens
-    towers = setting.towers()
-    return towers.images(views), towers.texts(tokens)
+    return setting.towers.images(views), setting.towers.texts(tokens)
 
 
 def _caption_length(recipe: Recipe, folder: ModelFolder) -> int:

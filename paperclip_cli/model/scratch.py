@@ -28,10 +28,10 @@ from paperclip_cli.model.tokenizer import Tokenizer
 # most of which they would hold once or never; 16,384 leave nearly every astronomical word whole.
 SHAPES = {
     "scratch:tiny": ClipConfig(
-        TextConfig(vocab_size=3_000, hidden_size=96, intermediate_size=384, num_hidden_layers=1, num_attention_heads=4,
-                   max_position_embeddings=64),
-        VisionConfig(hidden_size=96, intermediate_size=384, num_hidden_layers=3, num_attention_heads=4, image_size=64, patch_size=8),
-        projection_dim=96),
+        TextConfig(vocab_size=3_000, hidden_size=64, intermediate_size=256, num_hidden_layers=1, num_attention_heads=2,
+                   max_position_embeddings=40),
+        VisionConfig(hidden_size=48, intermediate_size=192, num_hidden_layers=3, num_attention_heads=2, image_size=64, patch_size=8),
+        projection_dim=64),
     "scratch:base": ClipConfig(TextConfig(vocab_size=16_384), VisionConfig(patch_size=16)),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,14 @@ class TensorFile:
     def names(self) -> frozenset[str]:
         return frozenset(self._entries)
 
+    def entry(self, name: str) -> Entry:
+        """What the header says of a tensor. KeyError where there is none of that name."""
+        return self._entries[name]
+
+    def bytes_of(self, entry: Entry) -> np.ndarray:
+        """The bytes uint8 [n] of a tensor, as they lie in the file."""
+        return self._data[entry.start:entry.start + math.prod(entry.shape) * _SIZES[entry.dtype]]
+
     def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """A tensor of the shape that the configuration asks for, float32. It may be a read-only view of the file."""
         stored, dtype = self._stored(name, shape)
@@ -66,6 +75,22 @@ class TensorFile:
         if entry.dtype not in _FLOATS:
             raise PaperclipError(f"{self.path}: tensor {name} holds {entry.dtype}, expected floats", hint)
         return entry
+
+
+def write_some(source: TensorFile, path: Path, names: Iterable[str]) -> None:
+    """Writes a safetensors file with some tensors of another, byte for byte."""
+    header, offset = {}, 0
+    entries = {name: source.entry(name) for name in sorted(names)}
+    for name, entry in entries.items():
+        size = math.prod(entry.shape) * _SIZES[entry.dtype]
+        header[name] = {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for entry in entries.values():
+            file.write(source.bytes_of(entry))
 
 
 def _as_float32(stored: np.ndarray, dtype: str) -> np.ndarray:

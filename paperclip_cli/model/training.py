@@ -88,7 +88,7 @@ class Training:
         """Whether to stop and whether to save: asked once, so that what is left for is saved, and with one answer for all processes."""
         if jax.process_count() == 1:
             return bool(stop), late
-        if step % _STEPS_TO_AGREE:
+        if step % _STEPS_TO_AGREE and step != self.recipe.steps:
             return False, False
         stopping, late = processes.any_of(bool(stop), late)
         if stopping:

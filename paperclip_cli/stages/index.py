@@ -146,7 +146,7 @@ def status(config: IndexConfig, workspace: Workspace) -> dict:
     index = open_index(workspace.index(choose_index(config.name, workspace)))
     known = {image.entry.path: image.entry for image in index.observations.images()}
     manifest = index.manifest
-    present = [Candidate(workspace.root / path, path) for path in known]
+    present = [Candidate(index.file_of(entry, workspace), path) for path, entry in known.items()]
     touched = [candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None]
     gone = [candidate for candidate in touched if not candidate.path.exists()]
     new = _new_files(config, known) if config.paths else [preview for preview in read_previews(workspace, workspace.names("previews"))

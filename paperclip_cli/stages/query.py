@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,14 +15,17 @@ from paperclip_cli.data.index_folder import Index, choose_index, open_index
 from paperclip_cli.data.observations import Image
 from paperclip_cli.data.search import Search
 from paperclip_cli.data.selection import select
+from paperclip_cli.data.threads import arriving
 from paperclip_cli.data.vectors import normalised
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
 from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.indexed import model_of
+from paperclip_cli.model.indexed import model_of, whole_model_of
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.records import Hit, Observation
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.workspace import Workspace
+
+_AT_ONCE = 16  # lines that are embedded together if so many are waiting
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def run(config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None =
     if lines is None:
         yield searcher.answer(config.texts)
     else:
-        yield from (searcher.answer((*config.texts, line.strip())) for line in lines if line.strip())
+        for texts in arriving((line.strip() for line in lines if line.strip()), _AT_ONCE):
+            yield from searcher.answers(texts)
 
 
 def copy_images(hits: Iterable[Hit], folder: Path) -> Report:
@@ -81,7 +85,7 @@ class Searcher:
     """An open index and an open model: what several queries share."""
 
     def __init__(self, config: QueryConfig, workspace: Workspace, index: Index, model: ModelFolder, is_many: bool = False) -> None:
-        self.config, self.workspace, self.index, self.model = config, workspace, index, model
+        self.config, self.workspace, self.index = config, workspace, index
         self.texts = TextTower.open(model)
         self.selection = select(index.observations, config)
         self.provenance = "{software}, index {index}, model {model} {fingerprint:.12}".format(**_provenance(index))
@@ -92,11 +96,20 @@ class Searcher:
 
     def answer(self, texts: tuple[str, ...]) -> Answer:
         """The hits for some texts together with the images, and without the unwanted, of the configuration."""
-        weights = (*self.text_weights, *(1.0,) * (len(texts) - len(self.text_weights)))
+        return self._answer(texts, self.text_weights, self._sum(texts, self.text_weights))
+
+    def _answer(self, texts: tuple[str, ...], weights: tuple[float, ...], wanted: np.ndarray) -> Answer:
         query = _describe(self.config, texts, weights)
-        ranked = self.search.ranked(normalised(self._sum(texts, weights) + self.common), " ".join(texts), self.config.rank_by)
+        ranked = self.search.ranked(normalised(wanted + self.common), " ".join(texts), self.config.rank_by)
         hits = tuple(self._hits(query, ranked))
         return Answer(query, hits, tuple(self._notes(hits)), _provenance(self.index))
+
+    def answers(self, lines: Sequence[str]) -> Iterator[Answer]:
+        """The answer to each of some lines as one more text of the configuration; they are embedded together, which takes half the time."""
+        texts, weights = self.config.texts, self.text_weights
+        common = self._sum(texts, weights)
+        for line, vector in zip(lines, self.texts.embed(lines), strict=True):
+            yield self._answer((*texts, line), (*weights, 1.0), common + vector)
 
     def _sum(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> np.ndarray:
         if not texts:
@@ -115,7 +128,8 @@ class Searcher:
                 views.append(image_view(path, self.index.view, self.index.reading))
             except BadItem as error:
                 raise PaperclipError(f"{path}: {error}", "give --image a JPEG, PNG, TIFF or FITS file") from error
-        return np.asarray(weights, np.float32) @ ImageEmbedder(self.model, len(views)).embed(np.stack(views))
+        embedder = ImageEmbedder(whole_model_of(self.index, self.workspace), len(views))
+        return np.asarray(weights, np.float32) @ embedder.embed(np.stack(views))
 
     def _hits(self, query: str, ranked: Iterator[tuple[int, float]]) -> Iterator[Hit]:
         """Hits in their order, one for each group of images that `collapse` puts together."""
@@ -144,7 +158,7 @@ class Searcher:
             observation = replace(observation, cycle=proposal.cycle or None)
         return Hit(rank=rank, query=query, score=cosine, percentile=self.index.background.percentile(cosine),
                    mission=entry.key.mission if entry.key else None, proposal_id=entry.key.proposal_id if entry.key else None,
-                   image=str(self.workspace.root / entry.path), title=proposal.title if proposal else "", split=image.split,
+                   image=str(self.index.file_of(entry, self.workspace)), title=proposal.title if proposal else "", split=image.split,
                    category=proposal.category if proposal else "", abstract=proposal.abstract if proposal else "",
                    separation=self._separation(observation),
                    more=more, observation=observation, provenance=self.provenance, tile_region=self._tile_region(image))

@@ -64,10 +64,13 @@ def run(config: SummarizeConfig, workspace: Workspace, progress: Progress | None
             summarizer.prepare()
         if todo and config.force:
             _replace(folder, done.values(), failed.values())
-        outcomes = _make(todo, summarizer, folder, progress)
-        new = [outcome for outcome in outcomes if isinstance(outcome, Summary)]
-        counts = {"summaries": len(done) + len(new), "new": len(new)}
-        _finish(folder, _made_by(summarizer), counts)
+        outcomes: list[Outcome] = []
+        try:
+            _make(todo, summarizer, folder, progress, outcomes)
+        finally:  # what an interrupted run has made is a set, too
+            new = sum(isinstance(outcome, Summary) for outcome in outcomes)
+            counts = {"summaries": len(done) + new, "new": new}
+            _finish(folder, _made_by(summarizer), counts)
         failed = read_failures(workspace, name)
     left_out = {NO_ABSTRACT: len(proposals) - len(described), NO_SUBJECT: outcomes.count(None)}
     failures = [Failure(str(proposal.key), failed[proposal.key].reason) for proposal in described if proposal.key in failed]
@@ -179,22 +182,23 @@ def _replace(folder: Path, summaries: Iterable[Summary], failures: Iterable[Fail
         replace_file(folder / FAILURES, write_jsonl(failures))
 
 
-def _make(todo: Sequence[Proposal], summarizer: Summarizer, folder: Path, progress: Progress) -> list[Outcome]:
-    """What became of each proposal; written down as it is known."""
+def _make(todo: Sequence[Proposal], summarizer: Summarizer, folder: Path, progress: Progress, outcomes: list[Outcome]) -> None:
+    """Adds what became of each proposal to `outcomes`; summaries and failures are written down as they are known."""
     if not todo:
-        return []
-    outcomes: list[Outcome] = []
+        return
+    failed = answers = 0
     with (progress.task(STAGE, len(todo), unit="abstracts") as task, append_lines(folder / SUMMARIES) as append,
-          closing(_outcomes(todo, summarizer)) as made):
-        for outcome in made:
+          closing(_outcomes(todo, summarizer)) as settled):
+        for outcome in settled:
             if isinstance(outcome, Summary):
                 append(to_json(outcome))
             elif isinstance(outcome, FailedSummary):
                 with append_lines(folder / FAILURES) as give_up:
                     give_up(to_json(outcome))
+                failed += 1
             outcomes.append(outcome)
-            task.advance(1, **_shown(outcomes))
-    return outcomes
+            answers += outcome.made.tries if outcome and outcome.made else 0
+            task.advance(1, **{name: count for name, count in (("answers", answers), ("failed", failed)) if count})
 
 
 def _outcomes(todo: Sequence[Proposal], summarizer: Summarizer) -> Generator[Outcome]:
@@ -207,14 +211,6 @@ def _outcomes(todo: Sequence[Proposal], summarizer: Summarizer) -> Generator[Out
     with closing(in_threads(lambda batch: list(summarizer.summaries(batch)), batches, summarizer.workers, summarizer.stop)) as results:
         for result in results:
             yield from result
-
-
-def _shown(outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """What is shown beside the count: failures, and how many answers it took."""
-    failed = sum(isinstance(outcome, FailedSummary) for outcome in outcomes)
-    made = [outcome.made for outcome in outcomes if outcome is not None and outcome.made is not None]
-    shown: dict[str, object] = {"answers": sum(one.tries for one in made)} if made else {}
-    return shown | ({"failed": failed} if failed else {})
 
 
 def _is_given_up(failed: FailedSummary | None, summarizer: Summarizer, config: SummarizeConfig) -> bool:

@@ -5,7 +5,7 @@
 `--cache` holds an index of the images in `--from`, made by a model that was trained on them (`paperclip fetch --from DIR`, build-dataset,
 train, index). `DIR/objects.csv` has the class of each image (`class10`). Prints, for eight queries, the classes of the top ten, precision
 at 10, the share of that class among all images, and the same over held-out images alone where the model held any out; then what
-averaging over prompt templates changes, and where keyword and hybrid search find a name.
+averaging over prompt templates changes, and how often keyword and hybrid search find an object by its name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from paperclip_cli.config import DescribeConfig, QueryConfig
+from paperclip_cli.config import QueryConfig
 from paperclip_cli.data.index_folder import choose_index, open_index
 from paperclip_cli.data.vectors import best
 from paperclip_cli.model.indexed import model_of
@@ -39,6 +39,7 @@ QUERIES = {
     "interacting galaxies": "interacting galaxies",
     "elliptical galaxy": "elliptical or lenticular galaxy",
 }
+TEMPLATES = (("{}",), ("an image of {}",), ("a telescope image of {}",), ("{}", "an image of {}", "a telescope image of {}"))
 NAME = "NGC 7000"
 
 
@@ -100,7 +101,7 @@ def print_templates(workspace: Workspace, name: str | None, classes: Mapping) ->
     held = np.array([image.split in ("validation", "test") for image in index.observations.images()])
     names = sorted(set(truth))
     print(f"\n{'templates':44} precision at {K}   label accuracy (held out)")
-    for templates in (("{}",), *((template,) for template in DescribeConfig.templates[1:]), DescribeConfig.templates):
+    for templates in TEMPLATES:
         asked = embed_phrases(tuple(QUERIES), templates, model, workspace)
         tops = [[truth[place] for place in best(index.vectors @ vector, K)] for vector in asked]
         precision = np.mean([top.count(wanted) / K for top, wanted in zip(tops, QUERIES.values(), strict=True)])
@@ -111,13 +112,24 @@ def print_templates(workspace: Workspace, name: str | None, classes: Mapping) ->
 
 
 def print_names(workspace: Workspace, index: str | None, rows: Sequence[Mapping[str, str]]) -> None:
-    """Where keyword and hybrid search find an object by its name."""
-    right = {row["proposal_id"] for row in rows if NAME in row["designations"].split("; ")}
+    """How many objects come first when they are asked for by their first designation, and where `NAME` comes."""
+    objects: dict[str, set[str]] = {}
+    for row in rows:
+        for number, name in enumerate(row["designations"].split("; ")):
+            if number == 0 or name == NAME:
+                objects.setdefault(name, set()).add(row["proposal_id"])
     print()
     for rank_by in ("keyword", "hybrid", "semantic"):
-        hits: Sequence[Hit] = next(query.run(QueryConfig(texts=(NAME,), index=index, k=10**6, rank_by=rank_by), workspace)).hits
-        place = next((hit.rank for hit in hits if str(hit.proposal_id) in right), None)
-        print(f"{NAME} by {rank_by:9} rank {place}{'' if rank_by == 'semantic' or place == 1 else '   NOT FIRST'}")
+        ranks = {name: rank_of(right, name, rank_by, workspace, index) for name, right in objects.items()}
+        first = sum(rank == 1 for rank in ranks.values())
+        place = f"; {NAME}: rank {ranks[NAME]}" if NAME in ranks else f"; {NAME} is not among them"
+        print(f"{rank_by:9} finds {first} of {len(ranks)} objects first by their designation{place}")
+
+
+def rank_of(right: set[str], name: str, rank_by: str, workspace: Workspace, index: str | None) -> int | None:
+    """The place of the first image of some proposals in the answer to a name."""
+    hits: Sequence[Hit] = next(query.run(QueryConfig(texts=(name,), index=index, k=100, rank_by=rank_by), workspace)).hits
+    return next((hit.rank for hit in hits if str(hit.proposal_id) in right), None)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How long one query takes as a whole process, beside two scripts that do the same: on ONNX Runtime and on transformers and PyTorch.
 
     pip install onnx onnxscript onnxruntime
-    python tests/benchmarks/cold_query.py [--images 31859] [--runs 9] [--ours-only]
+    python tests/benchmarks/cold_query.py [--images 31859] [--runs 9] [--work DIR] [--ours-only]
 
 A random model of the size of ViT-B/16 with CLIP's own tokenizer, and an index of random vectors. The script on ONNX Runtime does as rclip
 does: a text tower exported to ONNX, a fixed length of 77 tokens, NumPy for the search. The programs take turns, so that whatever else the
@@ -98,8 +98,8 @@ def export_text_tower(folder: Path) -> None:
     AutoTokenizer.from_pretrained(folder).backend_tokenizer.save(str(folder / "tokenizer.json"))
 
 
-def make_index(workspace: Workspace, model: ModelFolder, count: int) -> Path:
-    """An index of random directions, seven images a proposal; gives the file of its vectors."""
+def make_index(workspace: Workspace, model: ModelFolder, count: int) -> None:
+    """An index of random directions, seven images a proposal."""
     random = np.random.default_rng(0)
     keys = [Key("hst", 5000 + number // 7) for number in range(count)]
     entries = [Entry(f"/archive/{number:07d}.jpg", 1, 1, f"{number:064x}", key, Observation(target=f"NGC {number // 3}", instrument="ACS"))
@@ -116,7 +116,6 @@ def make_index(workspace: Workspace, model: ModelFolder, count: int) -> Path:
     config = {"model": model.name, "model_folder": str(model.path), "view": {}}
     publish(folder, Manifest("index", config, {"model": fingerprint(model, workspace)}, {"images": count, "vectors": count},
                              {"dimension": 512, "background": background}), number)
-    return folder / f"vectors-{number:06d}.npy"
 
 
 def timed(command: list[str]) -> tuple[float, str]:
@@ -130,15 +129,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=31_859)
     parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--work", type=Path, help="keep model and index here; where they are there already, only the queries are run")
     parser.add_argument("--ours-only", action="store_true", help="leave the other two programs out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        workspace = Workspace(Path(place, "cache"), offline=True)
+        workspace = Workspace((options.work or Path(place, "cache")).absolute(), offline=True)
         folder = workspace.model("base")
-        make_model(folder)
-        if not options.ours_only:
+        if not folder.exists():
+            make_model(folder)
             export_text_tower(folder)
-        vectors = make_index(workspace, ModelFolder.open(folder, "base"), options.images)
+        if not workspace.names("indexes"):
+            make_index(workspace, ModelFolder.open(folder, "base"), options.images)
+        (vectors,) = workspace.index("default").glob("vectors-*.npy")
         paperclip = [str(Path(sys.executable).with_name("paperclip")), "--cache-dir", str(workspace.root), "--quiet", "query", QUERY]
         asked = [str(folder), str(vectors), QUERY]
         others = {"ONNX Runtime": [sys.executable, "-c", WITH_ONNX, *asked],

@@ -1,6 +1,6 @@
 """Retrieval on a simulated sky that the model never saw: accuracy at 10 %, precision at 10 of five queries, and two controls.
 
-    python tests/benchmarks/simulated_sky.py [--proposals 400] [--seeds 42 43 44] [--steps N] [--work DIR]
+    python tests/benchmarks/simulated_sky.py [--proposals 900] [--seeds 42 43 44] [--steps 1200] [--work DIR]
 
 For each seed `scratch:tiny` is trained on one sky and searched on another, which has at least 20 frames of every class. The controls ought
 to be at chance: a model that was trained on shuffled pairs, and the model itself on frames whose interior is blanked, so that
@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli import render
-from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, TrainConfig
+from paperclip_cli.cli.demo import PROPOSALS, STEPS
+from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, SummarizeConfig, TrainConfig
 from paperclip_cli.data.images import encode_jpeg, make_canvas
 from paperclip_cli.data.pairs import Pair, read_split, write_split
 from paperclip_cli.model.embedded import embed_pairs
@@ -32,7 +33,7 @@ from paperclip_cli.sources.archive import Candidate
 from paperclip_cli.sources.sky import SimulatedSky, simulated_sky
 from paperclip_cli.sources.sky.classes import CLASSES
 from paperclip_cli.sources.sky.plan import plan_proposal
-from paperclip_cli.stages import build_dataset, evaluate, fetch, train
+from paperclip_cli.stages import build_dataset, evaluate, fetch, summarize, train
 from paperclip_cli.workspace import Workspace
 
 PERCENT, HITS, LEAST_FRAMES = 10, 10, 20
@@ -65,10 +66,10 @@ def main() -> None:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    made.add_argument("--proposals", type=int, default=400, help="of the sky that is trained on")
+    made.add_argument("--proposals", type=int, default=PROPOSALS, help="of the sky that is trained on")
     made.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
     made.add_argument("--work", help="a folder to keep (and reuse) what is made")
-    made.add_argument("--steps", type=int)
+    made.add_argument("--steps", type=int, default=STEPS)
     return made
 
 
@@ -104,7 +105,8 @@ def fetched(workspace: Workspace, proposals: int, seed: int, test: float) -> Non
     start = time.monotonic()
     fetch.run(FetchConfig(simulate=proposals, seed=seed), workspace, render.PlainProgress())
     print(f"sky {seed}: {proposals} proposals in {time.monotonic() - start:.0f} s", flush=True)
-    build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=test), workspace)
+    summarize.run(SummarizeConfig(), workspace)
+    build_dataset.run(BuildDatasetConfig(captions="summary", val_fraction=0, test_fraction=test), workspace)
 
 
 def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
@@ -116,7 +118,7 @@ def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
     return [replace(pair, caption=moved[pair.key]) for pair in pairs]
 
 
-def trained(workspace: Workspace, name: str, seed: int, steps: int | None) -> Path:
+def trained(workspace: Workspace, name: str, seed: int, steps: int) -> Path:
     """The folder of a model trained on the dataset of the same name."""
     start = time.monotonic()
     train.run(TrainConfig(init="scratch:tiny", dataset=name, name=name, seed=seed, steps=steps), workspace, render.PlainProgress())
@@ -143,8 +145,9 @@ def accuracy_at(workspace: Workspace, model: Path, dataset: str) -> float:
 def precisions(workspace: Workspace, model: Path, sky: SimulatedSky, candidates: dict[str, Candidate]) -> tuple[float, ...]:
     """The share of the first ten images that show what the query asks for, one a query."""
     folder = resolve(str(model), workspace)
-    pairs = read_split(workspace.dataset("default"), "test", images=False)
-    found = embed_pairs(folder, workspace.dataset("default"), ("test",), pairs, EvaluateConfig().batch_size, SilentProgress())
+    dataset = workspace.dataset("default")
+    pairs = read_split(dataset, "test", images=False)
+    found = embed_pairs(folder, dataset, ("test",), pairs, EvaluateConfig().batch_size, SilentProgress())
     labels = np.array([sky.truth(candidates[f"{pair.key} {pair.observation.obs_id}"]).label for pair in pairs])
     scores = found.images @ TextTower.open(folder).embed(list(QUERIES)).T
     best = np.argsort(-scores, axis=0, kind="stable")[:HITS]

@@ -38,6 +38,8 @@ def test_hybrid_puts_first_what_both_orders_put_high() -> None:
 
 @pytest.mark.parametrize(("words", "expression"), [
     ("NGC 4038", '"NGC 4038"'), ("SN1987A remnant", '"SN 1987 A" OR "remnant"'), ("galaxy mergers", '"galaxy" OR "mergers"'),
+    ("Sh 2-170", '"Sh 2 170"'), ("SNR G116.9+00.1", '"SNR" OR "G 116 9 00 1"'), ("47Tuc", '"47 Tuc"'), ("J0123-45", '"J 0123 45"'),
+    ("edge-on", '"edge" OR "on"'), ("NGC 4038 4039", '"NGC 4038" OR "4039"'), ("at z=2. Then", '"at" OR "z" OR "2" OR "Then"'),
     ('"; DROP" OR *', '"DROP" OR "OR"'), ("…", ""),
 ])
 def test_names_with_numbers_are_phrases(words: str, expression: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
-from paperclip_cli.data.threads import in_threads
+from paperclip_cli.data.threads import arriving, in_threads
 
 
 @pytest.mark.parametrize("workers", [1, 3, 100])
@@ -68,3 +70,37 @@ def test_a_normal_end_stops_nothing() -> None:
     stopped: list[int] = []
     list(in_threads(str, [1, 2], 2, lambda: stopped.append(1)))
     assert stopped == []
+
+
+@pytest.mark.parametrize("most", [1, 3, 100])
+def test_what_arrives_comes_in_order_and_not_too_much_at_once(most: int) -> None:
+    batches = list(arriving(range(50), most))
+    assert [item for batch in batches for item in batch] == list(range(50)) and max(map(len, batches)) <= most
+    assert list(arriving([], most)) == []
+
+
+def test_whoever_waits_for_an_answer_is_not_kept_waiting_for_more_questions() -> None:
+    asked: queue.Queue[int] = queue.Queue()
+    answers = arriving(iter(asked.get, None), 10)
+    for number in range(5):
+        asked.put(number)
+        assert next(answers) == [number]
+
+
+def test_what_waits_is_taken_together() -> None:
+    slow = arriving(range(50), 8)
+    next(slow)
+    time.sleep(0.05)
+    assert len(next(slow)) == 8
+
+
+def test_an_exception_of_the_items_comes_after_them() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("torn")
+
+    taken = []
+    with pytest.raises(ValueError, match="torn"):
+        for batch in arriving(items(), 4):
+            taken += batch
+    assert taken == [1]

@@ -113,6 +113,23 @@ def test_a_narrow_type_leaves_gradients_in_float32() -> None:
     assert jnp.abs(gradient["text"]["tokens"]).sum() > 0
 
 
+def test_fused_attention_is_the_same_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuDNN runs on NVIDIA's GPUs only; JAX's own implementation of the same function stands in for it here."""
+    graph, params = clip.build(ODD, jax.random.key(0))
+    real, asked = jax.nn.dot_product_attention, []
+
+    def attend(*arrays: jax.Array, implementation: str, **options: bool) -> jax.Array:
+        asked.append((implementation, options))
+        return real(*arrays, implementation="xla", **options)
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", attend)
+    pixels, ids = jax.random.normal(jax.random.key(1), (2, 30, 30, 3)), jnp.array([[598, 5, 6, 599], [598, 7, 599, 599]])
+    fused = clip.Compute(fused=True)
+    np.testing.assert_allclose(clip.image_embeddings(graph, params, pixels, fused), clip.image_embeddings(graph, params, pixels), atol=1e-6)
+    np.testing.assert_allclose(clip.text_embeddings(graph, params, ids, fused), clip.text_embeddings(graph, params, ids), atol=1e-6)
+    assert asked == [("cudnn", {"is_causal": False}), ("cudnn", {"is_causal": True})]
+
+
 def test_the_shapes_of_a_model_are_known_without_making_it() -> None:
     graph, shapes = clip.abstract(ODD)
     built, params = clip.build(ODD, jax.random.key(0))

@@ -131,10 +131,10 @@ def test_tensors_that_clip_has_not_are_passed_over(tiny: ModelFolder, tmp_path: 
 
 
 @pytest.mark.parametrize(("name", "array", "says"), [
-    ("vision_model.encoder.layers.1.mlp.fc1.weight", None, "layers.1.mlp.fc1.weight is missing (expected shape [384, 96])"),
-    ("visual_projection.weight", np.zeros((96, 95), np.float32), "visual_projection.weight has shape [96, 95], expected [96, 96]"),
-    ("vision_model.embeddings.patch_embedding.weight", np.zeros((96, 3, 16, 4), np.float32),
-     "patch_embedding.weight has shape [96, 3, 16, 4], expected [96, 3, 8, 8]"),
+    ("vision_model.encoder.layers.1.mlp.fc1.weight", None, "layers.1.mlp.fc1.weight is missing (expected shape [192, 48])"),
+    ("visual_projection.weight", np.zeros((64, 47), np.float32), "visual_projection.weight has shape [64, 47], expected [64, 48]"),
+    ("vision_model.embeddings.patch_embedding.weight", np.zeros((48, 3, 16, 4), np.float32),
+     "patch_embedding.weight has shape [48, 3, 16, 4], expected [48, 3, 8, 8]"),
     ("logit_scale", np.zeros(1, np.float32), "logit_scale has shape [1], expected []"),
 ])
 def test_a_missing_or_misshapen_tensor_is_one_clear_line(tiny: ModelFolder, tmp_path: Path, name: str, array: np.ndarray | None,
@@ -163,7 +163,7 @@ def test_a_failed_save_leaves_the_weights_that_were_there(tiny: ModelFolder, tmp
 def test_the_card_keeps_what_it_said_and_tells_the_view(tmp_path: Path) -> None:
     write_model(tmp_path, card={"data": {"splits": {"train": ["hst:1"]}}})
     card = json.loads((tmp_path / "paperclip.json").read_text())
-    assert card == {"data": {"splits": {"train": ["hst:1"]}}, "view": {"kind": "centre", "crop": 0.4375, "size": 64, "pad": 255}}
+    assert card == {"data": {"splits": {"train": ["hst:1"]}}, "view": {"kind": "centre", "crop": 0.4375, "size": 64, "pad": 255, "fill": "none"}}
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -189,6 +189,6 @@ def test_extras_lie_in_a_file_of_their_own(tmp_path: Path, bias: bool) -> None:
 def test_heads_that_do_not_fit_are_named(tmp_path: Path) -> None:
     folder = add_heads(write_model(tmp_path / "model"))
     found = load_file(folder.path / "heads.safetensors")
-    save_file(found | {"image_head.fc1.weight": np.zeros((25, 96), np.float32)}, folder.path / "heads.safetensors")
-    with pytest.raises(PaperclipError, match=r"heads.safetensors: tensor image_head.fc1.weight has shape \[25, 96\], expected \[24, "):
+    save_file(found | {"image_head.fc1.weight": np.zeros((25, 48), np.float32)}, folder.path / "heads.safetensors")
+    with pytest.raises(PaperclipError, match=r"heads.safetensors: tensor image_head.fc1.weight has shape \[25, 48\], expected \[24, "):
         weights.load(folder)

@@ -80,5 +80,5 @@ def test_an_answer_that_is_neither_yes_nor_no_is_no_verdict(says: str) -> None:
 def test_the_form_is_the_same_in_all_three_ways() -> None:
     form = shape()
     for verdict in ("true", "false"):
-        assert re.fullmatch(form.expression(None), verdict + form.end) and f'"{verdict}"' in form.grammar
-    assert not re.fullmatch(form.expression(None), "maybe}") and form.schema["required"] == ["relevant"]
+        assert re.fullmatch(form.expression(None), form.opening + verdict + form.end) and f'"{verdict}"' in form.grammar
+    assert not re.fullmatch(form.expression(None), form.opening + "maybe}") and form.schema["required"] == ["relevant"]

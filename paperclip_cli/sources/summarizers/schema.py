@@ -1,7 +1,7 @@
 """The form of a summary: one pydantic model, from which the JSON Schema, the grammar and the regular expression are made.
 
-Grammar and expression leave a model less room than the schema does: the white space is fixed, the lists are bounded, and items hold
-neither escapes nor the commas that separate them in a caption.
+Grammar and expression leave a model less room than the schema does: the white space is fixed, the lists are bounded, and items are
+plain ASCII without escapes and without the commas that separate them in a caption.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from paperclip_cli.sources.summarizer import LONGEST_ITEM, MOST_ITEMS
 from paperclip_cli.sources.summarizers.writer import Shape
 
-_FIRST, _OTHER = r'[^ ",;\\\x00-\x1F\x7F]', r'[^",;\\\x00-\x1F\x7F]'
+_FIRST, _OTHER = (rf"[{blank}!\x23-\x2B\x2D-\x3A\x3C-\x5B\x5D-\x7E]" for blank in ("", " "))  # ASCII without quotation mark, ",", ";", "\"
 
 Item = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Items = Annotated[list[Item], Field(min_length=1, max_length=MOST_ITEMS)]
@@ -62,11 +62,14 @@ def gbnf(longest: int = LONGEST_ITEM) -> str:
 
 @cache
 def regex(longest: int | None = None) -> str:
-    """The same as a regular expression, for Outlines. A bound on the length of items multiplies the states of its automaton."""
+    """The form as a regular expression, for Outlines. A bound on the length of items multiplies the states of its automaton.
+
+    It holds the beginning too: the automaton is built for matches that start anywhere, and explodes where any character may start one.
+    """
     item = _FIRST + _OTHER + ("*" if longest is None else f"{{0,{longest - 1}}}")
-    between, end = (re.sub(r"[][{}]", r"\\\g<0>", text) for text in separators()[1:])
     items = f'{item}(", "{item}){{0,{MOST_ITEMS - 1}}}'
-    return items + between + items + end
+    opening, between, end = (re.sub(r"[][{}]", r"\\\g<0>", text) for text in separators())
+    return opening + items + between + items + end
 
 
 @cache

@@ -66,7 +66,7 @@ class TransformerWriter:
         if is_whole:
             written = written[: written.index(end)]
         text = self._tokenizer.decode(written, skip_special_tokens=True)
-        return Answer(self._shape.opening + text, is_whole, read, len(written) + is_whole)
+        return Answer(text, is_whole, read, len(written) + is_whole)
 
     def _harmless(self, abstract: str) -> str:
         """Without the tokenizer's control tokens: an abstract does not end a turn."""
@@ -80,13 +80,13 @@ class TransformerWriter:
 
     @cached_property
     def _frame(self) -> tuple[str, str]:
-        """What stands before and after the abstract, in the model's chat template if it has one, up to the beginning of the answer."""
+        """What stands before and after the abstract, in the model's chat template if it has one."""
         text = self._prompt.filled(PLACE)
         if self._is_chat:
             message = [{"role": "user", "content": text}]
             text = self._tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
         head, tail = text.split(PLACE)
-        return head, tail + self._shape.opening
+        return head, tail
 
     @property
     def _window(self) -> int:

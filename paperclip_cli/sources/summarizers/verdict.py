@@ -26,7 +26,8 @@ Answer:
 def shape() -> Shape:
     """Yes or no, in JSON."""
     schema = {"type": "object", "properties": {"relevant": {"type": "boolean"}}, "required": ["relevant"], "additionalProperties": False}
-    return Shape("verdict", schema, '{"relevant": ', "}", 'root ::= ("true" | "false") "}"\n', lambda longest: r"(true|false)\}")
+    return Shape("verdict", schema, '{"relevant": ', "}", 'root ::= ("true" | "false") "}"\n',
+                 lambda longest: r'\{"relevant": (true|false)\}')
 
 
 class LanguageJudge:

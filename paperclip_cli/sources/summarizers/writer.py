@@ -37,8 +37,8 @@ class Answer:
 class Shape:
     """The form of an answer, as JSON Schema for servers and for runtimes on this machine.
 
-    Every answer begins with `opening`, which is part of the prompt, and ends with `end`. What may stand from behind the opening is a
-    `grammar` (llama.cpp's GBNF), and a regular expression that bounds the length of items, in characters, if it is given a bound.
+    Every answer begins with `opening` and ends with `end`. `grammar` (llama.cpp's GBNF) is that of an answer from behind its opening,
+    `expression` gives a regular expression for the whole, in which items are at most so many characters long (None: of any length).
     """
 
     name: str

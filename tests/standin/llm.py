@@ -1,0 +1,139 @@
+"""A stand-in of an OpenAI-compatible server, in a thread of the test. What it does with an abstract stands in the abstract itself.
+
+`FAULT:html` in an abstract gets a page of HTML, and so on (`Handler.faulty`); any other is answered after `latency` seconds with a summary
+of black holes. It counts the requests that are in flight, and keeps what it was asked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SUMMARY = json.dumps({"objects_and_phenomena": ["black holes"], "science_use_cases": ["weigh black holes"]})
+
+
+class LlmStandIn(ThreadingHTTPServer):
+    """`takes` says which kinds of response_format it knows; `key` is the only one that it lets in, if there is one."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.lock = threading.Lock()
+        self.latency, self.in_flight, self.most_in_flight = 0.0, 0, 0
+        self.models, self.takes, self.key, self.refused_field = ["stand-in"], ("json_schema", "json_object"), "", ""
+        self.asked: list[dict] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def count(self, change: int) -> None:
+        with self.lock:
+            self.in_flight += change
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are part of the game."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: LlmStandIn
+
+    def log_message(self, format: str, *args: object) -> None:
+        return None
+
+    def do_GET(self) -> None:
+        self.send(200, {"object": "list", "data": [{"id": name} for name in self.server.models]})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.count(1)
+        try:
+            with self.server.lock:
+                self.server.asked.append(asked)
+            self.answer(asked)
+        finally:
+            self.server.count(-1)
+
+    def answer(self, asked: dict) -> None:
+        time.sleep(self.server.latency)
+        fault = re.search(r"FAULT:(\w+)", asked["messages"][0]["content"])
+        if self.server.key and self.headers["Authorization"] != f"Bearer {self.server.key}":
+            self.send(401, {"error": {"message": "Incorrect API key provided."}})
+        elif self.path != "/v1/chat/completions" or asked["model"] not in self.server.models:
+            self.send(404, {"error": {"message": "The model does not exist."}})
+        elif asked["response_format"]["type"] not in self.server.takes or self.server.refused_field in asked:
+            self.send(400, {"error": {"message": f"Unsupported: {self.server.refused_field or 'response_format'}"}})
+        elif fault:
+            self.faulty(fault[1])
+        else:
+            self.complete(SUMMARY)
+
+    def faulty(self, kind: str) -> None:
+        if kind == "429":
+            self.send(429, {"error": {"message": "Rate limit reached."}}, {"Retry-After": "0"})
+        elif kind in ("500", "301"):
+            self.send(int(kind), {"error": {"message": "Something went wrong."}}, {"Location": "http://localhost:1/"} if kind == "301" else {})
+        elif kind == "garbage":
+            self.reply(200, b"\x00\xff{[" * 50, "application/json")
+        elif kind == "html":
+            self.reply(200, b"<!DOCTYPE html><html><body>Please log in.</body></html>", "text/html")
+        elif kind == "refusal":
+            self.send(200, {"choices": [{"message": {"content": None, "refusal": "I cannot help with that."}, "finish_reason": "stop"}]})
+        elif kind == "shape":
+            self.send(200, {"choices": {"0": None}, "usage": [1]})
+        elif kind == "length":
+            self.complete(SUMMARY[:40], "length")
+        elif kind == "context":
+            self.send(400, {"error": {"message": "This model's maximum context length is 4096 tokens."}})
+        elif kind == "hangup":
+            self.close_connection = True
+        elif kind in ("endless", "trickle"):
+            self.stream(b"x" * 2**16 if kind == "endless" else b" ", 0.0 if kind == "endless" else 0.05)
+
+    def stream(self, block: bytes, pause: float) -> None:
+        """Goes on for ever, or until the client has had enough."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        while True:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(block), block))
+            time.sleep(pause)
+
+    def complete(self, text: str, reason: str = "stop") -> None:
+        self.send(200, {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}],
+                        "usage": {"prompt_tokens": 11, "completion_tokens": 7}})
+
+    def send(self, status: int, content: dict, headers: dict[str, str] | None = None) -> None:
+        self.reply(status, json.dumps(content).encode(), "application/json", headers)
+
+    def reply(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def llm_standin() -> Iterator[LlmStandIn]:
+    """A running stand-in."""
+    server = LlmStandIn()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
