@@ -9,23 +9,33 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from paperclip_cli import render
 from paperclip_cli.data import paper
+from paperclip_cli.data.relevance import TOP, Judgement
 from paperclip_cli.data.results import ALL, BASELINE, CONTROL, Result
 from paperclip_cli.data.retrieval import PAPER_BATCH, TEXT_TO_IMAGE
 
 PERCENT = 10  # whose interval a table shows
+CIRCULAR = ("This test is circular: images are judged by texts such as models are trained to match, so a search for words in these texts "
+            "may win it.")
 
 
-def show(rows: Sequence[Result], split: str, form: str) -> None:
+def show(rows: Sequence[Result], judgement: Judgement | None, split: str, form: str) -> None:
     """Prints results in one of the formats of `cli.session.Format`."""
     if form == "table":
         for direction, group in itertools.groupby(sorted(rows, key=lambda row: row.direction), key=lambda row: row.direction):
             _table(direction, list(group))
+        if judgement:
+            _relevance_table(judgement)
     elif form == "json":
-        render.emit(json.dumps(_object(rows, split), indent=2) + "\n")
+        judged = {"judge": {"by": _judge(judgement), "circular": CIRCULAR, "rows": _judged(judgement, split)}} if judgement else {}
+        render.emit(json.dumps(_object(rows, split) | judged, indent=2) + "\n")
     elif form == "jsonl":
-        render.emit(render.rows([values(row, split) for row in rows], form))
+        render.emit(render.rows([values(row, split) for row in rows] + _judged(judgement, split), form))
     else:
-        render.emit(render.rows([line for row in rows for line in _lines(row, split)], form))
+        lines = [line for row in rows for line in _lines(row, split)]
+        for row in _judged(judgement, split):
+            low, high = row.pop("interval") or (None, None)
+            lines.append({name: value for name, value in row.items() if name != "by_query"} | {"low": low, "high": high})
+        render.emit(render.rows(lines, form))
 
 
 def values(row: Result, split: str) -> dict:
@@ -99,6 +109,34 @@ def _paper(rows: Sequence[Result]) -> dict[str, tuple[float, float | None]]:
         return {}
     has_loss = any(row.has_paper_loss for row in alike)
     return {name: (value, paper.LOSS.get(name) if has_loss else None) for name, value in paper.TOP_10.items()}
+
+
+def _judge(judgement: Judgement) -> str:
+    return " ".join(filter(None, (judgement.backend, judgement.model)))
+
+
+def _judged(judgement: Judgement | None, split: str) -> list[dict]:
+    """One row a contestant; `relevance` is the share of relevant images."""
+    if judgement is None:
+        return []
+    return [{"model": row.name, "role": row.role, "split": split, "protocol": f"judge {_judge(judgement)}", "direction": TEXT_TO_IMAGE,
+             "relevance": _finite(row.share), "interval": row.interval and [round(bound, 6) for bound in row.interval],
+             "by_query": {query: _finite(share) for query, share in row.by_query.items()}} for row in judgement.rows]
+
+
+def _relevance_table(judgement: Judgement) -> None:
+    """One line a query, one column a contestant; below them the share over all queries, with its interval."""
+    rows = judgement.rows
+    render.emit(f"\nrelevant among the {TOP} best images of a query, judged by {_judge(judgement)} from the abstracts\n")
+    heads = ["all queries", "95 % from", "95 % to"]
+    columns = [render.TableColumn("Query", [*rows[0].by_query, *heads])]
+    for row in rows:
+        numbers = [*row.by_query.values(), row.share, *(row.interval or (None, None))]
+        columns.append(render.TableColumn(row.name, [_number(value) for value in numbers], 15, "right"))
+    render.table(columns)
+    if judgement.model:
+        render.emit("paper (Hubble): " + ", ".join(f"{name} {value:.2f}" for name, value in paper.RELEVANCE.items()) + "\n")
+    render.emit(CIRCULAR + "\n")
 
 
 def _number(value: float | None) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from paperclip_cli.cli.complete import model_names
 from paperclip_cli.cli.session import Format, session, values
-from paperclip_cli.config import EvaluateConfig
+from paperclip_cli.cli.summarize import usual_url
+from paperclip_cli.config import EvaluateConfig, SummarizeConfig
+from paperclip_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from paperclip_cli.sources.judge import Judge
 
 DEFAULTS = EvaluateConfig()
+JUDGE = SummarizeConfig()
 
 
 def evaluate(
@@ -24,18 +31,39 @@ def evaluate(
                                                "or paper-batch (its batches of 100).")] = DEFAULTS.protocol,
     direction: Annotated[str, typer.Option(help="image-to-text, text-to-image or both.")] = DEFAULTS.direction,
     controls: Annotated[bool, typer.Option("--controls", help="Also measure what retrieves without seeing what a picture shows.")] = False,
+    plots: Annotated[Optional[Path], typer.Option(help="Draw the paper's figures, as PNG and PDF, into a folder.", metavar="DIR")] = None,
+    judge: Annotated[bool, typer.Option("--judge", help="Judge the best images of the paper's queries by their abstracts.")] = False,
+    judge_backend: Annotated[str, typer.Option(help="Who judges: a backend of `summarize` (keywords, llama-cpp, outlines, openai).")] =
+        JUDGE.backend,
+    llm: Annotated[Optional[str], typer.Option(help="The language model that judges, as for `summarize`.")] = None,
+    base_url: Annotated[Optional[str], typer.Option(help="Address of the server that judges (openai).", metavar="URL")] = None,
     batch_size: Annotated[int, typer.Option(help="Images embedded at a time.")] = DEFAULTS.batch_size,
     form: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
     """Measure loss, retrieval accuracy and similarity on held-out pairs."""
-    from paperclip_cli import scores
+    from paperclip_cli import figures, scores
     from paperclip_cli.stages import evaluate as stage
 
     here = session()
     first, *others = values(model) or (None,)
     config = EvaluateConfig(model=first, others=tuple(filter(None, others)), baseline=baseline, dataset=dataset, split=split,
-                            protocol=protocol, direction=direction, controls=controls, batch_size=batch_size)
-    done = stage.run(config, here.workspace, here.progress)
-    scores.show(done.rows, "+".join(done.splits), Format.json if json else form)
+                            protocol=protocol, direction=direction, controls=controls, plots=plots is not None, batch_size=batch_size)
+    if not judge and (llm or base_url or judge_backend != JUDGE.backend):
+        raise UsageError("--judge-backend, --llm and --base-url go with --judge only", "add --judge")
+    if plots is not None:
+        figures.require_matplotlib()
+    done = stage.run(config, here.workspace, here.progress, _judge(judge_backend, llm, base_url) if judge else None)
+    scores.show(done.rows, done.judgement, "+".join(done.splits), Format.json if json else form)
+    if plots is not None and done.figures is not None:
+        files = figures.draw(done.figures, plots)
+        here.progress.note(f"{len(files)} figures in {plots}")
     return here.finish(done.report)
+
+
+def _judge(backend: str, llm: str | None, base_url: str | None) -> Judge:
+    from paperclip_cli.stages import summarize
+
+    here = session()
+    config = SummarizeConfig(backend=backend, llm=llm, base_url=base_url or usual_url(backend))
+    return summarize.open_judge(config, here.workspace, here.progress.note)

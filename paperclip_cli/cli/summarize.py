@@ -63,7 +63,7 @@ def summarize(
         raise UsageError("--show, --report, --export and --import exclude each other", "give one of them")
     here = session()
     config = SummarizeConfig(
-        backend=backend, set_name=set_name, missions=values(mission), limit=limit, llm=llm, base_url=base_url or _usual_url(backend),
+        backend=backend, set_name=set_name, missions=values(mission), limit=limit, llm=llm, base_url=base_url or usual_url(backend),
         prompt=prompt, tries=tries, temperature=temperature, seed=seed, context=context, workers=workers, batch_size=batch_size,
         threads=threads, timeout=timeout, retry_failed=retry_failed, force=force)
     form = Format.json if as_json else form
@@ -80,7 +80,8 @@ def summarize(
     return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
 
 
-def _usual_url(backend: str) -> str | None:
+def usual_url(backend: str) -> str | None:
+    """The address of a server where none is given."""
     return os.environ.get("OPENAI_BASE_URL") or None if backend == OPENAI else None
 
 

@@ -13,7 +13,8 @@ BOTH = "both"
 @dataclass(frozen=True)
 class EvaluateConfig:
     """`split` None means test, or validation where there is no test split. `others` are more models for the same table, `baseline` one to
-    compare with. `controls`: what retrieves without looking at what a picture shows, in the same table."""
+    compare with. `controls`: what retrieves without looking at what a picture shows, in the same table. `plots`: gather what
+    figures show."""
 
     model: str | None = None
     others: tuple[str, ...] = ()
@@ -23,6 +24,7 @@ class EvaluateConfig:
     protocol: str = "unique"
     direction: str = "image-to-text"
     controls: bool = False
+    plots: bool = False
     batch_size: int = 32
 
     def __post_init__(self) -> None:

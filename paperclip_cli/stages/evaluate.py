@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,24 +12,34 @@ import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
 from paperclip_cli.data import controls, looks, retrieval
+from paperclip_cli.data.bm25 import Bm25
+from paperclip_cli.data.figures import Figures, TrainingLog, curve, similarities
 from paperclip_cli.data.heldout import uncut
 from paperclip_cli.data.looks import Look
+from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.data.observations import spaced
 from paperclip_cli.data.pairs import Pair, available_splits, count_rows, find_dataset, read_split
+from paperclip_cli.data.paper import QUERIES
+from paperclip_cli.data.relevance import Judgement, best_images, random_images, relevance
 from paperclip_cli.data.results import BASELINE, CONTROL, MODEL, Contestant, Result, Seen, results
 from paperclip_cli.data.retrieval import DIRECTIONS, PAPER_BATCH, Embeddings
 from paperclip_cli.data.split import TEST, TRAIN, VALIDATION
-from paperclip_cli.errors import PaperclipError
+from paperclip_cli.data.verdicts import Verdict, digest, keeping, read_verdicts
+from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.model.devices import remember_compilations
 from paperclip_cli.model.embedded import embed_pairs, look_through
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder, resolve
+from paperclip_cli.model.gallery import gallery
 from paperclip_cli.model.tensors import TensorFile
+from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import Progress, SilentProgress
-from paperclip_cli.report import Report
+from paperclip_cli.report import Failure, Report
+from paperclip_cli.sources.judge import Judge
 from paperclip_cli.sources.words import words
 from paperclip_cli.workspace import Workspace
 
 STAGE = "evaluate"
+METRICS = "metrics.jsonl"  # in a model's folder
 MAX_SCALE = 100.0
 _SEED = 0  # of the crops and captions of `paper-batch`
 
@@ -58,14 +69,19 @@ class Evaluation:
     rows: tuple[Result, ...]
     splits: tuple[str, ...]
     report: Report
+    figures: Figures | None = None
+    judgement: Judgement | None = None
 
     @property
     def result(self) -> Result:
         return self.rows[0]
 
 
-def run(config: EvaluateConfig, workspace: Workspace, progress: Progress | None = None) -> Evaluation:
-    """Embeds a split with the models and measures retrieval. MissingStage without a dataset, an error without a model."""
+def run(config: EvaluateConfig, workspace: Workspace, progress: Progress | None = None, judge: Judge | None = None) -> Evaluation:
+    """Embeds a split with the models and measures retrieval. MissingStage without a dataset, an error without a model.
+
+    With a `judge`, the best images of the paper's queries are judged by their abstracts.
+    """
     progress = progress or SilentProgress()
     dataset = find_dataset(config.dataset, workspace)
     splits = _splits(config.split, dataset)
@@ -84,7 +100,10 @@ def run(config: EvaluateConfig, workspace: Workspace, progress: Progress | None 
     notes = [f"on the {' and the '.join(splits)} split of {dataset}", str(seen), *_warnings(contestants)]
     if config.controls and not measured.has_training:
         notes.append("no controls by instrument and by statistics: they need a training split that is not itself measured")
-    return Evaluation(tuple(rows), splits, Report(STAGE, counts, notes=tuple(notes)))
+    found = [model for _, model in models]
+    figures = _figures(contestants, found, config, measured, directions) if config.plots else None
+    judgement, failures = _judgement(contestants, found, pairs, judge, workspace, progress) if judge else (None, ())
+    return Evaluation(tuple(rows), splits, Report(STAGE, counts, failures=failures, notes=tuple(notes)), figures, judgement)
 
 
 def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
@@ -152,6 +171,58 @@ def _statistics(dataset: Path, splits: Sequence[str], progress: Progress) -> np.
             found.append(some)
             task.advance(len(some))
     return np.concatenate(found)
+
+
+def _figures(contestants: Sequence[Contestant], models: Sequence[ModelFolder], config: EvaluateConfig, measured: HeldOutPairs,
+             directions: Sequence[str]) -> Figures:
+    """The models come first among the contestants; a gallery is made of the first and of the baseline."""
+    both = list(zip(contestants, models, strict=False))
+    logs = [TrainingLog(model.name, read_metrics(model.path / METRICS), contestant.has_paper_loss)
+            for contestant, model in both if (model.path / METRICS).is_file()]
+    curves = [curve(contestant, config.protocol, direction) for direction in directions for contestant in contestants]
+    galleries = [gallery(model, contestant.found.images, measured.dataset, measured.splits, measured.pairs)
+                 for contestant, model in both[:1] + [pair for pair in both[1:] if pair[0].role == BASELINE]]
+    return Figures(logs, [similarities(contestant) for contestant, _ in both], curves, galleries)
+
+
+def _judgement(contestants: Sequence[Contestant], models: Sequence[ModelFolder], pairs: Sequence[Pair], judge: Judge,
+               workspace: Workspace, progress: Progress) -> tuple[Judgement, tuple[Failure, ...]]:
+    """The models' best images for the paper's queries, those of a keyword search over the abstracts, and random ones, before a judge."""
+    abstracts, place = retrieval.number([pair.abstract for pair in pairs])
+    search = Bm25([_words(text) for text in abstracts])
+    scores = [(contestant.name, contestant.role, TextTower.open(model).embed(QUERIES) @ contestant.found.images.T)
+              for contestant, model in zip(contestants, models, strict=False)]
+    scores += [("abstract (BM25)", CONTROL, np.stack([search.scores(_words(query)) for query in QUERIES])[:, place]),
+               ("random images", CONTROL, random_images(len(pairs), len(QUERIES)))]
+    rankings = [best_images(*one) for one in scores]
+    questions = dict.fromkeys((query, abstracts[place[image]]) for ranking in rankings
+                              for query, images in zip(QUERIES, ranking.images, strict=True) for image in images)
+    verdicts, failures = _verdicts(list(questions), judge, workspace.root / "verdicts" / f"{judge.backend}.jsonl", progress)
+    rows = tuple(relevance(ranking, QUERIES, lambda query, image: verdicts.get((QUERIES[query], abstracts[place[image]])))
+                 for ranking in rankings)
+    return Judgement(judge.backend, judge.model, rows), tuple(failures)
+
+
+def _verdicts(questions: Sequence[tuple[str, str]], judge: Judge, path: Path,
+              progress: Progress) -> tuple[dict[tuple[str, str], bool], list[Failure]]:
+    """What the judge says to each query and abstract. The verdicts of a language model are kept in a file, and not asked for again."""
+    made_by = judge.backend, judge.model, judge.version
+    known = read_verdicts(path, *made_by)
+    found = {question: known[question[0], digest(question[1])] for question in questions if (question[0], digest(question[1])) in known}
+    waiting, failures = [question for question in questions if question not in found], []
+    if waiting:
+        judge.prepare()
+    with progress.task("judge", len(waiting), "abstracts") as task, keeping(path) if judge.model else nullcontext() as keep:
+        for query, abstract in waiting:
+            try:
+                found[query, abstract] = judge.is_relevant(query, abstract)
+            except BadItem as error:
+                failures.append(Failure(f"{query}: {' '.join(abstract.split())[:60]} ...", str(error)))
+            else:
+                if keep is not None:
+                    keep(Verdict(query, digest(abstract), found[query, abstract], *made_by))
+            task.advance()
+    return found, failures
 
 
 def _scale(model: ModelFolder) -> float:

@@ -18,6 +18,7 @@ from paperclip_cli.model.language import gguf_file, language_folder
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import FailedSummary, Key, Proposal, Summary, to_json, write_jsonl
 from paperclip_cli.report import Failure, Report
+from paperclip_cli.sources.judge import Judge, KeywordJudge
 from paperclip_cli.sources.keywords import KeywordSummarizer
 from paperclip_cli.sources.summarizer import Outcome, Summarizer
 from paperclip_cli.sources.summarizers.rates import Rates, rates_of
@@ -25,7 +26,7 @@ from paperclip_cli.workspace import Manifest, Workspace, append_lines, cut_torn_
 
 if TYPE_CHECKING:
     from paperclip_cli.sources.summarizers.prompt import Prompt
-    from paperclip_cli.sources.summarizers.writer import Writer
+    from paperclip_cli.sources.summarizers.writer import Shape, Writer
 
 Record = TypeVar("Record", Summary, FailedSummary)
 STAGE = "summarize"
@@ -142,7 +143,17 @@ def open_summarizer(config: SummarizeConfig, workspace: Workspace, tell: Callabl
     return LanguageSummarizer(_open_writer(config, workspace, prompt, tell), prompt, config.tries, config.temperature, config.seed)
 
 
-def _open_writer(config: SummarizeConfig, workspace: Workspace, prompt: Prompt, tell: Callable[[str], None]) -> Writer:
+def open_judge(config: SummarizeConfig, workspace: Workspace, tell: Callable[[str], None]) -> Judge:
+    """The same backend as a judge of abstracts, for `evaluate`."""
+    if config.backend == KEYWORDS:
+        return KeywordJudge()
+    from paperclip_cli.sources.summarizers.verdict import QUESTION, LanguageJudge, shape
+
+    return LanguageJudge(_open_writer(config, workspace, QUESTION, tell, shape()))
+
+
+def _open_writer(config: SummarizeConfig, workspace: Workspace, prompt: Prompt, tell: Callable[[str], None],
+                 shape: Shape | None = None) -> Writer:
     if config.backend == OPENAI:
         from paperclip_cli.sources.summarizers.server import KEY_VARIABLE, ServerWriter, is_local
 
@@ -151,17 +162,17 @@ def _open_writer(config: SummarizeConfig, workspace: Workspace, prompt: Prompt, 
         if workspace.offline and not is_local(config.base_url):
             raise PaperclipError(f"{config.base_url} is not on this machine, and the network may not be used", "run without --offline")
         return ServerWriter(config.base_url, config.llm or "", os.environ.get(KEY_VARIABLE, ""), prompt, config.workers, config.context,
-                            config.timeout, tell=tell)
+                            config.timeout, tell=tell, shape=shape)
     if config.llm is None:
         raise UsageError(f"--backend {config.backend} needs --llm", _EXAMPLES[config.backend])
     if config.backend == LLAMA_CPP:
         from paperclip_cli.sources.summarizers.gguf import GgufWriter
 
-        return GgufWriter(gguf_file(config.llm, workspace), prompt, config.resolved_context, config.threads)
+        return GgufWriter(gguf_file(config.llm, workspace), prompt, config.resolved_context, config.threads, shape)
     from paperclip_cli.sources.summarizers.transformer import TransformerWriter
 
     folder = language_folder(config.llm, workspace)
-    return TransformerWriter(folder, Path(config.llm).name, prompt, config.batch_size, config.resolved_context)
+    return TransformerWriter(folder, Path(config.llm).name, prompt, config.batch_size, config.resolved_context, shape=shape)
 
 
 def _replace(folder: Path, summaries: Iterable[Summary], failures: Iterable[FailedSummary]) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -22,6 +25,7 @@ from paperclip_cli.model import augment, clip, weights
 from paperclip_cli.model.contrastive import contrastive_loss
 from paperclip_cli.model.embedded import embed_pairs
 from paperclip_cli.model.folder import resolve
+from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.model.tokenizer import Tokenizer
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.records import Key
@@ -177,3 +181,78 @@ def test_controls_stand_in_the_same_table(ready: Workspace) -> None:
     assert header.loss is None and header.similarity is None
     done = evaluate.run(EvaluateConfig(model="one", controls=True, split="all"), ready)
     assert [row.name for row in done.rows if row.subset == "all"] == names[:4] and "training split" in done.report.notes[-1]
+
+
+def test_figures_show_what_the_model_finds(ready: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Best images first, one a proposal; phrases by their cosine; a model without a log has no curve of its training."""
+    figures = evaluate.run(EvaluateConfig(model="one", plots=True), ready).figures
+    assert figures is not None and figures.logs == [] and [gallery.name for gallery in figures.galleries] == ["one"]
+    gallery, model = figures.galleries[0], resolve("one", ready)
+    pairs = read_split(ready.dataset("default"), "test")
+    found = embed_pairs(model, ready.dataset("default"), ("test",), pairs, 32, SilentProgress())
+    for query, pictures in gallery.by_text:
+        cosines = [cosine for _, cosine in pictures]
+        scores = found.images @ TextTower.open(model).embed([query])[0]
+        assert cosines == sorted(cosines, reverse=True) and cosines[0] == pytest.approx(scores.max(), abs=1e-6)
+        assert len({picture.key for picture, _ in pictures}) == len(pictures) == 4
+    for _, phrases in gallery.by_image:
+        assert len(phrases) == 4 and [cosine for _, cosine in phrases] == sorted((cosine for _, cosine in phrases), reverse=True)
+    command = ["--cache-dir", str(ready.root), "evaluate", "--model", "one", "--plots", str(tmp_path / "plots"), "--json"]
+    assert app.run(command) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "one"
+    assert {path.name for path in (tmp_path / "plots").glob("*.png")} == {
+        f"{name}.png" for name in ("similarity", "retrieval-image-to-text", "images-by-text", "texts-by-image")}
+
+
+@pytest.fixture
+def judging_server() -> Iterator[tuple[str, list[str]]]:
+    """The address of a server that calls relevant what speaks of a galaxy, and what it was asked; of planets it says nothing useful."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            return None
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert request["response_format"]["json_schema"]["schema"]["required"] == ["relevant"]
+            asked.append(request["messages"][0]["content"])
+            text = "perhaps" if "planet Jupiter" in asked[-1] else json.dumps({"relevant": "spiral galaxy" in asked[-1]})
+            body = json.dumps({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1", asked
+        server.shutdown()
+
+
+def test_a_language_model_judges_and_is_not_asked_twice(ready: Workspace, judging_server: tuple[str, list[str]],
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    url, asked = judging_server
+    command = ["--cache-dir", str(ready.root), "--offline", "evaluate", "--model", "one", "--judge", "--judge-backend", "openai",
+               "--llm", "any", "--base-url", url, "--json"]
+    assert app.run(command) == 3  # what it said of planets is no verdict
+    judged = json.loads(capsys.readouterr().out)["judge"]
+    assert judged["by"] == "openai any" and "circular" in judged["circular"]
+    rows = {row["model"]: row for row in judged["rows"]}
+    assert rows.keys() == {"one", "abstract (BM25)", "random images"} and rows["abstract (BM25)"]["by_query"]["spiral galaxies"] > 0.5
+    low, high = rows["random images"]["interval"]
+    assert 0 < low <= rows["random images"]["relevance"] <= high < 1
+    assert len(asked) == len(set(asked)) > 0
+    useful = sum("planet Jupiter" not in text for text in asked)
+    asked.clear()
+    assert app.run(command) == 3
+    assert json.loads(capsys.readouterr().out)["judge"] == judged and all("planet Jupiter" in text for text in asked) and useful > 0
+
+
+def test_keywords_judge_without_a_model(ready: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["--cache-dir", str(ready.root), "evaluate", "--model", "one", "--judge"]
+    assert app.run(command) == 0
+    table = capsys.readouterr().out
+    assert "judged by keywords" in table and "abstract (BM25)" in table and "circular" in table
+    assert not (ready.root / "verdicts" / "keywords.jsonl").exists()
+    assert app.run([*command[:-1], "--llm", "x"]) == 2

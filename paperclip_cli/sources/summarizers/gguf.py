@@ -21,7 +21,7 @@ import numpy as np
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.sources.summarizers import schema
 from paperclip_cli.sources.summarizers.prompt import PLACE, Prompt
-from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, fingerprint, not_installed
+from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape, fingerprint, not_installed
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -36,10 +36,11 @@ class GgufWriter:
     backend = "llama-cpp"
     batch = workers = 1
 
-    def __init__(self, path: Path, prompt: Prompt, context: int, threads: int | None = None) -> None:
+    def __init__(self, path: Path, prompt: Prompt, context: int, threads: int | None = None, shape: Shape | None = None) -> None:
         self.model = f"{path.name}@{fingerprint(path)}"
         self.evaluated = 0
         self._path, self._prompt, self._context, self._threads = path, prompt, context, threads
+        self._shape = shape or schema.shape()
 
     def prepare(self) -> None:
         if self.room < 1:
@@ -63,7 +64,7 @@ class GgufWriter:
     def _write(self, abstract: str, sampling: Sampling) -> Answer:
         head, tail = self._frame
         prompt = [*head, *self._tokens(abstract), *tail]
-        opening, _, end = schema.separators()
+        opening, end = self._shape.opening, self._shape.end
         grammar, draw = self._new_grammar(), np.random.default_rng(sampling.seed)
         written: list[int] = []
         text = ""
@@ -122,7 +123,7 @@ class GgufWriter:
 
     def _new_grammar(self) -> Any:
         library = self._library
-        return library.llama_sampler_init_grammar(library.llama_model_get_vocab(self._llm.model), schema.gbnf().encode(), b"root")
+        return library.llama_sampler_init_grammar(library.llama_model_get_vocab(self._llm.model), self._shape.grammar.encode(), b"root")
 
     def _tokens(self, text: str) -> list[int]:
         """Of an abstract: what looks like a control token in it is plain text."""
@@ -138,7 +139,7 @@ class GgufWriter:
             text = _as_chat(text, template, start, end)
         head, tail = text.split(PLACE)
         return (llm.tokenize(head.encode(), add_bos=True, special=True),
-                llm.tokenize((tail + schema.separators()[0]).encode(), add_bos=False, special=True))
+                llm.tokenize((tail + self._shape.opening).encode(), add_bos=False, special=True))
 
     @cached_property
     def _library(self) -> ModuleType:

@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from paperclip_cli.sources.summarizer import LONGEST_ITEM, MOST_ITEMS
+from paperclip_cli.sources.summarizers.writer import Shape
 
 _FIRST, _OTHER = (rf"[{blank}!\x23-\x2B\x2D-\x3A\x3C-\x5B\x5D-\x7E]" for blank in ("", " "))  # ASCII without quotation mark, ",", ";", "\"
 
@@ -69,3 +70,10 @@ def regex(longest: int | None = None) -> str:
     items = f'{item}(", "{item}){{0,{MOST_ITEMS - 1}}}'
     opening, between, end = (re.sub(r"[][{}]", r"\\\g<0>", text) for text in separators())
     return opening + items + between + items + end
+
+
+@cache
+def shape() -> Shape:
+    """All of it, for a writer."""
+    opening, _, end = separators()
+    return Shape("summary", json_schema(), opening, end, gbnf(), regex)

@@ -25,7 +25,7 @@ from paperclip_cli.sources.mast.pace import Pace, Patience, TimedOut, Transient,
 from paperclip_cli.sources.mast.wire import reason_of
 from paperclip_cli.sources.summarizers import schema
 from paperclip_cli.sources.summarizers.prompt import Prompt
-from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling
+from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 MOST_BYTES = 2**20  # of a reply: an answer has some thousand
@@ -36,14 +36,11 @@ _GIVE_UP = 10  # abstracts in a row without any answer: the server is gone
 
 # How a server is told the form; the first that it takes is kept. OpenAI's own, its newest models' (which draw as they like), and
 # llama-cpp-python's.
-_STRICT = {"type": "json_schema", "json_schema": {"name": "summary", "strict": True, "schema": schema.json_schema()}}
-_PLAIN = {"type": "json_object", "schema": schema.json_schema()}
-
-
-def _dialects(sampling: Sampling) -> list[dict]:
+def _dialects(shape: Shape, sampling: Sampling) -> list[dict]:
+    strict = {"type": "json_schema", "json_schema": {"name": shape.name, "strict": True, "schema": shape.schema}}
     drawn = {"temperature": sampling.temperature, "seed": sampling.seed, "max_tokens": MOST_TOKENS}
-    return [{"response_format": _STRICT, **drawn}, {"response_format": _STRICT, "max_completion_tokens": MOST_TOKENS},
-            {"response_format": _PLAIN, **drawn}]
+    return [{"response_format": strict, **drawn}, {"response_format": strict, "max_completion_tokens": MOST_TOKENS},
+            {"response_format": {"type": "json_object", "schema": shape.schema}, **drawn}]
 
 
 class ServerWriter:
@@ -56,8 +53,9 @@ class ServerWriter:
     batch = 1
 
     def __init__(self, url: str, model: str, key: str, prompt: Prompt, workers: int = 1, context: int | None = None,
-                 timeout: float = 300.0, patience: Patience | None = None, tell: Callable[[str], None] = lambda text: None) -> None:
-        self.workers = workers
+                 timeout: float = 300.0, patience: Patience | None = None, tell: Callable[[str], None] = lambda text: None,
+                 shape: Shape | None = None) -> None:
+        self.workers, self._shape = workers, shape or schema.shape()
         self._url, self._key, self._prompt, self._context, self._timeout = url.rstrip("/"), key, prompt, context, timeout
         self._patience, self._pace = patience or Patience(tries=6), Pace(0.0, tell)
         self._local, self._lock = threading.local(), threading.Lock()
@@ -101,7 +99,7 @@ class ServerWriter:
 
     def _ask(self, message: dict, sampling: Sampling) -> Answer:
         """One answer in the first dialect that the server takes."""
-        dialects = _dialects(sampling)
+        dialects = _dialects(self._shape, sampling)
         while True:
             used = self._dialect
             status, body = self._request("POST", "/chat/completions", message | dialects[used])

@@ -10,7 +10,7 @@ from typing import Any
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.sources.summarizers import schema
 from paperclip_cli.sources.summarizers.prompt import PLACE, Prompt
-from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, fingerprint, not_installed
+from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape, fingerprint, not_installed
 
 
 class TransformerWriter:
@@ -23,10 +23,11 @@ class TransformerWriter:
     workers = 1
 
     def __init__(self, folder: Path, name: str, prompt: Prompt, batch: int, context: int, longest: int | None = None,
-                 most_tokens: int = MOST_TOKENS) -> None:
+                 most_tokens: int = MOST_TOKENS, shape: Shape | None = None) -> None:
         self.batch = batch
         self.model = f"{name}@{fingerprint(next(iter(sorted(folder.glob('*.safetensors'))), folder / 'config.json'))}"
         self._folder, self._prompt, self._context, self._longest, self._most_tokens = folder, prompt, context, longest, most_tokens
+        self._shape = shape or schema.shape()
 
     def prepare(self) -> None:
         assert self._processor is not None
@@ -128,4 +129,4 @@ class TransformerWriter:
         except ImportError as error:
             raise not_installed(self.backend, "outlines", error) from error
         model = outlines.from_transformers(self._model, self._tokenizer)
-        return get_regex_logits_processor(None, model, schema.regex(self._longest))
+        return get_regex_logits_processor(None, model, self._shape.expression(self._longest))

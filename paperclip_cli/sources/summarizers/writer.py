@@ -1,4 +1,4 @@
-"""What is asked of the runtime of a language model: it writes one answer an abstract, in the form of `schema.Form`."""
+"""What is asked of the runtime of a language model: it writes one answer an abstract, in a form that it cannot leave."""
 
 from __future__ import annotations
 
@@ -31,6 +31,22 @@ class Answer:
     is_whole: bool
     prompt_tokens: int = 0
     tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The form of an answer, as JSON Schema for servers and for runtimes on this machine.
+
+    Every answer begins with `opening` and ends with `end`. `grammar` (llama.cpp's GBNF) is that of an answer from behind its opening,
+    `expression` gives a regular expression for the whole, in which items are at most so many characters long (None: of any length).
+    """
+
+    name: str
+    schema: dict
+    opening: str
+    end: str
+    grammar: str
+    expression: Callable[[int | None], str]
 
 
 class Writer(Protocol):

@@ -1,0 +1,90 @@
+"""What the figures of `evaluate` show: the numbers and pictures, before anything is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from paperclip_cli.data import retrieval
+from paperclip_cli.data.results import Contestant
+from paperclip_cli.data.statistics import Shares
+
+_MOST_STEPS = 200  # of a curve
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """The lines of a model's `metrics.jsonl`. `has_paper_loss`: its loss was measured with the scale of the paper's code."""
+
+    name: str
+    lines: list[dict]
+    has_paper_loss: bool
+
+
+@dataclass(frozen=True)
+class Similarities:
+    """Cosines of images with their own caption, and with that of another one: float64 [N] each."""
+
+    name: str
+    true: np.ndarray
+    shuffled: np.ndarray
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Retrieval accuracy, with its 95 % interval, against the fraction of the candidates that is retrieved: float64 [K] each."""
+
+    name: str
+    role: str
+    protocol: str
+    direction: str
+    fraction: np.ndarray
+    accuracy: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A thumbnail uint8 [S,S(,3)], whose image it is, and the title of its proposal."""
+
+    pixels: np.ndarray
+    key: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What a model finds: for each query its best pictures, for each picture the phrases that match it best, all with their cosines."""
+
+    name: str
+    by_text: list[tuple[str, list[tuple[Picture, float]]]]
+    by_image: list[tuple[Picture, list[tuple[str, float]]]]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All figures. What could not be made (a model that has no log) is not in it."""
+
+    logs: list[TrainingLog]
+    similarities: list[Similarities]
+    curves: list[Curve]
+    galleries: list[Gallery]
+
+
+def similarities(contestant: Contestant) -> Similarities:
+    """Of a contestant that has cosines."""
+    found = contestant.found
+    return Similarities(contestant.name, *(retrieval.similarities(pairs)[0] for pairs in (found, retrieval.shuffled(found))))
+
+
+def curve(contestant: Contestant, protocol: str, direction: str) -> Curve:
+    """Over all images, from the first candidate to all of them."""
+    standing = retrieval.standing(contestant.found, protocol, direction)
+    shares = Shares(contestant.found.proposal[standing.rows])
+    tops = np.unique(np.rint(np.geomspace(1, standing.total, _MOST_STEPS)).astype(int))
+    found = [shares.of(standing.hits(top)) for top in tops]
+    low, high = np.asarray([share.interval for share in found]).T
+    return Curve(contestant.name, contestant.role, protocol, direction, tops / standing.total,
+                 np.asarray([share.by_item for share in found]), low, high)

@@ -1,0 +1,43 @@
+"""The verdicts of language models, kept as they are made: an evaluation that is run again asks for none twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from paperclip_cli.records import read_jsonl, to_json
+from paperclip_cli.workspace import append_lines, cut_torn_line
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an abstract, known by the SHA-256 of its text, is relevant to a query, and who says so."""
+
+    query: str
+    abstract: str
+    relevant: bool
+    backend: str
+    model: str
+    version: str
+
+
+def digest(abstract: str) -> str:
+    """By which an abstract is known."""
+    return hashlib.sha256(abstract.encode()).hexdigest()
+
+
+def read_verdicts(path: Path, backend: str, model: str, version: str) -> dict[tuple[str, str], bool]:
+    """(query, digest) -> verdict of one judge; empty where there is no file."""
+    found = read_jsonl(path, Verdict) if path.is_file() else ()
+    return {(one.query, one.abstract): one.relevant for one in found if (one.backend, one.model, one.version) == (backend, model, version)}
+
+
+@contextmanager
+def keeping(path: Path) -> Iterator[Callable[[Verdict], None]]:
+    """Gives a function that adds a verdict to a file at once."""
+    cut_torn_line(path)
+    with append_lines(path) as append:
+        yield lambda verdict: append(to_json(verdict))

@@ -1,0 +1,55 @@
+"""What a model finds among the images of a dataset: images by text, and texts by image, as in the figures of the PAPERCLIP paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from paperclip_cli.data.figures import Gallery, Picture
+from paperclip_cli.data.images import decode_jpeg, make_canvas
+from paperclip_cli.data.pairs import Pair, stream_split
+from paperclip_cli.data.phrases import PAPER_PHRASES
+from paperclip_cli.data.vectors import best
+from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.text_tower import TextTower
+
+QUERIES = ("globular cluster", "strong lensing", "spiral galaxies", "comets")  # of the paper's ten, those that look most different
+PICTURES = 4
+PHRASES = 4
+SIDE = 256
+
+
+def gallery(model: ModelFolder, images: np.ndarray, dataset: Path, splits: Sequence[str], pairs: Sequence[Pair]) -> Gallery:
+    """The best images for some queries, at most one a proposal, and the best phrases for some images, drawn with a seed.
+
+    `images` float32 [N,D] are the embeddings of the pairs.
+    """
+    tower = TextTower.open(model)
+    cosines, phrases = tower.embed(QUERIES) @ images.T, tower.embed(PAPER_PHRASES)
+    found = [list(islice(_one_a_proposal(np.argsort(-row, kind="stable"), pairs), PICTURES)) for row in cosines]
+    shown = list(islice(_one_a_proposal(np.random.default_rng(0).permutation(len(pairs)), pairs), PICTURES))
+    pictures = _pictures(dataset, splits, {row for rows in [*found, shown] for row in rows})
+    by_text = [(query, [(pictures[row], float(values[row])) for row in rows])
+               for query, values, rows in zip(QUERIES, cosines, found, strict=True)]
+    return Gallery(model.name, by_text, [(pictures[row], _phrases(phrases @ images[row])) for row in shown])
+
+
+def _phrases(cosines: np.ndarray) -> list[tuple[str, float]]:
+    return [(PAPER_PHRASES[place], float(cosines[place])) for place in best(cosines, PHRASES)]
+
+
+def _one_a_proposal(rows: Iterable[int], pairs: Sequence[Pair]) -> Iterable[int]:
+    seen = set()
+    for row in map(int, rows):
+        if pairs[row].key not in seen:
+            seen.add(pairs[row].key)
+            yield row
+
+
+def _pictures(dataset: Path, splits: Sequence[str], rows: set[int]) -> dict[int, Picture]:
+    pairs = (pair for split in splits for pair in stream_split(dataset, split))
+    return {row: Picture(make_canvas(decode_jpeg(pair.image), SIDE), str(pair.key), pair.title)
+            for row, pair in enumerate(pairs) if row in rows}

@@ -1,0 +1,73 @@
+"""Figures: each is drawn as PNG and PDF, whatever names and titles hold."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paperclip_cli import figures
+from paperclip_cli.data.figures import Curve, Figures, Gallery, Picture, Similarities, TrainingLog, curve, similarities
+from paperclip_cli.data.results import CONTROL, MODEL, Contestant
+from paperclip_cli.data.retrieval import PAPER_BATCH, TEXT_TO_IMAGE, UNIQUE, Embeddings, measure, standing
+from paperclip_cli.errors import PaperclipError
+
+NASTY = "cost $5_a$ \\frac{ \x1b[31m and " + "a long title " * 8
+
+
+def drawn() -> Figures:
+    rng = np.random.default_rng(0)
+    lines = [{"step": step, "loss": 5 - step / 100, "validation_loss": 4.0, "validation_accuracy_10": None} for step in range(1, 40)]
+    steps = np.linspace(0.01, 1, 30)
+    curves = [Curve(name, role, PAPER_BATCH, TEXT_TO_IMAGE, steps, steps, steps * 0.9, steps)
+              for name, role in ((NASTY, MODEL), ("control", CONTROL))]
+    pictures = [Picture(rng.integers(0, 255, (32, 32, *colours), np.uint8), "hst:1", NASTY) for colours in ((), (3,))]
+    gallery = Gallery(NASTY, [(NASTY, [(pictures[0], 0.4), (pictures[1], -0.1)]), ("one only", [(pictures[1], 0.2)])],
+                      [(picture, [("dust", 0.3), (NASTY, -0.2)]) for picture in pictures])
+    cosines = rng.normal(size=(2, 50))
+    return Figures([TrainingLog(NASTY, lines, True)], [Similarities(NASTY, *cosines), Similarities("other", *cosines)], curves, [gallery])
+
+
+@pytest.mark.filterwarnings("error:constrained_layout")
+def test_every_figure_is_drawn_in_both_formats_and_the_same_again(tmp_path: Path) -> None:
+    files = figures.draw(drawn(), tmp_path / "one")
+    names = ("training", "similarity", "retrieval-text-to-image", "images-by-text", "texts-by-image")
+    assert sorted(path.name for path in files) == sorted(f"{name}.{form}" for name in names for form in ("png", "pdf"))
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted(path.name for path in files)
+    for path in files:
+        if path.suffix == ".png":
+            pixels = np.asarray(Image.open(path).convert("RGB"))
+            assert min(pixels.shape[:2]) > 300 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
+        else:
+            assert path.read_bytes().startswith(b"%PDF-") and path.read_bytes().rstrip().endswith(b"%%EOF")
+    # What there is not is not drawn; what is drawn again is the same.
+    again = figures.draw(Figures([], [], drawn().curves, []), tmp_path / "two")
+    assert [path.name for path in again] == ["retrieval-text-to-image.png", "retrieval-text-to-image.pdf"]
+    assert all(path.read_bytes() == (tmp_path / "one" / path.name).read_bytes() for path in again)
+
+
+def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures.require_matplotlib()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(PaperclipError) as caught:
+        figures.require_matplotlib()
+    assert "pip install matplotlib" in (caught.value.hint or "")
+
+
+def test_a_curve_goes_through_what_the_table_says() -> None:
+    rng = np.random.default_rng(1)
+    found = Embeddings(rng.normal(size=(80, 8)).astype(np.float32), rng.normal(size=(40, 8)).astype(np.float32),
+                       np.arange(80) % 40, np.arange(80) % 40)
+    contestant = Contestant("random", MODEL, found, np.zeros(80, bool))
+    made, table = curve(contestant, UNIQUE, TEXT_TO_IMAGE), measure(standing(found, UNIQUE, TEXT_TO_IMAGE), found.proposal)
+    for percent in (5, 10, 20):
+        place = int(np.flatnonzero(np.isclose(made.fraction, percent / 100))[0])
+        assert made.accuracy[place] == pytest.approx(table.by_image[percent])
+        assert (made.low[place], made.high[place]) == pytest.approx(table.interval[percent])
+    assert made.accuracy[-1] == 1.0 and made.fraction[-1] == 1.0 and (np.diff(made.accuracy) >= 0).all()
+    histogram = similarities(contestant)
+    np.testing.assert_allclose(histogram.true, (found.images * found.texts[found.caption]).sum(axis=1), atol=1e-5)
+    assert len(histogram.shuffled) == 80 and not np.any(np.isclose(histogram.shuffled, histogram.true))
