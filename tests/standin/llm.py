@@ -88,7 +88,8 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "html":
             self.reply(200, b"<!DOCTYPE html><html><body>Please log in.</body></html>", "text/html")
         elif kind == "refusal":
-            self.send(200, {"choices": [{"message": {"content": None, "refusal": "I cannot help with that."}, "finish_reason": "stop"}]})
+            message = {"content": None, "refusal": "I cannot help with that."}
+            self.send(200, {"choices": [{"message": message, "finish_reason": "stop"}]})
         elif kind == "shape":
             self.send(200, {"choices": {"0": None}, "usage": [1]})
         elif kind == "length":
