@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from paperclip_cli.config import BuildDatasetConfig
+from paperclip_cli.config import DEFAULT_MODEL, BuildDatasetConfig
+from paperclip_cli.data.captions import estimated_tokens
 from paperclip_cli.data.card import dataset_card, share
 from paperclip_cli.data.fetched import fetched_fingerprints, fetched_missions, read_image, read_previews, read_proposals
 from paperclip_cli.data.join import Row, join, mark_seen
@@ -14,6 +15,9 @@ from paperclip_cli.data.pairs import Pair, write_split
 from paperclip_cli.data.split import SPLITS, TEST, TRAIN, VALIDATION, split_keys
 from paperclip_cli.data.summaries import SUMMARIES, choose_set, read_summaries
 from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
+from paperclip_cli.model import hub
+from paperclip_cli.model.folder import TOKENIZER
+from paperclip_cli.model.tokenizer import ENDS, Tokenizer
 from paperclip_cli.progress import Progress, SilentProgress, Task
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.workspace import (
@@ -29,6 +33,7 @@ from paperclip_cli.workspace import (
 )
 
 STAGE = "build-dataset"
+ROOM = 77 - ENDS  # tokens of CLIP's text encoder between start and end
 Splits = Mapping[str, Sequence[Row]]
 
 
@@ -74,7 +79,8 @@ def _build(config: BuildDatasetConfig, workspace: Workspace, folder: Path, plan:
             raise PaperclipError(f"none of the {len(rows):,} images can be used: {failures[0].reason}", "run `paperclip fetch` again")
         (new / "README.md").write_text(dataset_card(splits, plan.config, _sources(workspace, config.missions)), encoding="utf-8")
         checksums = {str(path.relative_to(new)): file_sha256(path) for path in sorted(new.rglob("*")) if path.is_file()}
-        extra = {"excluded": excluded, "failed": len(failures), "notes": _notes(splits, config), "sha256": checksums}
+        notes = [*_notes(splits, config), _cut_captions(splits, workspace)]
+        extra = {"excluded": excluded, "failed": len(failures), "notes": notes, "sha256": checksums}
         done = replace(plan, counts=_counts(splits), extra=extra)
         write_manifest(new, done)
     return replace(_report(done, folder), failures=tuple(failures))
@@ -135,6 +141,21 @@ def _notes(splits: Splits, config: BuildDatasetConfig) -> list[str]:
     wanted = {TRAIN: config.val_fraction + config.test_fraction < 1, VALIDATION: config.val_fraction > 0, TEST: config.test_fraction > 0}
     missing = [split for split in SPLITS if wanted[split] and split not in splits]
     return [*notes, f"no proposal fell into {' and '.join(missing)}: so few can fall anywhere"] if missing else notes
+
+
+def _cut_captions(splits: Splits, workspace: Workspace) -> str:
+    """Which share of the captions is longer than CLIP's text encoder. Counted by its tokenizer if that is on this machine."""
+    captions = list({row.proposal.key: row.caption for members in splits.values() for row in members}.values())
+    try:
+        folder = hub.locate(DEFAULT_MODEL, replace(workspace, offline=True), (), _no_tokenizer)
+        lengths, how = Tokenizer.read(folder).count(captions), ""
+    except PaperclipError:
+        lengths, how = estimated_tokens(captions), ", estimated"
+    return f"captions longer than CLIP's text encoder: {share([length > ROOM for length in lengths])}{how}"
+
+
+def _no_tokenizer(folder: Path) -> list[str]:
+    return [] if (folder / TOKENIZER).is_file() else [TOKENIZER]
 
 
 def _report(done: Manifest, folder: Path, unchanged: bool = False) -> Report:

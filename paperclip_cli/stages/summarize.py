@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI, OUTLINES
@@ -16,7 +16,7 @@ from paperclip_cli.data.threads import in_threads
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.model.language import gguf_file, language_folder
 from paperclip_cli.progress import Progress, SilentProgress
-from paperclip_cli.records import FailedSummary, Key, Proposal, Summary, to_json, write_jsonl
+from paperclip_cli.records import FailedSummary, Proposal, Summary, to_json, write_jsonl
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sources.judge import Judge, KeywordJudge
 from paperclip_cli.sources.keywords import KeywordSummarizer
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from paperclip_cli.sources.summarizers.prompt import Prompt
     from paperclip_cli.sources.summarizers.writer import Shape, Writer
 
-Record = TypeVar("Record", Summary, FailedSummary)
 STAGE = "summarize"
 NO_ABSTRACT = "proposals without an abstract"
 NO_SUBJECT = "proposals whose abstract names no object or phenomenon"
@@ -56,20 +55,16 @@ def run(config: SummarizeConfig, workspace: Workspace, progress: Progress | None
         done, failed = read_summaries(workspace, name), read_failures(workspace, name)
         if config.force:
             keys = {proposal.key for proposal in described}
-            done, failed = _without(keys, done), _without(keys, failed)
+            done, failed = {key: summary for key, summary in done.items() if key not in keys}, {}
         _refuse_mixture(done.values(), summarizer, name)
         todo = [proposal for proposal in described
                 if proposal.key not in done and not _is_given_up(failed.get(proposal.key), summarizer, config)]
-        if todo:
-            summarizer.prepare()
-        if todo and config.force:
-            _replace(folder, done.values(), failed.values())
         outcomes: list[Outcome] = []
         try:
-            _make(todo, summarizer, folder, progress, outcomes)
+            _make(todo, summarizer, folder, progress, outcomes, done.values() if config.force else None)
         finally:  # what an interrupted run has made is a set, too
             new = sum(isinstance(outcome, Summary) for outcome in outcomes)
-            counts = {"summaries": len(done) + new, "new": new}
+            counts = {"summaries": len(read_summaries(workspace, name)), "new": new}
             _finish(folder, _made_by(summarizer), counts)
         failed = read_failures(workspace, name)
     left_out = {NO_ABSTRACT: len(proposals) - len(described), NO_SUBJECT: outcomes.count(None)}
@@ -175,27 +170,25 @@ def _open_writer(config: SummarizeConfig, workspace: Workspace, prompt: Prompt, 
     return TransformerWriter(folder, Path(config.llm).name, prompt, config.batch_size, config.resolved_context, shape=shape)
 
 
-def _replace(folder: Path, summaries: Iterable[Summary], failures: Iterable[FailedSummary]) -> None:
-    """What a set holds from now on."""
-    replace_file(folder / SUMMARIES, write_jsonl(summaries))
-    if (folder / FAILURES).exists():
-        replace_file(folder / FAILURES, write_jsonl(failures))
+def _make(todo: Sequence[Proposal], summarizer: Summarizer, folder: Path, progress: Progress, outcomes: list[Outcome],
+          kept: Iterable[Summary] | None) -> None:
+    """Adds what became of each proposal to `outcomes`; summaries and failures are written down as they are known.
 
-
-def _make(todo: Sequence[Proposal], summarizer: Summarizer, folder: Path, progress: Progress, outcomes: list[Outcome]) -> None:
-    """Adds what became of each proposal to `outcomes`; summaries and failures are written down as they are known."""
+    Where some are `kept`, the others of the set go when the first new one is there, and not for a model that makes none.
+    """
     if not todo:
         return
+    summarizer.prepare()
     failed = answers = 0
-    with (progress.task(STAGE, len(todo), unit="abstracts") as task, append_lines(folder / SUMMARIES) as append,
-          closing(_outcomes(todo, summarizer)) as settled):
+    with progress.task(STAGE, len(todo), unit="abstracts") as task, closing(_outcomes(todo, summarizer)) as settled:
         for outcome in settled:
-            if isinstance(outcome, Summary):
-                append(to_json(outcome))
-            elif isinstance(outcome, FailedSummary):
-                with append_lines(folder / FAILURES) as give_up:
-                    give_up(to_json(outcome))
-                failed += 1
+            if isinstance(outcome, Summary) and kept is not None:
+                replace_file(folder / SUMMARIES, write_jsonl(kept))
+                kept = None
+            if outcome is not None:
+                with append_lines(folder / (SUMMARIES if isinstance(outcome, Summary) else FAILURES)) as append:
+                    append(to_json(outcome))
+            failed += isinstance(outcome, FailedSummary)
             outcomes.append(outcome)
             answers += outcome.made.tries if outcome and outcome.made else 0
             task.advance(1, **{name: count for name, count in (("answers", answers), ("failed", failed)) if count})
@@ -217,10 +210,6 @@ def _is_given_up(failed: FailedSummary | None, summarizer: Summarizer, config: S
     if failed is None or failed.may_pass or config.retry_failed:
         return False
     return _made_by(failed) == _made_by(summarizer)
-
-
-def _without(keys: set[Key], records: dict[Key, Record]) -> dict[Key, Record]:
-    return {key: record for key, record in records.items() if key not in keys}
 
 
 def _made_by(made: Maker) -> dict[str, str]:

@@ -82,13 +82,15 @@ class Handler(BaseHTTPRequestHandler):
         if kind == "429":
             self.send(429, {"error": {"message": "Rate limit reached."}}, {"Retry-After": "0"})
         elif kind in ("500", "301"):
-            self.send(int(kind), {"error": {"message": "Something went wrong."}}, {"Location": "http://localhost:1/"} if kind == "301" else {})
+            headers = {"Location": "http://localhost:1/"} if kind == "301" else {}
+            self.send(int(kind), {"error": {"message": "Something went wrong."}}, headers)
         elif kind == "garbage":
             self.reply(200, b"\x00\xff{[" * 50, "application/json")
         elif kind == "html":
             self.reply(200, b"<!DOCTYPE html><html><body>Please log in.</body></html>", "text/html")
         elif kind == "refusal":
-            self.send(200, {"choices": [{"message": {"content": None, "refusal": "I cannot help with that."}, "finish_reason": "stop"}]})
+            message = {"content": None, "refusal": "I cannot help with that."}
+            self.send(200, {"choices": [{"message": message, "finish_reason": "stop"}]})
         elif kind == "shape":
             self.send(200, {"choices": {"0": None}, "usage": [1]})
         elif kind == "length":

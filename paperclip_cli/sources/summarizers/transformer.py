@@ -54,7 +54,8 @@ class TransformerWriter:
         torch.manual_seed(sampling.seed)
         drawn = {"do_sample": True, "temperature": sampling.temperature} if sampling.temperature else {"do_sample": False}
         self._processor.reset()
-        with torch.inference_mode():
+        # Outlines would have its small kernels compiled, which takes longer than many an answer.
+        with torch.inference_mode(), torch.compiler.set_stance("force_eager"):
             made = self._model.generate(**tokens, max_new_tokens=self._most_tokens, logits_processor=[self._processor],
                                         pad_token_id=self._tokenizer.pad_token_id, eos_token_id=self._tokenizer.eos_token_id, **drawn)
         read = tokens["attention_mask"].sum(dim=1).tolist()
@@ -112,6 +113,10 @@ class TransformerWriter:
         return self._loaded(AutoModelForCausalLM, dtype="auto", use_safetensors=True).to(device).eval()
 
     def _loaded(self, kind: Any, **options: Any) -> Any:
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
         try:
             return kind.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False, **options)
         except (OSError, ValueError, KeyError, ImportError) as error:
@@ -127,6 +132,6 @@ class TransformerWriter:
             import torch  # noqa: F401
             from outlines.backends import get_regex_logits_processor
         except ImportError as error:
-            raise not_installed(self.backend, "outlines", error) from error
+            raise not_installed(self.backend, "outlines torch", "outlines", error) from error
         model = outlines.from_transformers(self._model, self._tokenizer)
         return get_regex_logits_processor(None, model, self._shape.expression(self._longest))

@@ -101,7 +101,7 @@ def fingerprint(path: Path) -> str:
         return hashlib.sha256(b"%d:" % size + start + file.read(_SAMPLE)).hexdigest()[:8]
 
 
-def not_installed(backend: str, extra: str, error: ImportError) -> PaperclipError:
+def not_installed(backend: str, packages: str, extra: str, error: ImportError) -> PaperclipError:
     """What to say where the library of a backend is missing."""
     return PaperclipError(f"--backend {backend} needs a library that is not installed ({error.name})",
-                          f'install it: pipx inject paperclip-cli "paperclip-cli[{extra}]", or: pip install "paperclip-cli[{extra}]"')
+                          f'pipx inject paperclip-cli {packages}, or: pip install "paperclip-cli[{extra}]"')

@@ -34,7 +34,8 @@ ABSTRACT = "We will image AGN and the barred spiral galaxy NGC 1300 with WFC3 to
 INSTRUCTIONS = "Summarize. For example: crab-eating mudskippers, measure the retreat of mangroves"
 PHRASES = (
     "barred spiral galaxy", "Barred Spiral Galaxies", "AGN", "active galactic nuclei", "black holes", "NGC 1300", "faint objects", "galaxy",
-    "HST images", "1.5 Mpc", "Cycle 25", "quasars", "weigh black holes", "study galaxies", "mudskippers", "", ", ;", "恒星", "a, b", "star cluster",
+    "HST images", "1.5 Mpc", "Cycle 25", "quasars", "weigh black holes", "study galaxies", "mudskippers", "", ", ;", "恒星", "a, b",
+    "star cluster",
 )
 phrases = st.lists(st.sampled_from(PHRASES) | st.text(max_size=30), max_size=8)
 
@@ -57,7 +58,8 @@ def test_laws(objects: list[str], uses: list[str], abstract: str, instructions: 
 @pytest.mark.parametrize(("rule", "phrase"), [
     (FOREIGN, "barred spiral galaxy 恒星"), (TELESCOPE, "HST images of NGC 1300"), (TELESCOPE, "Hubble imaging of black holes"),
     (TELESCOPE, "WFC3 images of NGC 1300"), (TELESCOPE, "black holes with JWST/NIRCam"), (UNITS, "black hole at 1.5 Mpc"),
-    (UNITS, "2.2% black hole mass"), (UNITS, "10^8 M_sun black hole"), (UNITS, "black holes for 30 orbits"), (UNITS, "black hole lines at 1550 A"),
+    (UNITS, "2.2% black hole mass"), (UNITS, "10^8 M_sun black hole"), (UNITS, "black holes for 30 orbits"),
+    (UNITS, "black hole lines at 1550 A"),
     (CYCLE, "black holes of Cycle 25"), (GENERIC, "galaxy"), (GENERIC, "faint objects"), (GENERIC, "kinematics"),
     (COPIED, "crab-eating mudskippers"), (COPIED, "mangrove retreat"), (UNSUPPORTED, "quasars"), (UNSUPPORTED, "brown dwarfs"),
     (LONG, "black hole " * 11), (LONG, "black" * 30),
@@ -79,8 +81,8 @@ def test_copied_words_that_the_abstract_has_too_are_its_own() -> None:
     assert judge(["mangroves"], [], "Mangroves from space.", INSTRUCTIONS).objects == ("mangroves",)
 
 
-@pytest.mark.parametrize("phrase", ["measure the Hubble constant", "classify galaxies along the Hubble sequence", "trace the 21 cm line of gas",
-                                    "resolve SN 1987A", "search the Hubble Deep Field for dropouts"])
+@pytest.mark.parametrize("phrase", ["measure the Hubble constant", "classify galaxies along the Hubble sequence", "resolve SN 1987A",
+                                    "trace the 21 cm line of gas", "search the Hubble Deep Field for dropouts"])
 def test_hubble_the_man_and_names_with_numbers_are_no_telescope_and_no_unit(phrase: str) -> None:
     assert judge([], [phrase], ABSTRACT).uses == (phrase,)
 
@@ -108,7 +110,8 @@ def test_the_paper_s_phrases_are_none_of_them_too_generic() -> None:
 
 
 def test_the_paper_s_own_summaries_break_few_rules(real_sample: Path) -> None:
-    abstracts = {proposal.proposal_id: proposal.abstract for proposal in read_catalogue(real_sample / "hst" / "abstracts.cat", "hst").proposals}
+    proposals = read_catalogue(real_sample / "hst" / "abstracts.cat", "hst").proposals
+    abstracts = {proposal.proposal_id: proposal.abstract for proposal in proposals}
     summaries, _ = read_csv(real_sample / "hst" / "summaries.csv", "hst")
     whole = [found for found in summaries if found.proposal_id in abstracts and not abstracts[found.proposal_id].endswith("...")]
     broken = [rule for found in whole

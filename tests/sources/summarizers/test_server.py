@@ -61,7 +61,7 @@ def test_a_model_that_wants_another_limit_gets_it(server: LlmStandIn) -> None:
 
 def test_a_server_without_schemas_is_told_to_the_user(server: LlmStandIn) -> None:
     server.takes = ()
-    with pytest.raises(PaperclipError, match="takes no request for a JSON schema .HTTP 400: Unsupported: response_format"):
+    with pytest.raises(PaperclipError, match=r"takes no request for a JSON schema .HTTP 400: Unsupported: response_format"):
         ask(writer(server))
 
 
@@ -77,7 +77,7 @@ def test_the_key_goes_to_the_server_and_not_a_netrc_s(server: LlmStandIn, monkey
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login a password b\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     assert ask(writer(server, key="secret")).text == SUMMARY
-    with pytest.raises(PaperclipError, match="refuses the key .HTTP 401: Incorrect API key") as error:
+    with pytest.raises(PaperclipError, match=r"refuses the key .HTTP 401: Incorrect API key") as error:
         ask(writer(server, key="wrong"))
     assert "OPENAI_API_KEY" in (error.value.hint or "") and "wrong" not in error.value.message
 
@@ -93,7 +93,7 @@ def test_no_server_is_said_at_once(server: LlmStandIn) -> None:
     url = f"http://127.0.0.1:{server.server_port}/v1"
     server.shutdown()
     server.server_close()
-    with pytest.raises(PaperclipError, match="no server answers at .*: connection refused"):
+    with pytest.raises(PaperclipError, match=r"no server answers at .*: connection refused"):
         ask(ServerWriter(url, "m", "", PROMPT))
 
 
@@ -127,7 +127,7 @@ def test_an_endless_answer_ends_by_its_size_or_its_time(server: LlmStandIn) -> N
 def test_a_request_that_only_this_abstract_spoils_is_its_failure(server: LlmStandIn) -> None:
     asking = writer(server)
     ask(asking)
-    with pytest.raises(BadItem, match="refuses the request .HTTP 400: This model's maximum context"):
+    with pytest.raises(BadItem, match=r"refuses the request .HTTP 400: This model's maximum context"):
         ask(asking, "FAULT:context")
 
 

@@ -35,8 +35,7 @@ def test_every_answer_of_a_batch_has_the_form(writer: TransformerWriter) -> None
     assert len(answers) == len(ABSTRACTS)
     for answer in answers:
         assert answer.is_whole and schema.parse(answer.text) is not None, answer.text
-    assert [answer.prompt_tokens for answer in answers] == [sum(map(writer.count, ("Abstract: ", text, "\nSummary: ")))
-                                                            for text in ABSTRACTS]
+    assert [answer.prompt_tokens for answer in answers] == [writer.count(PROMPT.filled(text)) for text in ABSTRACTS]
 
 
 def test_a_seed_makes_the_answer_its_own(writer: TransformerWriter) -> None:
