@@ -47,7 +47,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     write_split(workspace.dataset("default"), "test", [replace(pair, seen_sky=flags[place % 6][0], seen_text=flags[place % 6][1])
                                                        for place, pair in enumerate(tests)])
     write_model(workspace.model("one"), "one", view=View(crop=0.9, size=64),
-                card={"data": {"splits": {"train": ["local:3"]}}, "training": {"caption_tokens": 40}})
+                card={"data": {"splits": {"train": ["local:3"]}}, "training": {"caption_tokens": 30}})
     write_model(workspace.model("two"), "two", seed=1, view=View("whole", size=64))
     return workspace
 
@@ -70,8 +70,8 @@ def test_it_measures_the_true_view_and_caption_of_every_image(ready: Workspace) 
     views = np.stack([centre_view(decode_jpeg(pair.image), model.view) for pair in pairs])
     images = clip.image_embeddings(graph, params, augment.normalise(views, jnp.asarray(model.mean), jnp.asarray(model.std)))
     tokenizer = Tokenizer.load(model)
-    captions = [first_sentences(pair.caption, tokenizer, 38) for pair in pairs]
-    texts = clip.text_embeddings(graph, params, jnp.asarray(tokenizer.batch(captions, 64)))
+    captions = [first_sentences(pair.caption, tokenizer, 28) for pair in pairs]
+    texts = clip.text_embeddings(graph, params, jnp.asarray(tokenizer.batch(captions, model.config.text.max_position_embeddings)))
     assert done.splits == ("test",) and result.n_images == len(pairs) < 100
     assert result.n_proposals == len({pair.key for pair in pairs}) and result.n_captions == len(set(captions)) < len(pairs)
     found = embed_pairs(model, ready.dataset("default"), ("test",), pairs, 5, SilentProgress())
