@@ -2,7 +2,7 @@
 
     python tests/benchmarks/simulated_sky.py [--proposals 900] [--seeds 42 43 44] [--steps 1200] [--work DIR]
 
-For each seed `scratch:tiny` is trained on one sky and searched on another, which has at least 20 frames of every class. The controls ought
+For each seed `scratch:tiny` is trained on one sky and searched on another, which has at least 30 frames of every class. The controls ought
 to be at chance: a model that was trained on shuffled pairs, and the model itself on frames whose interior is blanked, so that
 only the footprint is left. It exercises the pipeline; the numbers say nothing about real data.
 """
@@ -36,7 +36,7 @@ from paperclip_cli.sources.sky.plan import plan_proposal
 from paperclip_cli.stages import build_dataset, evaluate, fetch, summarize, train
 from paperclip_cli.workspace import Workspace
 
-PERCENT, HITS, LEAST_FRAMES = 10, 10, 20
+PERCENT, HITS, LEAST_FRAMES = 10, 10, 30
 OTHER_SKY = 1_000_000  # added to a seed: the sky that is searched
 QUERIES = {"galaxy mergers": "galaxy merger", "gravitational lens": "gravitational lens", "globular cluster": "globular cluster",
            "planetary nebula": "planetary nebula", "spiral galaxy": "spiral galaxy"}
