@@ -58,7 +58,8 @@ def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
     for one, two in zip(*logs, strict=True):
         assert one["step"] == two["step"]
         for name in one.keys() - {"images_per_second", "step"}:
-            assert two[name] == pytest.approx(one[name], rel=1e-3), (one, two)
+            expected = one[name]  # so few captions have no accuracy at 10 %
+            assert two[name] == (None if expected is None else pytest.approx(expected, rel=1e-3)), (one, two)
     one, two = (load_file(ready.model(name) / "model.safetensors") for name in ("alone", "two"))
     assert max(np.abs(one[name] - two[name]).max() for name in one) < 0.02
     steps = [sorted(path.name for path in (ready.training(name) / "checkpoints").glob("[0-9]*")) for name in ("alone", "two")]
