@@ -14,7 +14,7 @@ import typer
 from paperclip_cli.cli.session import Session, open_session, session
 from paperclip_cli.errors import ExitCode, PaperclipError
 
-PROPOSALS, STEPS = 900, 1_200
+PROPOSALS, STEPS = 600, 900
 QUERIES = ("galaxy mergers", "gravitational lens", "globular cluster", "planetary nebula")
 
 
