@@ -7,6 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 CHAT = "{% for m in messages %}<|user|>{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}<|model|>{% endif %}"
 _PROBE = """
@@ -33,15 +37,13 @@ def llama_cpp_is_broken(path: Path) -> str:
     return done.stderr if done.returncode else ""
 
 
-def write_transformer(folder: Path, corpus: Iterable[str], chat: bool = False, seed: int = 0) -> Path:
-    """A Llama of one layer that knows nothing, with a byte-level BPE tokenizer learned from a corpus."""
+def write_transformer(folder: Path, corpus: Iterable[str], chat: bool = False, seed: int = 0, like_gemma: bool = False) -> Path:
+    """A Llama of one layer that knows nothing; its tokenizer is learned from a corpus: byte-level, or with `▁` for a blank as Gemma's."""
     import torch
-    from tokenizers import ByteLevelBPETokenizer
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    learner = ByteLevelBPETokenizer()
-    learner.train_from_iterator(corpus, vocab_size=2_000, special_tokens=["<s>", "</s>", "<|user|>", "<|model|>"])
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=learner._tokenizer, bos_token="<s>", eos_token="</s>",
+    learned = _like_gemma(corpus) if like_gemma else _byte_level(corpus)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=learned, bos_token="<s>", eos_token="</s>",
                                         additional_special_tokens=["<|user|>", "<|model|>"], chat_template=CHAT if chat else None)
     torch.manual_seed(seed)
     config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
@@ -49,3 +51,26 @@ def write_transformer(folder: Path, corpus: Iterable[str], chat: bool = False, s
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+_SPECIAL = ["<s>", "</s>", "<|user|>", "<|model|>"]
+
+
+def _byte_level(corpus: Iterable[str]) -> Tokenizer:
+    from tokenizers import ByteLevelBPETokenizer
+
+    learner = ByteLevelBPETokenizer()
+    learner.train_from_iterator(corpus, vocab_size=2_000, special_tokens=_SPECIAL)
+    return learner._tokenizer
+
+
+def _like_gemma(corpus: Iterable[str]) -> Tokenizer:
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    learner = Tokenizer(models.BPE())
+    learner.normalizer = normalizers.Replace(" ", "▁")
+    learner.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
+    learner.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse()])
+    alphabet = ["▁", *map(chr, range(33, 127))]
+    learner.train_from_iterator(corpus, trainers.BpeTrainer(vocab_size=2_000, special_tokens=_SPECIAL, initial_alphabet=alphabet))
+    return learner

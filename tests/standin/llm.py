@@ -28,6 +28,7 @@ class LlmStandIn(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.latency, self.in_flight, self.most_in_flight = 0.0, 0, 0
         self.models, self.takes, self.key, self.refused_field = ["stand-in"], ("json_schema", "json_object"), "", ""
+        self.refusal = 400
         self.asked: list[dict] = []
 
     @property
@@ -72,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path != "/v1/chat/completions" or asked["model"] not in self.server.models:
             self.send(404, {"error": {"message": "The model does not exist."}})
         elif asked["response_format"]["type"] not in self.server.takes or self.server.refused_field in asked:
-            self.send(400, {"error": {"message": f"Unsupported: {self.server.refused_field or 'response_format'}"}})
+            self.send(self.server.refusal, {"error": {"message": f"Unsupported: {self.server.refused_field or 'response_format'}"}})
         elif fault:
             self.faulty(fault[1])
         else:

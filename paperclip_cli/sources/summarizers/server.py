@@ -31,6 +31,7 @@ KEY_VARIABLE = "OPENAI_API_KEY"
 MOST_BYTES = 2**20  # of a reply: an answer has some thousand
 CHARACTERS_A_TOKEN = 3.0  # fewer than in English, so that an estimate errs on the safe side
 _RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
+_REFUSALS = frozenset({400, 422, 500})  # of a form that it does not know; llama-cpp-python's says 500
 _CONNECT, _CHUNK = 15.0, 2**14
 _GIVE_UP = 10  # abstracts in a row without any answer: the server is gone
 
@@ -59,7 +60,7 @@ class ServerWriter:
         self._url, self._key, self._prompt, self._context, self._timeout = url.rstrip("/"), key, prompt, context, timeout
         self._patience, self._pace = patience or Patience(tries=6), Pace(0.0, tell)
         self._local, self._lock = threading.local(), threading.Lock()
-        self._dialect, self._is_settled = 0, False
+        self._dialect: int | None = None
         self._is_reached, self._lost = False, 0
         self.model = model or self._only_model()
 
@@ -98,23 +99,22 @@ class ServerWriter:
         return answer
 
     def _ask(self, message: dict, sampling: Sampling) -> Answer:
-        """One answer in the first dialect that the server takes."""
-        dialects = _dialects(self._shape, sampling)
-        while True:
-            used = self._dialect
-            status, body = self._request("POST", "/chat/completions", message | dialects[used])
+        """One answer, in the dialect that the server has taken before; until it has taken one, in the first that it takes."""
+        known = self._dialect
+        dialects = list(enumerate(_dialects(self._shape, sampling)))
+        for number, dialect in dialects if known is None else dialects[known:known + 1]:
+            status, body = self._request("POST", "/chat/completions", message | dialect, _REFUSALS)
             if status == 200:
-                self._is_settled = True
+                self._dialect = number
                 return _answer(body)
-            if status not in (400, 422):
-                raise BadItem(f"the server answers with HTTP {status}{_told(body)}")
-            with self._lock:
-                if self._is_settled:
-                    raise BadItem(f"the server refuses the request (HTTP {status}{_told(body)})")
-                if used + 1 == len(dialects):
-                    raise PaperclipError(f"{self._url} takes no request for a JSON schema (HTTP {status}{_told(body)})",
-                                         "it must support response_format")
-                self._dialect = max(self._dialect, used + 1)
+            if status not in _REFUSALS:
+                break
+        if status == 500:
+            raise Transient("HTTP 500")
+        told = f"HTTP {status}{_told(body)}"
+        if known is None and status in _REFUSALS:
+            raise PaperclipError(f"{self._url} takes no request for a JSON schema ({told})", "it must support response_format")
+        raise BadItem(f"the server refuses the request ({told})")
 
     def _only_model(self) -> str:
         status, body = persist(lambda: self._request("GET", "/models"), self._patience, self._pace, "the server")
@@ -125,8 +125,8 @@ class ServerWriter:
             raise UsageError(f"{self._url} does not say which model to use{few}", "name one with --llm")
         return names[0]
 
-    def _request(self, method: str, path: str, message: dict | None = None) -> tuple[int, bytes]:
-        """Status and body. Transient where it may pass, PaperclipError where no request can succeed."""
+    def _request(self, method: str, path: str, message: dict | None = None, known: frozenset[int] = frozenset()) -> tuple[int, bytes]:
+        """Status and body. Transient where it may pass, unless the status is `known`; PaperclipError where no request can succeed."""
         self._pace.check()
         deadline = time.monotonic() + self._timeout
         try:
@@ -136,7 +136,7 @@ class ServerWriter:
                 body = self._body(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._failure(error) from error
-        if response.status_code in _RETRY_STATUS:
+        if response.status_code in _RETRY_STATUS - known:
             raise Transient(f"HTTP {response.status_code}", retry_after(response.headers.get("Retry-After")))
         self._refuse_hopeless(response, body)
         return response.status_code, body

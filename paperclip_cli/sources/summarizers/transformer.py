@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -134,4 +134,12 @@ class TransformerWriter:
         except ImportError as error:
             raise not_installed(self.backend, "outlines torch", "outlines", error) from error
         model = outlines.from_transformers(self._model, self._tokenizer)
+        model.tokenizer.convert_token_to_string = _spelling(self._tokenizer)
         return get_regex_logits_processor(None, model, self._shape.expression(self._longest))
+
+
+def _spelling(tokenizer: Any) -> Callable[[str], str]:
+    """What a token adds to a text. Outlines' own answer has a blank too many for tokenizers like Gemma's, and so no single one."""
+    anchor = tokenizer.tokenize("a")[-1]
+    length = len(tokenizer.convert_tokens_to_string([anchor]))
+    return lambda token: tokenizer.convert_tokens_to_string([anchor, token])[length:]

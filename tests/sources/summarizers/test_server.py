@@ -45,8 +45,9 @@ def test_a_request_says_everything_and_the_answer_is_read(server: LlmStandIn) ->
     assert form["strict"] is True and form["schema"] == schema.json_schema()
 
 
-def test_the_first_way_to_tell_the_form_that_the_server_takes_is_kept(server: LlmStandIn) -> None:
-    server.takes = ("json_object",)
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_the_first_way_to_tell_the_form_that_the_server_takes_is_kept(server: LlmStandIn, status: int) -> None:
+    server.takes, server.refusal = ("json_object",), status
     asking = writer(server)
     assert [ask(asking).text for _ in range(2)] == [SUMMARY] * 2
     assert [asked["response_format"]["type"] for asked in server.asked] == ["json_schema", "json_schema", "json_object", "json_object"]
@@ -57,6 +58,14 @@ def test_a_model_that_wants_another_limit_gets_it(server: LlmStandIn) -> None:
     server.refused_field = "max_tokens"
     ask(writer(server))
     assert "temperature" not in server.asked[-1] and server.asked[-1]["max_completion_tokens"] == 512
+
+
+def test_a_server_that_is_down_at_first_is_not_taken_for_one_that_refuses(server: LlmStandIn) -> None:
+    asking = writer(server)
+    with pytest.raises(Unreachable, match=r"HTTP 500 .3 tries"):
+        ask(asking, "FAULT:500")
+    ask(asking)
+    assert server.asked[-1]["response_format"]["type"] == "json_schema" and "max_tokens" in server.asked[-1]
 
 
 def test_a_server_without_schemas_is_told_to_the_user(server: LlmStandIn) -> None:

@@ -38,6 +38,13 @@ def test_every_answer_of_a_batch_has_the_form(writer: TransformerWriter) -> None
     assert [answer.prompt_tokens for answer in answers] == [writer.count(PROMPT.filled(text)) for text in ABSTRACTS]
 
 
+def test_blanks_are_those_of_the_tokenizer(tmp_path: Path) -> None:
+    """Outlines alone finds no token for the blank after a colon in a vocabulary like Gemma's."""
+    gemma = TransformerWriter(write_transformer(tmp_path / "gemma", ABSTRACTS, like_gemma=True), "gemma", PROMPT, 1, 4096, longest=10)
+    (answer,) = gemma.write(ABSTRACTS[:1], Sampling(0.0, 1))
+    assert answer.is_whole and schema.parse(answer.text) is not None, answer.text
+
+
 def test_a_seed_makes_the_answer_its_own(writer: TransformerWriter) -> None:
     one, same, other = (writer.write(ABSTRACTS[:1], Sampling(0.9, seed))[0] for seed in (1, 1, 2))
     assert one == same != other
