@@ -96,7 +96,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
 
 def test_a_prompt_that_fills_the_context_is_refused(gemma: Path) -> None:
     with pytest.raises(PaperclipError, match="no room for an abstract in a context of 256"):
-        GgufWriter(gemma, Prompt.parse("Stars. " * 100 + PLACE), 256).prepare()
+        GgufWriter(gemma, Prompt.parse("Stars. " * 300 + PLACE), 256).prepare()
 
 
 def test_the_likeliest() -> None:
