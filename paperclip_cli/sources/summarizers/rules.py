@@ -22,7 +22,8 @@ LONGEST_PHRASE = 20  # words
 
 _TELESCOPE = re.compile(
     r"\b(?:HST|JWST|(?:James )?Webb|[Ss]pace [Tt]elescopes?|ACS|WFC3?|UVIS|HRC|SBC|WFPC2?|WF/PC|STIS|COS|NICMOS|FOC|FOS|GHRS|HRS|FGS|"
-    r"NIRCam|NIRSpec|NIRISS|MIRI|Hubble(?! (?:constant|parameter|flow|diagram|law|time|tension|radius|expansion|type|sequence|stage|"
+    r"NIRCam|NIRSpec|NIRISS|MIRI|F\d{3,4}(?:W|M|N|LP)|"
+    r"Hubble(?! (?:constant|parameter|flow|diagram|law|time|tension|radius|expansion|type|sequence|stage|"
     r"classification|residual|(?:Ultra )?Deep Field|Frontier Field)))\b")
 _UNIT = (
     r"(?:%|°|″|′|Å|µm|μm|(?:[kMG]?pc|[GMk]?yrs?|light[ -]years?|years?|days?|hours?|hrs?|minutes?|orbits?|AU|[RLM]_?sun|"
@@ -33,9 +34,10 @@ _CYCLE = re.compile(r"\bcycles? ?\d+", re.IGNORECASE)
 
 # Words that say nothing of a proposal, whether alone or together: "faint objects", "galaxies".
 _NOUNS = """galaxy star object source body kinematics motion structure region environment image imaging photometry spectroscopy spectrum
-    data sky universe space astronomy astronomical astrophysics astrophysical physics telescope instrument camera mission program abstract
-    astronomer researcher faint bright nearby near new old some various certain interesting small big high low known unknown individual
-    specific general and or of in on for to with from at by as a an the its their this that these those it they which is are be will can"""
+    data sky universe space astronomy astronomical astrophysics astrophysical physics telescope instrument camera mission
+    program abstract astronomer researcher faint bright nearby near new old some various certain interesting small big high low
+    known unknown individual specific general radio infrared optical ultraviolet uv x ray wavelength redshift and or of in on
+    for to with from at by as a an the its their this that these those it they which is are be will can"""
 _VAGUE = word_list("general", "left out", "aim nouns", "words of asking") - {"first", "field", "light"} | set(map(stem, _NOUNS.split()))
 _VERBS = word_list("aim verbs", "weak verbs", "method verbs", "other verbs")
 

@@ -133,7 +133,7 @@ class TransformerWriter:
             from outlines.backends import get_regex_logits_processor
         except ImportError as error:
             raise not_installed(self.backend, "outlines torch", "outlines", error) from error
-        model = outlines.from_transformers(self._model, self._tokenizer)
+        model: Any = outlines.from_transformers(self._model, self._tokenizer)
         model.tokenizer.convert_token_to_string = _spelling(self._tokenizer)
         return get_regex_logits_processor(None, model, self._shape.expression(self._longest))
 

@@ -61,6 +61,7 @@ def test_laws(objects: list[str], uses: list[str], abstract: str, instructions: 
     (UNITS, "2.2% black hole mass"), (UNITS, "10^8 M_sun black hole"), (UNITS, "black holes for 30 orbits"),
     (UNITS, "black hole lines at 1550 A"),
     (CYCLE, "black holes of Cycle 25"), (GENERIC, "galaxy"), (GENERIC, "faint objects"), (GENERIC, "kinematics"),
+    (GENERIC, "high redshift"), (GENERIC, "X-ray observations"), (TELESCOPE, "black hole in F814W"),
     (COPIED, "crab-eating mudskippers"), (COPIED, "mangrove retreat"), (UNSUPPORTED, "quasars"), (UNSUPPORTED, "brown dwarfs"),
     (LONG, "black hole " * 11), (LONG, "black" * 30),
 ])
