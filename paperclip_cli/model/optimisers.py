@@ -1,19 +1,20 @@
 """The optimiser that a recipe asks for.
 
-`adamw` is the paper's. `muon` (Jordan et al. 2024, kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv 2502.16982) moves the matrices
-of the towers' blocks by their orthogonalised momentum, in which no direction is neglected, and everything else by AdamW. A small model
-learns more with it from as many steps.
+`adamw` is the paper's: AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with decoupled weight decay on every parameter, as the defaults
+of `torch.optim.AdamW` and `optax.adamw` have it, and the paper's reference code. `muon` (Jordan et al. 2024,
+kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv 2502.16982) moves the matrices of the towers' blocks by their orthogonalised
+momentum, in which no direction is neglected, and everything else by AdamW. A small model learns more with it from as many steps.
 """
 
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import optax
 from optax import contrib
 
 from paperclip_cli.config import Recipe
 from paperclip_cli.model import clip
-from paperclip_cli.model.step import adamw, learning_rate
 
 MATRIX_RATE = 10.0  # an orthogonal matrix has larger entries than AdamW's update of as large an effect
 
@@ -21,6 +22,24 @@ MATRIX_RATE = 10.0  # an orthogonal matrix has larger entries than AdamW's updat
 def optimiser(recipe: Recipe) -> optax.GradientTransformation:
     """The transformation of gradients that `recipe.optimiser` names."""
     return adamw(recipe) if recipe.optimiser == "adamw" else muon(recipe)
+
+
+def adamw(recipe: Recipe) -> optax.GradientTransformation:
+    """AdamW at the recipe's rate."""
+    return optax.adamw(learning_rate(recipe), weight_decay=recipe.weight_decay)
+
+
+def learning_rate(recipe: Recipe) -> optax.Schedule:
+    """Step (from 0) -> rate: a linear warm-up that ends at the full rate, then that rate (`constant`) or half a cosine down to 0."""
+
+    def rate(step: jax.Array) -> jax.Array:
+        rising = recipe.learning_rate * jnp.minimum(1.0, (step + 1) / max(recipe.warmup_steps, 1))
+        if recipe.schedule == "constant":
+            return rising
+        past = (step + 1 - recipe.warmup_steps) / max(recipe.steps - recipe.warmup_steps, 1)
+        return rising * 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip(past, 0.0, 1.0)))
+
+    return rate
 
 
 def muon(recipe: Recipe) -> optax.GradientTransformation:

@@ -4,9 +4,6 @@ A batch may pass through the towers in parts, of which only one at a time is hel
 2101.06983): first all parts are embedded, then the loss is taken over the whole batch, so that its negatives are those of the large batch,
 and last each part is embedded again to bring the loss's gradient back to the parameters. The update is that of the whole batch.
 
-The optimiser is AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with decoupled weight decay on every parameter, as the defaults of
-`torch.optim.AdamW` and `optax.adamw` have it, and the paper's reference code.
-
 Shapes: B batch, C' stored side, S the model's image side, L tokens.
 """
 
@@ -19,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from paperclip_cli.config import Recipe
 from paperclip_cli.model import clip
 from paperclip_cli.model.contrastive import Objective
 from paperclip_cli.model.encoders import Encoders
@@ -62,24 +58,6 @@ class Learner(NamedTuple):
     objective: Objective = Objective()
     ema_decay: float = 0.0
     parts: int = 1
-
-
-def learning_rate(recipe: Recipe) -> optax.Schedule:
-    """Step (from 0) -> rate: a linear warm-up that ends at the full rate, then that rate (`constant`) or half a cosine down to 0."""
-
-    def rate(step: jax.Array) -> jax.Array:
-        rising = recipe.learning_rate * jnp.minimum(1.0, (step + 1) / max(recipe.warmup_steps, 1))
-        if recipe.schedule == "constant":
-            return rising
-        past = (step + 1 - recipe.warmup_steps) / max(recipe.steps - recipe.warmup_steps, 1)
-        return rising * 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip(past, 0.0, 1.0)))
-
-    return rate
-
-
-def adamw(recipe: Recipe) -> optax.GradientTransformation:
-    """The optimiser of a recipe."""
-    return optax.adamw(learning_rate(recipe), weight_decay=recipe.weight_decay)
 
 
 def initial_state(learner: Learner, params: clip.Params) -> TrainState:

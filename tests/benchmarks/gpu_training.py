@@ -35,7 +35,8 @@ from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.devices import Devices, compute
 from paperclip_cli.model.encoders import Pixels
 from paperclip_cli.model.folder import CLIP_MEAN, CLIP_STD
-from paperclip_cli.model.step import Batch, Learner, adamw, initial_state, train_step
+from paperclip_cli.model.optimisers import adamw
+from paperclip_cli.model.step import Batch, Learner, initial_state, train_step
 
 PAPER_STEPS, PAPER_BATCH = 20_000, 32
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12}  # dense bfloat16 operations a second, from NVIDIA's data sheets

@@ -25,14 +25,13 @@ from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE, Objective
 from paperclip_cli.model.encoders import Pixels
 from paperclip_cli.model.folder import CLIP_MEAN, CLIP_STD, ModelFolder
+from paperclip_cli.model.optimisers import adamw, learning_rate
 from paperclip_cli.model.step import (
     Batch,
     Learner,
     TrainState,
-    adamw,
     initial_state,
     learn,
-    learning_rate,
     loss_and_gradient,
     train_step,
 )
