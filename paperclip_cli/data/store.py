@@ -108,7 +108,12 @@ def _is_grey(pair: Pair) -> bool:
 
 
 def _decode(pair: Pair, view: View) -> np.ndarray:
+    return store_image(canvas(pair), view)
+
+
+def canvas(pair: Pair) -> np.ndarray:
+    """The image of a pair, uint8 [C,C(,3)]. PaperclipError where it is damaged."""
     try:
-        return store_image(decode_jpeg(pair.image), view)
+        return decode_jpeg(pair.image)
     except BadItem as error:
         raise PaperclipError(f"image {pair.path or pair.key} of the dataset: {error}", "run `paperclip build-dataset --force`") from error

@@ -13,11 +13,10 @@ import numpy as np
 from paperclip_cli.data import looks
 from paperclip_cli.data.batches import look_ahead
 from paperclip_cli.data.heldout import held_out
-from paperclip_cli.data.images import decode_jpeg
 from paperclip_cli.data.looks import Look
 from paperclip_cli.data.pairs import Pair, stream_split
 from paperclip_cli.data.retrieval import Embeddings
-from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.data.store import canvas
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.text_tower import TextTower
@@ -36,7 +35,7 @@ def embed_pairs(model: ModelFolder, dataset: Path, splits: Sequence[str], pairs:
     embedder = ImageEmbedder(model, batch_size)
     vectors: list[np.ndarray] = []
     with (progress.task(f"embed with {model.name}", len(pairs), "images") as task,
-          closing(look_ahead(look_through(dataset, splits, lambda canvas, number: look(canvas, model.view, number)))) as groups):
+          closing(look_ahead(look_through(dataset, splits, lambda picture, number: look(picture, model.view, number)))) as groups):
         for views in groups:
             for first in range(0, len(views), batch_size):
                 vectors.append(embedder.embed(views[first:first + batch_size]))
@@ -51,15 +50,7 @@ def look_through(dataset: Path, splits: Sequence[str], look: Callable[[np.ndarra
     numbers = count()
     with ThreadPoolExecutor() as pool:
         while some := list(islice(pairs, _DECODED_AT_A_TIME)):
-            yield np.stack(list(pool.map(lambda pair, number: look(_canvas(pair), number), some, numbers)))
-
-
-def _canvas(pair: Pair) -> np.ndarray:
-    """The image of a pair, uint8 [C,C(,3)]. PaperclipError where it is damaged."""
-    try:
-        return decode_jpeg(pair.image)
-    except BadItem as error:
-        raise PaperclipError(f"image {pair.path or pair.key} of the dataset: {error}", "run `paperclip build-dataset --force`") from error
+            yield np.stack(list(pool.map(lambda pair, number: look(canvas(pair), number), some, numbers)))
 
 
 def _caption_length(model: ModelFolder) -> int:

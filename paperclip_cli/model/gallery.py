@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.data.figures import Gallery, Picture
-from paperclip_cli.data.images import decode_jpeg, make_canvas
+from paperclip_cli.data.images import make_canvas
 from paperclip_cli.data.pairs import Pair, stream_split
 from paperclip_cli.data.phrases import PAPER_PHRASES
+from paperclip_cli.data.store import canvas
 from paperclip_cli.data.vectors import best
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.text_tower import TextTower
@@ -51,5 +52,5 @@ def _one_a_proposal(rows: Iterable[int], pairs: Sequence[Pair]) -> Iterable[int]
 
 def _pictures(dataset: Path, splits: Sequence[str], rows: set[int]) -> dict[int, Picture]:
     pairs = (pair for split in splits for pair in stream_split(dataset, split))
-    return {row: Picture(make_canvas(decode_jpeg(pair.image), SIDE), str(pair.key), pair.title)
+    return {row: Picture(make_canvas(canvas(pair), SIDE), str(pair.key), pair.title)
             for row, pair in enumerate(pairs) if row in rows}
