@@ -85,11 +85,6 @@ def head_embeddings(head: Params, pooled: jax.Array) -> jax.Array:
     return _unit(inner @ head["down"]["kernel"] + head["down"]["bias"])
 
 
-def logit_scale(params: Params) -> jax.Array:
-    """The raw parameter: the logarithm of what similarities are multiplied by."""
-    return params["logit_scale"]
-
-
 def _model(graph: Graph, params: Params, how: Compute) -> Clip:
     own = {name: part for name, part in params.items() if name not in EXTRAS}
     return nnx.merge(graph, own if how.dtype is None else jax.tree.map(lambda leaf: leaf.astype(how.dtype), own))

@@ -57,11 +57,6 @@ def similarity_scale(logit_scale: jax.Array) -> jax.Array:
     return jnp.exp(logit_scale - excess)
 
 
-def contrastive_loss(images: jax.Array, texts: jax.Array, logit_scale: jax.Array) -> jax.Array:
-    """CLIP's own loss of images [B,D] and texts [B,D]: a float32 scalar."""
-    return Objective()({"logit_scale": logit_scale}, images, texts)
-
-
 def softmax_loss(logits: jax.Array, groups: jax.Array | None = None) -> jax.Array:
     """Symmetric InfoNCE of logits [B,B]."""
     if groups is None:

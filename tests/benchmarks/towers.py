@@ -40,7 +40,7 @@ def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     from paperclip_cli.data.view import View
     from paperclip_cli.model import clip, weights
     from paperclip_cli.model.config import ClipConfig
-    from paperclip_cli.model.contrastive import contrastive_loss
+    from paperclip_cli.model.contrastive import Objective
     from paperclip_cli.model.folder import ModelFolder
 
     graph, params = weights.load(ModelFolder(folder, "benchmark", ClipConfig.read(folder / "config.json"), View()))
@@ -49,7 +49,7 @@ def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
 
     def loss(params: clip.Params) -> jax.Array:
         images, texts = clip.image_embeddings(graph, params, pixels), clip.text_embeddings(graph, params, ids)
-        return contrastive_loss(images, texts, clip.logit_scale(params))
+        return Objective()(params, images, texts)
 
     def step(params: clip.Params, state: optax.OptState) -> tuple[clip.Params, optax.OptState]:
         updates, state = optimiser.update(jax.grad(loss)(params), state, params)

@@ -210,10 +210,10 @@ def test_similarity_of_true_and_of_shuffled_pairs() -> None:
 
 
 def test_the_loss_is_that_of_training() -> None:
-    from paperclip_cli.model.contrastive import contrastive_loss
+    from paperclip_cli.model.contrastive import Objective
 
     found = random_embeddings(60, 50, seed=4)
-    expected = contrastive_loss(found.images, found.texts[found.caption], np.float32(math.log(20)))
+    expected = Objective()({"logit_scale": np.float32(math.log(20))}, found.images, found.texts[found.caption])
     assert retrieval.loss(found, 20.0) == pytest.approx(float(expected), rel=1e-5)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE, Objective, contrastive_loss, sigmoid_loss, similarity_scale, softmax_loss
+from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE, Objective, sigmoid_loss, similarity_scale, softmax_loss
 
 
 def unit(shape: tuple[int, int], seed: int) -> np.ndarray:
@@ -27,12 +27,12 @@ def test_the_loss_is_the_mean_of_two_cross_entropies(raw: float) -> None:
     target = torch.arange(20)
     entropy = torch.nn.functional.cross_entropy
     expected = (entropy(logits, target) + entropy(logits.T, target)) / 2
-    assert float(contrastive_loss(images, texts, jnp.float32(raw))) == pytest.approx(float(expected), rel=1e-5)
+    assert float(Objective()({"logit_scale": jnp.float32(raw)}, images, texts)) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_uninformative_embeddings_have_the_loss_of_chance() -> None:
     same = np.ones((32, 4), np.float32) / 2
-    assert float(contrastive_loss(same, same, jnp.float32(3.0))) == pytest.approx(math.log(32), rel=1e-6)
+    assert float(Objective()({"logit_scale": jnp.float32(3.0)}, same, same)) == pytest.approx(math.log(32), rel=1e-6)
 
 
 def test_the_scale_is_clipped_at_100_and_keeps_its_gradient() -> None:
@@ -86,4 +86,5 @@ def test_groups_of_one_change_nothing(groups: list[int], seed: int) -> None:
 def test_the_raw_scale_multiplies_as_it_is() -> None:
     images, texts = unit((20, 8), 0), unit((20, 8), 1)
     raw = Objective(raw=True)({"logit_scale": jnp.float32(4.6)}, images, texts)
-    assert float(raw) == pytest.approx(float(contrastive_loss(images, texts, jnp.float32(math.log(4.6)))), rel=1e-5)
+    clips = Objective()({"logit_scale": jnp.float32(math.log(4.6))}, images, texts)
+    assert float(raw) == pytest.approx(float(clips), rel=1e-5)

@@ -22,7 +22,7 @@ from paperclip_cli.data.pairs import read_split, write_split
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.model import augment, clip, weights
-from paperclip_cli.model.contrastive import contrastive_loss
+from paperclip_cli.model.contrastive import Objective
 from paperclip_cli.model.embedded import embed_pairs
 from paperclip_cli.model.folder import resolve
 from paperclip_cli.model.text_tower import TextTower
@@ -77,7 +77,7 @@ def test_it_measures_the_true_view_and_caption_of_every_image(ready: Workspace) 
     found = embed_pairs(model, ready.dataset("default"), ("test",), pairs, 5, SilentProgress())
     np.testing.assert_allclose(found.images, images, atol=1e-5)
     np.testing.assert_allclose(found.texts[found.caption], texts, atol=1e-5)
-    assert result.loss == pytest.approx(float(contrastive_loss(images, texts, clip.logit_scale(params))), rel=1e-4)
+    assert result.loss == pytest.approx(float(Objective()(params, images, texts)), rel=1e-4)
 
 
 def test_the_split_is_test_else_validation_and_is_named(ready: Workspace) -> None:
