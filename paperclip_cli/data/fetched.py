@@ -35,6 +35,11 @@ def read_previews(workspace: Workspace, missions: Sequence[str]) -> list[Preview
     return sorted(found, key=lambda preview: (preview.key, preview.image))
 
 
+def stored_path(preview: Preview) -> str:
+    """Where a preview lies, from the cache's own folder: what an index calls it."""
+    return f"previews/{preview.mission}/{preview.image}"
+
+
 def fetched_fingerprints(workspace: Workspace, missions: Sequence[str]) -> dict[str, str]:
     """SHA-256 of every record file of some missions: what a stage that reads them depends on."""
     paths = {f"{mission}/{path.name}": path for mission in missions

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.config import DoctorConfig
-from paperclip_cli.data.fetched import read_image, read_previews
+from paperclip_cli.data.fetched import read_image, read_previews, stored_path
 from paperclip_cli.data.index_folder import Index, open_index
 from paperclip_cli.data.journal import is_unfinished
 from paperclip_cli.data.pairs import available_splits, count_rows
@@ -147,7 +147,7 @@ def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
     known = {image.entry.path for image in index.observations.images()}
     if any(path.startswith("previews/") for path in known):
         fetched = read_previews(workspace, workspace.names("previews"))
-        new = sum(f"previews/{preview.mission}/{preview.image}" not in known for preview in fetched)
+        new = sum(stored_path(preview) not in known for preview in fetched)
         if new:
             yield Check("health", f"index {name}", f"{new:,} fetched images are not in it", State.NOTE, rebuild)
     model_of(index, workspace, afresh=config.verify)

@@ -15,7 +15,7 @@ import numpy as np
 from paperclip_cli.config import IndexConfig
 from paperclip_cli.data.background import measure
 from paperclip_cli.data.candidates import Candidate, Prepared, read_ahead
-from paperclip_cli.data.fetched import fetched_missions, read_previews, read_proposals
+from paperclip_cli.data.fetched import fetched_missions, read_previews, read_proposals, stored_path
 from paperclip_cli.data.graph import build_graph, check_installed, graph_state
 from paperclip_cli.data.image_files import find_images
 from paperclip_cli.data.images import quiet_decoders
@@ -150,7 +150,7 @@ def status(config: IndexConfig, workspace: Workspace) -> dict:
     touched = [candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None]
     gone = [candidate for candidate in touched if not candidate.path.exists()]
     new = _new_files(config, known) if config.paths else [preview for preview in read_previews(workspace, workspace.names("previews"))
-                                                          if _stored(preview) not in known]
+                                                          if stored_path(preview) not in known]
     return {"index": index.name, "folder": str(index.folder), "model": manifest.config["model"], "fingerprint": manifest.inputs["model"],
             "view": _view_name(index.view, index.reading), "made": manifest.created, "age_days": _age(manifest.created),
             "images": len(known), "vectors": len(index.vectors), "dimension": index.vectors.shape[1],
@@ -182,7 +182,7 @@ def find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
             raise PaperclipError(f"there is no image in {names}", "give a folder of JPEG, PNG, TIFF or FITS files")
         return Scope(found, [str(root) for root in roots], {})
     missions = fetched_missions(workspace, config.missions)
-    candidates = {_stored(preview): preview for preview in read_previews(workspace, missions)}
+    candidates = {stored_path(preview): preview for preview in read_previews(workspace, missions)}
     if not candidates:
         raise MissingStage(f"no image was fetched for {', '.join(missions)}", "paperclip fetch")
     return Scope([_candidate(workspace, stored, preview) for stored, preview in candidates.items()],
@@ -193,10 +193,6 @@ def find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
 def _candidate(workspace: Workspace, stored: str, preview: Preview) -> Candidate:
     square = None if preview.wcs is None else unit_square(preview.wcs, preview.side)
     return Candidate(workspace.root / stored, stored, preview.key, preview.observation, square)
-
-
-def _stored(preview: Preview) -> str:
-    return f"previews/{preview.mission}/{preview.image}"
 
 
 def _seeing(config: IndexConfig, model: ModelFolder, old: Index | None) -> tuple[View, Reading]:
