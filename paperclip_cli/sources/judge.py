@@ -5,29 +5,15 @@ from __future__ import annotations
 from typing import Protocol
 
 from paperclip_cli.data.observations import spaced
+from paperclip_cli.sources.summarizer import Backend
 from paperclip_cli.sources.vocabulary import Term, vocabulary
 from paperclip_cli.sources.words import words
 
 _EMPTY = frozenset(("a", "an", "and", "by", "for", "from", "in", "of", "on", "the", "to", "with"))
 
 
-class Judge(Protocol):
-    """Judges abstracts. What `backend`, `model` and `version` name is enough to tell whether two judgements were made alike."""
-
-    @property
-    def backend(self) -> str:
-        """`keywords`, or the kind of the language model's runtime."""
-
-    @property
-    def model(self) -> str:
-        """The language model; blank where there is none."""
-
-    @property
-    def version(self) -> str:
-        """Changes when the same query and abstract may be judged otherwise: the question, the vocabulary, the method."""
-
-    def prepare(self) -> None:
-        """Loads what is needed. PaperclipError where it is missing."""
+class Judge(Backend, Protocol):
+    """Judges abstracts."""
 
     def is_relevant(self, query: str, abstract: str) -> bool:
         """BadItem where there is no judgement, PaperclipError where there will be none of any abstract."""

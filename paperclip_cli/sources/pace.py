@@ -1,4 +1,4 @@
-"""How often the archive is asked, and how patiently: one pace for all threads, retries with back-off that obey Retry-After."""
+"""How often a server is asked, and how patiently: one pace for all threads, retries with back-off that obey Retry-After."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from paperclip_cli.errors import Unreachable
 
 Result = TypeVar("Result")
 _SILENCE, _LONG = 30.0, 5.0  # seconds: between two explanations; a wait that needs one
-_MARGIN = 1.05  # the archive counts arrivals: with it no second sees more than `rate` of them, though delays differ by up to 50 ms
+_MARGIN = 1.05  # an archive counts arrivals: with it no second sees more than `rate` of them, though delays differ by up to 50 ms
 
 
 class Stopped(Exception):
-    """The run ends; whoever waits for the archive lets go."""
+    """The run ends; whoever waits for the server lets go."""
 
 
 class Transient(Exception):

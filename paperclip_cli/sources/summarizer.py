@@ -15,8 +15,8 @@ Outcome = Summary | FailedSummary | None
 """What became of a proposal; None where its abstract has nothing to summarize."""
 
 
-class Summarizer(Protocol):
-    """Makes structured summaries. What `backend`, `model` and `version` name is enough to tell whether two summaries were made alike."""
+class Backend(Protocol):
+    """Makes something of abstracts. What `backend`, `model` and `version` name is enough to tell whether two results were made alike."""
 
     @property
     def backend(self) -> str:
@@ -28,7 +28,14 @@ class Summarizer(Protocol):
 
     @property
     def version(self) -> str:
-        """Changes when the same abstract may get another summary: the prompt, the vocabulary, the method."""
+        """Changes when the same abstract may have another result: the prompt, the vocabulary, the method."""
+
+    def prepare(self) -> None:
+        """Loads what is needed, before anything is written. PaperclipError where it is missing."""
+
+
+class Summarizer(Backend, Protocol):
+    """Makes structured summaries."""
 
     @property
     def batch(self) -> int:
@@ -37,9 +44,6 @@ class Summarizer(Protocol):
     @property
     def workers(self) -> int:
         """How many threads may summarize at the same time."""
-
-    def prepare(self) -> None:
-        """Loads what is needed, before anything is written. PaperclipError where it is missing."""
 
     def summaries(self, proposals: Sequence[Proposal]) -> Iterator[Outcome]:
         """One outcome a proposal, in the order in which they are made."""

@@ -22,7 +22,7 @@ from paperclip_cli.data.summaries import read_failures, read_summaries
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
 from paperclip_cli.model.language import gguf_file, language_folder
 from paperclip_cli.records import Proposal
-from paperclip_cli.sources.mast import pace
+from paperclip_cli.sources import pace
 from paperclip_cli.sources.summarizers import gguf, server
 from paperclip_cli.stages import build_dataset
 from paperclip_cli.stages.summarize import run

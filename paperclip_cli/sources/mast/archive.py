@@ -18,9 +18,9 @@ from paperclip_cli.sources.mast.client import MastClient, TooMany, in_halves
 from paperclip_cli.sources.mast.download import Downloader
 from paperclip_cli.sources.mast.listings import Answer, Around, Listings
 from paperclip_cli.sources.mast.mission import Mission
-from paperclip_cli.sources.mast.pace import TooSlow, Transient
 from paperclip_cli.sources.mast.rows import Row, by_proposal, direct_product, list_previews, text
 from paperclip_cli.sources.mast.wire import Wire
+from paperclip_cli.sources.pace import TooSlow, Transient
 
 if TYPE_CHECKING:
     import numpy as np

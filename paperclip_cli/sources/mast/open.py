@@ -16,8 +16,8 @@ from paperclip_cli.sources.mast.archive import MastArchive, Terms
 from paperclip_cli.sources.mast.download import Downloader
 from paperclip_cli.sources.mast.listings import Listings
 from paperclip_cli.sources.mast.mission import Mission, mission_named
-from paperclip_cli.sources.mast.pace import Pace
 from paperclip_cli.sources.mast.wire import Limits, Wire
+from paperclip_cli.sources.pace import Pace
 from paperclip_cli.workspace import Workspace, replace_file
 
 CHOICES = """choose what to fetch:

@@ -21,7 +21,7 @@ import numpy as np
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.sources.summarizers import schema
 from paperclip_cli.sources.summarizers.prompt import PLACE, Prompt
-from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape, fingerprint, not_installed
+from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape, fingerprint, not_installed, require_room
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -43,9 +43,7 @@ class GgufWriter:
         self._shape = shape or schema.shape()
 
     def prepare(self) -> None:
-        if self.room < 1:
-            raise PaperclipError(f"the prompt leaves no room for an abstract in a context of {self._llm.n_ctx():,} tokens",
-                                 "give a larger --context, or a shorter --prompt")
+        require_room(self, self._llm.n_ctx())
 
     def stop(self) -> None:
         return None

@@ -21,11 +21,11 @@ import urllib3
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
-from paperclip_cli.sources.mast.pace import Pace, Patience, TimedOut, Transient, persist, retry_after
 from paperclip_cli.sources.mast.wire import reason_of
+from paperclip_cli.sources.pace import Pace, Patience, TimedOut, Transient, persist, retry_after
 from paperclip_cli.sources.summarizers import schema
 from paperclip_cli.sources.summarizers.prompt import Prompt
-from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape
+from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape, require_room
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 MOST_BYTES = 2**20  # of a reply: an answer has some thousand
@@ -35,9 +35,10 @@ _REFUSALS = frozenset({400, 422, 500})  # of a form that it does not know; llama
 _CONNECT, _CHUNK = 15.0, 2**14
 _GIVE_UP = 10  # abstracts in a row without any answer: the server is gone
 
-# How a server is told the form; the first that it takes is kept. OpenAI's own, its newest models' (which draw as they like), and
-# llama-cpp-python's.
+
 def _dialects(shape: Shape, sampling: Sampling) -> list[dict]:
+    """How a server is told the form; the first that it takes is kept. OpenAI's own, its newest models' (which draw as they like), and
+    llama-cpp-python's."""
     strict = {"type": "json_schema", "json_schema": {"name": shape.name, "strict": True, "schema": shape.schema}}
     drawn = {"temperature": sampling.temperature, "seed": sampling.seed, "max_tokens": MOST_TOKENS}
     return [{"response_format": strict, **drawn}, {"response_format": strict, "max_completion_tokens": MOST_TOKENS},
@@ -65,9 +66,7 @@ class ServerWriter:
         self.model = model or self._only_model()
 
     def prepare(self) -> None:
-        if self.room < 1:
-            raise PaperclipError(f"the prompt leaves no room for an abstract in a context of {self._context:,} tokens",
-                                 "give a larger --context, or a shorter --prompt")
+        require_room(self, self._context)
 
     def stop(self) -> None:
         self._pace.stop()

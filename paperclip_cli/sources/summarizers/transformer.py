@@ -10,7 +10,7 @@ from typing import Any
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.sources.summarizers import schema
 from paperclip_cli.sources.summarizers.prompt import PLACE, Prompt
-from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape, fingerprint, not_installed
+from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape, fingerprint, not_installed, require_room
 
 
 class TransformerWriter:
@@ -31,9 +31,7 @@ class TransformerWriter:
 
     def prepare(self) -> None:
         assert self._processor is not None
-        if self.room < 1:
-            raise PaperclipError(f"the prompt leaves no room for an abstract in a context of {self._window:,} tokens",
-                                 "give a larger --context, or a shorter --prompt")
+        require_room(self, self._window)
 
     def stop(self) -> None:
         return None

@@ -92,6 +92,13 @@ def fitting(abstract: str, room: int, count: Callable[[str], int]) -> tuple[str,
     return " ".join(pieces[:fits]), len(pieces) - fits
 
 
+def require_room(writer: Writer, context: int | None) -> None:
+    """PaperclipError where a context of so many tokens has no room for an abstract."""
+    if writer.room < 1:
+        raise PaperclipError(f"the prompt leaves no room for an abstract in a context of {context:,} tokens",
+                             "give a larger --context, or a shorter --prompt")
+
+
 def fingerprint(path: Path) -> str:
     """Eight hexadecimal digits of a file's size, beginning and end: a model of many gigabytes is told apart at once."""
     size = path.stat().st_size
