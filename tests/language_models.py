@@ -33,7 +33,8 @@ def llama_cpp_is_broken(path: Path) -> str:
     """Why the library of this environment cannot run a model on this processor; blank where it can. Asked of a process of its own."""
     done = subprocess.run([sys.executable, "-c", _PROBE, str(path)], capture_output=True, text=True)
     if done.returncode == -signal.SIGILL:
-        return 'llama.cpp was built for another processor: reinstall llama-cpp-python with CMAKE_ARGS="-DGGML_NATIVE=OFF"'
+        return ("llama.cpp was built for another processor: run "
+                "CMAKE_ARGS=-DGGML_NATIVE=OFF pip install --no-cache-dir --force-reinstall llama-cpp-python")
     return done.stderr if done.returncode else ""
 
 
