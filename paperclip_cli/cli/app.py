@@ -2,24 +2,62 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn, Optional
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from paperclip_cli import __version__
-from paperclip_cli.cli import build_dataset, cite, demo, describe, doctor, evaluate, fetch, get, index, query, summarize, train
 from paperclip_cli.cli.session import Session, open_session
 from paperclip_cli.errors import ExitCode, PaperclipError, ReaderGone
 
-app = typer.Typer(name="paperclip", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+# What ends the help of each command; the order here is the order in --help. A command is a plain function in a module of its own.
+EXAMPLES = {
+    "fetch": "paperclip fetch --proposal 15354,12577",
+    "summarize": "paperclip summarize --show --limit 5",
+    "build-dataset": "paperclip build-dataset --captions summary",
+    "train": "paperclip train --init scratch:tiny",
+    "evaluate": "paperclip evaluate --split validation --json",
+    "index": "paperclip index ~/images --model openai/clip-vit-base-patch16",
+    "query": 'paperclip query "galaxy mergers" --instrument ACS -k 5',
+    "describe": "paperclip describe image.fits",
+    "get": "paperclip get hst:15354 --out science",
+    "cite": "paperclip cite --bibtex",
+    "demo": "paperclip demo --out ~/demo",
+    "doctor": "paperclip doctor --verify",
+}
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+class Commands(TyperGroup):
+    """Imports a command when it is asked for: `paperclip query` does not wait for the modules and options of the other eleven."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        return [*EXAMPLES, *self.commands]
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:
+        return _command(cmd_name) if cmd_name in EXAMPLES else super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[str | None, TyperCommand | None, list[str]]:
+        if args[0] not in EXAMPLES:  # a typing error: all names are compared with it
+            self.commands |= {name: _command(name) for name in EXAMPLES}
+        return super().resolve_command(ctx, args)
+
+
+def _command(name: str) -> TyperCommand:
+    function = name.replace("-", "_")
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
+    single.command(name, epilog=f"Example: {EXAMPLES[name]}")(getattr(importlib.import_module(f"paperclip_cli.cli.{function}"), function))
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(name="paperclip", cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
                   help="Search telescope archives in plain language.",
-                  epilog='Example: paperclip query "galaxy mergers"',
-                  context_settings={"help_option_names": ["-h", "--help"]})
-
-
+                  epilog='Example: paperclip query "galaxy mergers"', context_settings=_SETTINGS)
 _SWITCHES = ("--offline", "--verbose", "-v", "--quiet", "-q")  # no command has a switch of its own that is called so
 
 
@@ -40,23 +78,6 @@ def configure(
 ) -> None:
     """Options that every command shares."""
     open_session(Session(cache_dir=cache_dir, offline=offline, verbose=verbose, quiet=quiet))
-
-
-# The order here is the order in --help. A command is a plain function in a module of its own, so that imports run one way.
-# COMMANDS BEGIN
-app.command(epilog="Example: paperclip fetch --proposal 15354,12577")(fetch.fetch)
-app.command(epilog="Example: paperclip summarize --show --limit 5")(summarize.summarize)
-app.command(epilog="Example: paperclip build-dataset --captions summary")(build_dataset.build_dataset)
-app.command(epilog="Example: paperclip train --init scratch:tiny")(train.train)
-app.command(epilog="Example: paperclip evaluate --split validation --json")(evaluate.evaluate)
-app.command(epilog="Example: paperclip index ~/images --model openai/clip-vit-base-patch16")(index.index)
-app.command(epilog='Example: paperclip query "galaxy mergers" --instrument ACS -k 5')(query.query)
-app.command(epilog="Example: paperclip describe image.fits")(describe.describe)
-app.command(epilog="Example: paperclip get hst:15354 --out science")(get.get)
-app.command(epilog="Example: paperclip cite --bibtex")(cite.cite)
-app.command(epilog="Example: paperclip demo --out ~/demo")(demo.demo)
-app.command(epilog="Example: paperclip doctor --verify")(doctor.doctor)
-# COMMANDS END
 
 
 def main() -> NoReturn:

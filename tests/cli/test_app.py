@@ -13,6 +13,7 @@ import pytest
 from paperclip_cli.cli import app as cli
 from paperclip_cli.cli.session import numbers, proposals, values
 from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
+from tests.test_layers import loaded_by
 
 
 def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, arguments: list[str] | None = None) -> int:
@@ -60,11 +61,21 @@ def test_switches_of_every_command_may_stand_behind_it(monkeypatch: pytest.Monke
     assert heard == [["--offline", "-q", "--cache-dir", "x", "query", "dust", "--json", "--", "-v"]]
 
 
-def test_every_help_ends_in_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in cli.app.registered_commands:
-        name = command.name or command.callback.__name__.replace("_", "-")  # type: ignore[union-attr]
-        assert cli.run([name, "--help"]) == 0
-        assert "Example: paperclip" in capsys.readouterr().out.splitlines()[-1]
+@pytest.mark.parametrize("name", cli.EXAMPLES)
+def test_every_help_ends_in_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([name, "--help"]) == 0
+    assert f"Example: paperclip {name}" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_every_module_of_a_command_is_a_command() -> None:
+    shared = {"__init__", "app", "complete", "session"}
+    modules = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - shared
+    assert {name.replace("-", "_") for name in cli.EXAMPLES} == modules
+
+
+def test_a_command_does_not_import_the_others() -> None:
+    assert "typer" in loaded_by("from paperclip_cli.cli.app import run\nassert run(['cite', '--help']) == 0\n"
+                                "assert 'paperclip_cli.cli.cite' in sys.modules and 'paperclip_cli.cli.query' not in sys.modules")
 
 
 def test_sigterm_unwinds_and_exits_143() -> None:
@@ -95,7 +106,6 @@ from paperclip_cli.cli import app as cli
 def many():
     for _ in range(100_000):
         render.emit('line\\n')
-cli.app.registered_commands = cli.app.registered_commands[-1:]
 import sys; sys.argv = ['paperclip', 'many']
 cli.main()
 """
