@@ -6,14 +6,17 @@ import importlib
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from paperclip_cli import __version__
 from paperclip_cli.cli.session import Session, open_session
 from paperclip_cli.errors import ExitCode, PaperclipError, ReaderGone
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
 
 # What ends the help of each command; the order here is the order in --help. A command is a plain function in a module of its own.
 EXAMPLES = {
@@ -36,19 +39,19 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 class Commands(TyperGroup):
     """Imports a command when it is asked for: `paperclip query` does not wait for the modules and options of the other eleven."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Context) -> list[str]:
         return [*EXAMPLES, *self.commands]
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         return _command(cmd_name) if cmd_name in EXAMPLES else super().get_command(ctx, cmd_name)
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]) -> tuple[str | None, TyperCommand | None, list[str]]:
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         if args[0] not in EXAMPLES:  # a typing error: all names are compared with it
-            self.commands |= {name: _command(name) for name in EXAMPLES}
+            self.commands.update((name, _command(name)) for name in EXAMPLES)
         return super().resolve_command(ctx, args)
 
 
-def _command(name: str) -> TyperCommand:
+def _command(name: str) -> Command:
     function = name.replace("-", "_")
     single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
     single.command(name, epilog=f"Example: {EXAMPLES[name]}")(getattr(importlib.import_module(f"paperclip_cli.cli.{function}"), function))
