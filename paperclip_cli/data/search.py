@@ -13,7 +13,7 @@ from paperclip_cli.data.vectors import best, score
 
 # Vectors that may be ranked from which on the graph is quicker than all of them, and the least share of the index that they must be: the
 # graph is asked for so many more (tests/benchmarks/search.py).
-GRAPH_FROM, GRAPH_SHARE = 10_000, 0.1
+GRAPH_FROM, GRAPH_SHARE = 10_000, 0.2
 # Rows that the graph is asked for at first, how many times more whenever they do not do, and from where on exact search is as quick.
 _FIRST, _MORE, _MOST = 64, 8, 8_192
 
