@@ -124,7 +124,8 @@ class Making:
 
     `prompt_tokens`, `tokens` (written) and `seconds` add up over all `tries`, as do the `items` in answers of the right form. `dropped`
     are the items among them that broke a rule, each after the rule's name (`generic: faint objects`); `refused` says for each answer
-    that was asked for again why it was. `cut` counts the sentences of the abstract that the model had no room for.
+    that was asked for again why it was; the list that it left whole stands. `cut` counts the sentences of the abstract that the model had
+    no room for.
     """
 
     seed: int

@@ -13,7 +13,7 @@ from paperclip_cli.sources.summarizers.rules import Judgement, judge
 from paperclip_cli.sources.summarizers.schema import parse
 from paperclip_cli.sources.summarizers.writer import Answer, Sampling, Writer, fitting
 
-METHOD = 1  # to be raised when form or rules change, so that the same answer may give another summary
+METHOD = 2  # to be raised when form or rules change, so that the same answer may give another summary
 CUT, FORM = "cut off", "not in the form"  # why an answer is asked for again, beside the rules
 _RETRIES = (0.3, 0.9)  # temperatures of the second and of the last try: a model that is stuck needs a push
 _MOST_TEXT = 4_000  # characters of an answer that are kept for the record
@@ -21,13 +21,17 @@ _MOST_TEXT = 4_000  # characters of an answer that are kept for the record
 
 @dataclass(frozen=True)
 class _Draft:
-    """A proposal that waits for a usable answer: what the model is shown of its abstract, its last answer, and what was spent so far."""
+    """A proposal that waits for a usable answer: what the model is shown of its abstract, its last answer, what was spent so far, and the
+    list that earlier answers have left whole, if any.
+    """
 
     proposal: Proposal
     shown: str
     made: Making
     text: str = ""
     is_whole: bool = False
+    objects: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
 
 class LanguageSummarizer:
@@ -92,15 +96,22 @@ class LanguageSummarizer:
         return max(self._temperature, round(warmer, 2))
 
     def _settled(self, draft: _Draft) -> Summary | _Draft:
-        """The summary, or the draft with the reason why its answer was refused."""
+        """The summary, or the draft with the reason why its answer was refused.
+
+        A list that an earlier answer left stands: a later one is there for what is missing, and it is written warmer.
+        """
         form = parse(draft.text)
         if form is None:
             return _refused(draft, CUT if not draft.is_whole else FORM)
-        judgement = judge(form.objects_and_phenomena, form.science_use_cases, draft.proposal.abstract, self._instructions)
+        judgement = self._judge(form.objects_and_phenomena, form.science_use_cases, draft)
         draft = replace(draft, made=_judged(draft.made, judgement))
-        if not judgement.is_summary:
-            return _refused(draft, judgement.reason)
-        return Summary(*draft.proposal.key, judgement.objects, judgement.uses, self.backend, self.model, self.version, made=draft.made)
+        both = self._judge(draft.objects or judgement.objects, draft.uses or judgement.uses, draft)
+        if not both.is_summary:
+            return _refused(replace(draft, objects=both.objects, uses=both.uses), judgement.reason)
+        return Summary(*draft.proposal.key, both.objects, both.uses, self.backend, self.model, self.version, made=draft.made)
+
+    def _judge(self, objects: Sequence[str], uses: Sequence[str], draft: _Draft) -> Judgement:
+        return judge(objects, uses, draft.proposal.abstract, self._instructions)
 
     def _failed(self, draft: _Draft, reason: str, may_pass: bool = False) -> FailedSummary:
         return FailedSummary(*draft.proposal.key, reason, self.backend, self.model, self.version, draft.text[:_MOST_TEXT], may_pass,

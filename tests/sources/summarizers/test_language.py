@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from paperclip_cli.errors import BadItem, Unreachable, UsageError
 from paperclip_cli.records import FailedSummary, Proposal, Summary
-from paperclip_cli.sources.summarizers.language import LanguageSummarizer
+from paperclip_cli.sources.summarizers.language import METHOD, LanguageSummarizer
 from paperclip_cli.sources.summarizers.prompt import PLACE, Prompt
 from paperclip_cli.sources.summarizers.writer import Answer, Sampling, fingerprint, fitting
 
@@ -63,7 +63,7 @@ def summarize(script: dict[int, list[str | Exception]], tries: int = 5, batch: i
 def test_a_good_answer_is_a_summary_with_its_price() -> None:
     (summary,), writer = summarize({1: [GOOD]})
     assert isinstance(summary, Summary) and summary.objects_and_phenomena == ("black holes",)
-    assert (summary.backend, summary.model, summary.version) == ("scripted", "m", f"1-{PROMPT.digest}")
+    assert (summary.backend, summary.model, summary.version) == ("scripted", "m", f"{METHOD}-{PROMPT.digest}")
     made = summary.made
     assert made is not None and (made.seed, made.temperature, made.tries, made.prompt_tokens, made.tokens) == (7, 0.0, 1, 10, 5)
     assert (made.items, made.dropped, made.refused) == (3, ("generic: galaxies",), ())
@@ -91,6 +91,15 @@ def test_what_stays_useless_is_recorded_with_its_text() -> None:
     assert isinstance(summary, Summary) and summary.proposal_id == 2
     assert isinstance(failed, FailedSummary) and failed.reason == "no usable answer in 2 tries (the last: cut off)"
     assert failed.text == poem[:4000] and not failed.may_pass and failed.made is not None and failed.made.tries == 2
+
+
+def test_a_list_that_an_answer_left_whole_stands_while_the_other_is_asked_for() -> None:
+    first = json.dumps({"objects_and_phenomena": ["massive black holes"], "science_use_cases": ["study galaxies"]})
+    last = json.dumps({"objects_and_phenomena": ["quasars"], "science_use_cases": ["massive black holes", "weigh black holes"]})
+    (summary,), _ = summarize({1: [first, last]})
+    assert isinstance(summary, Summary) and summary.made is not None
+    assert (summary.objects_and_phenomena, summary.science_use_cases) == (("massive black holes",), ("weigh black holes",))
+    assert (summary.made.tries, summary.made.refused) == (2, ("no use case left (generic)",))
 
 
 def test_one_try_is_one_answer() -> None:
