@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import model_names
-from paperclip_cli.cli.session import Format, session
+from paperclip_cli.cli.session import Format, HduOption, StretchOption, hdu_of, session
 from paperclip_cli.config import DescribeConfig
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def describe(
         help="A trained model, a folder or a Hub name. [default: the only model]", autocompletion=model_names)] = None,
     template: Annotated[Optional[list[str]], typer.Option(
         help='How a label is said, {} standing for it: "a photo of {}". Several are averaged. [default: the label alone]')] = None,
+    hdu: HduOption = None,
+    stretch: StretchOption = DEFAULTS.stretch,
     batch: Annotated[bool, typer.Option("--batch", help="Many images, or folders of them: JSON Lines, as they are done.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How labels are printed.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
@@ -38,7 +40,7 @@ def describe(
     here = session()
     names = [line.rstrip("\n") for line in sys.stdin] if images == ["-"] else images
     config = DescribeConfig(images=tuple(filter(None, names)), labels=labels, model=model, k=k, batch=batch,
-                            templates=tuple(template or DEFAULTS.templates))
+                            templates=tuple(template or DEFAULTS.templates), hdu=hdu_of(hdu), stretch=stretch or DEFAULTS.stretch)
     if batch:
         done = stage.run(config, here.workspace, here.progress, lambda item: render.emit(render.rows([_plain(item)], "jsonl")))
     else:

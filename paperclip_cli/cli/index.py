@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import index_names, model_names
-from paperclip_cli.cli.session import Format, Session, session, values
+from paperclip_cli.cli.session import Format, HduOption, Session, StretchOption, hdu_of, session, values
 from paperclip_cli.config import BundleConfig, IndexConfig
 from paperclip_cli.errors import ExitCode, UsageError
 
@@ -23,8 +23,8 @@ def index(
     mission: Annotated[Optional[list[str]], typer.Option(help="Previews of these missions only.")] = None,
     view: Annotated[Optional[str], typer.Option(help="What of an image is seen: centre, whole, or tiles (several crops, the best counts). "
                                                "[default: as before, or the model's]")] = None,
-    hdu: Annotated[Optional[str], typer.Option(help="Number or name of the image in a FITS file: 1 or SCI. [default: the first]")] = None,
-    stretch: Annotated[Optional[str], typer.Option(help="How a FITS image is shown: preview (as the archive does) or zscale.")] = None,
+    hdu: HduOption = None,
+    stretch: StretchOption = None,
     batch_size: Annotated[int, typer.Option(help="Images embedded at once; halved when memory runs out.")] = DEFAULTS.batch_size,
     hnsw: Annotated[bool, typer.Option("--hnsw", help="Also build a graph of the vectors: many queries in one go are quicker.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Make the index anew, of these images only.")] = False,
@@ -45,7 +45,7 @@ def index(
     if export is not None or take_in is not None:
         return _hand_on(here, export, take_in, name, model, force)
     config = IndexConfig(paths=tuple(paths or ()), model=model, name=name, missions=values(mission), batch_size=batch_size, view=view,
-                         hdu=int(hdu) if hdu and hdu.isdecimal() else hdu, stretch=stretch, hnsw=hnsw, force=force)
+                         hdu=hdu_of(hdu), stretch=stretch, hnsw=hnsw, force=force)
     if not status:
         return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
     _show_status(stage.status(config, here.workspace), Format.json if json else form)

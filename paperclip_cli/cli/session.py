@@ -8,6 +8,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Optional, TypeAlias
+
+import typer
 
 from paperclip_cli.errors import UsageError
 from paperclip_cli.progress import Progress
@@ -22,6 +25,12 @@ class Format(enum.StrEnum):
     json = "json"
     jsonl = "jsonl"
     csv = "csv"
+
+
+HduOption: TypeAlias = Annotated[
+    Optional[str], typer.Option(help="Number or name of the image in a FITS file: 1 or SCI. [default: the first]")]
+StretchOption: TypeAlias = Annotated[
+    Optional[str], typer.Option(help="How a FITS image is shown: preview (as the archive does) or zscale.")]
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,11 @@ def proposals(given: list[str] | None) -> tuple[str | None, tuple[int, ...]]:
         raise UsageError(f"--proposal names several missions: {', '.join(sorted(missions))}", "ask for one mission at a time")
     plain = [part.rpartition(":")[2] for part in values(given)]
     return (missions.pop() if missions else None), numbers(plain, "--proposal")
+
+
+def hdu_of(given: str | None) -> int | str | None:
+    """`--hdu`: a number, or a name."""
+    return int(given) if given and given.isdecimal() else given
 
 
 def position(near: str | None) -> tuple[float, float] | None:

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from paperclip_cli.config.checks import at_least
+from paperclip_cli.config.checks import at_least, one_of
 from paperclip_cli.errors import UsageError
+
+_STRETCHES = ("preview", "zscale")
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,8 @@ class IndexConfig:
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
-        if self.view not in (None, "centre", "whole", "tiles"):
-            raise UsageError(f"--view {self.view!r}", "choose centre, whole or tiles")
-        if self.stretch not in (None, "preview", "zscale"):
-            raise UsageError(f"--stretch {self.stretch!r}", "choose preview or zscale")
+        one_of("--view", self.view, ("centre", "whole", "tiles"))
+        one_of("--stretch", self.stretch, _STRETCHES)
         if self.paths and self.missions:
             raise UsageError("--mission selects cached previews and goes with no path", "leave out one of the two")
 
@@ -82,10 +82,8 @@ class QueryConfig:
 
     def __post_init__(self) -> None:
         at_least("-k", self.k, 1)
-        if self.collapse not in ("target", "proposal", "none"):
-            raise UsageError(f"--collapse {self.collapse!r}", "choose target, proposal or none")
-        if self.rank_by not in ("semantic", "keyword", "hybrid"):
-            raise UsageError(f"--rank-by {self.rank_by!r}", "choose semantic, keyword or hybrid")
+        one_of("--collapse", self.collapse, ("target", "proposal", "none"))
+        one_of("--rank-by", self.rank_by, ("semantic", "keyword", "hybrid"))
         if not all(0 < weight < math.inf for weight in self.weights):
             raise UsageError("--weight is not a number above 0", "what is not wanted goes into --minus")
         if len(self.weights) not in (0, len(self._parts)) and not (len(self.weights) == 1 and self.images):
@@ -108,6 +106,7 @@ class QueryConfig:
 @dataclass(frozen=True)
 class DescribeConfig:
     """`labels` None: the paper's 77 phrases. `batch`: folders stand for their images. `templates` say a label, which `{}` stands for.
+    `hdu` (None: the first image) and `stretch` are for FITS files.
 
     A label is said alone: a model trained on abstracts answers worse to `an image of {}` (tests/benchmarks/answers_deepsky.py).
     """
@@ -118,9 +117,12 @@ class DescribeConfig:
     k: int = 4
     batch: bool = False
     templates: tuple[str, ...] = ("{}",)
+    hdu: int | str | None = None
+    stretch: str = "preview"
 
     def __post_init__(self) -> None:
         at_least("-k", self.k, 1)
+        one_of("--stretch", self.stretch, _STRETCHES)
         for template in self.templates:
             if "{}" not in template:
                 raise UsageError(f"--template {template!r} has no place for the label", 'write for example --template "an image of {}"')

@@ -17,6 +17,7 @@ from paperclip_cli.data.image_files import find_images
 from paperclip_cli.data.images import quiet_decoders
 from paperclip_cli.data.labels import read_labels
 from paperclip_cli.data.phrases import PAPER_PHRASES
+from paperclip_cli.data.reading import Reading
 from paperclip_cli.data.vectors import best
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.model.embed import ImageEmbedder
@@ -67,7 +68,7 @@ def run(config: DescribeConfig, workspace: Workspace, progress: Progress | None 
     failures: list[Failure] = []
     tower = None
     with quiet_decoders(), (progress or SilentProgress()).task(STAGE, total=len(candidates), unit="images") as task:
-        prepared = read_ahead(candidates, (), model.view)
+        prepared = read_ahead(candidates, (), model.view, Reading(hdu=config.hdu, stretch=config.stretch))
         while batch := list(islice(prepared, _BATCH)):
             readable = [(str(done.candidate.path), done.views) for done in batch if done.views is not None]
             failures += [Failure(done.candidate.stored, done.reason) for done in batch if done.views is None]

@@ -52,6 +52,21 @@ def test_a_proposal_of_the_cache_is_its_images(workspace: Workspace, tiny_model:
     assert error.value.hint == "run `paperclip fetch --mission hst --proposal 99` first"
 
 
+def test_hdu_and_stretch_say_what_is_seen_of_a_fits_file(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
+    from astropy.io import fits
+
+    values = np.random.default_rng(0).normal(1, 0.1, (2, 40, 40)).astype("f4")
+    hdus = [fits.ImageHDU(plane, name=name) for plane, name in zip(values, ("SCI", "WHT"), strict=True)]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(tmp_path / "a.fits")
+    first, named, numbered, zscale = (describe(workspace, tiny_model, tmp_path / "a.fits", **more).items[0].labels
+                                      for more in ({}, {"hdu": "WHT"}, {"hdu": 2}, {"stretch": "zscale"}))
+    assert named == numbered and first != named and first != zscale
+    with pytest.raises(PaperclipError, match="no HDU 9"):
+        describe(workspace, tiny_model, tmp_path / "a.fits", hdu=9)
+    with pytest.raises(UsageError, match="--stretch 'log'"):
+        describe(workspace, tiny_model, tmp_path / "a.fits", stretch="log")
+
+
 def test_labels_of_ones_own(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 0)
     (tmp_path / "labels.txt").write_text("dust, and gas\n\n stars \nstars\n", encoding="utf-8")
