@@ -19,7 +19,7 @@ from paperclip_cli.report import Check, State
 _DISTRIBUTION = "paperclip-cli"
 # What is not needed until it is asked for: the backend, its command, the module, the extra that brings it.
 _OPTIONAL = (("llama-cpp", "summarize", "llama_cpp", "llama"), ("outlines", "summarize", "outlines", "outlines"),
-             ("hnsw", "index", "hnswlib", "hnsw"))
+             ("hnsw", "index", "hnswlib", "hnsw"), ("plots", "evaluate", "matplotlib", "plots"))
 _PATIENCE = 5.0  # seconds for a server to answer
 
 
