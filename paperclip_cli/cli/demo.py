@@ -11,10 +11,11 @@ from typing import Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.session import Session, open_session, session
+from paperclip_cli.cli.session import Session, session
 from paperclip_cli.errors import ExitCode, PaperclipError
 
-PROPOSALS, STEPS = 600, 900
+PROPOSALS, STEPS = 750, 1_000
+_PROGRAM = (sys.executable, "-m", "paperclip_cli")
 QUERIES = ("galaxy mergers", "gravitational lens", "globular cluster", "planetary nebula")
 
 
@@ -32,12 +33,9 @@ def demo(
     folder = (out or cache).expanduser().absolute()
     _say("# A simulated sky: what follows shows how paperclip works, and says nothing about real data.")
     _say(f"export PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
-    try:
-        for arguments in _commands(proposals, steps):
-            _run(here, cache, arguments)
-        _run(here, cache, ["describe", _held_out_key(cache)])
-    finally:
-        open_session(here)
+    for arguments in _commands(proposals, steps):
+        _run(here, cache, arguments)
+    _run(here, cache, ["describe", _held_out_key(cache)])
     sheet = _contact_sheet(cache, folder)
     _say(f"\n# Done in {time.monotonic() - start:.0f} s. The contact sheet: {sheet}")
     _say(f"# To go on with this sky:\nexport PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
@@ -46,18 +44,25 @@ def demo(
 
 
 def _commands(proposals: int, steps: int) -> list[list[str]]:
-    train = ["train", "--init", "scratch:tiny", "--steps", str(steps)]
+    train = ["train", "--init", "scratch:tiny", "--steps", str(steps), "--eval-every", "200"]
     return [["fetch", "--simulate", str(proposals)], ["summarize"], ["build-dataset", "--captions", "summary"], train, ["evaluate"],
             ["index"], *(["query", text, "-k", "5"] for text in QUERIES)]
 
 
 def _run(here: Session, cache: Path, arguments: list[str]) -> None:
-    """One command line through the program's own parser; the first that fails ends the demo."""
-    from paperclip_cli.cli.app import run
-
+    """One command line, in a process of its own as a user's would be; the first that fails ends the demo."""
     _say(f"\n$ paperclip {shlex.join(arguments)}")
     flags = [flag for flag, is_set in (("--verbose", here.verbose), ("--quiet", here.quiet)) if is_set]
-    code = run(["--cache-dir", str(cache), "--offline", *flags, *arguments])
+    with subprocess.Popen([*_PROGRAM, "--cache-dir", str(cache), "--offline", *flags, *arguments]) as process:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:  # the command has heard of it too, and puts its files in order
+            process.wait()
+            raise
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
     if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         raise typer.Exit(code)
     if code != ExitCode.OK:
@@ -70,7 +75,7 @@ def _contact_sheet(cache: Path, folder: Path) -> Path:
     command = ["query", "-", "-k", "8", "--html", str(folder / "demo.html"), "--format", "jsonl"]
     _say(f"\n$ printf '%s\\n' {shlex.join(QUERIES)} | paperclip {shlex.join(command)} > {shlex.quote(str(folder / 'hits.jsonl'))}")
     with (folder / "hits.jsonl").open("w", encoding="utf-8") as file:
-        subprocess.run([sys.executable, "-m", "paperclip_cli", "--cache-dir", str(cache), "--offline", "--quiet", *command],
+        subprocess.run([*_PROGRAM, "--cache-dir", str(cache), "--offline", "--quiet", *command],
                        input="\n".join(QUERIES), stdout=file, text=True, check=True)
     return folder / "demo.html"
 

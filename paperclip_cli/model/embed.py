@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from paperclip_cli.data.memory import keep_freed_pages
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model import augment, clip, memory, weights
+from paperclip_cli.model import augment, clip, weights
 from paperclip_cli.model.folder import ModelFolder
 
 
@@ -17,7 +18,7 @@ class ImageEmbedder:
     """Views to unit vectors. `batch_size` is halved, for good, whenever the device or the machine runs out of memory."""
 
     def __init__(self, folder: ModelFolder, batch_size: int) -> None:
-        memory.keep_freed_pages()
+        keep_freed_pages()
         graph, self._params = weights.load(folder)
         self._folder = folder
         self._compiled = jax.jit(partial(_embed, graph, mean=jnp.asarray(folder.mean), std=jnp.asarray(folder.std)))

@@ -13,10 +13,11 @@ from pathlib import Path
 import jax
 
 from paperclip_cli.config import Recipe, TrainConfig, training_recipe
+from paperclip_cli.data.memory import keep_freed_pages
 from paperclip_cli.data.metrics import MetricsLog, as_csv, read_metrics
 from paperclip_cli.data.pairs import available_splits, find_dataset, read_keys, split_files
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model import card, memory, processes, weights
+from paperclip_cli.model import card, processes, weights
 from paperclip_cli.model.checkpoints import Checkpoints
 from paperclip_cli.model.devices import remember_compilations
 from paperclip_cli.model.folder import ModelFolder, fingerprint
@@ -73,7 +74,7 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
         _refuse_other(plan, begun or (Plan(finished.config, finished.inputs) if finished and not config.force else None), config)
         if config.resume and begun is None:
             raise PaperclipError(f"there is no training of model {config.name!r} to resume", "leave out --resume")
-        memory.keep_freed_pages()
+        keep_freed_pages()
         remember_compilations(workspace.root / "jax")
         training = prepare(recipe, config, dataset, base, plan.inputs, progress)
         processes.meet("all have read what was there")

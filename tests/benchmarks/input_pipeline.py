@@ -19,8 +19,8 @@ from pathlib import Path
 import jax
 
 from paperclip_cli.config import BuildDatasetConfig, FetchConfig, TrainConfig, training_recipe
+from paperclip_cli.data import memory
 from paperclip_cli.data.batches import look_ahead
-from paperclip_cli.model import memory
 from paperclip_cli.model.preparation import prepare
 from paperclip_cli.model.step import Batch, train_step
 from paperclip_cli.model.training import Training

@@ -31,7 +31,7 @@ def inputs(batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
-    from paperclip_cli.model import memory
+    from paperclip_cli.data import memory
 
     memory.keep_freed_pages()
     import jax

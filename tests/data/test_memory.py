@@ -10,7 +10,7 @@ import pytest
 
 SCRIPT = """
 import ctypes, resource, sys
-from paperclip_cli.model.memory import keep_freed_pages
+from paperclip_cli.data.memory import keep_freed_pages
 if sys.argv[1] == "keep":
     assert keep_freed_pages()
 libc = ctypes.CDLL(None)
