@@ -40,7 +40,7 @@ class Commands(TyperGroup):
     """Imports a command when it is asked for: `paperclip query` does not wait for the modules and options of the other eleven."""
 
     def list_commands(self, ctx: Context) -> list[str]:
-        return [*EXAMPLES, *self.commands]
+        return list(dict.fromkeys([*EXAMPLES, *self.commands]))
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         return _command(cmd_name) if cmd_name in EXAMPLES else super().get_command(ctx, cmd_name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from paperclip_cli.data.images import centre_view, make_canvas
 from paperclip_cli.data.observations import Entry
 from paperclip_cli.data.picture_file import read_file
 from paperclip_cli.data.reading import PLAIN, Reading
+from paperclip_cli.data.threads import processors
 from paperclip_cli.data.tiles import tile_count, tile_views
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem
@@ -61,7 +61,7 @@ class Prepared:
 
 def read_ahead(candidates: Sequence[Candidate], known: Container[str], view: View, reading: Reading = PLAIN) -> Iterator[Prepared]:
     """Prepares candidates in threads and yields them in order. Images whose hash is `known` are not decoded."""
-    pool = ThreadPoolExecutor(max_workers=min(8, len(os.sched_getaffinity(0)) + 1), thread_name_prefix="decode")
+    pool = ThreadPoolExecutor(max_workers=min(8, processors() + 1), thread_name_prefix="decode")
     waiting: deque[Future[Prepared]] = deque()
     tiles = tile_count(view, reading)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -10,6 +11,11 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _PATIENCE = 3.0  # seconds that an ended run waits for threads in the middle of an item
+
+
+def processors() -> int:
+    """How many processors this process may use; those of the machine where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def arriving(items: Iterable[Item], most: int) -> Generator[list[Item]]:

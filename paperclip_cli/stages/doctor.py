@@ -16,7 +16,7 @@ from paperclip_cli.data.fetched import read_image, read_previews, stored_path
 from paperclip_cli.data.index_folder import Index, open_index
 from paperclip_cli.data.journal import is_unfinished
 from paperclip_cli.data.pairs import available_splits, count_rows
-from paperclip_cli.data.threads import in_threads
+from paperclip_cli.data.threads import in_threads, processors
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder
 from paperclip_cli.model.indexed import model_of
@@ -45,7 +45,7 @@ def _devices() -> Iterator[Check]:
     import jax
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    yield Check("devices", "machine", f"{len(os.sched_getaffinity(0))} cores, {memory:.0f} GB of memory")
+    yield Check("devices", "machine", f"{processors()} cores, {memory:.0f} GB of memory")
     try:
         devices = jax.local_devices()
     except RuntimeError as error:

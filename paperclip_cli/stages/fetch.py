@@ -8,7 +8,6 @@ they were is not read again.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from paperclip_cli.data.holdings import ORIGINALS, Holdings, is_untidy, read_hol
 from paperclip_cli.data.images import encode_jpeg, make_canvas, quiet_decoders
 from paperclip_cli.data.ledger import LEDGER, Entry, Place, appending, read_ledger, rewrite_ledger, shard_ledger
 from paperclip_cli.data.memory import keep_freed_pages
-from paperclip_cli.data.threads import in_threads
+from paperclip_cli.data.threads import in_threads, processors
 from paperclip_cli.data.wcs import frame_region, on_canvas
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
 from paperclip_cli.progress import Progress, SilentProgress
@@ -194,7 +193,7 @@ def _make(plan: _Plan, todo: Sequence[_Job], held: Holdings, workspace: Workspac
     if isinstance(plan.archive, RemoteArchive):
         workers, on_stop = plan.config.workers, plan.archive.stop
     else:  # nothing is waited for: more threads than processors only get into each other's way
-        workers, on_stop = min(plan.config.workers, len(os.sched_getaffinity(0))), _nothing
+        workers, on_stop = min(plan.config.workers, processors()), _nothing
     with (progress.task(STAGE, len(todo), unit="images") as task, appending(plan.folder, plan.ledger) as append,
           closing(in_threads(lambda job: _make_one(plan, job), todo, workers, on_stop)) as results):
         for entry, transferred in results:

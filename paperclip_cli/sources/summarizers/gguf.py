@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paperclip_cli.data.threads import processors
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.sources.summarizers import schema
 from paperclip_cli.sources.summarizers.prompt import PLACE, Prompt
@@ -152,7 +153,7 @@ class GgufWriter:
 
     @cached_property
     def _llm(self) -> Llama:
-        threads = self._threads or _processors()
+        threads = self._threads or processors()
         try:
             return self._library.Llama(str(self._path), n_ctx=self._context, n_gpu_layers=-1, n_threads=threads, n_threads_batch=threads,
                                        verbose=False)
@@ -185,10 +186,6 @@ def _likeliest(logits: np.ndarray, count: int) -> np.ndarray:
     if count == 1:
         return np.array([logits.argmax()])
     return np.argpartition(logits, -count)[-count:] if count < len(logits) else np.arange(len(logits))
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _callbacks: list[Any] = []  # what C code may call must not be collected
