@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from paperclip_cli.config import IndexConfig
+from paperclip_cli.data.index_folder import Index, open_index
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.scratch import SHAPES
 from paperclip_cli.records import Observation
+from paperclip_cli.report import Report
 from paperclip_cli.stages import index as stage
+from paperclip_cli.workspace import Workspace
 
 
 class FakeTower:
@@ -59,3 +63,17 @@ def region(*corners: tuple[float, float]) -> str:
 
 def at(ra: float, dec: float, **more: object) -> Observation:
     return Observation(s_ra=ra, s_dec=dec, **more)  # type: ignore[arg-type]
+
+
+def index_of(workspace: Workspace, name: str = "default") -> Index:
+    return open_index(workspace.index(name))
+
+
+def holds(index: Index) -> dict[str, list]:
+    """What an index says, without the numbers of generations: path, hash and vectors."""
+    return {image.entry.path: [image.entry, image.proposal, image.split, index.vectors[image.id:image.id + image.entry.tiles].tolist()]
+            for image in index.observations.images()}
+
+
+def run(folder: Path, workspace: Workspace, model: str, tower: FakeTower | None = None, **more: object) -> Report:
+    return stage.run(IndexConfig(paths=(folder,), model=model, **more), workspace, **towers(tower))  # type: ignore[arg-type]
