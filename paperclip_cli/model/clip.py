@@ -124,7 +124,7 @@ class VisionTower(nnx.Module):
         patches = self.patches(_cut(pixels, self.patch_size))
         start = jnp.broadcast_to(self.class_token[...], (patches.shape[0], 1, patches.shape[2]))
         tokens = jnp.concatenate([start.astype(patches.dtype), patches], axis=1) + self.positions[...]
-        return self.norm_out(self.layers(self.norm_in(tokens), how)[:, 0])
+        return self.norm_out(self.layers(self.norm_in(tokens), jnp.zeros(len(tokens), jnp.int32), how))
 
 
 class TextTower(nnx.Module):
@@ -141,13 +141,14 @@ class TextTower(nnx.Module):
     def __call__(self, ids: jax.Array, how: Compute) -> jax.Array:
         """Token ids [B, L] -> pooled [B, W]."""
         tokens = self.tokens[...][ids] + self.positions[: ids.shape[1]]
-        hidden = self.layers(tokens, how)
-        end = jnp.argmax(ids if self.end is None else ids == self.end, axis=1)
-        return self.norm_out(jnp.take_along_axis(hidden, end[:, None, None], axis=1)[:, 0])
+        return self.norm_out(self.layers(tokens, jnp.argmax(ids if self.end is None else ids == self.end, axis=1), how))
 
 
 class Layers(nnx.Module):
-    """The residual attention blocks of a tower, their parameters stacked along a leading axis."""
+    """The residual attention blocks of a tower, their parameters stacked along a leading axis.
+
+    What the last of them makes of a token is wanted of one token a row only, and it is computed for that one only.
+    """
 
     def __init__(self, config: TextConfig | VisionConfig, causal: bool, rngs: nnx.Rngs) -> None:
         @nnx.split_rngs(splits=config.num_hidden_layers)
@@ -158,13 +159,16 @@ class Layers(nnx.Module):
         self.blocks = stack(rngs)
         self.unrolled = config.num_hidden_layers <= _FEW_LAYERS
 
-    def __call__(self, tokens: jax.Array, how: Compute) -> jax.Array:
+    def __call__(self, tokens: jax.Array, place: jax.Array, how: Compute) -> jax.Array:
+        """Tokens [B, L, W] and the place int [B] of the one that is pooled -> what becomes of it, [B, W]."""
         graph, stacked = nnx.split(self.blocks)
+        early, last = (jax.tree.map(lambda leaf: leaf[part], stacked) for part in (slice(-1), -1))
 
         def apply(hidden: jax.Array, layer: nnx.State) -> tuple[jax.Array, None]:
             return nnx.merge(graph, layer)(hidden, how.fused), None
 
-        return jax.lax.scan(jax.checkpoint(apply) if how.remat else apply, tokens, stacked, unroll=self.unrolled)[0]
+        hidden = jax.lax.scan(jax.checkpoint(apply) if how.remat else apply, tokens, early, unroll=self.unrolled)[0]
+        return nnx.merge(graph, last).at(hidden, place)
 
 
 class Block(nnx.Module):
@@ -185,6 +189,26 @@ class Block(nnx.Module):
         hidden = hidden + self.out(self._attend(self.qkv(self.norm_1(hidden)), fused))
         return hidden + self.down(_ACTIVATIONS[self.activation](self.up(self.norm_2(hidden))))
 
+    def at(self, hidden: jax.Array, place: jax.Array) -> jax.Array:
+        """Tokens [B, L, W] and places int [B] -> what `__call__` makes of the tokens there, [B, W]."""
+        one = _token(hidden, place)
+        one = one + self.out(self._attend_at(self.norm_1(hidden), place))
+        return one + self.down(_ACTIVATIONS[self.activation](self.up(self.norm_2(one))))
+
+    def _attend_at(self, tokens: jax.Array, place: jax.Array) -> jax.Array:
+        """Attention of one token a row. Keys and values of the others are not computed: q (W_k x) is (W_k^T q) x, and the mean of W_v x is
+        W_v of the mean; the keys' bias adds the same to every score, which the softmax takes away."""
+        length, width = tokens.shape[1:]
+        kernel = self.qkv.kernel[...].reshape(width, 3, self.heads, width // self.heads)
+        bias = jnp.reshape(self.qkv.bias[...], (3, self.heads, width // self.heads))
+        query = jnp.einsum("bw,whd->bhd", _token(tokens, place), kernel[:, 0]) + bias[0]
+        scores = jnp.einsum("bhw,blw->bhl", jnp.einsum("bhd,whd->bhw", query, kernel[:, 1]), tokens) / math.sqrt(width // self.heads)
+        if self.causal:
+            scores = jnp.where(jnp.arange(length) <= place[:, None, None], scores, -jnp.inf)
+        weights = jax.nn.softmax(scores.astype(jnp.float32)).astype(tokens.dtype)
+        mean = jnp.einsum("bhl,blw->bhw", weights, tokens)
+        return (jnp.einsum("bhw,whd->bhd", mean, kernel[:, 2]) + bias[2]).reshape(-1, width)
+
     def _attend(self, qkv: jax.Array, fused: bool) -> jax.Array:
         batch, length, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
         q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, self.heads, width // self.heads), 2, 0)
@@ -196,6 +220,11 @@ class Block(nnx.Module):
             scores = jnp.where(jnp.tri(length, dtype=bool), scores, -jnp.inf)
         weights = jax.nn.softmax(scores.astype(jnp.float32)).astype(v.dtype)
         return jnp.einsum("bhlm,bmhd->blhd", weights, v).reshape(batch, length, width)
+
+
+def _token(tokens: jax.Array, place: jax.Array) -> jax.Array:
+    """[B, L, W] and int [B] -> [B, W]."""
+    return jnp.take_along_axis(tokens, place[:, None, None], axis=1)[:, 0]
 
 
 def quick_gelu(x: jax.Array) -> jax.Array:
