@@ -10,7 +10,6 @@ Shapes: B batch, S image side, L tokens, H heads, W width of a tower, D embeddin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -20,6 +19,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from paperclip_cli.model import initial
+from paperclip_cli.model.attention import attend, attend_at, token_at
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 
 Params: TypeAlias = dict[str, Any]
@@ -162,7 +162,7 @@ class Layers(nnx.Module):
     def __call__(self, tokens: jax.Array, place: jax.Array, how: Compute) -> jax.Array:
         """Tokens [B, L, W] and the place int [B] of the one that is pooled -> what becomes of it, [B, W]."""
         graph, stacked = nnx.split(self.blocks)
-        early, last = (jax.tree.map(lambda leaf: leaf[part], stacked) for part in (slice(-1), -1))
+        early, last = jax.tree.map(lambda leaf: leaf[:-1], stacked), jax.tree.map(lambda leaf: leaf[-1], stacked)
 
         def apply(hidden: jax.Array, layer: nnx.State) -> tuple[jax.Array, None]:
             return nnx.merge(graph, layer)(hidden, how.fused), None
@@ -186,45 +186,17 @@ class Block(nnx.Module):
 
     def __call__(self, hidden: jax.Array, fused: bool) -> jax.Array:
         """[B, L, W] -> [B, L, W]."""
-        hidden = hidden + self.out(self._attend(self.qkv(self.norm_1(hidden)), fused))
-        return hidden + self.down(_ACTIVATIONS[self.activation](self.up(self.norm_2(hidden))))
+        hidden = hidden + self.out(attend(self.qkv(self.norm_1(hidden)), self.heads, self.causal, fused))
+        return hidden + self._mlp(hidden)
 
     def at(self, hidden: jax.Array, place: jax.Array) -> jax.Array:
         """Tokens [B, L, W] and places int [B] -> what `__call__` makes of the tokens there, [B, W]."""
-        one = _token(hidden, place)
-        one = one + self.out(self._attend_at(self.norm_1(hidden), place))
-        return one + self.down(_ACTIVATIONS[self.activation](self.up(self.norm_2(one))))
+        kernel, bias = self.qkv.kernel[...], self.qkv.bias[...]  # type: ignore[index]  # it has one
+        one = token_at(hidden, place) + self.out(attend_at(self.norm_1(hidden), place, kernel, bias, self.heads, self.causal))
+        return one + self._mlp(one)
 
-    def _attend_at(self, tokens: jax.Array, place: jax.Array) -> jax.Array:
-        """Attention of one token a row. Keys and values of the others are not computed: q (W_k x) is (W_k^T q) x, and the mean of W_v x is
-        W_v of the mean; the keys' bias adds the same to every score, which the softmax takes away."""
-        length, width = tokens.shape[1:]
-        kernel = self.qkv.kernel[...].reshape(width, 3, self.heads, width // self.heads)
-        bias = jnp.reshape(self.qkv.bias[...], (3, self.heads, width // self.heads))
-        query = jnp.einsum("bw,whd->bhd", _token(tokens, place), kernel[:, 0]) + bias[0]
-        scores = jnp.einsum("bhw,blw->bhl", jnp.einsum("bhd,whd->bhw", query, kernel[:, 1]), tokens) / math.sqrt(width // self.heads)
-        if self.causal:
-            scores = jnp.where(jnp.arange(length) <= place[:, None, None], scores, -jnp.inf)
-        weights = jax.nn.softmax(scores.astype(jnp.float32)).astype(tokens.dtype)
-        mean = jnp.einsum("bhl,blw->bhw", weights, tokens)
-        return (jnp.einsum("bhw,whd->bhd", mean, kernel[:, 2]) + bias[2]).reshape(-1, width)
-
-    def _attend(self, qkv: jax.Array, fused: bool) -> jax.Array:
-        batch, length, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
-        q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, self.heads, width // self.heads), 2, 0)
-        if fused:
-            attended = jax.nn.dot_product_attention(q, k, v, is_causal=self.causal, implementation="cudnn")
-            return attended.reshape(batch, length, width)
-        scores = jnp.einsum("blhd,bmhd->bhlm", q, k) / math.sqrt(width // self.heads)
-        if self.causal:
-            scores = jnp.where(jnp.tri(length, dtype=bool), scores, -jnp.inf)
-        weights = jax.nn.softmax(scores.astype(jnp.float32)).astype(v.dtype)
-        return jnp.einsum("bhlm,bmhd->blhd", weights, v).reshape(batch, length, width)
-
-
-def _token(tokens: jax.Array, place: jax.Array) -> jax.Array:
-    """[B, L, W] and int [B] -> [B, W]."""
-    return jnp.take_along_axis(tokens, place[:, None, None], axis=1)[:, 0]
+    def _mlp(self, hidden: jax.Array) -> jax.Array:
+        return self.down(_ACTIVATIONS[self.activation](self.up(self.norm_2(hidden))))
 
 
 def quick_gelu(x: jax.Array) -> jax.Array:
