@@ -119,14 +119,32 @@ def no_data(canvas: np.ndarray) -> np.ndarray:
 
 def fill_no_data(canvas: np.ndarray) -> np.ndarray:
     """uint8 [C, C(, 3)] -> the same, with what holds no data painted in the median of what does. Where nothing does, it stays as it is."""
-    from scipy import ndimage
-
-    empty = ndimage.binary_dilation(no_data(canvas), iterations=_RINGING)
+    empty = _grown(no_data(canvas), _RINGING)
     if not empty.any() or empty.all():
         return canvas
     filled = canvas.copy()
-    filled[empty] = np.median(canvas[~empty], axis=0)
+    filled[empty] = _median(canvas[~empty])
     return filled
+
+
+def _grown(mask: np.ndarray, steps: int) -> np.ndarray:
+    """A mask bool [H, W] and what is within so many steps up, down, left or right of it."""
+    for _ in range(steps):
+        grown = mask.copy()
+        grown[1:] |= mask[:-1]
+        grown[:-1] |= mask[1:]
+        grown[:, 1:] |= mask[:, :-1]
+        grown[:, :-1] |= mask[:, 1:]
+        mask = grown
+    return mask
+
+
+def _median(levels: np.ndarray) -> np.ndarray:
+    """The median of grey levels, rounded down: uint8 [N(, 3)] -> [(3)]. They are counted, which is quicker than to sort them."""
+    if levels.ndim == 2:
+        return np.stack([_median(channel) for channel in levels.T])
+    middle = np.asarray([(len(levels) + 1) // 2, len(levels) // 2 + 1])
+    return (np.searchsorted(np.bincount(levels, minlength=256).cumsum(), middle).sum() // 2).astype(np.uint8)
 
 
 def centre_view(canvas: np.ndarray, view: View) -> np.ndarray:
