@@ -86,13 +86,15 @@ def spread(light: Image, stars: Image, function: Image) -> Image:
 
 def add_noise(random: Random, image: Image, depth: np.ndarray, gradient: float, u: Image, v: Image) -> Image:
     """Sky and photon noise (deeper where more exposures overlap), the four amplifiers' offsets and a slope of the background."""
-    times = float(depth.max()) / np.maximum(depth, 1)
-    noise = np.sqrt(times * (1 + 0.03 * np.maximum(image, 0)), dtype=np.float32) * random.standard_normal(image.shape, dtype=np.float32)
+    times = np.float32(depth.max()) / np.maximum(depth, 1).astype(np.float32)
+    noise = np.sqrt(times * (1 + np.float32(0.03) * np.maximum(image, 0))) * random.standard_normal(image.shape, dtype=np.float32)
     low_left, right, up, both = random.normal(0, 0.15, 4).tolist()
-    offsets = low_left + right * (u > 0) + up * (v > 0) + both * ((u > 0) & (v > 0))
+    four = np.asarray([low_left, low_left + right, low_left + up, low_left + right + up + both], np.float32)
+    is_right, is_up = u > 0, v > 0
+    offsets = np.where(is_up, np.where(is_right, four[3], four[2]), np.where(is_right, four[1], four[0]))
     angle = random.uniform(0, 2 * np.pi)
     slope = gradient / 80 * (float(np.cos(angle)) * u + float(np.sin(angle)) * v)
-    return image + noise + offsets.astype(np.float32) + slope
+    return image + noise + offsets + slope
 
 
 def cosmic_rays(random: Random, depth: np.ndarray) -> Image:
