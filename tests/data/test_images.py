@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy import ndimage
 
 from paperclip_cli.data.images import (
     View,
@@ -22,6 +23,7 @@ from paperclip_cli.data.images import (
     encode_jpeg,
     fill_no_data,
     make_canvas,
+    no_data,
     quiet_decoders,
     read_picture,
     store_image,
@@ -246,6 +248,17 @@ def test_no_data_becomes_the_sky_and_what_has_data_stays(sky: int, margin: int, 
     assert (filled[31:33, 31:33] == canvas[31:33, 31:33]).all()
     assert (filled[23:31, 23:41] == canvas[23:31, 23:41]).all()
     assert (filled[20, 5] == filled[0, 0]).all() and (filled[0, 0] == canvas[25, 25]).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(24, 24), (24, 24, 3)]), st.floats(0, 0.9))
+def test_what_is_painted_and_with_what_is_as_scipy_and_numpy_have_it(seed: int, shape: tuple[int, ...], share: float) -> None:
+    rng = np.random.default_rng(seed)
+    canvas = np.where(rng.random((24, 24, *[1] * (len(shape) - 2))) < share, 255, rng.integers(0, 256, shape)).astype(np.uint8)
+    empty = ndimage.binary_dilation(no_data(canvas), iterations=2)
+    expected = canvas.copy()
+    if empty.any() and not empty.all():
+        expected[empty] = np.median(canvas[~empty], axis=0).astype(np.uint8)
+    np.testing.assert_array_equal(fill_no_data(canvas), expected)
 
 
 def test_a_white_canvas_stays_white() -> None:
