@@ -79,7 +79,8 @@ def prepare(recipe: Recipe, config: TrainConfig, dataset: Path, base: ModelFolde
     if frozen:
         frozen = jax.device_get(frozen)  # the towers have done their work
     batches = Batches(given, groups, setting.size, config.seed, recipe.unique_proposals, setting.devices.part)
-    initial, key = setting.devices.replicate((initial_state(learner, trained), key))
+    state = jax.jit(partial(initial_state, learner))(trained)  # one program in place of one for each shape of a parameter
+    initial, key = setting.devices.replicate((state, key))
     folder = replace(begin.folder, view=setting.view)
     return Training(recipe, folder, begin.tokenizer, learner, initial, frozen, setting.devices, batches, validation, key, config.log_every)
 
