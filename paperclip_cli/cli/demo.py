@@ -14,7 +14,7 @@ import typer
 from paperclip_cli.cli.session import Session, session
 from paperclip_cli.errors import ExitCode, PaperclipError
 
-PROPOSALS, STEPS = 750, 1_000
+PROPOSALS, STEPS = 900, 1_500
 _PROGRAM = (sys.executable, "-m", "paperclip_cli")
 QUERIES = ("galaxy mergers", "gravitational lens", "globular cluster", "planetary nebula")
 

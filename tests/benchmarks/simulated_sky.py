@@ -1,6 +1,6 @@
 """Retrieval on a simulated sky that the model never saw: accuracy at 10 %, precision at 10 of five queries, and two controls.
 
-    python tests/benchmarks/simulated_sky.py [--proposals 750] [--seeds 42 43 44] [--steps 1000] [--work DIR]
+    python tests/benchmarks/simulated_sky.py [--proposals 900] [--seeds 42 43 44] [--steps 1500] [--work DIR]
 
 For each seed `scratch:tiny` is trained on one sky and searched on another, which has at least 30 frames of every class. The controls ought
 to be at chance: a model that was trained on shuffled pairs, and the model itself on frames whose interior is blanked, so that
