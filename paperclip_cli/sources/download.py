@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.sources.failures import reason_of
 
 _TIMEOUT = (15, 60)  # seconds to connect, and between two blocks
 _BLOCK = 2**20
@@ -32,10 +33,7 @@ def download(url: str, path: Path, most: int, arrived: Callable[[int], None] = l
                 file.write(block)
                 arrived(len(block))
     except requests.RequestException as error:
-        raise PaperclipError(f"{url} cannot be had: {_reason(error)}", "check the address, or try again later") from error
+        reason = str(error) if isinstance(error, (requests.HTTPError, ValueError)) else reason_of(error)  # a status, a strange address
+        raise PaperclipError(f"{url} cannot be had: {reason}", "check the address, or try again later") from error
     if declared >= 0 and "Content-Encoding" not in reply.headers and size != declared:
         raise PaperclipError(f"{url} ended after {size:,} of {declared:,} bytes", "try again")
-
-
-def _reason(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200] or type(error).__name__

@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.sources.failures import reason_of
 from paperclip_cli.sources.pace import Pace, Patience, TimedOut, Transient, persist, retry_after
 
 TOKEN_VARIABLE, CONTACT_VARIABLE = "MAST_API_TOKEN", "PAPERCLIP_CONTACT"
@@ -184,16 +185,6 @@ def raise_if_transient(response: requests.Response) -> None:
     """Transient for a status that may pass, with the pause that the server asks for."""
     if response.status_code in RETRY_STATUS:
         raise Transient(f"HTTP {response.status_code}", retry_after(response.headers.get("Retry-After")))
-
-
-def reason_of(error: BaseException) -> str:
-    """A few words without addresses of objects or whole URLs, so that equal failures are counted as one."""
-    text = f"{type(error).__name__} {error}"
-    known = {"ReadTimeout": "no answer in time", "Read timed out": "no answer in time", "ConnectTimeout": "no connection in time",
-             "timed out": "no connection in time", "IncompleteRead": "the reply was cut short", "reset by peer": "connection reset",
-             "without response": "connection closed", "BrokenPipe": "connection closed", "refused": "connection refused",
-             "resolve": "the archive's name cannot be resolved", "Redirects": "too many redirects"}
-    return next((words for mark, words in known.items() if mark in text), type(error).__name__)
 
 
 def _check_json(body: bytes) -> None:
