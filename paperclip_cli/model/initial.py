@@ -36,7 +36,9 @@ def _initial(names: tuple[str, ...], shape: tuple[int, ...], config: ClipConfig,
         return np.full(shape, config.logit_scale_init_value, np.float32)
     if names[-1] in ("scale", "bias"):
         return np.full(shape, names[-1] == "scale", np.float32)
-    return stream.standard_normal(shape, np.float32) * np.float32(_deviation(names, shape, config))
+    values = stream.standard_normal(shape, np.float32)
+    values *= np.float32(_deviation(names, shape, config))  # in place: another array of 600 MB takes time
+    return values
 
 
 def _deviation(names: tuple[str, ...], shape: tuple[int, ...], config: ClipConfig) -> float:

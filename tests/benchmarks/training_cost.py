@@ -20,7 +20,7 @@ from paperclip_cli.config import BuildDatasetConfig, FetchConfig
 from paperclip_cli.stages import build_dataset, fetch
 from paperclip_cli.workspace import Workspace
 
-SETTINGS = {"empty cache": (), "filled cache": (), "--accumulate 4": ("--accumulate", "4"), "--remat": ("--remat",)}
+SETTINGS = {"empty cache": (), "filled cache": (), "accumulate 4": ("--accumulate", "4"), "remat": ("--remat",)}
 
 
 def run(workspace: Workspace, options: argparse.Namespace, *extra: str) -> tuple[float, float, float]:
@@ -28,7 +28,8 @@ def run(workspace: Workspace, options: argparse.Namespace, *extra: str) -> tuple
     command = [sys.executable, "-m", "paperclip_cli", "--cache-dir", str(workspace.root), "--quiet", "train", "--init", options.init,
                "--batch-size", str(options.batch_size), "--steps", str(options.steps), "--eval-every", "100000", "--force", *extra]
     log = workspace.training("default") / "metrics.jsonl"
-    log.unlink(missing_ok=True)
+    shutil.rmtree(log.parent, ignore_errors=True)
+    os.sync()  # or the run before would still be writing its checkpoint
     begun, stamps = time.monotonic(), []
     process = subprocess.Popen(command)
     while process.poll() is None and len(stamps) < options.steps:
