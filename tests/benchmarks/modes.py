@@ -98,7 +98,7 @@ def read(workspace: Workspace, options: argparse.Namespace, summaries: bool) -> 
     summarize.run(SummarizeConfig(), workspace)
     name = "summaries" if summaries else "abstracts"
     build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0, name=name, captions="summary" if summaries else "abstract",
-                                         missions=("simulated" if options.simulate else "local",)), workspace)
+                                         missions=("sim" if options.simulate else "local",)), workspace)
     return read_split(workspace.dataset(name), "train")
 
 
