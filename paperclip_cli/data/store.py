@@ -14,6 +14,7 @@ import numpy as np
 
 from paperclip_cli.data.images import decode_jpeg, store_image
 from paperclip_cli.data.pairs import Pair
+from paperclip_cli.data.threads import processors
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.progress import Progress, Task
@@ -83,7 +84,7 @@ def _write(path: Path, pairs: Sequence[Pair], view: View, progress: Progress) ->
 
 
 def _fill(store: np.ndarray, pairs: Sequence[Pair], view: View, task: Task) -> None:
-    workers = os.cpu_count() or 1
+    workers = processors()
     with ThreadPoolExecutor(workers) as pool:
         for first in range(0, len(pairs), 16 * workers):  # so that no more than these wait to be written
             some = pairs[first:first + 16 * workers]

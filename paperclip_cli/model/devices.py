@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from paperclip_cli.data.threads import processors
 from paperclip_cli.errors import UsageError
 from paperclip_cli.model.clip import Compute
 from paperclip_cli.model.config import ClipConfig
@@ -43,7 +43,7 @@ class Devices:
     def __str__(self) -> str:
         """`2 x NVIDIA H200 (gpu)`, in how many processes, and how many devices could not be used."""
         first = self.used[0]
-        kind = f"{os.cpu_count()} cores" if first.platform == "cpu" else first.device_kind
+        kind = f"{processors()} cores" if first.platform == "cpu" else first.device_kind
         processes = f" in {jax.process_count()} processes" if jax.process_count() > 1 else ""
         left = f"; {self.unused} unused, because the batch does not divide by more" if self.unused else ""
         return f"{len(self.used)} x {first.platform} ({kind}){processes}{left}"
