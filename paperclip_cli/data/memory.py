@@ -20,6 +20,11 @@ _HUGE = 2**21
 _STRICT = "2"  # vm.overcommit_memory: what is allocated counts before it is touched
 
 
+def physical_memory() -> int:
+    """Of the machine, in bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 @cache
 def keep_freed_pages() -> bool:
     """Call it before threads are started. Gives whether anything was changed: only glibc can be told."""
@@ -52,7 +57,7 @@ def _ask_for_huge_pages(library: ctypes.CDLL) -> None:
     library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     library.free.restype, library.free.argtypes = None, [ctypes.c_void_p]
     library.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    size = physical_memory() // 2
     block = library.malloc(size)
     if block is None:
         return

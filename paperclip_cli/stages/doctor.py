@@ -15,6 +15,7 @@ from paperclip_cli.config import DoctorConfig
 from paperclip_cli.data.fetched import read_image, read_previews, stored_path
 from paperclip_cli.data.index_folder import Index, open_index
 from paperclip_cli.data.journal import is_unfinished
+from paperclip_cli.data.memory import physical_memory
 from paperclip_cli.data.pairs import available_splits, count_rows
 from paperclip_cli.data.threads import in_threads, processors
 from paperclip_cli.errors import BadItem, PaperclipError
@@ -44,8 +45,7 @@ def run(config: DoctorConfig, workspace: Workspace, progress: Progress | None = 
 def _devices() -> Iterator[Check]:
     import jax
 
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    yield Check("devices", "machine", f"{processors()} cores, {memory:.0f} GB of memory")
+    yield Check("devices", "machine", f"{processors()} cores, {physical_memory() / 1e9:.0f} GB of memory")
     try:
         devices = jax.local_devices()
     except RuntimeError as error:
