@@ -133,9 +133,11 @@ def _pair(row: Mapping) -> Pair:
 
 def read_keys(dataset: Path, split: str) -> list[Key]:
     """The distinct proposals of a split, sorted, without reading the images."""
-    # Not `pq.read_table`: it imports pandas.
-    tables = (pq.ParquetFile(path).read(["mission", "proposal_id"]) for path in split_files(dataset, split))
-    return sorted({Key(*row.values()) for table in tables for row in table.to_pylist()})
+    keys: set[Key] = set()
+    for path in split_files(dataset, split):
+        with pq.ParquetFile(path) as file:  # `pq.read_table` would import pandas
+            keys.update(Key(*row.values()) for row in file.read(["mission", "proposal_id"]).to_pylist())
+    return sorted(keys)
 
 
 def count_rows(dataset: Path, split: str) -> int:
