@@ -27,6 +27,7 @@ from paperclip_cli.data.fetched import read_previews
 from paperclip_cli.data.heldout import uncut
 from paperclip_cli.data.images import decode_jpeg, encode_jpeg, read_picture
 from paperclip_cli.data.pairs import Pair, read_split, write_split
+from paperclip_cli.data.retrieval import Accuracy, Embeddings
 from paperclip_cli.stages import build_dataset, evaluate, fetch, train
 from paperclip_cli.workspace import Workspace
 
@@ -98,8 +99,17 @@ def measured(pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Work
     start, cpu = time.monotonic(), time.process_time()
     train.run(replace(config, dataset=name, name=name, force=True), workspace, render.PlainProgress())
     print(f"{name}: trained in {time.monotonic() - start:.0f} s ({time.process_time() - cpu:.0f} s of processor time)", file=sys.stderr)
-    accuracy = evaluate.run(EvaluateConfig(model=name, dataset=name), workspace).result.accuracy
+    return shares(evaluate.run(EvaluateConfig(model=name, dataset=name), workspace).result.accuracy)
+
+
+def shares(accuracy: Accuracy) -> tuple[float, float]:
+    """By image and by proposal."""
     return accuracy.by_image[PERCENT] or 0.0, accuracy.by_proposal[PERCENT] or 0.0
+
+
+def searched(found: Embeddings) -> tuple[float, float]:
+    """The same of embeddings."""
+    return shares(retrieval.measure(retrieval.standing(found), found.proposal, (PERCENT,)))
 
 
 def neighbours(pairs: Sequence[Pair], held: np.ndarray, statistics: dict[str, np.ndarray]) -> tuple[float, float]:
@@ -107,9 +117,7 @@ def neighbours(pairs: Sequence[Pair], held: np.ndarray, statistics: dict[str, np
     values = np.stack([statistics[pair.path] for pair in pairs])
     known = [pair.caption for pair, inside in zip(pairs, held, strict=True) if not inside]
     split = uncut([pair for pair, inside in zip(pairs, held, strict=True) if inside])
-    found = controls.by_neighbours(split, values[held], known, values[~held])
-    accuracy = retrieval.measure(retrieval.standing(found), found.proposal, (PERCENT,))
-    return accuracy.by_image[PERCENT] or 0.0, accuracy.by_proposal[PERCENT] or 0.0
+    return searched(controls.by_neighbours(split, values[held], known, values[~held]))
 
 
 def report(name: str, folds: Sequence[tuple[float, float]]) -> None:

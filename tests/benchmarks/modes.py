@@ -4,9 +4,10 @@
     python -m tests.benchmarks.modes --from DIR
 
 Each fold is searched by a model that was trained on the others; a row gives the mean over folds and its 95 % interval (1.96 standard
-errors), by image and by proposal. `tiles` is the model of the row `centre`, of whose crops of an image the best counts. Views other than
-`centre` are measured for full training only. A head needs towers that know something: they come from a model that was trained in full on
-another simulated sky (`--base` names another one), and so does the row `base-full`, which trains all of it. `shuffled` is the control.
+errors), by image and by proposal. `tiles` is the model of the row `centre`, of whose crops of an image the best counts. Rows other than
+`full` are measured in the first of the views only. A head needs towers that know something: they come from a model that was trained in
+full on another simulated sky (`--base` names another one), and so does the row `base-full`, which trains all of it. `shuffled` is the
+control.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ import numpy as np
 
 from paperclip_cli import render
 from paperclip_cli.config import TINY_PRESET, BuildDatasetConfig, FetchConfig, SummarizeConfig, TrainConfig
-from paperclip_cli.data import retrieval
 from paperclip_cli.data.heldout import held_out
 from paperclip_cli.data.images import decode_jpeg
 from paperclip_cli.data.pairs import Pair, read_split
@@ -31,9 +31,10 @@ from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import resolve
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.model.tokenizer import ENDS, Tokenizer
+from paperclip_cli.sources.sky.sky import MISSION
 from paperclip_cli.stages import build_dataset, fetch, summarize, train
 from paperclip_cli.workspace import Workspace
-from tests.benchmarks.crossvalidate import PERCENT, deal, measured
+from tests.benchmarks.crossvalidate import PERCENT, deal, measured, searched
 
 OTHER_SKY = 1_000_000  # added to the seed: the sky of the base
 BASE, BASE_STEPS = "base", 1_000
@@ -98,7 +99,7 @@ def read(workspace: Workspace, options: argparse.Namespace, summaries: bool) -> 
     summarize.run(SummarizeConfig(), workspace)
     name = "summaries" if summaries else "abstracts"
     build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0, name=name, captions="summary" if summaries else "abstract",
-                                         missions=("sim" if options.simulate else "local",)), workspace)
+                                         missions=(MISSION if options.simulate else "local",)), workspace)
     return read_split(workspace.dataset(name), "train")
 
 
@@ -129,14 +130,12 @@ def by_tiles(pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Work
     if not workspace.model(name).is_dir():
         measured(pairs, held, name, workspace, config)
     model = resolve(name, workspace)
-    searched = [pair for pair, inside in zip(pairs, held, strict=True) if inside]
-    tiles = np.stack([tile_views(decode_jpeg(pair.image), model.view) for pair in searched])
+    inside = [pair for pair, is_held in zip(pairs, held, strict=True) if is_held]
+    tiles = np.stack([tile_views(decode_jpeg(pair.image), model.view) for pair in inside])
     vectors = ImageEmbedder(model, 64).embed(tiles.reshape(-1, *tiles.shape[2:])).reshape(*tiles.shape[:2], -1)
-    split = held_out(searched, Tokenizer.load(model).count, model.config.text.max_position_embeddings - ENDS)
+    split = held_out(inside, Tokenizer.load(model).count, model.config.text.max_position_embeddings - ENDS)
     best = (vectors @ TextTower.open(model).embed(split.texts).T).max(axis=1)
-    found = split.embeddings(best, np.eye(best.shape[1], dtype=np.float32))  # whose products are the best tiles' similarities
-    accuracy = retrieval.measure(retrieval.standing(found), found.proposal, (PERCENT,))
-    return accuracy.by_image[PERCENT] or 0.0, accuracy.by_proposal[PERCENT] or 0.0
+    return searched(split.embeddings(best, np.eye(best.shape[1], dtype=np.float32)))  # whose products are the best tiles' similarities
 
 
 def training(init: str, options: argparse.Namespace) -> TrainConfig:

@@ -148,7 +148,7 @@ def compare(batch: int, rounds: int, with_onnx: bool) -> dict[str, float]:
 
 
 def answer(worker: subprocess.Popen, wanted: str | None = None) -> str:
-    """The next line that a worker prints; an error if it died or says something else."""
+    """The next line that a worker prints, or the next that is `wanted`; an error if it died."""
     line = (worker.stdout.readline() if worker.stdout else "").strip()
     while wanted is not None and line and line != wanted:  # what an exporter says before
         line = worker.stdout.readline().strip()  # type: ignore[union-attr]
