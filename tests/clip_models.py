@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from paperclip_cli.data.view import View
-from paperclip_cli.model import initial, scratch, weights
+from paperclip_cli.model import clip, initial, scratch, weights
 from paperclip_cli.model.config import Extras
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.tokenizer import Tokenizer
@@ -25,11 +25,17 @@ VOCABULARY = 49_408
 
 def write_model(folder: Path, name: str = "tiny", seed: int = 0, view: View | None = None, card: dict | None = None) -> ModelFolder:
     """An untrained `scratch:tiny` (64 px) as `train` leaves it, manifest included."""
-    made = scratch.new_model("scratch:tiny", CORPUS, jax.random.key(seed))
+    made = scratch.new_model("scratch:tiny", CORPUS)
     described = ModelFolder(folder, name, made.config, view or View(size=made.config.vision.image_size), card=card or {})
-    weights.save(described, made.params, made.tokenizer, "# A test\n")
+    weights.save(described, drawn(made, seed)[1], made.tokenizer, "# A test\n")
     write_manifest(folder, Manifest("train", {}))
     return ModelFolder.open(folder, name)
+
+
+def drawn(made: scratch.NewModel, seed: int = 0) -> tuple[clip.Graph, clip.Params]:
+    """The graph and the weights of a new model."""
+    graph, shapes = clip.abstract(made.config)
+    return graph, made.draw(shapes, jax.random.key(seed))
 
 
 def add_heads(folder: ModelFolder, size: int = 24, bias: bool = True) -> ModelFolder:

@@ -44,7 +44,7 @@ def open_store(pairs: Sequence[Pair], view: View, place: Path, progress: Progres
 def decoder(pairs: Sequence[Pair], view: View) -> Callable[[np.ndarray], np.ndarray]:
     """A function from rows to their images, uint8 [B,C',C',c] like those of the store, which are decoded each time and kept nowhere."""
     pool = ThreadPoolExecutor()
-    channels = _channels(pairs)
+    channels = channels_of(pairs)
     return lambda rows: np.stack(list(pool.map(lambda row: _decode(pairs[row], view)[..., :channels], rows)))
 
 
@@ -78,7 +78,7 @@ def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> Iterator[np.nd
 
 
 def _write(path: Path, pairs: Sequence[Pair], view: View, progress: Progress) -> None:
-    shape = (len(pairs), view.store_side, view.store_side, _channels(pairs))
+    shape = (len(pairs), view.store_side, view.store_side, channels_of(pairs))
     with progress.task("decode", total=len(pairs), unit="images") as task, new_array(path, np.uint8, shape) as store:
         _fill(store, pairs, view, task)
 
@@ -93,7 +93,8 @@ def _fill(store: np.ndarray, pairs: Sequence[Pair], view: View, task: Task) -> N
                 task.advance()
 
 
-def _channels(pairs: Sequence[Pair]) -> int:
+def channels_of(pairs: Sequence[Pair]) -> int:
+    """Of the stored images of `pairs`: 1 where all are grey, else 3."""
     return 1 if all(map(_is_grey, pairs)) else 3
 
 

@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -46,6 +47,15 @@ def arriving(items: Iterable[Item], most: int) -> Generator[list[Item]]:
             yield batch
         if error is not None:
             raise error
+
+
+def in_a_thread(make: Callable[[], Result]) -> Future[Result]:
+    """What will come of a call. Only who asks for the result waits for it: where something else fails meanwhile, that is told at once."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(make)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def in_threads(function: Callable[[Item], Result], items: Sequence[Item], workers: int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -72,6 +72,14 @@ class Devices:
         if jax.process_count() > 1:
             return jax.make_array_from_process_local_data(self._shared, rows)
         return jax.device_put(rows, self._shared)
+
+    def shapes(self, tree: Tree) -> Tree:
+        """Stand-ins for what `replicate` makes of such arrays: shapes and types, without values."""
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.everywhere), tree)
+
+    def batch_shape(self, shape: tuple[int, ...], dtype: type) -> Any:
+        """A stand-in for what `spread` makes of a batch, with all of its rows, in whichever process they are."""
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=self._shared)
 
     def keep(self, store: np.ndarray) -> Callable[[np.ndarray], jax.Array]:
         """Puts a store of images on every device; gives the function from rows to their images, spread."""

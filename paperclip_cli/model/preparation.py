@@ -20,20 +20,21 @@ from paperclip_cli.data.heldout import HeldOut, are_summaries, held_out
 from paperclip_cli.data.pairs import Pair, available_splits, read_split
 from paperclip_cli.data.retrieval import number
 from paperclip_cli.data.split import TRAIN, VALIDATION
-from paperclip_cli.data.store import centre, decoder, open_store
+from paperclip_cli.data.store import centre, channels_of, decoder, open_store
+from paperclip_cli.data.threads import in_a_thread
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.model import clip, encoders, processes
+from paperclip_cli.model import clip, encoders, processes, scratch
 from paperclip_cli.model.contrastive import Objective
 from paperclip_cli.model.devices import Devices, compute
 from paperclip_cli.model.encoders import Pixels
 from paperclip_cli.model.features import FrozenTowers
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.optimisers import optimiser
-from paperclip_cli.model.start import Start, fitted, start
-from paperclip_cli.model.step import Learner, initial_state
+from paperclip_cli.model.start import Start, start
+from paperclip_cli.model.step import Batch, Learner, initial_state
 from paperclip_cli.model.tokenizer import ENDS
-from paperclip_cli.model.training import Training
+from paperclip_cli.model.training import Training, compiled
 from paperclip_cli.model.validation import PERCENT, Validation
 from paperclip_cli.progress import Progress
 
@@ -55,13 +56,17 @@ class _Setting:
     how: clip.Compute
     progress: Progress
 
+    @cached_property
+    def params(self) -> clip.Params:
+        return self.begin.params()
+
     @property
     def pixels(self) -> Pixels:
         return Pixels(self.view.size, self.begin.folder.mean, self.begin.folder.std)
 
     @cached_property
     def towers(self) -> FrozenTowers:
-        return FrozenTowers(self.begin.graph, self.begin.params, self.pixels, self.how, self.devices, self.size)
+        return FrozenTowers(self.begin.graph, self.params, self.pixels, self.how, self.devices, self.size)
 
 
 def prepare(recipe: Recipe, config: TrainConfig, dataset: Path, base: ModelFolder | None, inputs: dict[str, str],
@@ -69,11 +74,12 @@ def prepare(recipe: Recipe, config: TrainConfig, dataset: Path, base: ModelFolde
     """Reads the dataset, makes or loads the model, and says on which devices it will be trained. `inputs` are the fingerprints of both."""
     pairs = read_split(dataset, TRAIN)
     initial_key, key = jax.random.split(jax.random.key(config.seed))
-    begin = fitted(start(config.init, base, (pair.caption for pair in pairs), initial_key), recipe, config.seed)
+    begin = start(base or scratch.new_model(config.init, (pair.caption for pair in pairs)), recipe, config.seed, initial_key)
     setting = _setting(recipe, config, dataset, begin, pairs, progress)
-    groups = number([pair.key for pair in pairs])[1]
-    frozen, trained = _divided(begin.params, recipe)
     learner = _learner(setting)
+    step = in_a_thread(lambda: compiled(learner, setting.devices, _divided(begin.shapes, recipe)[1], _batch_shapes(setting, pairs), key))
+    groups = number([pair.key for pair in pairs])[1]
+    frozen, trained = _divided(setting.params, recipe)
     given = _inputs(setting, pairs, groups, inputs, key)
     validation = _validation(setting, learner)
     if frozen:
@@ -82,7 +88,8 @@ def prepare(recipe: Recipe, config: TrainConfig, dataset: Path, base: ModelFolde
     state = jax.jit(partial(initial_state, learner))(trained)  # one program in place of one for each shape of a parameter
     initial, key = setting.devices.replicate((state, key))
     folder = replace(begin.folder, view=setting.view)
-    return Training(recipe, folder, begin.tokenizer, learner, initial, frozen, setting.devices, batches, validation, key, config.log_every)
+    return Training(recipe, folder, begin.tokenizer, learner, step.result(), initial, frozen, setting.devices, batches, validation, key,
+                    config.log_every)
 
 
 def _setting(recipe: Recipe, config: TrainConfig, dataset: Path, begin: Start, pairs: list[Pair], progress: Progress) -> _Setting:
@@ -110,6 +117,18 @@ def _learner(setting: _Setting) -> Learner:
     whole = encoders.towers(setting.begin.graph, setting.pixels, setting.how)
     return Learner(encoders.heads() if recipe.train == "head" else whole, optimiser(recipe),
                    Objective(recipe.loss, recipe.logit_scale == "reference"), recipe.ema_decay, setting.config.accumulate)
+
+
+def _batch_shapes(setting: _Setting, pairs: list[Pair]) -> Batch:
+    """Of what `Batches` will give: images as they are stored, or what towers pool of them, and the tokens of captions or as much."""
+    spread, rows, recipe = setting.devices.batch_shape, setting.size, setting.recipe
+    groups = spread((rows,), np.int32) if recipe.multi_positive else None
+    if recipe.train == "head":
+        widths = (tower.hidden_size for tower in (setting.begin.folder.config.vision, setting.begin.folder.config.text))
+        images, texts = (spread((rows, width), np.float32) for width in widths)
+        return Batch(images, texts, groups)
+    side = setting.view.store_side
+    return Batch(spread((rows, side, side, channels_of(pairs)), np.uint8), spread((rows, setting.length), np.int32), groups)
 
 
 def _inputs(setting: _Setting, pairs: list[Pair], groups: np.ndarray, inputs: dict[str, str], key: jax.Array) -> Inputs:

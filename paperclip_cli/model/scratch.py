@@ -18,16 +18,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from paperclip_cli.errors import UsageError
-from paperclip_cli.model import clip, tokenizer
+from paperclip_cli.model import clip, initial, tokenizer
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.folder import CLIP_MEAN, CLIP_STD
 from paperclip_cli.model.mimetic import begin_attention
 from paperclip_cli.model.tokenizer import Tokenizer
 
+TINY = "scratch:tiny"
 # The vocabulary size of these shapes is an upper limit: the corpus decides. A few thousand abstracts cannot teach 49,408 tokens,
 # most of which they would hold once or never; 16,384 leave nearly every astronomical word whole.
 SHAPES = {
-    "scratch:tiny": ClipConfig(
+    TINY: ClipConfig(
         TextConfig(vocab_size=3_000, hidden_size=64, intermediate_size=256, num_hidden_layers=1, num_attention_heads=2,
                    max_position_embeddings=40),
         VisionConfig(hidden_size=48, intermediate_size=192, num_hidden_layers=3, num_attention_heads=2, image_size=64, patch_size=8),
@@ -40,30 +41,30 @@ DARK_SKY_MEAN, DARK_SKY_STD = (0.1, 0.1, 0.1), (0.2, 0.2, 0.2)
 
 
 class NewModel(NamedTuple):
-    """An untrained model with all that belongs to it. Pixels (0 to 1) are normalised with `mean` and `std`; `fill` is its view's."""
+    """A model to be trained, without its weights. Pixels (0 to 1) are normalised with `mean` and `std`; `fill` is its view's."""
 
+    name: str
     config: ClipConfig
     tokenizer: Tokenizer
-    graph: clip.Graph
-    params: clip.Params
     mean: tuple[float, ...] = CLIP_MEAN
     std: tuple[float, ...] = CLIP_STD
     fill: str = "none"
 
+    def draw(self, shapes: clip.Params, key: jax.Array) -> clip.Params:
+        """Its weights, float32 of the shapes that `clip.abstract` gives. The same key gives the same."""
+        params = initial.draw(shapes, self.config, key)
+        return _seeing(_bag_of_words(params), self.config.vision.num_attention_heads, key) if self.name == TINY else params
 
-def new_model(name: str, corpus: Iterable[str], key: jax.Array) -> NewModel:
-    """`scratch:tiny` or `scratch:base` (ViT-B/16), with a tokenizer made from `corpus`. The same input gives the same model."""
+
+def new_model(name: str, corpus: Iterable[str]) -> NewModel:
+    """`scratch:tiny` or `scratch:base` (ViT-B/16), with a tokenizer made from `corpus`. The same corpus gives the same model."""
     if name not in SHAPES:
         raise UsageError(f"no model {name!r} to start from", f"choose {' or '.join(SHAPES)}")
     shape = SHAPES[name]
     words = tokenizer.train(corpus, shape.text.vocab_size)
     text = dataclasses.replace(shape.text, vocab_size=words.size, bos_token_id=words.start, eos_token_id=words.end, pad_token_id=words.end)
     config = dataclasses.replace(shape, text=text)
-    graph, params = clip.build(config, key)
-    if name == "scratch:tiny":
-        params = _seeing(_bag_of_words(params), shape.vision.num_attention_heads, key)
-        return NewModel(config, words, graph, params, DARK_SKY_MEAN, DARK_SKY_STD, fill="sky")
-    return NewModel(config, words, graph, params)
+    return NewModel(name, config, words, DARK_SKY_MEAN, DARK_SKY_STD, "sky") if name == TINY else NewModel(name, config, words)
 
 
 def _seeing(params: clip.Params, heads: int, key: jax.Array) -> clip.Params:

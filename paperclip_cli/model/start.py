@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -14,11 +14,12 @@ import numpy as np
 
 from paperclip_cli.config import Recipe
 from paperclip_cli.data.view import View
-from paperclip_cli.model import clip, folder, scratch, weights
+from paperclip_cli.model import clip, weights
 from paperclip_cli.model.config import Extras
 from paperclip_cli.model.contrastive import SIGMOID_START
-from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.model.folder import ModelFolder, resolve
 from paperclip_cli.model.initial import draw_heads
+from paperclip_cli.model.scratch import NewModel
 from paperclip_cli.model.tokenizer import Tokenizer
 from paperclip_cli.workspace import Workspace
 
@@ -26,39 +27,52 @@ HEAD_SIZE = 1_024  # the paper's
 
 
 class Start(NamedTuple):
-    """`folder` describes the model; its path leads nowhere for one from nothing."""
+    """`folder` describes the model; its path leads nowhere for one from nothing. `params` reads or draws its parameters, and `shapes` are
+    theirs: what is made ready for them need not wait for them."""
 
     folder: ModelFolder
     tokenizer: Tokenizer
     graph: clip.Graph
-    params: clip.Params
+    shapes: clip.Params
+    params: Callable[[], clip.Params]
 
 
 def base_model(init: str, workspace: Workspace) -> ModelFolder | None:
     """The model that `--init` names; None for `scratch:...`."""
-    return None if init.startswith("scratch:") else folder.resolve(init, workspace)
+    return None if init.startswith("scratch:") else resolve(init, workspace)
 
 
-def start(init: str, base: ModelFolder | None, corpus: Iterable[str], key: jax.Array) -> Start:
-    """Loads the base, or makes a new model with a tokenizer from `corpus`."""
-    if base is not None:
-        return Start(base, Tokenizer.load(base), *weights.load(base))
-    new = scratch.new_model(init, corpus, key)
-    described = ModelFolder(Path(), init, new.config, View(size=new.config.vision.image_size, fill=new.fill), new.mean, new.std)
-    return Start(described, new.tokenizer, new.graph, new.params)
+def start(base: ModelFolder | NewModel, recipe: Recipe, seed: int, key: jax.Array) -> Start:
+    """A base or a new model, with what the recipe trains beside the towers: heads where it wants new ones, the sigmoid's bias where it
+    needs one."""
+    described, words = (base, Tokenizer.load(base)) if isinstance(base, ModelFolder) else (_described(base), base.tokenizer)
+    folder = replace(described, extras=_extras(described.extras, recipe))
+    graph, shapes = weights.abstract(folder)
+
+    def params() -> clip.Params:
+        towers = {name: part for name, part in shapes.items() if name not in clip.EXTRAS}
+        found = weights.load(base)[1] if isinstance(base, ModelFolder) else base.draw(towers, key)
+        whole = found | _added(described, folder.extras, recipe, seed)
+        return {name: whole[name] for name in shapes}
+
+    return Start(folder, words, graph, shapes, params)
 
 
-def fitted(begin: Start, recipe: Recipe, seed: int) -> Start:
-    """The start with what a recipe trains beside the towers: heads where it wants new ones, the sigmoid's bias where it needs one."""
-    config, params, size = begin.folder.config, dict(begin.params), begin.folder.extras.head_size
-    if recipe.train == "head" and size is None:
-        size = HEAD_SIZE
-        params |= draw_heads(config, size, np.random.default_rng([seed, 4]))
-    if recipe.loss == "softmax":
-        params.pop("logit_bias", None)
-    elif "logit_bias" not in params:
+def _described(new: NewModel) -> ModelFolder:
+    return ModelFolder(Path(), new.name, new.config, View(size=new.config.vision.image_size, fill=new.fill), new.mean, new.std)
+
+
+def _extras(old: Extras, recipe: Recipe) -> Extras:
+    return Extras(HEAD_SIZE if recipe.train == "head" and old.head_size is None else old.head_size, recipe.loss == "sigmoid")
+
+
+def _added(base: ModelFolder, wanted: Extras, recipe: Recipe, seed: int) -> clip.Params:
+    """The parameters that a base has not, or, as the scale of another loss, not as they are to begin."""
+    added: clip.Params = {}
+    if wanted.head_size and not base.extras.head_size:
+        added |= draw_heads(base.config, wanted.head_size, np.random.default_rng([seed, 4]))
+    if wanted.logit_bias and not base.extras.logit_bias:
         scale, bias = SIGMOID_START
         raw = scale if recipe.logit_scale == "reference" else math.log(scale)
-        params |= {"logit_scale": jnp.float32(raw), "logit_bias": jnp.float32(bias)}
-    folder = replace(begin.folder, extras=Extras(size, "logit_bias" in params))
-    return begin._replace(folder=folder, params=params)
+        added |= {"logit_scale": jnp.float32(raw), "logit_bias": jnp.float32(bias)}
+    return added

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import jax
 
@@ -19,13 +21,23 @@ from paperclip_cli.model.devices import Devices
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.interruption import StopRequest, stop_requests
 from paperclip_cli.model.monitor import Monitor
-from paperclip_cli.model.step import Batch, Learner, TrainState, train_step
+from paperclip_cli.model.step import Batch, Learner, Metrics, TrainState, initial_state, train_step
 from paperclip_cli.model.tokenizer import Tokenizer
 from paperclip_cli.model.validation import Validation
 from paperclip_cli.progress import Progress
 
 CHECKPOINT_SECONDS = 600.0  # the longest that is lost when a machine dies between two evaluations
 _STEPS_TO_AGREE = 10  # processes ask each other this often whether one of them has to stop: each time they wait for each other
+
+
+Step: TypeAlias = Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Metrics]]
+
+
+def compiled(learner: Learner, devices: Devices, params: clip.Params, batch: Batch, key: jax.Array) -> Step:
+    """`train_step` for parameters and batches of these shapes, which need not be there yet. It uses up the state that it is given."""
+    state = devices.shapes(jax.eval_shape(partial(initial_state, learner), params))
+    step = jax.jit(partial(train_step, learner), donate_argnums=0, out_shardings=devices.everywhere)
+    return step.lower(state, batch, devices.shapes(key)).compile()
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class Training:
     folder: ModelFolder
     tokenizer: Tokenizer
     learner: Learner
+    step: Step
     initial: TrainState
     frozen: clip.Params
     devices: Devices
@@ -53,7 +66,6 @@ class Training:
         Raises:
             PaperclipError: loss or gradient is not finite.
         """
-        compiled = jax.jit(partial(train_step, self.learner), donate_argnums=0, out_shardings=self.devices.everywhere)
         steps = range(done, self.recipe.steps)
         with (stop_requests() as stop,
               progress.table("train", self.recipe.steps, self.log_every) as table,
@@ -61,7 +73,7 @@ class Training:
             monitor = Monitor(log, table, self.batches.size, checkpoints.last)
             saved = time.monotonic()
             for step, batch in enumerate(batches, done + 1):
-                state, metrics = compiled(state, self._on_devices(batch), self.key)
+                state, metrics = self.step(state, self._on_devices(batch), self.key)
                 monitor.watch(step, metrics)
                 stopping, late = self._agree(step, stop, time.monotonic() - saved > CHECKPOINT_SECONDS)
                 if stopping or late or self._is_evaluated(step):

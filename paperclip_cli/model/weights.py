@@ -64,9 +64,21 @@ def load(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
     Raises:
         PaperclipError: a tensor is missing or of another shape (both are named), or the file is no safetensors file.
     """
+    graph, shapes = abstract(folder)
+    return graph, read(folder, shapes)
+
+
+def abstract(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
+    """The graph of a folder's model, and the shapes of its parameters, extras included: no file is read."""
     graph, shapes = clip.abstract(folder.config)
-    params = _load(folder.path / WEIGHTS, shapes, folder.config)
-    return graph, params | (_load(folder.path / HEADS, _extra_shapes(folder), folder.config) if folder.extras else {})
+    return graph, shapes | _extra_shapes(folder)
+
+
+def read(folder: ModelFolder, shapes: clip.Params) -> clip.Params:
+    """The parameters of these shapes; errors as those of `load`."""
+    towers, extras = _divided(shapes)
+    return _read_all(folder.path / WEIGHTS, towers, folder.config) | (
+        _read_all(folder.path / HEADS, extras, folder.config) if extras else {})
 
 
 def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme: str) -> None:
@@ -75,7 +87,7 @@ def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme:
     Each file takes its place at once. For the folder to do so too, save into what `workspace.replace_folder` yields.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    towers, extras = ({name: part for name, part in params.items() if (name in clip.EXTRAS) == wanted} for wanted in (False, True))
+    towers, extras = _divided(params)
     _write_weights(folder.path / WEIGHTS, tensors(towers, folder.config))
     if extras:
         _write_weights(folder.path / HEADS, tensors(extras, folder.config))
@@ -108,7 +120,13 @@ def preprocessor(folder: ModelFolder) -> dict:
             "do_normalize": True, "image_mean": list(folder.mean), "image_std": list(folder.std)}
 
 
-def _load(path: Path, shapes: clip.Params, config: ClipConfig) -> clip.Params:
+def _divided(params: clip.Params) -> tuple[clip.Params, clip.Params]:
+    """What lies in `model.safetensors`, and what beside it."""
+    towers, extras = ({name: part for name, part in params.items() if (name in clip.EXTRAS) == wanted} for wanted in (False, True))
+    return towers, extras
+
+
+def _read_all(path: Path, shapes: clip.Params, config: ClipConfig) -> clip.Params:
     file = TensorFile(path)
     return jax.tree.map_with_path(lambda place, leaf: _read(file, _name(place), leaf.shape, config), shapes)
 

@@ -12,7 +12,6 @@ import json
 import tempfile
 import time
 from contextlib import closing
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from paperclip_cli.config import BuildDatasetConfig, FetchConfig, TrainConfig, t
 from paperclip_cli.data import memory
 from paperclip_cli.data.batches import look_ahead
 from paperclip_cli.model.preparation import prepare
-from paperclip_cli.model.step import Batch, train_step
+from paperclip_cli.model.step import Batch
 from paperclip_cli.model.training import Training
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.stages import build_dataset, fetch
@@ -45,11 +44,11 @@ def input_rate(training: Training, batches: int) -> float:
 
 
 def training_rate(training: Training, steps: int) -> float:
-    """Images a second of whole steps, input included; the first one, which compiles, is not timed."""
-    compiled, state = jax.jit(partial(train_step, training.learner), donate_argnums=0), training.initial
+    """Images a second of whole steps, input included; the first one, in which memory is touched for the first time, is not timed."""
+    state = training.initial
     with closing(look_ahead(training.batches[step] for step in range(steps + 1))) as source:
         for number, batch in enumerate(islice(source, steps + 1)):
-            state, metrics = compiled(state, Batch(*map(training.devices.spread, batch[:2])), training.key)
+            state, metrics = training.step(state, Batch(*map(training.devices.spread, batch[:2])), training.key)
             if number == 0:
                 jax.block_until_ready(state)
                 begun = time.perf_counter()

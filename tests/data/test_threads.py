@@ -10,7 +10,21 @@ from contextlib import closing
 
 import pytest
 
-from paperclip_cli.data.threads import arriving, in_threads
+from paperclip_cli.data.threads import arriving, in_a_thread, in_threads
+
+
+def test_a_call_in_a_thread_is_waited_for_where_its_result_is_wanted() -> None:
+    go_on = threading.Event()
+    result = in_a_thread(lambda: (go_on.wait(10), threading.current_thread())[1])
+    assert not result.done()
+    go_on.set()
+    assert result.result(10) is not threading.current_thread()
+
+
+def test_what_fails_in_a_thread_fails_where_its_result_is_wanted() -> None:
+    result = in_a_thread(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        result.result(10)
 
 
 @pytest.mark.parametrize("workers", [1, 3, 100])
