@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -86,6 +87,7 @@ def configure(
 def main() -> NoReturn:
     """The entry point of the `paperclip` command."""
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _not_lost
     sys.exit(run(sys.argv[1:]))
 
 
@@ -130,6 +132,22 @@ class Terminated(BaseException):
 
 def _terminate(signum: int, frame: object) -> None:
     raise Terminated
+
+
+def _not_lost(dropped: sys.UnraisableHookArgs) -> None:
+    """A Ctrl-C or SIGTERM that arrived where Python drops exceptions arrives again a moment later.
+
+    Such places are finalisers, and what is called when garbage is collected: JAX has that, and lost three of twenty while it was imported.
+    """
+    stop = {KeyboardInterrupt: signal.SIGINT, Terminated: signal.SIGTERM}.get(dropped.exc_type)  # type: ignore[call-overload]
+    if stop is None:
+        sys.__unraisablehook__(dropped)
+    else:
+        import threading
+
+        again = threading.Timer(0.05, os.kill, (os.getpid(), stop))
+        again.daemon = True
+        again.start()
 
 
 def _usage(error: typer.TyperException) -> int:

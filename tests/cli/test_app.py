@@ -98,6 +98,38 @@ cli.main()
         assert process.wait() == ExitCode.TERMINATED
 
 
+@pytest.mark.parametrize(("number", "code", "said"), [(signal.SIGINT, ExitCode.INTERRUPTED, "interrupted\n"),
+                                                      (signal.SIGTERM, ExitCode.TERMINATED, "terminated\n")])
+def test_a_signal_that_arrives_in_a_finaliser_is_not_lost(number: signal.Signals, code: ExitCode, said: str) -> None:
+    program = f"""
+import signal, time
+from paperclip_cli.cli import app as cli
+class Finalised:
+    def __del__(self):
+        signal.raise_signal({int(number)})
+def waiting(*_, **__):
+    Finalised()
+    time.sleep(30)
+cli.app = waiting
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+def test_another_exception_in_a_finaliser_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sys, "__unraisablehook__", told.append)
+    monkeypatch.setattr(sys, "unraisablehook", cli._not_lost)
+
+    class Finalised:
+        def __del__(self) -> None:
+            raise ValueError("odd")
+
+    Finalised()
+    assert [str(dropped.exc_value) for dropped in told] == ["odd"]  # type: ignore[attr-defined]
+
+
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     code = """
 from paperclip_cli import render
