@@ -119,6 +119,8 @@ def _similarity(found: Sequence[Similarities]) -> Figure:
     bins = np.linspace(everything.min(), everything.max(), 41).tolist()
     for axes, one in zip(panels, found, strict=True):
         for values, name, colour in ((one.shuffled, "shuffled pairs", _GREY), (one.true, "true pairs", _COLOURS[0])):
+            if not len(values):
+                continue
             axes.hist(values, bins, density=True, color=colour, alpha=0.45, label=f"{name}, mean {values.mean():.3f}")
             axes.axvline(values.mean(), color=colour, linewidth=1)
         axes.set(title=_short(one.name), ylabel="density")

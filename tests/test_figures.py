@@ -12,7 +12,7 @@ from PIL import Image
 from paperclip_cli import figures
 from paperclip_cli.data.figures import Curve, Figures, Gallery, Picture, Similarities, TrainingLog, curve, similarities
 from paperclip_cli.data.results import CONTROL, MODEL, Contestant
-from paperclip_cli.data.retrieval import PAPER_BATCH, TEXT_TO_IMAGE, UNIQUE, Embeddings, measure, standing
+from paperclip_cli.data.retrieval import PAPER_BATCH, TEXT_TO_IMAGE, UNIQUE, Embeddings, measure, similarity, standing
 from paperclip_cli.errors import PaperclipError
 
 NASTY = "cost $5_a$ \\frac{ \x1b[31m and " + "a long title " * 8
@@ -70,4 +70,20 @@ def test_a_curve_goes_through_what_the_table_says() -> None:
     assert made.accuracy[-1] == 1.0 and made.fraction[-1] == 1.0 and (np.diff(made.accuracy) >= 0).all()
     histogram = similarities(contestant)
     np.testing.assert_allclose(histogram.true, (found.images * found.texts[found.caption]).sum(axis=1), atol=1e-5)
-    assert len(histogram.shuffled) == 80 and not np.any(np.isclose(histogram.shuffled, histogram.true))
+    assert len(histogram.shuffled) == 80 * 39
+    assert (histogram.true.mean(), histogram.shuffled.mean()) == pytest.approx(similarity(found), abs=1e-5), "as `evaluate` prints them"
+
+
+def test_a_histogram_of_too_many_pairs_is_one_of_some_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    found = Embeddings(rng.normal(size=(90, 8)).astype(np.float32), rng.normal(size=(30, 8)).astype(np.float32),
+                       np.arange(90) % 30, np.arange(90) % 30)
+    monkeypatch.setattr("paperclip_cli.data.figures._MOST_PAIRS", 1_000)
+    histogram = similarities(Contestant("random", MODEL, found, np.zeros(90, bool)))
+    assert len(histogram.true) == 90 and len(histogram.shuffled) == 30 * 29
+
+
+def test_one_caption_has_no_other() -> None:
+    found = Embeddings(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)[:1], np.zeros(3, int), np.zeros(3, int))
+    histogram = similarities(Contestant("lonely", MODEL, found, np.zeros(3, bool)))
+    assert not len(histogram.shuffled) and figures._similarity([histogram]).axes
