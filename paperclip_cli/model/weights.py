@@ -65,20 +65,15 @@ def load(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
         PaperclipError: a tensor is missing or of another shape (both are named), or the file is no safetensors file.
     """
     graph, shapes = abstract(folder)
-    return graph, read(folder, shapes)
+    towers, extras = _divided(shapes)
+    params = _read_all(folder.path / WEIGHTS, towers, folder.config)
+    return graph, params | (_read_all(folder.path / HEADS, extras, folder.config) if extras else {})
 
 
 def abstract(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
     """The graph of a folder's model, and the shapes of its parameters, extras included: no file is read."""
     graph, shapes = clip.abstract(folder.config)
     return graph, shapes | _extra_shapes(folder)
-
-
-def read(folder: ModelFolder, shapes: clip.Params) -> clip.Params:
-    """The parameters of these shapes; errors as those of `load`."""
-    towers, extras = _divided(shapes)
-    return _read_all(folder.path / WEIGHTS, towers, folder.config) | (
-        _read_all(folder.path / HEADS, extras, folder.config) if extras else {})
 
 
 def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme: str) -> None:
