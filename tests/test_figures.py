@@ -86,4 +86,6 @@ def test_a_histogram_of_too_many_pairs_is_one_of_some_images(monkeypatch: pytest
 def test_one_caption_has_no_other() -> None:
     found = Embeddings(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)[:1], np.zeros(3, int), np.zeros(3, int))
     histogram = similarities(Contestant("lonely", MODEL, found, np.zeros(3, bool)))
-    assert not len(histogram.shuffled) and figures._similarity([histogram]).axes
+    assert not len(histogram.shuffled)
+    legend = figures._similarity([histogram]).axes[0].get_legend()
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["true pairs, mean 0.333"]

@@ -88,7 +88,11 @@ def main() -> NoReturn:
     """The entry point of the `paperclip` command."""
     signal.signal(signal.SIGTERM, _terminate)
     sys.unraisablehook = _not_lost
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    for number in (signal.SIGINT, signal.SIGTERM):  # all is in order: whoever will not wait for threads that still work ends them too
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

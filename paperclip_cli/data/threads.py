@@ -50,7 +50,7 @@ def arriving(items: Iterable[Item], most: int) -> Generator[list[Item]]:
 
 
 def in_a_thread(make: Callable[[], Result]) -> Future[Result]:
-    """What will come of a call. Only who asks for the result waits for it: where something else fails meanwhile, that is told at once."""
+    """What will come of a call. Who asks for the result waits for it, and so does the end of the process."""
     pool = ThreadPoolExecutor(1)
     try:
         return pool.submit(make)

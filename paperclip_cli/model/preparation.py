@@ -77,19 +77,20 @@ def prepare(recipe: Recipe, config: TrainConfig, dataset: Path, base: ModelFolde
     begin = start(base or scratch.new_model(config.init, (pair.caption for pair in pairs)), recipe, config.seed, initial_key)
     setting = _setting(recipe, config, dataset, begin, pairs, progress)
     learner = _learner(setting)
+    validated = _held_out(setting)
     step = in_a_thread(lambda: compiled(learner, setting.devices, _divided(begin.shapes, recipe)[1], _batch_shapes(setting, pairs), key))
     groups = number([pair.key for pair in pairs])[1]
     frozen, trained = _divided(setting.params, recipe)
     given = _inputs(setting, pairs, groups, inputs, key)
-    validation = _validation(setting, learner)
+    validation = validated and _validation(setting, learner, *validated)
     if frozen:
         frozen = jax.device_get(frozen)  # the towers have done their work
     batches = Batches(given, groups, setting.size, config.seed, recipe.unique_proposals, setting.devices.part)
     state = jax.jit(partial(initial_state, learner))(trained)  # one program in place of one for each shape of a parameter
-    initial, key = setting.devices.replicate((state, key))
+    initial, augmenting = setting.devices.replicate((state, key))
     folder = replace(begin.folder, view=setting.view)
-    return Training(recipe, folder, begin.tokenizer, learner, step.result(), initial, frozen, setting.devices, batches, validation, key,
-                    config.log_every)
+    return Training(recipe, folder, begin.tokenizer, learner, step.result(), initial, frozen, setting.devices, batches, validation,
+                    augmenting, config.log_every)
 
 
 def _setting(recipe: Recipe, config: TrainConfig, dataset: Path, begin: Start, pairs: list[Pair], progress: Progress) -> _Setting:
@@ -168,8 +169,8 @@ def _store(setting: _Setting, pairs: list[Pair], split: str) -> np.ndarray:
     return processes.leader_first(lambda: open_store(pairs, setting.view, setting.dataset / ".store" / split, setting.progress))
 
 
-def _validation(setting: _Setting, learner: Learner) -> Validation | None:
-    """None where the dataset has no validation split."""
+def _held_out(setting: _Setting) -> tuple[list[Pair], HeldOut] | None:
+    """The validation split; None where the dataset has none."""
     if VALIDATION not in available_splits(setting.dataset):
         return None
     pairs = read_split(setting.dataset, VALIDATION)
@@ -177,6 +178,10 @@ def _validation(setting: _Setting, learner: Learner) -> Validation | None:
     if setting.recipe.keep == "best" and setting.recipe.best_by == "accuracy" and len(split.texts) * PERCENT < 100:
         raise PaperclipError(f"the validation split has {len(split.texts)} captions, of which {PERCENT} % are less than one",
                              "choose --best-by loss, or a dataset with more proposals in validation")
+    return pairs, split
+
+
+def _validation(setting: _Setting, learner: Learner, pairs: list[Pair], split: HeldOut) -> Validation:
     views, tokens = _seen(setting, pairs, split)
     return Validation(learner, setting.devices, setting.size, views, tokens, split)
 

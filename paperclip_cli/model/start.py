@@ -50,8 +50,7 @@ def start(base: ModelFolder | NewModel, recipe: Recipe, seed: int, key: jax.Arra
     graph, shapes = weights.abstract(folder)
 
     def params() -> clip.Params:
-        towers = {name: part for name, part in shapes.items() if name not in clip.EXTRAS}
-        found = weights.load(base)[1] if isinstance(base, ModelFolder) else base.draw(towers, key)
+        found = weights.load(base)[1] if isinstance(base, ModelFolder) else base.draw(weights.towers_and_extras(shapes)[0], key)
         whole = found | _added(described, folder.extras, recipe, seed)
         return {name: whole[name] for name in shapes}
 

@@ -65,7 +65,7 @@ def load(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
         PaperclipError: a tensor is missing or of another shape (both are named), or the file is no safetensors file.
     """
     graph, shapes = abstract(folder)
-    towers, extras = _divided(shapes)
+    towers, extras = towers_and_extras(shapes)
     params = _read_all(folder.path / WEIGHTS, towers, folder.config)
     return graph, params | (_read_all(folder.path / HEADS, extras, folder.config) if extras else {})
 
@@ -82,7 +82,7 @@ def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme:
     Each file takes its place at once. For the folder to do so too, save into what `workspace.replace_folder` yields.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    towers, extras = _divided(params)
+    towers, extras = towers_and_extras(params)
     _write_weights(folder.path / WEIGHTS, tensors(towers, folder.config))
     if extras:
         _write_weights(folder.path / HEADS, tensors(extras, folder.config))
@@ -115,7 +115,7 @@ def preprocessor(folder: ModelFolder) -> dict:
             "do_normalize": True, "image_mean": list(folder.mean), "image_std": list(folder.std)}
 
 
-def _divided(params: clip.Params) -> tuple[clip.Params, clip.Params]:
+def towers_and_extras(params: clip.Params) -> tuple[clip.Params, clip.Params]:
     """What lies in `model.safetensors`, and what beside it."""
     towers, extras = ({name: part for name, part in params.items() if (name in clip.EXTRAS) == wanted} for wanted in (False, True))
     return towers, extras
