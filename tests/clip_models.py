@@ -13,7 +13,7 @@ import numpy as np
 
 from paperclip_cli.data.view import View
 from paperclip_cli.model import clip, initial, scratch, weights
-from paperclip_cli.model.config import Extras
+from paperclip_cli.model.config import ClipConfig, Extras
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.tokenizer import Tokenizer
 from paperclip_cli.workspace import Manifest, write_manifest
@@ -30,6 +30,12 @@ def write_model(folder: Path, name: str = "tiny", seed: int = 0, view: View | No
     weights.save(described, drawn(made, seed)[1], made.tokenizer, "# A test\n")
     write_manifest(folder, Manifest("train", {}))
     return ModelFolder.open(folder, name)
+
+
+def build(config: ClipConfig, key: jax.Array) -> tuple[clip.Graph, clip.Params]:
+    """A model with random weights (float32), drawn as `initial` says."""
+    graph, shapes = clip.abstract(config)
+    return graph, initial.draw(shapes, config, key)
 
 
 def drawn(made: scratch.NewModel, seed: int = 0) -> tuple[clip.Graph, clip.Params]:

@@ -25,7 +25,7 @@ class TrainingLog:
 
 @dataclass(frozen=True)
 class Similarities:
-    """Cosines of images with their own caption, [N], and with the others', one after the other: float32."""
+    """Cosines of images with their own caption, float64 [N], and with the others', one after the other, float32."""
 
     name: str
     true: np.ndarray
@@ -80,8 +80,7 @@ def similarities(contestant: Contestant) -> Similarities:
     stride = -(-len(found.images) * len(found.texts) // _MOST_PAIRS)
     some = found.rows(np.arange(0, len(found.images), stride))
     is_other = np.arange(len(some.texts)) != some.caption[:, None]
-    own = np.einsum("nd,nd->n", found.images, found.texts[found.caption])
-    return Similarities(contestant.name, own, (some.images @ some.texts.T)[is_other])
+    return Similarities(contestant.name, retrieval.similarities(found)[0], (some.images @ some.texts.T)[is_other])
 
 
 def curve(contestant: Contestant, protocol: str, direction: str) -> Curve:

@@ -1,4 +1,4 @@
-"""Work in threads that nobody has to wait for."""
+"""Work in threads: pieces of it, one call, and what comes from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -51,11 +53,12 @@ def arriving(items: Iterable[Item], most: int) -> Generator[list[Item]]:
 
 def in_a_thread(make: Callable[[], Result]) -> Future[Result]:
     """What will come of a call. Who asks for the result waits for it, and so does the end of the process."""
+    from concurrent.futures import ThreadPoolExecutor  # not for a query, which does without
+
     pool = ThreadPoolExecutor(1)
-    try:
-        return pool.submit(make)
-    finally:
-        pool.shutdown(wait=False)
+    result = pool.submit(make)
+    pool.shutdown(wait=False)
+    return result
 
 
 def in_threads(function: Callable[[Item], Result], items: Sequence[Item], workers: int,

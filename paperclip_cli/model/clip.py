@@ -18,7 +18,6 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from paperclip_cli.model import initial
 from paperclip_cli.model.attention import attend, attend_at, token_at
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 
@@ -35,12 +34,6 @@ class Compute(NamedTuple):
     dtype: Any = None
     remat: bool = False
     fused: bool = False
-
-
-def build(config: ClipConfig, key: jax.Array) -> tuple[Graph, Params]:
-    """A model with random weights (float32), drawn as `initial` says."""
-    graph, shapes = abstract(config)
-    return graph, initial.draw(shapes, config, key)
 
 
 def abstract(config: ClipConfig) -> tuple[Graph, Params]:

@@ -122,14 +122,14 @@ def _learner(setting: _Setting) -> Learner:
 
 def _batch_shapes(setting: _Setting, pairs: list[Pair]) -> Batch:
     """Of what `Batches` will give: images as they are stored, or what towers pool of them, and the tokens of captions or as much."""
-    spread, rows, recipe = setting.devices.batch_shape, setting.size, setting.recipe
-    groups = spread((rows,), np.int32) if recipe.multi_positive else None
+    shape, rows, recipe = setting.devices.batch_shape, setting.size, setting.recipe
+    groups = shape((rows,), np.int32) if recipe.multi_positive else None
     if recipe.train == "head":
         widths = (tower.hidden_size for tower in (setting.begin.folder.config.vision, setting.begin.folder.config.text))
-        images, texts = (spread((rows, width), np.float32) for width in widths)
+        images, texts = (shape((rows, width), np.float32) for width in widths)
         return Batch(images, texts, groups)
     side = setting.view.store_side
-    return Batch(spread((rows, side, side, channels_of(pairs)), np.uint8), spread((rows, setting.length), np.int32), groups)
+    return Batch(shape((rows, side, side, channels_of(pairs)), np.uint8), shape((rows, setting.length), np.int32), groups)
 
 
 def _inputs(setting: _Setting, pairs: list[Pair], groups: np.ndarray, inputs: dict[str, str], key: jax.Array) -> Inputs:

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a check
 from paperclip_cli.config import PAPER_PRESET
 from paperclip_cli.data.batches import Batches, HostBatch, look_ahead
 from paperclip_cli.data.store import new_array
-from paperclip_cli.model import clip, encoders
+from paperclip_cli.model import clip, encoders, initial
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.devices import Devices, compute
 from paperclip_cli.model.encoders import Pixels
@@ -78,7 +78,8 @@ def measure(config: ClipConfig, folder: Path, size: int, steps: int, count: int)
     """One line for each way that images come in."""
     devices = Devices(size)
     how = compute("auto", devices, config, remat=False)
-    graph, params = clip.build(config, jax.random.key(0))
+    graph, shapes = clip.abstract(config)
+    params = initial.draw(shapes, config, jax.random.key(0))
     learner = Learner(encoders.towers(graph, Pixels(config.vision.image_size, CLIP_MEAN, CLIP_STD), how), adamw(PAPER_PRESET))
     store, tokens = synthetic(config, folder, count)
     compiled = jax.jit(partial(train_step, learner), donate_argnums=0, out_shardings=devices.everywhere)

@@ -14,7 +14,7 @@ import pytest
 from paperclip_cli.model import clip, weights
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.folder import ModelFolder
-from tests.clip_models import random_torch_clip, write_openai_tokenizer
+from tests.clip_models import build, random_torch_clip, write_openai_tokenizer
 
 ODD_TEXT = {"vocab_size": 600, "hidden_size": 48, "intermediate_size": 100, "num_hidden_layers": 3, "num_attention_heads": 4,
             "max_position_embeddings": 19, "hidden_act": "gelu", "layer_norm_eps": 1e-6, "bos_token_id": 598, "eos_token_id": 599}
@@ -89,14 +89,14 @@ def test_parity_of_vit_b_16_and_of_what_it_becomes_in_our_hands(tmp_path: Path, 
 
 
 def test_what_lies_after_the_end_token_changes_nothing() -> None:
-    graph, params = clip.build(ODD, jax.random.key(0))
+    graph, params = build(ODD, jax.random.key(0))
     short = jnp.array([[598, 5, 6, 599]])
     long = jnp.array([[598, 5, 6, 599, 17, 599, 3]])
     np.testing.assert_allclose(clip.text_embeddings(graph, params, short), clip.text_embeddings(graph, params, long), atol=1e-6)
 
 
 def test_embeddings_have_length_1_and_stay_float32_in_a_narrow_type() -> None:
-    graph, params = clip.build(ODD, jax.random.key(0))
+    graph, params = build(ODD, jax.random.key(0))
     pixels = jax.random.normal(jax.random.key(1), (3, 30, 30, 3))
     wide, narrow = clip.image_embeddings(graph, params, pixels), clip.image_embeddings(graph, params, pixels, clip.Compute(jnp.bfloat16))
     assert narrow.dtype == jnp.float32
@@ -106,7 +106,7 @@ def test_embeddings_have_length_1_and_stay_float32_in_a_narrow_type() -> None:
 
 
 def test_a_narrow_type_leaves_gradients_in_float32() -> None:
-    graph, params = clip.build(ODD, jax.random.key(0))
+    graph, params = build(ODD, jax.random.key(0))
     ids = jnp.array([[598, 5, 6, 599]])
     gradient = jax.grad(lambda p: clip.text_embeddings(graph, p, ids, clip.Compute(jnp.bfloat16))[0, 0])(params)
     assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {jnp.dtype(jnp.float32)}
@@ -115,7 +115,7 @@ def test_a_narrow_type_leaves_gradients_in_float32() -> None:
 
 def test_fused_attention_is_the_same_attention(monkeypatch: pytest.MonkeyPatch) -> None:
     """cuDNN runs on NVIDIA's GPUs only; JAX's own implementation of the same function stands in for it here."""
-    graph, params = clip.build(ODD, jax.random.key(0))
+    graph, params = build(ODD, jax.random.key(0))
     real, asked = jax.nn.dot_product_attention, []
 
     def attend(*arrays: jax.Array, implementation: str, **options: bool) -> jax.Array:
@@ -132,13 +132,13 @@ def test_fused_attention_is_the_same_attention(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_shapes_of_a_model_are_known_without_making_it() -> None:
     graph, shapes = clip.abstract(ODD)
-    built, params = clip.build(ODD, jax.random.key(0))
+    built, params = build(ODD, jax.random.key(0))
     assert graph == built
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), shapes) == jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), params)
 
 
 def test_initial_weights_follow_openai_and_the_key() -> None:
-    params = clip.build(ODD, jax.random.key(0))[1]
+    params = build(ODD, jax.random.key(0))[1]
     blocks, width = params["vision"]["layers"]["blocks"], ODD.vision.hidden_size
     assert blocks["qkv"]["kernel"].shape == (2, width, 3 * width)
     into_residual = width**-0.5 * (2 * ODD.vision.num_hidden_layers) ** -0.5
@@ -146,5 +146,5 @@ def test_initial_weights_follow_openai_and_the_key() -> None:
         assert float(blocks[name]["kernel"].std()) == pytest.approx(deviation, rel=0.05)
         assert not jnp.array_equal(*blocks[name]["kernel"])
     assert float(params["logit_scale"]) == pytest.approx(np.log(1 / 0.07), abs=1e-3)
-    other = clip.build(ODD, jax.random.key(1))[1]
+    other = build(ODD, jax.random.key(1))[1]
     assert not jnp.array_equal(params["text"]["tokens"], other["text"]["tokens"])

@@ -35,7 +35,7 @@ from paperclip_cli.model.step import (
     loss_and_gradient,
     train_step,
 )
-from tests.clip_models import random_torch_clip
+from tests.clip_models import build, random_torch_clip
 
 TEXT = {"vocab_size": 90, "hidden_size": 24, "intermediate_size": 50, "num_hidden_layers": 2, "num_attention_heads": 3,
         "max_position_embeddings": 11, "bos_token_id": 88, "eos_token_id": 89, "hidden_act": "quick_gelu"}
@@ -57,7 +57,7 @@ def pairs(count: int, seed: int = 0, side: int = VISION["image_size"]) -> Batch:
 
 
 def learner(recipe: object = CONSTANT, ema_decay: float = 0.0, size: int = VISION["image_size"]) -> tuple[Learner, TrainState]:
-    graph, params = clip.build(SMALL, jax.random.key(0))
+    graph, params = build(SMALL, jax.random.key(0))
     made = Learner(encoders.towers(graph, Pixels(size, CLIP_MEAN, CLIP_STD)), adamw(recipe), ema_decay=ema_decay)
     return made, initial_state(made, params)
 
@@ -187,7 +187,7 @@ def apart(one: clip.Params, other: clip.Params) -> float:
 @pytest.mark.parametrize(("loss", "groups"), [("softmax", None), ("softmax", TWICE), ("sigmoid", TWICE)])
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(loss: str, groups: list[int] | None) -> None:
     """Negatives are those of the whole batch: its loss, and its gradient to 1e-5 of the norm; with layers computed twice too."""
-    graph, params = clip.build(SMALL, jax.random.key(0))
+    graph, params = build(SMALL, jax.random.key(0))
     params = params | ({"logit_bias": jnp.float32(-3.0)} if loss == "sigmoid" else {})
     batch = pairs(8)._replace(groups=None if groups is None else np.asarray(groups, np.int32))
 
@@ -205,7 +205,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(loss: str, groups: list[
 
 
 def test_bfloat16_computes_and_float32_remembers() -> None:
-    graph, params = clip.build(SMALL, jax.random.key(0))
+    graph, params = build(SMALL, jax.random.key(0))
     towers = encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD), clip.Compute(jnp.bfloat16))
     made = Learner(towers, adamw(CONSTANT), ema_decay=0.9)
     compiled = jax.jit(partial(learn, made))
@@ -220,7 +220,7 @@ def test_bfloat16_computes_and_float32_remembers() -> None:
 
 
 def test_the_reference_scale_is_the_parameter_itself_and_has_no_limit() -> None:
-    graph, params = clip.build(SMALL, jax.random.key(0))
+    graph, params = build(SMALL, jax.random.key(0))
     made = Learner(encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD)), adamw(CONSTANT), Objective(raw=True))
     state = initial_state(made, params | {"logit_scale": jnp.float32(7.0)})
     after, metrics = jax.jit(partial(learn, made))(state, pairs(8))

@@ -20,7 +20,7 @@ from paperclip_cli.model import clip, scratch, weights
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.tokenizer import Tokenizer
-from tests.clip_models import CORPUS, add_heads, drawn, write_model
+from tests.clip_models import CORPUS, add_heads, build, drawn, write_model
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_parameters_survive_the_way_through_the_file(tmp_path_factory: pytest.Te
                     "num_attention_heads": t["heads"]} for name, t in (("text", text), ("vision", vision))}
     config = ClipConfig(TextConfig(vocab_size=20, **shape["text"]),
                         VisionConfig(image_size=patch * count, patch_size=patch, **shape["vision"]), projection_dim=projection)
-    params = clip.build(config, jax.random.key(0))[1]
+    params = build(config, jax.random.key(0))[1]
     path = tmp_path_factory.mktemp("law")
     save_file(weights.tensors(params, config), path / "model.safetensors")
     again = weights.load(ModelFolder(path, "law", config, View()))[1]
