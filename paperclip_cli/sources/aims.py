@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from paperclip_cli.data.captions import sentences
 from paperclip_cli.sources.clauses import Piece, clause, pieces_of
 from paperclip_cli.sources.english import word_list
-from paperclip_cli.sources.words import stem
+from paperclip_cli.text.words import stem
 
 _PROPOSED = re.compile(r"\b(?:(?<!been )propos(?:e|es|ing|ed)|request|aims?|aimed|goals?|objectives?|purposes?|plan|planned|intend|seek|"
                        r"wish|hope|want|designed|in order to|(?:this|our) (?:proposal|program\w*|project|study|survey|snapshot))\b",

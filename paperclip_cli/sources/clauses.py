@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from paperclip_cli.sources.english import word_list
-from paperclip_cli.sources.words import words
+from paperclip_cli.text.words import words
 
 MOST_WORDS = 15
 _COMFORTABLE = 12  # a longer clause is cut here if it can be cut before a preposition

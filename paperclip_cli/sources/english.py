@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-from paperclip_cli.sources.words import stem
+from paperclip_cli.text.words import stem
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Protocol
 from paperclip_cli.data.observations import spaced
 from paperclip_cli.sources.summarizer import Backend
 from paperclip_cli.sources.vocabulary import Term, vocabulary
-from paperclip_cli.sources.words import words
+from paperclip_cli.text.words import words
 
 _EMPTY = frozenset(("a", "an", "and", "by", "for", "from", "in", "of", "on", "the", "to", "with"))
 

@@ -19,7 +19,7 @@ from paperclip_cli.sources.aims import Aim, find_aims
 from paperclip_cli.sources.designations import designations
 from paperclip_cli.sources.summarizer import MOST_ITEMS, MOST_WORDS
 from paperclip_cli.sources.vocabulary import CALIBRATION, HEADS, OBJECTS, PHENOMENA, PROPERTIES, Mention, vocabulary
-from paperclip_cli.sources.words import Word, span, stem, words
+from paperclip_cli.text.words import Word, span, stem, words
 
 Span = tuple[int, int]
 

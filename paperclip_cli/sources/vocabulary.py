@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 
 from paperclip_cli.sources.english import word_list
-from paperclip_cli.sources.words import Word, are_bound, stem, words
+from paperclip_cli.text.words import Word, are_bound, stem, words
 
 OBJECTS, PHENOMENA, PROPERTIES, CALIBRATION = SECTIONS = ("objects", "phenomena", "properties", "calibration")
 HEADS, MODIFIERS, TAILS = "heads", "modifiers", "tails"

@@ -35,7 +35,7 @@ from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sources.judge import Judge
-from paperclip_cli.sources.words import words
+from paperclip_cli.text.words import words
 from paperclip_cli.workspace import Workspace
 
 STAGE = "evaluate"

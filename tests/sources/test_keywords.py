@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from paperclip_cli.records import Proposal, Summary
 from paperclip_cli.sources.catalogue import read_catalogue
 from paperclip_cli.sources.keywords import KeywordSummarizer
-from paperclip_cli.sources.words import words
+from paperclip_cli.text.words import words
 
 SUMMARIZER = KeywordSummarizer()
 GRAMMAR = {"and"}  # what may stand for the comma of a list

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.sources.vocabulary import HEADS, MODIFIERS, SECTIONS, TAILS, vocabulary
-from paperclip_cli.sources.words import span, words
+from paperclip_cli.text.words import span, words
 
 
 def found(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from paperclip_cli.sources.english import word_list
 from paperclip_cli.sources.summarizer import LONGEST_ITEM, MOST_WORDS
 from paperclip_cli.sources.vocabulary import Term, vocabulary
-from paperclip_cli.sources.words import stem, words
+from paperclip_cli.text.words import stem, words
 
 FOREIGN, TELESCOPE, UNITS, CYCLE, GENERIC, COPIED, UNSUPPORTED, DUPLICATE, LONG, WORDS = RULES = (
     "foreign", "telescope", "units", "cycle", "generic", "copied", "unsupported", "duplicate", "long", "words")

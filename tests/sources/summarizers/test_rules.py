@@ -28,7 +28,7 @@ from paperclip_cli.sources.summarizers.rules import (
     clean,
     judge,
 )
-from paperclip_cli.sources.words import words
+from paperclip_cli.text.words import words
 
 ABSTRACT = "We will image AGN and the barred spiral galaxy NGC 1300 with WFC3 to weigh its black hole. Massive star clusters are faint."
 INSTRUCTIONS = "Summarize. For example: crab-eating mudskippers, measure the retreat of mangroves"

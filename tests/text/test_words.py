@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.sources.words import are_bound, span, stem, words
+from paperclip_cli.text.words import are_bound, span, stem, words
 
 
 @pytest.mark.parametrize(("one", "other"), [
