@@ -15,11 +15,11 @@ from paperclip_cli.data.images import centre_view, make_canvas
 from paperclip_cli.data.observations import Entry
 from paperclip_cli.data.picture_file import read_file
 from paperclip_cli.data.reading import PLAIN, Reading
-from paperclip_cli.data.threads import processors
 from paperclip_cli.data.tiles import tile_count, tile_views
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem
 from paperclip_cli.records import Key, Observation, Wcs
+from paperclip_cli.threads import processors
 from paperclip_cli.workspace import file_sha256
 
 _AHEAD = 128  # views made at most before they are asked for: 20 MB at 224 pixels

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from paperclip_cli.data.threads import processors
 from paperclip_cli.errors import UsageError
 from paperclip_cli.model.clip import Compute
 from paperclip_cli.model.config import ClipConfig
+from paperclip_cli.threads import processors
 
 Tree = TypeVar("Tree")
 _AXIS = "batch"

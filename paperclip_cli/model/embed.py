@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paperclip_cli.data.memory import keep_freed_pages
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.malloc import keep_freed_pages
 from paperclip_cli.model import augment, clip, weights
 from paperclip_cli.model.folder import ModelFolder
 

@@ -21,7 +21,6 @@ from paperclip_cli.data.pairs import Pair, available_splits, read_split
 from paperclip_cli.data.retrieval import number
 from paperclip_cli.data.split import TRAIN, VALIDATION
 from paperclip_cli.data.store import centre, channels_of, decoder, open_store
-from paperclip_cli.data.threads import in_a_thread
 from paperclip_cli.data.view import View
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.model import clip, encoders, processes, scratch
@@ -37,6 +36,7 @@ from paperclip_cli.model.tokenizer import ENDS
 from paperclip_cli.model.training import Training, compiled
 from paperclip_cli.model.validation import PERCENT, Validation
 from paperclip_cli.progress import Progress
+from paperclip_cli.threads import in_a_thread
 
 _WORDS = 77  # of a caption of the reference's code
 

@@ -15,16 +15,16 @@ from paperclip_cli.config import DoctorConfig
 from paperclip_cli.data.fetched import read_image, read_previews, stored_path
 from paperclip_cli.data.index_folder import Index, open_index
 from paperclip_cli.data.journal import is_unfinished
-from paperclip_cli.data.memory import physical_memory
 from paperclip_cli.data.pairs import available_splits, count_rows
-from paperclip_cli.data.threads import in_threads, processors
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.malloc import physical_memory
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder
 from paperclip_cli.model.indexed import model_of
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Preview
 from paperclip_cli.report import Check, State
 from paperclip_cli.sources.surroundings import backends, network, versions
+from paperclip_cli.threads import in_threads, processors
 from paperclip_cli.workspace import Workspace
 
 STAGE = "doctor"

@@ -11,7 +11,6 @@ from pathlib import Path
 from paperclip_cli.config import GetConfig
 from paperclip_cli.data.fetched import read_previews
 from paperclip_cli.data.references import Reference, read_references
-from paperclip_cli.data.threads import in_threads
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Preview
@@ -20,6 +19,7 @@ from paperclip_cli.sources.mast.download import Downloader
 from paperclip_cli.sources.mast.open import open_wire
 from paperclip_cli.sources.mast.science import file_of, find_product
 from paperclip_cli.sources.mast.wire import Limits, Wire
+from paperclip_cli.threads import in_threads
 from paperclip_cli.workspace import Workspace
 
 STAGE = "get"

@@ -15,7 +15,6 @@ from paperclip_cli.data.index_folder import Index, choose_index, open_index
 from paperclip_cli.data.observations import Image
 from paperclip_cli.data.search import Search
 from paperclip_cli.data.selection import select
-from paperclip_cli.data.threads import arriving
 from paperclip_cli.data.vectors import normalised
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
 from paperclip_cli.model.folder import ModelFolder
@@ -23,6 +22,7 @@ from paperclip_cli.model.indexed import model_of, whole_model_of
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.records import Hit, Observation
 from paperclip_cli.report import Failure, Report
+from paperclip_cli.threads import arriving
 from paperclip_cli.workspace import Workspace
 
 _AT_ONCE = 16  # lines that are embedded together if so many are waiting

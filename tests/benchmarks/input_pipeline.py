@@ -17,8 +17,8 @@ from pathlib import Path
 
 import jax
 
+from paperclip_cli import malloc
 from paperclip_cli.config import BuildDatasetConfig, FetchConfig, TrainConfig, training_recipe
-from paperclip_cli.data import memory
 from paperclip_cli.data.batches import look_ahead
 from paperclip_cli.model.preparation import prepare
 from paperclip_cli.model.step import Batch
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--steps", type=int, default=5)
     options = parser.parse_args()
-    memory.keep_freed_pages()
+    malloc.keep_freed_pages()
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder), offline=True)
         fetch.run(FetchConfig(simulate=options.proposals), workspace)

@@ -32,9 +32,9 @@ def inputs(batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
-    from paperclip_cli.data import memory
+    from paperclip_cli import malloc
 
-    memory.keep_freed_pages()
+    malloc.keep_freed_pages()
     import jax
     import optax
 

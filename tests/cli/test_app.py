@@ -122,7 +122,7 @@ def test_who_will_not_wait_for_threads_at_the_end_asks_twice(number: signal.Sign
     program = """
 import time
 from paperclip_cli.cli import app as cli
-from paperclip_cli.data.threads import in_a_thread
+from paperclip_cli.threads import in_a_thread
 def computing(*_, **__):
     in_a_thread(lambda: time.sleep(30))
     print('ready', flush=True)

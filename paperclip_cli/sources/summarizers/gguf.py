@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paperclip_cli.data.threads import processors
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.sources.summarizers import schema
 from paperclip_cli.sources.summarizers.prompt import PLACE, Prompt
 from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape, fingerprint, not_installed, require_room
+from paperclip_cli.threads import processors
 
 if TYPE_CHECKING:
     from llama_cpp import Llama

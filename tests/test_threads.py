@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from paperclip_cli.data.threads import arriving, in_a_thread, in_threads
+from paperclip_cli.threads import arriving, in_a_thread, in_threads
 
 
 def test_a_call_in_a_thread_is_waited_for_where_its_result_is_wanted() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from paperclip_cli.data.memory import _address_space_is_free
+from paperclip_cli.malloc import _address_space_is_free
 
 SCRIPT = """
 import ctypes, resource, sys
-from paperclip_cli.data.memory import keep_freed_pages
+from paperclip_cli.malloc import keep_freed_pages
 if sys.argv[1] == "keep":
     assert keep_freed_pages()
 libc = ctypes.CDLL(None)
@@ -32,7 +32,7 @@ ASK = """
 from pathlib import Path
 import resource
 LIMIT
-from paperclip_cli.data.memory import keep_freed_pages
+from paperclip_cli.malloc import keep_freed_pages
 
 assert keep_freed_pages() and keep_freed_pages()
 import ctypes
