@@ -58,7 +58,7 @@ def fetch(
     PAPERCLIP_CONTACT (an e-mail address) is told to the archive, so that it can write before it blocks.
     """
     here = session()
-    from paperclip_cli.data.coordinates import parse_angle, parse_date
+    from paperclip_cli.sky.coordinates import parse_angle, parse_date
 
     named, wanted = proposals(proposal)
     if named and mission not in (None, named):

@@ -78,7 +78,7 @@ def query(
     if not is_stream:
         # One query is answered before BLAS could have started its threads, which costs 50 ms.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from paperclip_cli.data.coordinates import parse_angle, parse_date
+    from paperclip_cli.sky.coordinates import parse_angle, parse_date
     from paperclip_cli.stages import query as stage
 
     named, numbered = proposals(proposal)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from paperclip_cli.data.wcs import frame_region, gnomonic
 from paperclip_cli.records import Observation, Wcs
+from paperclip_cli.sky.wcs import frame_region, gnomonic
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header

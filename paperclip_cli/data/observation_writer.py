@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from paperclip_cli.data.footprint import observed_footprint
 from paperclip_cli.data.observations import FILE, OBSERVED, PROPOSAL, Entry, spaced
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, to_json
+from paperclip_cli.sky.footprint import observed_footprint
 
 # Two full-text tables, because a proposal's words are shared by its images and a target's are not.
 _SCHEMA = f"""

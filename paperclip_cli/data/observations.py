@@ -29,7 +29,7 @@ class Entry:
 
     `path` is relative to the cache for a preview of the cache, to the index for a thumbnail that came with it, absolute for any other
     image. `size` and `mtime_ns` are the file's when
-    its content was hashed. `tiles` is the number of its vectors, `wcs` the coordinates of its canvas as a unit square (`data.wcs`).
+    its content was hashed. `tiles` is the number of its vectors, `wcs` the coordinates of its canvas as a unit square (`sky.wcs`).
     """
 
     path: str

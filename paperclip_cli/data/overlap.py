@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from paperclip_cli.data.footprint import Footprint, angles_between, declination, observed_footprint, separation
 from paperclip_cli.records import Observation
+from paperclip_cli.sky.footprint import Footprint, angles_between, declination, observed_footprint, separation
 
 SKY_LIMIT = 5.0 / 60  # degrees
 TEXT_LIMIT = 0.5

@@ -13,8 +13,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from paperclip_cli.config import PREVIEW_SIZE
 from paperclip_cli.data.images import FITS_MAGIC, GZIP_MAGIC, check_size, make_canvas, read_picture
 from paperclip_cli.data.reading import Reading
-from paperclip_cli.data.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, unit_square
 from paperclip_cli.records import Observation, Wcs
+from paperclip_cli.sky.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, unit_square
 
 _HEAD = 2**18  # bytes of a JPEG in which a comment is looked for
 

@@ -72,7 +72,7 @@ def _in_cone(observations: Observations, conditions: Sequence[tuple[str, tuple]]
              config: QueryConfig) -> Selection:
     """What a cone meets. What moves has no place on the sky; it is only counted."""
     # A query without a cone is quicker without the geometry.
-    from paperclip_cli.data.cone import Cone, Place
+    from paperclip_cli.sky.cone import Cone, Place
 
     cone = Cone(*near, config.radius, config.centre_only)
     columns = f"images.id, tiles, moving, {', '.join(Place._fields)}"

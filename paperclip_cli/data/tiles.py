@@ -12,8 +12,8 @@ import numpy as np
 from paperclip_cli.data.images import store_image
 from paperclip_cli.data.reading import Reading
 from paperclip_cli.data.view import View
-from paperclip_cli.data.wcs import pixel_to_sky
 from paperclip_cli.records import Wcs
+from paperclip_cli.sky.wcs import pixel_to_sky
 
 
 def tile_count(view: View, reading: Reading) -> int:

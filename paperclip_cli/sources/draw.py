@@ -102,7 +102,7 @@ def is_wanted(observation: Observation, config: FetchConfig) -> bool:
     if config.instruments and not any(is_of_instrument(observation, name) for name in config.instruments):
         return False
     if config.near is not None:
-        from paperclip_cli.data.footprint import observed_footprint, separation
+        from paperclip_cli.sky.footprint import observed_footprint, separation
 
         here, there = observed_footprint(observation), observed_footprint(Observation(s_ra=config.near[0], s_dec=config.near[1]))
         if here is None or there is None or separation(here, there) > config.radius:

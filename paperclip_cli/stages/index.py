@@ -26,12 +26,12 @@ from paperclip_cli.data.observations import Entry
 from paperclip_cli.data.phrases import UNRELATED_TEXTS
 from paperclip_cli.data.reading import Reading
 from paperclip_cli.data.view import View
-from paperclip_cli.data.wcs import unit_square
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.model.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Preview, Proposal
 from paperclip_cli.report import Failure, Report
+from paperclip_cli.sky.wcs import unit_square
 from paperclip_cli.workspace import Manifest, Workspace, lock, read_manifest
 
 STAGE = "index"

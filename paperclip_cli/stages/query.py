@@ -173,7 +173,7 @@ class Searcher:
     def _separation(self, observation: Observation) -> float | None:
         if self.config.near is None:
             return None
-        from paperclip_cli.data.cone import Cone
+        from paperclip_cli.sky.cone import Cone
 
         return Cone(*self.config.near, self.config.radius).arcminutes(observation)
 

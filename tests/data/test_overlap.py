@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.footprint import observed_footprint, separation
 from paperclip_cli.data.overlap import SkyIndex, moving_target, seen_sky, seen_text, shingles
 from paperclip_cli.records import Observation
+from paperclip_cli.sky.footprint import observed_footprint, separation
 
 # Crowded around right ascension 0, a pole and a field on the equator, so that there are neighbours.
 near_zero = st.tuples(st.floats(359.8, 360.2).map(lambda ra: ra % 360), st.floats(-0.2, 0.2))

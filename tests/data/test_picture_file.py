@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paperclip_cli.data.cone import Cone, Place
-from paperclip_cli.data.footprint import observed_footprint
 from paperclip_cli.data.images import read_picture
 from paperclip_cli.data.picture_file import read_file
 from paperclip_cli.data.reading import PLAIN
 from paperclip_cli.data.tiles import tile_region
 from paperclip_cli.data.view import View
 from paperclip_cli.records import Observation
-from tests.data.test_wcs import NGC_602, PREVIEW, SK_183
+from paperclip_cli.sky.cone import Cone, Place
+from paperclip_cli.sky.footprint import observed_footprint
 from tests.indexes import write_picture
+from tests.sky.test_wcs import NGC_602, PREVIEW, SK_183
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paperclip_cli.config import QueryConfig
-from paperclip_cli.data.cone import Cone
 from paperclip_cli.data.observation_writer import write_observations
 from paperclip_cli.data.observations import Entry, Observations
 from paperclip_cli.data.selection import names, select
 from paperclip_cli.records import Key, Observation, Proposal
+from paperclip_cli.sky.cone import Cone
 from tests.indexes import at, region
 
 IMAGES = [

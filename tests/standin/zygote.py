@@ -67,7 +67,8 @@ def main() -> None:
     import astroquery.mast  # noqa: F401
 
     from paperclip_cli.cli.app import run
-    from paperclip_cli.data import footprint, images  # noqa: F401
+    from paperclip_cli.data import images  # noqa: F401
+    from paperclip_cli.sky import footprint  # noqa: F401
     from paperclip_cli.stages import fetch  # noqa: F401
 
     while line := sys.stdin.readline():

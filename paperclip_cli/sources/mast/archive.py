@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from paperclip_cli.data.wcs import jpeg_comment, read_comment
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable
 from paperclip_cli.progress import Progress
 from paperclip_cli.records import Key, Proposal
+from paperclip_cli.sky.wcs import jpeg_comment, read_comment
 from paperclip_cli.sources.archive import Candidate, Reading
 from paperclip_cli.sources.mast.client import MastClient, TooMany, in_halves
 from paperclip_cli.sources.mast.download import Downloader

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paperclip_cli.data.footprint import Shape, angles_between, enclose, observed_footprint, parse_region, separation, unit_vector
 from paperclip_cli.records import Observation
+from paperclip_cli.sky.footprint import Shape, angles_between, enclose, observed_footprint, parse_region, separation, unit_vector
 
 _SLACK = 1e-9  # degrees: what is on the rim is in, whatever the last bit says
 

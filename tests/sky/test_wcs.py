@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.data.images import decode_jpeg, make_canvas
-from paperclip_cli.data.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, sky_to_pixel
 from paperclip_cli.records import Preview, Wcs, from_dict, to_json
+from paperclip_cli.sky.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, sky_to_pixel
 
 PREVIEW = "hst/observations/proposal_15354/hst_15354_01_acs_wfc_total_jdi601_drc.jpg"
 # Sk 183, the bright star that ionises the nebula (Evans et al. 2012, ApJ 753, 173), and the cluster NGC 602 (SIMBAD): degrees, ICRS.
@@ -93,11 +93,11 @@ def test_corners_stay_corners(width: int, height: int, size: int) -> None:
 
 
 def test_the_frame_is_a_polygon_around_the_centre() -> None:
-    from paperclip_cli.data.footprint import enclose, parse_region, separation, unit_vector
+    from paperclip_cli.sky.footprint import enclose, parse_region, separation, unit_vector
 
     wcs = Wcs((0.001, 89.0), (50.5, 50.5), (-1e-4, 0.0, 0.0, 1e-4))
     footprint = enclose(parse_region(frame_region(wcs, 100, 100)))
-    from paperclip_cli.data.footprint import Shape
+    from paperclip_cli.sky.footprint import Shape
 
     assert separation(footprint, enclose([Shape((unit_vector(0.001, 89.0),))])) == 0
     assert separation(footprint, enclose([Shape((unit_vector(0.001, 88.99),))])) == pytest.approx(0.005, rel=0.01)

@@ -9,7 +9,8 @@ from astropy.coordinates import SkyCoord
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.footprint import (
+from paperclip_cli.records import Observation
+from paperclip_cli.sky.footprint import (
     Footprint,
     Shape,
     angles_between,
@@ -20,7 +21,6 @@ from paperclip_cli.data.footprint import (
     separation,
     unit_vector,
 )
-from paperclip_cli.records import Observation
 
 longitudes = st.one_of(st.floats(0, 360), st.sampled_from([0.0, 360.0, 1e-9, 359.999999]))
 latitudes = st.one_of(st.floats(-90, 90), st.sampled_from([-90.0, 90.0, 89.9999999, 0.0]))

@@ -1,0 +1,1 @@
+"""Positions, footprints and cones on the sky."""
