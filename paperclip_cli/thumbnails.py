@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli import render
-from paperclip_cli.data.images import make_canvas, read_picture
 from paperclip_cli.errors import BadItem
+from paperclip_cli.images.images import make_canvas, read_picture
 from paperclip_cli.records import Hit
 
 _CELLS, _LINES = 20, 10  # of one picture: a cell is about twice as high as it is wide

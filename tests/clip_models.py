@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from paperclip_cli.data.view import View
+from paperclip_cli.images.view import View
 from paperclip_cli.model import clip, initial, scratch, weights
 from paperclip_cli.model.config import ClipConfig, Extras
 from paperclip_cli.model.folder import ModelFolder

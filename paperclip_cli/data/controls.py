@@ -15,8 +15,8 @@ import numpy as np
 
 from paperclip_cli.data.bm25 import Bm25
 from paperclip_cli.data.heldout import HeldOut
-from paperclip_cli.data.images import no_data
 from paperclip_cli.data.retrieval import Embeddings, number
+from paperclip_cli.images.images import no_data
 
 NEIGHBOURS = 5
 RARE = 3  # texts that a word must occur in

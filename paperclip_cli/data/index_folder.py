@@ -19,10 +19,10 @@ import numpy as np
 
 from paperclip_cli.data.background import Background
 from paperclip_cli.data.observations import Entry, Observations
-from paperclip_cli.data.reading import Reading
 from paperclip_cli.data.vectors import open_vectors
-from paperclip_cli.data.view import View
 from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.images.reading import Reading
+from paperclip_cli.images.view import View
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
 
 THUMBNAILS = "thumbnails"

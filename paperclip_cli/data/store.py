@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.data.images import decode_jpeg, store_image
 from paperclip_cli.data.pairs import Pair
-from paperclip_cli.data.view import View
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.images.images import decode_jpeg, store_image
+from paperclip_cli.images.view import View
 from paperclip_cli.progress import Progress, Task
 from paperclip_cli.threads import processors
 from paperclip_cli.workspace import umask

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from paperclip_cli import __version__
-from paperclip_cli.data.view import View
+from paperclip_cli.images.view import View
 from paperclip_cli.model.config import Extras
 
 _OPENAI_LICENCE = "mit"  # github.com/openai/CLIP; its model cards on the Hub name none

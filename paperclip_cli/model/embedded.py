@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.data import looks
 from paperclip_cli.data.batches import look_ahead
 from paperclip_cli.data.heldout import held_out
-from paperclip_cli.data.looks import Look
 from paperclip_cli.data.pairs import Pair, stream_split
 from paperclip_cli.data.retrieval import Embeddings
 from paperclip_cli.data.store import canvas
+from paperclip_cli.images import alternative_views
+from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.text_tower import TextTower
@@ -27,7 +27,7 @@ _DECODED_AT_A_TIME = 256
 
 
 def embed_pairs(model: ModelFolder, dataset: Path, splits: Sequence[str], pairs: Sequence[Pair], batch_size: int, progress: Progress,
-                look: Look = looks.centre, runs: int | None = None) -> Embeddings:
+                look: Look = alternative_views.centre, runs: int | None = None) -> Embeddings:
     """Embeddings of the pairs of some splits, whose images pass through memory a few at a time.
 
     Captions are cut from their beginning; with `runs`, a seed, from anywhere, as in training.

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paperclip_cli.config import DEFAULT_MODEL
-from paperclip_cli.data.view import View
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.images.view import View
 from paperclip_cli.model import hub
 from paperclip_cli.model.config import ClipConfig, Extras
 from paperclip_cli.workspace import Workspace, replace_file

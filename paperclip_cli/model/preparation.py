@@ -21,8 +21,8 @@ from paperclip_cli.data.pairs import Pair, available_splits, read_split
 from paperclip_cli.data.retrieval import number
 from paperclip_cli.data.split import TRAIN, VALIDATION
 from paperclip_cli.data.store import centre, channels_of, decoder, open_store
-from paperclip_cli.data.view import View
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.images.view import View
 from paperclip_cli.model import clip, encoders, processes, scratch
 from paperclip_cli.model.contrastive import Objective
 from paperclip_cli.model.devices import Devices, compute

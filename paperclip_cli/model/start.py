@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from paperclip_cli.config import Recipe
-from paperclip_cli.data.view import View
+from paperclip_cli.images.view import View
 from paperclip_cli.model import clip, weights
 from paperclip_cli.model.config import Extras
 from paperclip_cli.model.contrastive import SIGMOID_START

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
-from paperclip_cli.data import controls, looks, retrieval
+from paperclip_cli.data import controls, retrieval
 from paperclip_cli.data.bm25 import Bm25
 from paperclip_cli.data.figures import Figures, TrainingLog, curve, similarities
 from paperclip_cli.data.heldout import uncut
-from paperclip_cli.data.looks import Look
 from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.data.observations import spaced
 from paperclip_cli.data.pairs import Pair, available_splits, count_rows, find_dataset, read_split
@@ -26,6 +25,8 @@ from paperclip_cli.data.retrieval import DIRECTIONS, PAPER_BATCH, Embeddings
 from paperclip_cli.data.split import TEST, TRAIN, VALIDATION
 from paperclip_cli.data.verdicts import Verdict, digest, keeping, read_verdicts
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.images import alternative_views
+from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.model.devices import remember_compilations
 from paperclip_cli.model.embedded import embed_pairs, look_through
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder, resolve
@@ -122,7 +123,7 @@ def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
 def _contestant(role: str, model: ModelFolder, config: EvaluateConfig, measured: HeldOutPairs, progress: Progress) -> Contestant:
     trained = set(model.card.get("data", {}).get("splits", {}).get(TRAIN, ()))
     # `paper-batch` augments images and captions as training does.
-    found = measured.embed(model, config, progress, looks.augmented if config.protocol == PAPER_BATCH else looks.centre)
+    found = measured.embed(model, config, progress, alternative_views.augmented if config.protocol == PAPER_BATCH else alternative_views.centre)
     return Contestant(model.name, role, found, np.asarray([str(pair.key) in trained for pair in measured.pairs], bool), _scale(model),
                       has_paper_loss=_has_raw_scale(model))
 
@@ -132,7 +133,7 @@ def _controls(first: Contestant, model: ModelFolder, config: EvaluateConfig, mea
     """The first model on outlines and on shuffled pairs, then what needs no model."""
     pairs, split = measured.pairs, uncut(measured.pairs)
     header = controls.by_header(split, [_words(_header(pair)) for pair in pairs], [_words(text) for text in split.texts])
-    made = [replace(first, name="outline only", role=CONTROL, found=measured.embed(model, config, progress, looks.outline)),
+    made = [replace(first, name="outline only", role=CONTROL, found=measured.embed(model, config, progress, alternative_views.outline)),
             replace(first, name="shuffled pairs", role=CONTROL, found=retrieval.shuffled(first.found)),
             _control("header (BM25)", header)]
     if measured.has_training:

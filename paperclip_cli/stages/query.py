@@ -166,7 +166,7 @@ class Searcher:
     def _tile_region(self, image: Image) -> str | None:
         if not self.index.reading.tiles or image.entry.wcs is None:
             return None
-        from paperclip_cli.data.tiles import tile_region
+        from paperclip_cli.images.tiles import tile_region
 
         return tile_region(self.index.view, image.tile, image.entry.wcs)
 

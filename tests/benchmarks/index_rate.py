@@ -43,7 +43,7 @@ def write_previews(folder: Path, count: int, side: int, first: int = 0) -> None:
 
 
 def measure_rate(place: Path, images: int, rounds: int) -> None:
-    from paperclip_cli.data.images import centre_view, decode_jpeg
+    from paperclip_cli.images.images import centre_view, decode_jpeg
     from paperclip_cli.model.embed import ImageEmbedder
     from paperclip_cli.stages import index
     from tests.benchmarks.cold_query import make_model

@@ -24,9 +24,9 @@ import numpy as np
 from paperclip_cli import render
 from paperclip_cli.config import TINY_PRESET, BuildDatasetConfig, FetchConfig, SummarizeConfig, TrainConfig
 from paperclip_cli.data.heldout import held_out
-from paperclip_cli.data.images import decode_jpeg
 from paperclip_cli.data.pairs import Pair, read_split
-from paperclip_cli.data.tiles import tile_views
+from paperclip_cli.images.images import decode_jpeg
+from paperclip_cli.images.tiles import tile_views
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import resolve
 from paperclip_cli.model.text_tower import TextTower

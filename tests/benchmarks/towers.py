@@ -38,7 +38,7 @@ def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     import jax
     import optax
 
-    from paperclip_cli.data.view import View
+    from paperclip_cli.images.view import View
     from paperclip_cli.model import clip, weights
     from paperclip_cli.model.config import ClipConfig
     from paperclip_cli.model.contrastive import Objective

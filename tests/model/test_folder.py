@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from paperclip_cli.data.view import View
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.images.view import View
 from paperclip_cli.model import folder as folders
 from paperclip_cli.model.folder import CLIP_MEAN, ModelFolder, fingerprint, resolve
 from paperclip_cli.workspace import Workspace

@@ -19,7 +19,7 @@ import optax
 import pytest
 
 from paperclip_cli.config import PAPER_PRESET
-from paperclip_cli.data.view import View
+from paperclip_cli.images.view import View
 from paperclip_cli.model import clip, encoders, weights
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE, Objective

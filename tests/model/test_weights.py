@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from paperclip_cli.data.view import View
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.images.view import View
 from paperclip_cli.model import clip, scratch, weights
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.folder import ModelFolder

@@ -16,11 +16,12 @@ import pytest
 
 from paperclip_cli.cli import app
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig
-from paperclip_cli.data import looks, retrieval
-from paperclip_cli.data.images import centre_view, decode_jpeg
+from paperclip_cli.data import retrieval
 from paperclip_cli.data.pairs import read_split, write_split
-from paperclip_cli.data.view import View
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
+from paperclip_cli.images import alternative_views
+from paperclip_cli.images.images import centre_view, decode_jpeg
+from paperclip_cli.images.view import View
 from paperclip_cli.model import augment, clip, weights
 from paperclip_cli.model.contrastive import Objective
 from paperclip_cli.model.embedded import embed_pairs
@@ -176,7 +177,7 @@ def test_controls_stand_in_the_same_table(ready: Workspace) -> None:
     assert len({(row.subset, row.n_images, row.protocol) for row in rows}) == 2
     outline, header = rows[2], rows[6]
     found = embed_pairs(resolve("one", ready), ready.dataset("default"), ("test",), read_split(ready.dataset("default"), "test"), 32,
-                        SilentProgress(), looks.outline)
+                        SilentProgress(), alternative_views.outline)
     assert outline.accuracy == retrieval.measure(retrieval.standing(found), found.proposal) and outline.similarity != rows[0].similarity
     assert header.loss is None and header.similarity is None
     done = evaluate.run(EvaluateConfig(model="one", controls=True, split="all"), ready)

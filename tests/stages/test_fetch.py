@@ -15,17 +15,17 @@ from PIL import Image
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.data.fetched import read_image, read_previews, read_proposals
 from paperclip_cli.data.holdings import PREVIEWS
-from paperclip_cli.data.images import decode_jpeg, encode_jpeg, make_canvas, read_picture
 from paperclip_cli.data.ledger import LEDGER
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
+from paperclip_cli.images.images import decode_jpeg, encode_jpeg, make_canvas, read_picture
 from paperclip_cli.records import Key
 from paperclip_cli.report import Report
 from paperclip_cli.sources.folder import FolderArchive
 from paperclip_cli.stages import fetch
 from paperclip_cli.workspace import Workspace, read_manifest
 from tests.archive_on_disk import write_archive_folder, write_image
-from tests.data.test_images import COLOUR, encoded, png
 from tests.factories import make_proposal
+from tests.images.test_images import COLOUR, encoded, png
 
 Run = Callable[..., Report]
 

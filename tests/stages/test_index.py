@@ -136,7 +136,7 @@ def test_a_run_concerns_the_folders_it_is_given(tmp_path: Path, workspace: Works
 
 
 def test_the_index_of_the_cache_knows_observations_and_splits(workspace: Workspace, tiny_model: Path) -> None:
-    from paperclip_cli.data.view import View
+    from paperclip_cli.images.view import View
     from tests.clip_models import write_model
 
     previews = write_fetched(workspace, "hst", proposals=4)

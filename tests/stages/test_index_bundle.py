@@ -18,9 +18,9 @@ import pytest
 
 from paperclip_cli.config import BundleConfig, IndexConfig, QueryConfig
 from paperclip_cli.data import bundle
-from paperclip_cli.data.images import read_picture
 from paperclip_cli.data.index_folder import open_index
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.images.images import read_picture
 from paperclip_cli.stages import index, index_bundle, query
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.images import centre_view
-from paperclip_cli.data.reading import PLAIN, Reading
-from paperclip_cli.data.tiles import tile_count, tile_region, tile_views
-from paperclip_cli.data.view import View
+from paperclip_cli.images.images import centre_view
+from paperclip_cli.images.reading import PLAIN, Reading
+from paperclip_cli.images.tiles import tile_count, tile_region, tile_views
+from paperclip_cli.images.view import View
 from paperclip_cli.records import Wcs
 from paperclip_cli.sky.footprint import parse_region, unit_vector
 from paperclip_cli.sky.wcs import pixel_to_sky, unit_square

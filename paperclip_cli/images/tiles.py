@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from paperclip_cli.data.images import store_image
-from paperclip_cli.data.reading import Reading
-from paperclip_cli.data.view import View
+from paperclip_cli.images.images import store_image
+from paperclip_cli.images.reading import Reading
+from paperclip_cli.images.view import View
 from paperclip_cli.records import Wcs
 from paperclip_cli.sky.wcs import pixel_to_sky
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.data import fits as fits_files
-from paperclip_cli.data.images import quiet_decoders, read_picture
-from paperclip_cli.data.stretch import preview_stretch
 from paperclip_cli.errors import BadItem
-from tests.data.test_stretch import sky
+from paperclip_cli.images import fits as fits_files
+from paperclip_cli.images.images import quiet_decoders, read_picture
+from paperclip_cli.images.stretch import preview_stretch
+from tests.images.test_stretch import sky
 
 fits = pytest.importorskip("astropy.io.fits")
 

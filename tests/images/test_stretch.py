@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.stretch import preview_stretch
 from paperclip_cli.errors import BadItem
+from paperclip_cli.images.stretch import preview_stretch
 
 
 def sky(seed: int = 0, dtype: type = np.float32) -> np.ndarray:

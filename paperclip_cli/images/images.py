@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 from PIL.ImageFile import ImageFile
 
-from paperclip_cli.data.stretch import PREVIEW, preview_stretch
+from paperclip_cli.errors import BadItem
+from paperclip_cli.images.stretch import PREVIEW, preview_stretch
 
 # View lives in a module of its own because a cold text query reads it from the model folder and must not import PIL.
-from paperclip_cli.data.view import View
-from paperclip_cli.errors import BadItem
+from paperclip_cli.images.view import View
 
 __all__ = ["MAX_PIXELS", "MIN_SIDE", "View", "centre_view", "check_size", "decode_jpeg", "encode_jpeg", "fill_no_data", "make_canvas",
            "no_data", "quiet_decoders", "read_picture", "store_image"]
@@ -56,7 +56,7 @@ def read_picture(path: Path, hdu: int | str | None = None, stretch: str = PREVIE
     try:
         with path.open("rb") as file:
             if file.read(len(FITS_MAGIC)).startswith((FITS_MAGIC, GZIP_MAGIC)):
-                from paperclip_cli.data.fits import read_fits
+                from paperclip_cli.images.fits import read_fits
 
                 return read_fits(path, hdu, stretch)
             file.seek(0)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from paperclip_cli.data.images import (
+from paperclip_cli.errors import BadItem
+from paperclip_cli.images.images import (
     View,
     centre_view,
     decode_jpeg,
@@ -28,7 +29,6 @@ from paperclip_cli.data.images import (
     read_picture,
     store_image,
 )
-from paperclip_cli.errors import BadItem
 
 GREY = np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)

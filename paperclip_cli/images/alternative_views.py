@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from paperclip_cli.data.images import centre_view, no_data, store_image
-from paperclip_cli.data.view import View
+from paperclip_cli.images.images import centre_view, no_data, store_image
+from paperclip_cli.images.view import View
 
 Look = Callable[[np.ndarray, View, int], np.ndarray]
 

@@ -11,8 +11,8 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from paperclip_cli.config import PREVIEW_SIZE
-from paperclip_cli.data.images import FITS_MAGIC, GZIP_MAGIC, check_size, make_canvas, read_picture
-from paperclip_cli.data.reading import Reading
+from paperclip_cli.images.images import FITS_MAGIC, GZIP_MAGIC, check_size, make_canvas, read_picture
+from paperclip_cli.images.reading import Reading
 from paperclip_cli.records import Observation, Wcs
 from paperclip_cli.sky.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, unit_square
 
@@ -55,8 +55,8 @@ def thumbnail(picture: np.ndarray, side: int) -> bytes:
 
 
 def _read_fits(path: Path, reading: Reading, with_picture: bool) -> PictureFile:
-    from paperclip_cli.data.fits import open_science
-    from paperclip_cli.data.fits_header import header_observation
+    from paperclip_cli.images.fits import open_science
+    from paperclip_cli.images.fits_header import header_observation
 
     with open_science(path, reading.hdu) as image:
         observation, wcs = header_observation(image.headers, image.shape)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paperclip_cli.data.images import read_picture
-from paperclip_cli.data.picture_file import read_file
-from paperclip_cli.data.reading import PLAIN
-from paperclip_cli.data.tiles import tile_region
-from paperclip_cli.data.view import View
+from paperclip_cli.images.images import read_picture
+from paperclip_cli.images.picture_file import read_file
+from paperclip_cli.images.reading import PLAIN
+from paperclip_cli.images.tiles import tile_region
+from paperclip_cli.images.view import View
 from paperclip_cli.records import Observation
 from paperclip_cli.sky.cone import Cone, Place
 from paperclip_cli.sky.footprint import observed_footprint

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reading:
-    """`tiles`: several crops of an image (`data.tiles`) instead of the model's one view. `hdu` and `stretch` are for FITS files."""
+    """`tiles`: several crops of an image (`images.tiles`) instead of the model's one view. `hdu` and `stretch` are for FITS files."""
 
     tiles: bool = False
     hdu: int | str | None = None
