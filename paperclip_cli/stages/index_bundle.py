@@ -22,6 +22,7 @@ from paperclip_cli.data.observation_writer import write_observations
 from paperclip_cli.data.observations import Entry, Image
 from paperclip_cli.data.vectors import write_vectors
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.http.download import download, is_url
 from paperclip_cli.images.images import quiet_decoders
 from paperclip_cli.images.picture_file import read_file, thumbnail
 from paperclip_cli.images.reading import Reading
@@ -33,7 +34,6 @@ from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, checked, from_dict, to_json
 from paperclip_cli.report import Report
-from paperclip_cli.sources.download import download, is_url
 from paperclip_cli.workspace import Manifest, Workspace, checked_name, lock, read_manifest, replace_folder, write_manifest
 
 STAGE = "index"

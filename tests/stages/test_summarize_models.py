@@ -20,9 +20,9 @@ from paperclip_cli.config import BuildDatasetConfig, SummarizeConfig
 from paperclip_cli.data.pairs import stream_split
 from paperclip_cli.data.summaries import read_failures, read_summaries
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
+from paperclip_cli.http import retry
 from paperclip_cli.model.language import gguf_file, language_folder
 from paperclip_cli.records import Proposal
-from paperclip_cli.sources import pace
 from paperclip_cli.sources.summarizers import gguf, server
 from paperclip_cli.stages import build_dataset
 from paperclip_cli.stages.summarize import run
@@ -40,7 +40,7 @@ def llm() -> Iterator[LlmStandIn]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "Patience", lambda tries: pace.Patience(tries=2, first_wait=0.01, longest_wait=0.01))
+    monkeypatch.setattr(server, "Patience", lambda tries: retry.Patience(tries=2, first_wait=0.01, longest_wait=0.01))
 
 
 def write_holes(workspace: Workspace, count: int, **special: str) -> None:

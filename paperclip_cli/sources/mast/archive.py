@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable
+from paperclip_cli.http.retry import TooSlow, Transient
 from paperclip_cli.progress import Progress
 from paperclip_cli.records import Key, Proposal
 from paperclip_cli.sky.wcs import jpeg_comment, read_comment
@@ -20,7 +21,6 @@ from paperclip_cli.sources.mast.listings import Answer, Around, Listings
 from paperclip_cli.sources.mast.mission import Mission
 from paperclip_cli.sources.mast.rows import Row, by_proposal, direct_product, list_previews, text
 from paperclip_cli.sources.mast.wire import Wire
-from paperclip_cli.sources.pace import TooSlow, Transient
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from paperclip_cli.errors import BadItem
+from paperclip_cli.http.retry import TimedOut, TooSlow, Transient, persist
 from paperclip_cli.sources.mast.wire import Wire
-from paperclip_cli.sources.pace import TimedOut, TooSlow, Transient, persist
 
 if TYPE_CHECKING:
     from astropy.table import Table

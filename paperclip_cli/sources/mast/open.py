@@ -8,6 +8,7 @@ from pathlib import Path
 
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
+from paperclip_cli.http.retry import Pace
 from paperclip_cli.progress import Progress
 from paperclip_cli.records import Proposal
 from paperclip_cli.sources.catalogue import decode, parse, read_catalogue
@@ -17,7 +18,6 @@ from paperclip_cli.sources.mast.download import Downloader
 from paperclip_cli.sources.mast.listings import Listings
 from paperclip_cli.sources.mast.mission import Mission, mission_named
 from paperclip_cli.sources.mast.wire import Limits, Wire
-from paperclip_cli.sources.pace import Pace
 from paperclip_cli.workspace import Workspace, replace_file
 
 CHOICES = """choose what to fetch:

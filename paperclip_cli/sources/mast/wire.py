@@ -22,8 +22,8 @@ from requests.adapters import HTTPAdapter
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import BadItem, PaperclipError
-from paperclip_cli.sources.failures import reason_of
-from paperclip_cli.sources.pace import Pace, Patience, TimedOut, Transient, persist, retry_after
+from paperclip_cli.http.reasons import reason_of
+from paperclip_cli.http.retry import Pace, Patience, TimedOut, Transient, persist, retry_after
 
 TOKEN_VARIABLE, CONTACT_VARIABLE = "MAST_API_TOKEN", "PAPERCLIP_CONTACT"
 RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})

@@ -21,8 +21,8 @@ import urllib3
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
-from paperclip_cli.sources.failures import reason_of
-from paperclip_cli.sources.pace import Pace, Patience, TimedOut, Transient, persist, retry_after
+from paperclip_cli.http.reasons import reason_of
+from paperclip_cli.http.retry import Pace, Patience, TimedOut, Transient, persist, retry_after
 from paperclip_cli.sources.summarizers import schema
 from paperclip_cli.sources.summarizers.prompt import Prompt
 from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Answer, Sampling, Shape, require_room

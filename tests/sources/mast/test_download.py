@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from paperclip_cli.errors import BadItem, Unreachable
+from paperclip_cli.http.retry import Pace, TooSlow
 from paperclip_cli.sources.mast.download import Downloader
 from paperclip_cli.sources.mast.wire import Limits, Wire
-from paperclip_cli.sources.pace import Pace, TooSlow
 from tests.standin.content import fits, jpeg
 from tests.standin.limits import QUICK
 from tests.standin.process import StandInProcess, standin

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
-from paperclip_cli.sources.pace import Patience
+from paperclip_cli.http.retry import Patience
 from paperclip_cli.sources.summarizers import schema
 from paperclip_cli.sources.summarizers.prompt import PLACE, Prompt
 from paperclip_cli.sources.summarizers.server import ServerWriter, is_local

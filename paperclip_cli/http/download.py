@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.sources.failures import reason_of
+from paperclip_cli.http.reasons import reason_of
 
 _TIMEOUT = (15, 60)  # seconds to connect, and between two blocks
 _BLOCK = 2**20

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.errors import BadItem, Unreachable
-from paperclip_cli.sources.pace import Pace, Patience, Stopped, TimedOut, TooSlow, Transient, persist, retry_after
+from paperclip_cli.http.retry import Pace, Patience, Stopped, TimedOut, TooSlow, Transient, persist, retry_after
 
 FAST = Patience(tries=4, first_wait=0.001, longest_wait=0.002, longest_retry_after=5)
 
