@@ -113,7 +113,7 @@ def position(near: str | None) -> tuple[float, float] | None:
     """`--near`: coordinates as they are, a name as the resolver knows it. Degrees."""
     if near is None:
         return None
+    from paperclip_cli.services.resolver import resolve_name
     from paperclip_cli.sky.coordinates import parse_position
-    from paperclip_cli.sources.resolver import resolve_name
 
     return parse_position(near) or resolve_name(near, session().offline)

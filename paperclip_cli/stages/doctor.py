@@ -23,7 +23,7 @@ from paperclip_cli.model.indexed import model_of
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Preview
 from paperclip_cli.report import Check, State
-from paperclip_cli.sources.surroundings import backends, network, versions
+from paperclip_cli.services.environment import backends, network, versions
 from paperclip_cli.threads import in_threads, processors
 from paperclip_cli.workspace import Workspace
 

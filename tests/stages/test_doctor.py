@@ -14,7 +14,7 @@ import pytest
 
 from paperclip_cli.config import BuildDatasetConfig, DoctorConfig, IndexConfig
 from paperclip_cli.report import Check, State
-from paperclip_cli.sources import surroundings
+from paperclip_cli.services import environment
 from paperclip_cli.stages import build_dataset, doctor, index
 from paperclip_cli.workspace import Workspace
 from tests.clip_models import write_model
@@ -143,7 +143,7 @@ def test_without_a_cache_the_first_command_is_named(tmp_path: Path) -> None:
 def test_libraries_that_are_missing_or_too_old_are_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     needed = ["no-such-library>=1", "numpy<1", "numpy>=1", "no-such-extra>=2; extra == 'test'"]
     monkeypatch.setattr(metadata, "requires", lambda _: needed)
-    found = {check.name: (check.state, check.advice) for check in surroundings.versions() if check.state != State.OK}
+    found = {check.name: (check.state, check.advice) for check in environment.versions() if check.state != State.OK}
     assert found == {"no-such-library": (State.PROBLEM, "pip install 'no-such-library>=1'"),
                      "numpy": (State.PROBLEM, "pip install 'numpy<1'")}
 
@@ -172,10 +172,10 @@ def server() -> Iterator[str]:
 
 def test_servers_are_asked_unless_offline(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     places = {"up": f"{server}/", "busy": f"{server}/busy", "silent": f"{server}/silent", "gone": "http://127.0.0.1:9/"}
-    monkeypatch.setattr(surroundings, "_servers", lambda: places)
-    monkeypatch.setattr(surroundings, "_PATIENCE", 2.0)
-    found = {check.name: (check.state, check.found.removeprefix(places[check.name]).strip()) for check in surroundings.network(False)}
+    monkeypatch.setattr(environment, "_servers", lambda: places)
+    monkeypatch.setattr(environment, "_PATIENCE", 2.0)
+    found = {check.name: (check.state, check.found.removeprefix(places[check.name]).strip()) for check in environment.network(False)}
     assert found == {"up": (State.OK, "answers"), "busy": (State.NOTE, "answers 503"), "gone": (State.NOTE, "cannot be reached"),
                      "silent": (State.NOTE, "does not answer within 2 s")}
-    (check,) = surroundings.network(True)
+    (check,) = environment.network(True)
     assert check.found == "nothing is asked"

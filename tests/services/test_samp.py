@@ -10,7 +10,7 @@ from astropy.table import Table
 from pyvo.samp import SAMPHubServer, SAMPIntegratedClient, conf
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.sources.samp import send_table
+from paperclip_cli.services.samp import send_table
 from paperclip_cli.table_files import votable
 from tests.test_answers import FULL
 

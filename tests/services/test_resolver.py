@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.sources.resolver import resolve_name
+from paperclip_cli.services.resolver import resolve_name
 
 
 def test_offline_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

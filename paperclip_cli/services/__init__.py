@@ -1,0 +1,1 @@
+"""Small services beside the archives: name resolvers, SAMP, the environment that paperclip runs in."""
