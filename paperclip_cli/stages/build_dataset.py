@@ -9,7 +9,6 @@ from pathlib import Path
 from paperclip_cli.config import DEFAULT_MODEL, BuildDatasetConfig
 from paperclip_cli.data.captions import estimated_tokens
 from paperclip_cli.data.card import dataset_card, share
-from paperclip_cli.data.fetched import fetched_fingerprints, fetched_missions, read_image, read_previews, read_proposals
 from paperclip_cli.data.join import Row, join, mark_seen
 from paperclip_cli.data.pairs import Pair, write_split
 from paperclip_cli.data.split import SPLITS, TEST, TRAIN, VALIDATION, split_keys
@@ -18,6 +17,7 @@ from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
 from paperclip_cli.model import hub
 from paperclip_cli.model.folder import TOKENIZER
 from paperclip_cli.model.tokenizer import ENDS, Tokenizer
+from paperclip_cli.previews.records import fetched_fingerprints, fetched_missions, read_image, read_previews, read_proposals
 from paperclip_cli.progress import Progress, SilentProgress, Task
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.workspace import (

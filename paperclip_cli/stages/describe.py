@@ -12,7 +12,6 @@ import numpy as np
 
 from paperclip_cli.config import DescribeConfig
 from paperclip_cli.data.candidates import Candidate, read_ahead
-from paperclip_cli.data.fetched import read_previews
 from paperclip_cli.data.labels import read_labels
 from paperclip_cli.data.phrases import PAPER_PHRASES
 from paperclip_cli.data.vectors import best
@@ -23,6 +22,7 @@ from paperclip_cli.images.reading import Reading
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import resolve
 from paperclip_cli.model.prompts import embed_phrases
+from paperclip_cli.previews.records import read_previews
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key
 from paperclip_cli.report import Failure, Report

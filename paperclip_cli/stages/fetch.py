@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from paperclip_cli.config import FetchConfig
-from paperclip_cli.data.holdings import ORIGINALS, Holdings, is_untidy, read_holdings, tidy, unfinish, write_holdings
-from paperclip_cli.data.ledger import LEDGER, Entry, Place, appending, read_ledger, rewrite_ledger, shard_ledger
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
 from paperclip_cli.images.images import encode_jpeg, make_canvas, quiet_decoders
 from paperclip_cli.malloc import keep_freed_pages
+from paperclip_cli.previews.collection import ORIGINALS, Holdings, is_untidy, read_holdings, tidy, unfinish, write_holdings
+from paperclip_cli.previews.fetch_log import LEDGER, Entry, Place, appending, read_ledger, rewrite_ledger, shard_ledger
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Observation, Preview
 from paperclip_cli.report import Failure, Report

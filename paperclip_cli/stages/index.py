@@ -15,7 +15,6 @@ import numpy as np
 from paperclip_cli.config import IndexConfig
 from paperclip_cli.data.background import measure
 from paperclip_cli.data.candidates import Candidate, Prepared, read_ahead
-from paperclip_cli.data.fetched import fetched_missions, read_previews, read_proposals, stored_path
 from paperclip_cli.data.graph import build_graph, check_installed, graph_state
 from paperclip_cli.data.index_folder import Index, choose_index, open_index
 from paperclip_cli.data.index_update import Embeddings, State, publish, sweep, write_generation
@@ -28,6 +27,7 @@ from paperclip_cli.images.images import quiet_decoders
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.view import View
 from paperclip_cli.model.folder import ModelFolder, fingerprint, resolve
+from paperclip_cli.previews.records import fetched_missions, read_previews, read_proposals, stored_path
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Preview, Proposal
 from paperclip_cli.report import Failure, Report

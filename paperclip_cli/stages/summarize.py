@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI, OUTLINES
-from paperclip_cli.data.fetched import fetched_missions, read_proposals
 from paperclip_cli.data.summaries import FAILURES, SUMMARIES, choose_set, format_csv, read_csv, read_failures, read_summaries
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.model.language import gguf_file, language_folder
+from paperclip_cli.previews.records import fetched_missions, read_proposals
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import FailedSummary, Proposal, Summary, to_json, write_jsonl
 from paperclip_cli.report import Failure, Report

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from paperclip_cli.cli.app import run
-from paperclip_cli.data.ledger import LEDGER
+from paperclip_cli.previews.fetch_log import LEDGER
 from tests.archive_on_disk import write_archive_folder
 from tests.stages.test_fetch import contents
 

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from paperclip_cli.config import FetchConfig
-from paperclip_cli.data.fetched import read_image, read_previews, read_proposals
-from paperclip_cli.data.holdings import PREVIEWS
-from paperclip_cli.data.ledger import LEDGER
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
 from paperclip_cli.images.images import decode_jpeg, encode_jpeg, make_canvas, read_picture
+from paperclip_cli.previews.collection import PREVIEWS
+from paperclip_cli.previews.fetch_log import LEDGER
+from paperclip_cli.previews.records import read_image, read_previews, read_proposals
 from paperclip_cli.records import Key
 from paperclip_cli.report import Report
 from paperclip_cli.sources.folder import FolderArchive

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from paperclip_cli.config import FetchConfig
-from paperclip_cli.data.ledger import LEDGER, read_ledger
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.previews.fetch_log import LEDGER, read_ledger
 from paperclip_cli.records import Hit, Preview, Proposal, read_jsonl
 from paperclip_cli.report import Report
 from paperclip_cli.sources.draw import in_shard

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.holdings import Holdings, read_holdings, tidy, unfinish, write_holdings
-from paperclip_cli.data.ledger import LEDGER, Entry, appending, read_ledger, rewrite_ledger
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.previews.collection import Holdings, read_holdings, tidy, unfinish, write_holdings
+from paperclip_cli.previews.fetch_log import LEDGER, Entry, appending, read_ledger, rewrite_ledger
 from paperclip_cli.records import Key, Preview, Proposal
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from paperclip_cli.data.ledger import Entry, Place, read_ledger, rewrite_ledger, shard_ledgers
+from paperclip_cli.previews.fetch_log import Entry, Place, read_ledger, rewrite_ledger, shard_ledgers
 from paperclip_cli.records import Key, Preview, Proposal, Record, read_jsonl, write_jsonl
 from paperclip_cli.workspace import MANIFEST, Manifest, Workspace, read_manifest, replace_file, write_manifest
 
