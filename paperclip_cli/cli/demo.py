@@ -82,7 +82,7 @@ def _contact_sheet(cache: Path, folder: Path) -> Path:
 
 def _held_out_key(cache: Path) -> str:
     """A proposal that the model was not trained on."""
-    from paperclip_cli.data.pairs import available_splits, stream_split
+    from paperclip_cli.dataset.pairs import available_splits, stream_split
 
     dataset = cache / "datasets" / "default"
     return str(next(stream_split(dataset, available_splits(dataset)[-1])).key)

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from paperclip_cli.data.batches import Pictures
-from paperclip_cli.data.store import new_array
+from paperclip_cli.dataset.batches import Pictures
+from paperclip_cli.dataset.decoded import new_array
 from paperclip_cli.model import clip
 from paperclip_cli.model.augment import random_view
 from paperclip_cli.model.devices import Devices

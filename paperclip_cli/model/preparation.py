@@ -13,14 +13,14 @@ import jax
 import numpy as np
 
 from paperclip_cli.config import Recipe, TrainConfig
-from paperclip_cli.data.batches import Batches, Inputs, Pictures, Texts, exchanged
-from paperclip_cli.data.captions import Caption
-from paperclip_cli.data.captions import prepare as prepare_captions
 from paperclip_cli.data.heldout import HeldOut, are_summaries, held_out
-from paperclip_cli.data.pairs import Pair, available_splits, read_split
 from paperclip_cli.data.retrieval import number
-from paperclip_cli.data.split import TRAIN, VALIDATION
-from paperclip_cli.data.store import centre, channels_of, decoder, open_store
+from paperclip_cli.dataset.batches import Batches, Inputs, Pictures, Texts, exchanged
+from paperclip_cli.dataset.captions import Caption
+from paperclip_cli.dataset.captions import prepare as prepare_captions
+from paperclip_cli.dataset.decoded import centre, channels_of, decoder, open_store
+from paperclip_cli.dataset.pairs import Pair, available_splits, read_split
+from paperclip_cli.dataset.split import TRAIN, VALIDATION
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.images.view import View
 from paperclip_cli.model import clip, encoders, processes, scratch

@@ -13,8 +13,8 @@ from typing import TypeAlias
 import jax
 
 from paperclip_cli.config import Recipe
-from paperclip_cli.data.batches import Batches, HostBatch, look_ahead
 from paperclip_cli.data.metrics import MetricsLog
+from paperclip_cli.dataset.batches import Batches, HostBatch, look_ahead
 from paperclip_cli.model import clip, processes
 from paperclip_cli.model.checkpoints import Checkpoints
 from paperclip_cli.model.devices import Devices

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from paperclip_cli.data.captions import sentences
+from paperclip_cli.dataset.captions import sentences
 from paperclip_cli.sources.clauses import Piece, clause, pieces_of
 from paperclip_cli.sources.english import word_list
 from paperclip_cli.text.words import stem

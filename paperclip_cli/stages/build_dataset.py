@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from paperclip_cli.config import DEFAULT_MODEL, BuildDatasetConfig
-from paperclip_cli.data.captions import estimated_tokens
-from paperclip_cli.data.card import dataset_card, share
-from paperclip_cli.data.join import Row, join, mark_seen
-from paperclip_cli.data.pairs import Pair, write_split
-from paperclip_cli.data.split import SPLITS, TEST, TRAIN, VALIDATION, split_keys
 from paperclip_cli.data.summaries import SUMMARIES, choose_set, read_summaries
+from paperclip_cli.dataset.captions import estimated_tokens
+from paperclip_cli.dataset.card import dataset_card, share
+from paperclip_cli.dataset.join import Row, join, mark_seen
+from paperclip_cli.dataset.pairs import Pair, write_split
+from paperclip_cli.dataset.split import SPLITS, TEST, TRAIN, VALIDATION, split_keys
 from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
 from paperclip_cli.model import hub
 from paperclip_cli.model.folder import TOKENIZER

@@ -12,9 +12,9 @@ import numpy as np
 
 from paperclip_cli.config import DescribeConfig
 from paperclip_cli.data.candidates import Candidate, read_ahead
-from paperclip_cli.data.labels import read_labels
-from paperclip_cli.data.phrases import PAPER_PHRASES
 from paperclip_cli.data.vectors import best
+from paperclip_cli.dataset.labels import read_labels
+from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.images import quiet_decoders

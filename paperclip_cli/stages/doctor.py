@@ -14,7 +14,7 @@ import numpy as np
 from paperclip_cli.config import DoctorConfig
 from paperclip_cli.data.index_folder import Index, open_index
 from paperclip_cli.data.journal import is_unfinished
-from paperclip_cli.data.pairs import available_splits, count_rows
+from paperclip_cli.dataset.pairs import available_splits, count_rows
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.malloc import physical_memory
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder

@@ -17,13 +17,13 @@ from paperclip_cli.data.figures import Figures, TrainingLog, curve, similarities
 from paperclip_cli.data.heldout import uncut
 from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.data.observations import spaced
-from paperclip_cli.data.pairs import Pair, available_splits, count_rows, find_dataset, read_split
-from paperclip_cli.data.paper import QUERIES
 from paperclip_cli.data.relevance import Judgement, best_images, random_images, relevance
 from paperclip_cli.data.results import BASELINE, CONTROL, MODEL, Contestant, Result, Seen, results
 from paperclip_cli.data.retrieval import DIRECTIONS, PAPER_BATCH, Embeddings
-from paperclip_cli.data.split import TEST, TRAIN, VALIDATION
 from paperclip_cli.data.verdicts import Verdict, digest, keeping, read_verdicts
+from paperclip_cli.dataset.pairs import Pair, available_splits, count_rows, find_dataset, read_split
+from paperclip_cli.dataset.paper import QUERIES
+from paperclip_cli.dataset.split import TEST, TRAIN, VALIDATION
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look

@@ -20,7 +20,7 @@ from paperclip_cli.data.index_folder import Index, choose_index, open_index
 from paperclip_cli.data.index_update import Embeddings, State, publish, sweep, write_generation
 from paperclip_cli.data.journal import Journal, discard_journal, is_unfinished
 from paperclip_cli.data.observations import Entry
-from paperclip_cli.data.phrases import UNRELATED_TEXTS
+from paperclip_cli.dataset.phrases import UNRELATED_TEXTS
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.images import quiet_decoders

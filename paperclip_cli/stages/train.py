@@ -14,7 +14,7 @@ import jax
 
 from paperclip_cli.config import Recipe, TrainConfig, training_recipe
 from paperclip_cli.data.metrics import MetricsLog, as_csv, read_metrics
-from paperclip_cli.data.pairs import available_splits, find_dataset, read_keys, split_files
+from paperclip_cli.dataset.pairs import available_splits, find_dataset, read_keys, split_files
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.malloc import keep_freed_pages
 from paperclip_cli.model import card, processes, weights

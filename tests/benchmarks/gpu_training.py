@@ -28,8 +28,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout in which nothing is installed
 
 from paperclip_cli.config import PAPER_PRESET
-from paperclip_cli.data.batches import Batches, HostBatch, look_ahead
-from paperclip_cli.data.store import new_array
+from paperclip_cli.dataset.batches import Batches, HostBatch, look_ahead
+from paperclip_cli.dataset.decoded import new_array
 from paperclip_cli.model import clip, encoders, initial
 from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.model.devices import Devices, compute

@@ -19,7 +19,7 @@ import jax
 
 from paperclip_cli import malloc
 from paperclip_cli.config import BuildDatasetConfig, FetchConfig, TrainConfig, training_recipe
-from paperclip_cli.data.batches import look_ahead
+from paperclip_cli.dataset.batches import look_ahead
 from paperclip_cli.model.preparation import prepare
 from paperclip_cli.model.step import Batch
 from paperclip_cli.model.training import Training

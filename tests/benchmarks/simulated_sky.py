@@ -23,7 +23,7 @@ import numpy as np
 from paperclip_cli import render
 from paperclip_cli.cli.demo import PROPOSALS, STEPS
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, SummarizeConfig, TrainConfig
-from paperclip_cli.data.pairs import Pair, read_split, write_split
+from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.images.images import encode_jpeg, make_canvas
 from paperclip_cli.model.embedded import embed_pairs
 from paperclip_cli.model.folder import resolve

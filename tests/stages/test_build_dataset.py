@@ -9,8 +9,8 @@ import pytest
 
 from paperclip_cli.cli.app import run as paperclip
 from paperclip_cli.config import BuildDatasetConfig
-from paperclip_cli.data.pairs import available_splits, read_split
-from paperclip_cli.data.split import assign
+from paperclip_cli.dataset.pairs import available_splits, read_split
+from paperclip_cli.dataset.split import assign
 from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
 from paperclip_cli.records import Observation, Preview, Proposal, Summary, write_jsonl
 from paperclip_cli.stages.build_dataset import run

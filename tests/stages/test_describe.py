@@ -9,8 +9,8 @@ import pytest
 
 from paperclip_cli.config import DescribeConfig
 from paperclip_cli.data.candidates import image_view
-from paperclip_cli.data.labels import read_labels
-from paperclip_cli.data.phrases import PAPER_PHRASES
+from paperclip_cli.dataset.labels import read_labels
+from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import ModelFolder

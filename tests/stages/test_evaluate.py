@@ -17,7 +17,7 @@ import pytest
 from paperclip_cli.cli import app
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig
 from paperclip_cli.data import retrieval
-from paperclip_cli.data.pairs import read_split, write_split
+from paperclip_cli.dataset.pairs import read_split, write_split
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.images import centre_view, decode_jpeg

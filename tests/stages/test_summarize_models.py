@@ -17,8 +17,8 @@ import pytest
 
 from paperclip_cli.cli.app import run as paperclip
 from paperclip_cli.config import BuildDatasetConfig, SummarizeConfig
-from paperclip_cli.data.pairs import stream_split
 from paperclip_cli.data.summaries import read_failures, read_summaries
+from paperclip_cli.dataset.pairs import stream_split
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
 from paperclip_cli.http import retry
 from paperclip_cli.model.language import gguf_file, language_folder

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from paperclip_cli.data.captions import sentences
+from paperclip_cli.dataset.captions import sentences
 from paperclip_cli.errors import BadItem, PaperclipError
 
 MOST_TOKENS = 512  # of an answer: three times what 80 words in JSON need

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.phrases import PAPER_PHRASES
 from paperclip_cli.data.summaries import read_csv
+from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.sources.catalogue import read_catalogue
 from paperclip_cli.sources.keywords import KeywordSummarizer
 from paperclip_cli.sources.summarizer import MOST_WORDS

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.overlap import SkyIndex, moving_target, seen_sky, seen_text, shingles
+from paperclip_cli.dataset.leakage import SkyIndex, moving_target, seen_sky, seen_text, shingles
 from paperclip_cli.records import Observation
 from paperclip_cli.sky.footprint import observed_footprint, separation
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.captions import items, prepare, sentences
+from paperclip_cli.dataset.captions import items, prepare, sentences
 
 
 def words(texts: Sequence[str]) -> list[int]:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.batches import Batches, Pictures, Texts, batch_rows, exchanged, look_ahead
-from paperclip_cli.data.captions import prepare
+from paperclip_cli.dataset.batches import Batches, Pictures, Texts, batch_rows, exchanged, look_ahead
+from paperclip_cli.dataset.captions import prepare
 
 STORE = np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3)
 

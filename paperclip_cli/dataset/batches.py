@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from paperclip_cli.data.captions import Caption
+from paperclip_cli.dataset.captions import Caption
 
 Item = TypeVar("Item")
 Tokenize = Callable[[Sequence[str]], np.ndarray]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from paperclip_cli.data.overlap import seen_sky, seen_text
-from paperclip_cli.data.pairs import Pair
-from paperclip_cli.data.split import TRAIN
+from paperclip_cli.dataset.leakage import seen_sky, seen_text
+from paperclip_cli.dataset.pairs import Pair
+from paperclip_cli.dataset.split import TRAIN
 from paperclip_cli.records import Key, Preview, Proposal, Summary
 
 

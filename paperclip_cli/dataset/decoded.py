@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.data.pairs import Pair
+from paperclip_cli.dataset.pairs import Pair
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.images.images import decode_jpeg, store_image
 from paperclip_cli.images.view import View

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.data.pairs import COLUMNS, ROWS_PER_GROUP, Pair, available_splits, find_dataset, read_split, split_files, write_split
+from paperclip_cli.dataset.pairs import COLUMNS, ROWS_PER_GROUP, Pair, available_splits, find_dataset, read_split, split_files, write_split
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.records import Key, Observation
 from paperclip_cli.workspace import Workspace

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paperclip_cli.data.pairs import Pair
-from paperclip_cli.data.store import centre, open_store
+from paperclip_cli.dataset.decoded import centre, open_store
+from paperclip_cli.dataset.pairs import Pair
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.images.images import centre_view, decode_jpeg, encode_jpeg, store_image
 from paperclip_cli.images.view import View

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from paperclip_cli import __version__
-from paperclip_cli.data.join import Row
-from paperclip_cli.data.split import TRAIN
+from paperclip_cli.dataset.join import Row
+from paperclip_cli.dataset.split import TRAIN
 
 _COLUMNS = """\
 | column | what |

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from paperclip_cli.data.split import SPLITS
+from paperclip_cli.dataset.split import SPLITS
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.records import Key, Observation
 from paperclip_cli.workspace import Workspace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paperclip_cli.data.join import abstract_caption, join, mark_seen
+from paperclip_cli.dataset.join import abstract_caption, join, mark_seen
 from paperclip_cli.records import Key, Observation, Preview, Proposal, Summary
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.split import SPLITS, assert_disjoint, assign, position, split_keys
+from paperclip_cli.dataset.split import SPLITS, assert_disjoint, assign, position, split_keys
 from paperclip_cli.records import Key
 
 keys = st.builds(Key, st.sampled_from(["hst", "jwst", "local"]), st.integers(1, 10**6))

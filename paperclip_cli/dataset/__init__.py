@@ -1,0 +1,1 @@
+"""Image-text pairs: captions, splits, leakage between splits, batches."""
