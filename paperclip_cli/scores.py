@@ -8,10 +8,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from paperclip_cli import render
-from paperclip_cli.data.relevance import TOP, Judgement
-from paperclip_cli.data.results import ALL, BASELINE, CONTROL, Result
-from paperclip_cli.data.retrieval import PAPER_BATCH, TEXT_TO_IMAGE
 from paperclip_cli.dataset import paper
+from paperclip_cli.evaluation.relevance import TOP, Judgement
+from paperclip_cli.evaluation.retrieval import PAPER_BATCH, TEXT_TO_IMAGE
+from paperclip_cli.evaluation.table import ALL, BASELINE, CONTROL, Result
 
 PERCENT = 10  # whose interval a table shows
 CIRCULAR = ("This test is circular: images are judged by texts such as models are trained to match, so a search for words in these texts "

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from paperclip_cli import figures
-from paperclip_cli.data.figures import Curve, Figures, Gallery, Picture, Similarities, TrainingLog, curve, similarities
-from paperclip_cli.data.results import CONTROL, MODEL, Contestant
-from paperclip_cli.data.retrieval import PAPER_BATCH, TEXT_TO_IMAGE, UNIQUE, Embeddings, measure, similarity, standing
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.evaluation.plot_data import Curve, Figures, Gallery, Picture, Similarities, TrainingLog, curve, similarities
+from paperclip_cli.evaluation.retrieval import PAPER_BATCH, TEXT_TO_IMAGE, UNIQUE, Embeddings, measure, similarity, standing
+from paperclip_cli.evaluation.table import CONTROL, MODEL, Contestant
 
 NASTY = "cost $5_a$ \\frac{ \x1b[31m and " + "a long title " * 8
 
@@ -78,7 +78,7 @@ def test_a_histogram_of_too_many_pairs_is_one_of_some_images(monkeypatch: pytest
     rng = np.random.default_rng(2)
     found = Embeddings(rng.normal(size=(90, 8)).astype(np.float32), rng.normal(size=(30, 8)).astype(np.float32),
                        np.arange(90) % 30, np.arange(90) % 30)
-    monkeypatch.setattr("paperclip_cli.data.figures._MOST_PAIRS", 1_000)
+    monkeypatch.setattr("paperclip_cli.evaluation.plot_data._MOST_PAIRS", 1_000)
     histogram = similarities(Contestant("random", MODEL, found, np.zeros(90, bool)))
     assert len(histogram.true) == 90 and len(histogram.shuffled) == 30 * 29
 

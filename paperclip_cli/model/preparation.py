@@ -13,8 +13,6 @@ import jax
 import numpy as np
 
 from paperclip_cli.config import Recipe, TrainConfig
-from paperclip_cli.data.heldout import HeldOut, are_summaries, held_out
-from paperclip_cli.data.retrieval import number
 from paperclip_cli.dataset.batches import Batches, Inputs, Pictures, Texts, exchanged
 from paperclip_cli.dataset.captions import Caption
 from paperclip_cli.dataset.captions import prepare as prepare_captions
@@ -22,6 +20,8 @@ from paperclip_cli.dataset.decoded import centre, channels_of, decoder, open_sto
 from paperclip_cli.dataset.pairs import Pair, available_splits, read_split
 from paperclip_cli.dataset.split import TRAIN, VALIDATION
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.evaluation.held_out import HeldOut, are_summaries, held_out
+from paperclip_cli.evaluation.retrieval import number
 from paperclip_cli.images.view import View
 from paperclip_cli.model import clip, encoders, processes, scratch
 from paperclip_cli.model.contrastive import Objective

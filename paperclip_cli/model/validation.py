@@ -8,8 +8,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from paperclip_cli.data import retrieval
-from paperclip_cli.data.heldout import HeldOut
+from paperclip_cli.evaluation import retrieval
+from paperclip_cli.evaluation.held_out import HeldOut
 from paperclip_cli.model import clip
 from paperclip_cli.model.devices import Devices
 from paperclip_cli.model.features import in_batches

@@ -11,26 +11,26 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
-from paperclip_cli.data import controls, retrieval
-from paperclip_cli.data.bm25 import Bm25
-from paperclip_cli.data.figures import Figures, TrainingLog, curve, similarities
-from paperclip_cli.data.heldout import uncut
 from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.data.observations import spaced
-from paperclip_cli.data.relevance import Judgement, best_images, random_images, relevance
-from paperclip_cli.data.results import BASELINE, CONTROL, MODEL, Contestant, Result, Seen, results
-from paperclip_cli.data.retrieval import DIRECTIONS, PAPER_BATCH, Embeddings
 from paperclip_cli.data.verdicts import Verdict, digest, keeping, read_verdicts
 from paperclip_cli.dataset.pairs import Pair, available_splits, count_rows, find_dataset, read_split
 from paperclip_cli.dataset.paper import QUERIES
 from paperclip_cli.dataset.split import TEST, TRAIN, VALIDATION
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.evaluation import controls, retrieval
+from paperclip_cli.evaluation.bm25 import Bm25
+from paperclip_cli.evaluation.embed_split import embed_pairs, look_through
+from paperclip_cli.evaluation.gallery import gallery
+from paperclip_cli.evaluation.held_out import uncut
+from paperclip_cli.evaluation.plot_data import Figures, TrainingLog, curve, similarities
+from paperclip_cli.evaluation.relevance import Judgement, best_images, random_images, relevance
+from paperclip_cli.evaluation.retrieval import DIRECTIONS, PAPER_BATCH, Embeddings
+from paperclip_cli.evaluation.table import BASELINE, CONTROL, MODEL, Contestant, Result, Seen, results
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.model.devices import remember_compilations
-from paperclip_cli.model.embedded import embed_pairs, look_through
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder, resolve
-from paperclip_cli.model.gallery import gallery
 from paperclip_cli.model.tensors import TensorFile
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import Progress, SilentProgress

@@ -22,10 +22,10 @@ from PIL import Image
 
 from paperclip_cli import render
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, TrainConfig
-from paperclip_cli.data import controls, retrieval
-from paperclip_cli.data.heldout import uncut
-from paperclip_cli.data.retrieval import Accuracy, Embeddings
 from paperclip_cli.dataset.pairs import Pair, read_split, write_split
+from paperclip_cli.evaluation import controls, retrieval
+from paperclip_cli.evaluation.held_out import uncut
+from paperclip_cli.evaluation.retrieval import Accuracy, Embeddings
 from paperclip_cli.images.images import decode_jpeg, encode_jpeg, read_picture
 from paperclip_cli.previews.records import read_previews
 from paperclip_cli.stages import build_dataset, evaluate, fetch, train

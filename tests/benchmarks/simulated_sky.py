@@ -24,8 +24,8 @@ from paperclip_cli import render
 from paperclip_cli.cli.demo import PROPOSALS, STEPS
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, SummarizeConfig, TrainConfig
 from paperclip_cli.dataset.pairs import Pair, read_split, write_split
+from paperclip_cli.evaluation.embed_split import embed_pairs
 from paperclip_cli.images.images import encode_jpeg, make_canvas
-from paperclip_cli.model.embedded import embed_pairs
 from paperclip_cli.model.folder import resolve
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import SilentProgress

@@ -16,15 +16,15 @@ import pytest
 
 from paperclip_cli.cli import app
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig
-from paperclip_cli.data import retrieval
 from paperclip_cli.dataset.pairs import read_split, write_split
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
+from paperclip_cli.evaluation import retrieval
+from paperclip_cli.evaluation.embed_split import embed_pairs
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.images import centre_view, decode_jpeg
 from paperclip_cli.images.view import View
 from paperclip_cli.model import augment, clip, weights
 from paperclip_cli.model.contrastive import Objective
-from paperclip_cli.model.embedded import embed_pairs
 from paperclip_cli.model.folder import resolve
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.model.tokenizer import Tokenizer

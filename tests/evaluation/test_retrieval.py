@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data import retrieval
-from paperclip_cli.data.retrieval import (
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.evaluation import retrieval
+from paperclip_cli.evaluation.retrieval import (
     DIRECTIONS,
     IMAGE_TO_TEXT,
     PAPER_BATCH,
@@ -23,7 +24,6 @@ from paperclip_cli.data.retrieval import (
     measure,
     standing,
 )
-from paperclip_cli.errors import PaperclipError
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.data import retrieval
-from paperclip_cli.data.retrieval import Accuracy, Embeddings, Standing
 from paperclip_cli.dataset.pairs import Pair
+from paperclip_cli.evaluation import retrieval
+from paperclip_cli.evaluation.retrieval import Accuracy, Embeddings, Standing
 
 MODEL, BASELINE, CONTROL = "model", "baseline", "control"
 ALL, UNSEEN = "all", "unseen"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.data import retrieval
-from paperclip_cli.data.results import Contestant
-from paperclip_cli.data.statistics import Shares
+from paperclip_cli.evaluation import retrieval
+from paperclip_cli.evaluation.bootstrap import Shares
+from paperclip_cli.evaluation.table import Contestant
 
 _MOST_STEPS = 200  # of a curve
 _MOST_PAIRS = 4_000_000  # of images with captions that are not theirs, about

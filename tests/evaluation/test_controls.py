@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paperclip_cli.data import controls, retrieval
-from paperclip_cli.data.heldout import HeldOut
+from paperclip_cli.evaluation import controls, retrieval
+from paperclip_cli.evaluation.held_out import HeldOut
 from paperclip_cli.images.images import make_canvas
 
 KNOWN = ["comet tail dust", "comet tail gas", "comet dust gas tail", "galaxy arms disk", "galaxy disk bulge", "galaxy bulge arms disk"]

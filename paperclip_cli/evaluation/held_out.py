@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.data.retrieval import Embeddings, number
 from paperclip_cli.dataset.captions import Count, prepare
 from paperclip_cli.dataset.pairs import Pair
+from paperclip_cli.evaluation.retrieval import Embeddings, number
 
 
 @dataclass(frozen=True)

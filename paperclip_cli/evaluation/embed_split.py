@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.data.heldout import held_out
-from paperclip_cli.data.retrieval import Embeddings
 from paperclip_cli.dataset.batches import look_ahead
 from paperclip_cli.dataset.decoded import canvas
 from paperclip_cli.dataset.pairs import Pair, stream_split
+from paperclip_cli.evaluation.held_out import held_out
+from paperclip_cli.evaluation.retrieval import Embeddings
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.model.embed import ImageEmbedder

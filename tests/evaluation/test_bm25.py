@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.bm25 import Bm25
+from paperclip_cli.evaluation.bm25 import Bm25
 
 texts = st.lists(st.lists(st.sampled_from("abcde"), max_size=8), min_size=1, max_size=6)
 

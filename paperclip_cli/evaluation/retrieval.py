@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paperclip_cli.data.statistics import Shares
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.evaluation.bootstrap import Shares
 
 PERCENTS = (1, 5, 10, 20)
 IMAGE_TO_TEXT, TEXT_TO_IMAGE = DIRECTIONS = ("image-to-text", "text-to-image")

@@ -13,9 +13,9 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from paperclip_cli.data.bm25 import Bm25
-from paperclip_cli.data.heldout import HeldOut
-from paperclip_cli.data.retrieval import Embeddings, number
+from paperclip_cli.evaluation.bm25 import Bm25
+from paperclip_cli.evaluation.held_out import HeldOut
+from paperclip_cli.evaluation.retrieval import Embeddings, number
 from paperclip_cli.images.images import no_data
 
 NEIGHBOURS = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.data.statistics import Shares
+from paperclip_cli.evaluation.bootstrap import Shares
 
 TOP = 10  # images of each query that are judged
 

@@ -1,0 +1,1 @@
+"""Retrieval accuracy with its intervals, controls, and the data of the figures."""
