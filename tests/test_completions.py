@@ -19,7 +19,7 @@ from paperclip_cli.config import IndexConfig
 from paperclip_cli.stages import index
 from paperclip_cli.workspace import Manifest, Workspace, write_manifest
 from tests.factories import write_archive, write_fetched
-from tests.indexes import towers
+from tests.small_indexes import towers
 from tests.test_layers import HEAVY, loaded_by
 
 REPOSITORY = Path(__file__).resolve().parent.parent

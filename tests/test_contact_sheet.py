@@ -14,7 +14,7 @@ from PIL import Image
 
 from paperclip_cli.contact_sheet import contact_sheet
 from paperclip_cli.records import Hit, Observation
-from tests.indexes import write_picture
+from tests.small_indexes import write_picture
 
 
 def hit(image: Path, **more: object) -> Hit:

@@ -31,7 +31,7 @@ def instrument_names(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _instruments(folder: Path) -> Iterator[str]:
-    from paperclip_cli.data.observations import Observations
+    from paperclip_cli.indexes.database import Observations
 
     try:
         newest = max(folder.glob("observations-*.sqlite"))

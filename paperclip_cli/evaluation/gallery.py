@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.data.vectors import best
 from paperclip_cli.dataset.decoded import canvas
 from paperclip_cli.dataset.pairs import Pair, stream_split
 from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.evaluation.plot_data import Gallery, Picture
 from paperclip_cli.images.images import make_canvas
+from paperclip_cli.indexes.vectors import best
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.text_tower import TextTower
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from paperclip_cli.data.observations import spaced
+from paperclip_cli.indexes.database import spaced
 from paperclip_cli.sources.summarizer import Backend
 from paperclip_cli.sources.vocabulary import Term, vocabulary
 from paperclip_cli.text.words import words

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paperclip_cli.config import CiteConfig
-from paperclip_cli.data.index_folder import Index, choose_index, open_index
-from paperclip_cli.data.references import read_references
 from paperclip_cli.errors import UsageError
+from paperclip_cli.indexes.folder import Index, choose_index, open_index
+from paperclip_cli.indexes.references import read_references
 from paperclip_cli.model.card import licence
 from paperclip_cli.model.folder import CARD
 from paperclip_cli.previews.records import fetched_missions, read_previews

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.config import DescribeConfig
-from paperclip_cli.data.candidates import Candidate, read_ahead
-from paperclip_cli.data.vectors import best
 from paperclip_cli.dataset.labels import read_labels
 from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.images import quiet_decoders
 from paperclip_cli.images.reading import Reading
+from paperclip_cli.indexes.reader import Candidate, read_ahead
+from paperclip_cli.indexes.vectors import best
 from paperclip_cli.model.embed import ImageEmbedder
 from paperclip_cli.model.folder import resolve
 from paperclip_cli.model.prompts import embed_phrases

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.config import DoctorConfig
-from paperclip_cli.data.index_folder import Index, open_index
-from paperclip_cli.data.journal import is_unfinished
 from paperclip_cli.dataset.pairs import available_splits, count_rows
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.indexes.folder import Index, open_index
+from paperclip_cli.indexes.journal import is_unfinished
+from paperclip_cli.indexes.model import model_of
 from paperclip_cli.malloc import physical_memory
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder
-from paperclip_cli.model.indexed import model_of
 from paperclip_cli.previews.records import read_image, read_previews, stored_path
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Preview

@@ -12,7 +12,6 @@ import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
 from paperclip_cli.data.metrics import read_metrics
-from paperclip_cli.data.observations import spaced
 from paperclip_cli.data.verdicts import Verdict, digest, keeping, read_verdicts
 from paperclip_cli.dataset.pairs import Pair, available_splits, count_rows, find_dataset, read_split
 from paperclip_cli.dataset.paper import QUERIES
@@ -29,6 +28,7 @@ from paperclip_cli.evaluation.retrieval import DIRECTIONS, PAPER_BATCH, Embeddin
 from paperclip_cli.evaluation.table import BASELINE, CONTROL, MODEL, Contestant, Result, Seen, results
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
+from paperclip_cli.indexes.database import spaced
 from paperclip_cli.model.devices import remember_compilations
 from paperclip_cli.model.folder import WEIGHTS, ModelFolder, resolve
 from paperclip_cli.model.tensors import TensorFile

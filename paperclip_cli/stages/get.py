@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from paperclip_cli.config import GetConfig
-from paperclip_cli.data.references import Reference, read_references
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.indexes.references import Reference, read_references
 from paperclip_cli.previews.records import read_previews
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Preview

@@ -13,19 +13,19 @@ from typing import Protocol
 import numpy as np
 
 from paperclip_cli.config import IndexConfig
-from paperclip_cli.data.background import measure
-from paperclip_cli.data.candidates import Candidate, Prepared, read_ahead
-from paperclip_cli.data.graph import build_graph, check_installed, graph_state
-from paperclip_cli.data.index_folder import Index, choose_index, open_index
-from paperclip_cli.data.index_update import Embeddings, State, publish, sweep, write_generation
-from paperclip_cli.data.journal import Journal, discard_journal, is_unfinished
-from paperclip_cli.data.observations import Entry
 from paperclip_cli.dataset.phrases import UNRELATED_TEXTS
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.images import quiet_decoders
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.view import View
+from paperclip_cli.indexes.background import measure
+from paperclip_cli.indexes.database import Entry
+from paperclip_cli.indexes.folder import Index, choose_index, open_index
+from paperclip_cli.indexes.hnsw import build_graph, check_installed, graph_state
+from paperclip_cli.indexes.journal import Journal, discard_journal, is_unfinished
+from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
+from paperclip_cli.indexes.update import Embeddings, State, publish, sweep, write_generation
 from paperclip_cli.model.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.previews.records import fetched_missions, read_previews, read_proposals, stored_path
 from paperclip_cli.progress import Progress, SilentProgress

@@ -15,12 +15,6 @@ import numpy as np
 from numpy.lib import format as npy
 
 from paperclip_cli.config import BundleConfig
-from paperclip_cli.data import bundle
-from paperclip_cli.data.background import Background
-from paperclip_cli.data.index_folder import THUMBNAILS, Index, choose_index, generation_paths, open_index
-from paperclip_cli.data.observation_writer import write_observations
-from paperclip_cli.data.observations import Entry, Image
-from paperclip_cli.data.vectors import write_vectors
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.http.download import download, is_url
 from paperclip_cli.images.images import quiet_decoders
@@ -28,8 +22,14 @@ from paperclip_cli.images.picture_file import read_file, thumbnail
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.tiles import tile_count
 from paperclip_cli.images.view import View
+from paperclip_cli.indexes import bundle
+from paperclip_cli.indexes.background import Background
+from paperclip_cli.indexes.database import Entry, Image
+from paperclip_cli.indexes.database_writer import write_observations
+from paperclip_cli.indexes.folder import THUMBNAILS, Index, choose_index, generation_paths, open_index
+from paperclip_cli.indexes.model import model_of, write_text_tower
+from paperclip_cli.indexes.vectors import write_vectors
 from paperclip_cli.model.folder import ModelFolder, fingerprint, resolve
-from paperclip_cli.model.indexed import model_of, write_text_tower
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, checked, from_dict, to_json

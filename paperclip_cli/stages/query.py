@@ -11,14 +11,14 @@ import numpy as np
 
 from paperclip_cli import __version__
 from paperclip_cli.config import QueryConfig
-from paperclip_cli.data.index_folder import Index, choose_index, open_index
-from paperclip_cli.data.observations import Image
-from paperclip_cli.data.search import Search
-from paperclip_cli.data.selection import select
-from paperclip_cli.data.vectors import normalised
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
+from paperclip_cli.indexes.database import Image
+from paperclip_cli.indexes.filters import select
+from paperclip_cli.indexes.folder import Index, choose_index, open_index
+from paperclip_cli.indexes.model import model_of, whole_model_of
+from paperclip_cli.indexes.search import Search
+from paperclip_cli.indexes.vectors import normalised
 from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.indexed import model_of, whole_model_of
 from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.records import Hit, Observation
 from paperclip_cli.report import Failure, Report
@@ -119,7 +119,7 @@ class Searcher:
     def _images(self, paths: tuple[Path, ...], weights: tuple[float, ...]) -> np.ndarray:
         if not paths:
             return np.zeros(self.index.vectors.shape[1], np.float32)
-        from paperclip_cli.data.candidates import image_view
+        from paperclip_cli.indexes.reader import image_view
         from paperclip_cli.model.embed import ImageEmbedder
 
         views = []

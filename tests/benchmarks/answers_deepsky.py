@@ -19,9 +19,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from paperclip_cli.config import QueryConfig
-from paperclip_cli.data.index_folder import choose_index, open_index
-from paperclip_cli.data.vectors import best
-from paperclip_cli.model.indexed import model_of
+from paperclip_cli.indexes.folder import choose_index, open_index
+from paperclip_cli.indexes.model import model_of
+from paperclip_cli.indexes.vectors import best
 from paperclip_cli.model.prompts import embed_phrases
 from paperclip_cli.records import Hit
 from paperclip_cli.stages import query

@@ -22,10 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.data.background import LEVELS
-from paperclip_cli.data.index_update import Embeddings, State, publish, write_generation
-from paperclip_cli.data.journal import Journal
-from paperclip_cli.data.observations import Entry
+from paperclip_cli.indexes.background import LEVELS
+from paperclip_cli.indexes.database import Entry
+from paperclip_cli.indexes.journal import Journal
+from paperclip_cli.indexes.update import Embeddings, State, publish, write_generation
 from paperclip_cli.model.folder import ModelFolder, fingerprint
 from paperclip_cli.records import Key, Observation, Proposal
 from paperclip_cli.workspace import Manifest, Workspace, write_manifest

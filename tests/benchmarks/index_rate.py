@@ -47,7 +47,7 @@ def measure_rate(place: Path, images: int, rounds: int) -> None:
     from paperclip_cli.model.embed import ImageEmbedder
     from paperclip_cli.stages import index
     from tests.benchmarks.cold_query import make_model
-    from tests.indexes import FakeTower
+    from tests.small_indexes import FakeTower
 
     make_model(place / "model")
     model = ModelFolder.open(place / "model")

@@ -4,7 +4,7 @@
 
 Clustered vectors (as many clusters as a hundredth of them). For shares of the index that a condition keeps it prints milliseconds a search
 for ten hits, exact over rows gathered once, and through the graph asked for the more, with the graph's recall at 10; also what building
-and loading the graph cost. `data.search.GRAPH_FROM` and `GRAPH_SHARE` are set by it.
+and loading the graph cost. `indexes.search.GRAPH_FROM` and `GRAPH_SHARE` are set by it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 
 import numpy as np
 
-from paperclip_cli.data import search
-from paperclip_cli.data.background import LEVELS, Background
-from paperclip_cli.data.graph import build_graph
-from paperclip_cli.data.index_folder import Index
-from paperclip_cli.data.search import Search
+from paperclip_cli.indexes import search
+from paperclip_cli.indexes.background import LEVELS, Background
+from paperclip_cli.indexes.folder import Index
+from paperclip_cli.indexes.hnsw import build_graph
+from paperclip_cli.indexes.search import Search
 from paperclip_cli.workspace import Manifest
 
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.01)

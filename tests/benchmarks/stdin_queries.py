@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from paperclip_cli.data.graph import build_graph
-from paperclip_cli.data.index_folder import open_index
+from paperclip_cli.indexes.folder import open_index
+from paperclip_cli.indexes.hnsw import build_graph
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.workspace import Workspace
 from tests.benchmarks.cold_query import make_index, make_model

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.indexes import write_picture
+from tests.small_indexes import write_picture
 
 
 def test_many_images_are_json_lines_and_come_from_a_list(tiny_model: Path, tmp_path: Path) -> None:

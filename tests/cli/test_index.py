@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paperclip_cli.cli import app as cli
-from tests.indexes import write_picture
+from tests.small_indexes import write_picture
 
 
 def run(tmp_path: Path, *arguments: str) -> int:

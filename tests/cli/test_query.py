@@ -21,7 +21,7 @@ from paperclip_cli.config import IndexConfig
 from paperclip_cli.stages import index
 from paperclip_cli.workspace import Workspace
 from tests.factories import make_proposal, write_archive, write_fetched
-from tests.indexes import towers
+from tests.small_indexes import towers
 
 EVIL = "[red]Evil[/red] \x1b[31mtitle\x1b]0;owned\x07 \x9b1m\u202e \x00\r\n" + "very long " * 20 + "星系" * 30
 FORBIDDEN = re.compile("\x1b\\]0|\x07|\x9b|\u202e|\x00")

@@ -15,8 +15,8 @@ from paperclip_cli.images.view import View
 from paperclip_cli.records import Observation
 from paperclip_cli.sky.cone import Cone, Place
 from paperclip_cli.sky.footprint import observed_footprint
-from tests.indexes import write_picture
 from tests.sky.test_wcs import NGC_602, PREVIEW, SK_183
+from tests.small_indexes import write_picture
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from paperclip_cli.stages import build_dataset, doctor, index
 from paperclip_cli.workspace import Workspace
 from tests.clip_models import write_model
 from tests.factories import write_fetched
-from tests.indexes import towers
+from tests.small_indexes import towers
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from paperclip_cli.config import FetchConfig, GetConfig
-from paperclip_cli.data.references import Reference, read_references
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.indexes.references import Reference, read_references
 from paperclip_cli.records import Key
 from paperclip_cli.stages import fetch
 from paperclip_cli.stages import get as stage

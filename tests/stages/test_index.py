@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paperclip_cli.config import IndexConfig, QueryConfig
-from paperclip_cli.data import journal
 from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
+from paperclip_cli.indexes import journal
 from paperclip_cli.records import Key
 from paperclip_cli.stages import index as stage
 from paperclip_cli.stages import query
 from paperclip_cli.workspace import Workspace
 from tests.factories import make_proposal, write_archive, write_fetched, write_preview
-from tests.indexes import FakeTower, holds, index_of, run, towers, write_picture
+from tests.small_indexes import FakeTower, holds, index_of, run, towers, write_picture
 
 NAMES = ("a.png", "b.png", "sub/c.png", "sub/d.png")
 
@@ -255,7 +255,7 @@ def test_status_of_folders_looks_there_for_new_files(tmp_path: Path, workspace: 
 def test_a_graph_is_built_once_and_goes_with_the_state_it_is_of(tmp_path: Path, workspace: Workspace, model: str,
                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("hnswlib")
-    from paperclip_cli.data import search
+    from paperclip_cli.indexes import search
 
     for number in range(5):
         write_picture(tmp_path / "p" / f"{number}.png", number)

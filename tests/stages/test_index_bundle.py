@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 
 from paperclip_cli.config import BundleConfig, IndexConfig, QueryConfig
-from paperclip_cli.data import bundle
-from paperclip_cli.data.index_folder import open_index
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.images.images import read_picture
+from paperclip_cli.indexes import bundle
+from paperclip_cli.indexes.folder import open_index
 from paperclip_cli.stages import index, index_bundle, query
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
-from tests.indexes import towers, write_picture
+from tests.small_indexes import towers, write_picture
 
 Change = Callable[[dict[str, bytes]], None]
 

@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 
 from paperclip_cli.config import QueryConfig
-from paperclip_cli.data import index_folder, index_update
-from paperclip_cli.data.index_folder import open_index
 from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.indexes import folder as index_folder
+from paperclip_cli.indexes import update
+from paperclip_cli.indexes.folder import open_index
 from paperclip_cli.stages import index as stage
 from paperclip_cli.stages import query
 from paperclip_cli.workspace import Workspace
-from tests.indexes import FakeTower, holds, index_of, run, write_picture
+from tests.small_indexes import FakeTower, holds, index_of, run, write_picture
 
 # Where a process may die: in the middle of embedding, and before or after each file of a new state is written.
-DEATHS: list[tuple[object, str]] = [(index_update, "write_vectors"), (index_update, "write_observations"), (index_update, "write_manifest"),
+DEATHS: list[tuple[object, str]] = [(update, "write_vectors"), (update, "write_observations"), (update, "write_manifest"),
                                     (stage, "publish"), (stage, "measure"), (stage, "discard_journal")]
 
 
@@ -78,7 +79,7 @@ from pathlib import Path
 from paperclip_cli.config import IndexConfig
 from paperclip_cli.stages import index
 from paperclip_cli.workspace import Workspace
-from tests.indexes import FakeTower, towers
+from tests.small_indexes import FakeTower, towers
 class Killed(FakeTower):
     def embed(self, items):
         if self.embedded >= 8: os.kill(os.getpid(), signal.SIGKILL)

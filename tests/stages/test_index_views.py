@@ -12,12 +12,12 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.stages import index as stage
 from paperclip_cli.stages import query
 from paperclip_cli.workspace import Workspace
-from tests.indexes import FakeTower, holds, index_of, run, write_picture
+from tests.small_indexes import FakeTower, holds, index_of, run, write_picture
 
 
 def test_vectors_are_those_of_the_views(tmp_path: Path, workspace: Workspace, tiny_model: Path) -> None:
     """The real towers: what the index holds is what the model says of each image alone."""
-    from paperclip_cli.data.candidates import image_view
+    from paperclip_cli.indexes.reader import image_view
     from paperclip_cli.model.embed import ImageEmbedder
     from paperclip_cli.model.folder import ModelFolder
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from paperclip_cli.data.graph import INSTALL, Graph, graph_state, is_installed, open_graph
-from paperclip_cli.data.index_folder import Index
-from paperclip_cli.data.ranking import keyword_order, keyword_strengths, ranked
-from paperclip_cli.data.vectors import best, score
+from paperclip_cli.indexes.folder import Index
+from paperclip_cli.indexes.hnsw import INSTALL, Graph, graph_state, is_installed, open_graph
+from paperclip_cli.indexes.ranking import keyword_order, keyword_strengths, ranked
+from paperclip_cli.indexes.vectors import best, score
 
 # Vectors that may be ranked from which on the graph is quicker than all of them, and the least share of the index that they must be: the
 # graph is asked for so many more (tests/benchmarks/search.py).

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paperclip_cli.config import QueryConfig
-from paperclip_cli.data.observation_writer import write_observations
-from paperclip_cli.data.observations import Entry, Observations
-from paperclip_cli.data.selection import names, select
+from paperclip_cli.indexes.database import Entry, Observations
+from paperclip_cli.indexes.database_writer import write_observations
+from paperclip_cli.indexes.filters import names, select
 from paperclip_cli.records import Key, Observation, Proposal
 from paperclip_cli.sky.cone import Cone
-from tests.indexes import at, region
+from tests.small_indexes import at, region
 
 IMAGES = [
     ("hst", 1, Observation(target="NGC4038-39", instrument="ACS", detector="WFC", filters=("F435W", "F814W"), t_min=55000.0)),

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.observation_writer import write_observations
-from paperclip_cli.data.observations import Entry, Observations
-from paperclip_cli.data.ranking import keyword_order, keyword_strengths, match_expression, ranked
+from paperclip_cli.indexes.database import Entry, Observations
+from paperclip_cli.indexes.database_writer import write_observations
+from paperclip_cli.indexes.ranking import keyword_order, keyword_strengths, match_expression, ranked
 from paperclip_cli.records import Key, Observation, Proposal
 
 SCORES = st.lists(st.integers(-3, 3), max_size=400).map(lambda values: np.array(values, np.float32))

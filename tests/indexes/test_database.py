@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.data.observation_writer import write_observations
-from paperclip_cli.data.observations import Entry, Observations, spaced
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.indexes.database import Entry, Observations, spaced
+from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.records import Key, Observation, Proposal
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=12)

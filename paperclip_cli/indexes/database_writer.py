@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from paperclip_cli.data.observations import FILE, OBSERVED, PROPOSAL, Entry, spaced
+from paperclip_cli.indexes.database import FILE, OBSERVED, PROPOSAL, Entry, spaced
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, to_json
 from paperclip_cli.sky.footprint import observed_footprint
 

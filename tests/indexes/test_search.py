@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paperclip_cli.data import graph, search
-from paperclip_cli.data.background import LEVELS, Background
-from paperclip_cli.data.graph import build_graph, graph_paths, graph_state
-from paperclip_cli.data.index_folder import Index
-from paperclip_cli.data.observation_writer import write_observations
-from paperclip_cli.data.observations import Observations
-from paperclip_cli.data.search import Search
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.indexes import hnsw, search
+from paperclip_cli.indexes.background import LEVELS, Background
+from paperclip_cli.indexes.database import Observations
+from paperclip_cli.indexes.database_writer import write_observations
+from paperclip_cli.indexes.folder import Index
+from paperclip_cli.indexes.hnsw import build_graph, graph_paths, graph_state
+from paperclip_cli.indexes.search import Search
 from paperclip_cli.workspace import Manifest
 
 pytest.importorskip("hnswlib")
@@ -107,7 +107,7 @@ def test_a_graph_that_is_cut_short_is_stale(tmp_path: Path) -> None:
 
 
 def test_without_the_library_its_installation_is_named(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (graph, search):
+    for module in (hnsw, search):
         monkeypatch.setattr(module, "is_installed", lambda: False)
     searching = Search(index, None, is_many=True)
     assert searching._graph is None and "pipx inject paperclip-cli hnswlib" in searching.note

@@ -3,8 +3,8 @@
     manifest.json                the model's fingerprint, its name and folder, the view, the background, and the number of the generation
     vectors-<number>.npy         float32 [N, D], rows in the order of the images
     observations-<number>.sqlite what is known of the images
-    thumbnails/, model/          what came with an index from elsewhere (`data.bundle`): small pictures, and a text tower
-    graph-<number>.*             a graph of the vectors (`data.graph`), where one was asked for
+    thumbnails/, model/          what came with an index from elsewhere (`indexes.bundle`): small pictures, and a text tower
+    graph-<number>.*             a graph of the vectors (`indexes.hnsw`), where one was asked for
 
 A generation is written once and never changed. The manifest names the one that counts and is replaced last, so that a query sees the
 old state or the new one, whenever it comes and whenever the writer dies.
@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.data.background import Background
-from paperclip_cli.data.observations import Entry, Observations
-from paperclip_cli.data.vectors import open_vectors
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.view import View
+from paperclip_cli.indexes.background import Background
+from paperclip_cli.indexes.database import Entry, Observations
+from paperclip_cli.indexes.vectors import open_vectors
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
 
 THUMBNAILS = "thumbnails"

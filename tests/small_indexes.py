@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from paperclip_cli.config import IndexConfig
-from paperclip_cli.data.index_folder import Index, open_index
+from paperclip_cli.indexes.folder import Index, open_index
 from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.scratch import SHAPES
 from paperclip_cli.records import Observation

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from paperclip_cli.data.observations import Observations
-from paperclip_cli.data.vectors import best
+from paperclip_cli.indexes.database import Observations
+from paperclip_cli.indexes.vectors import best
 
 _FUSION = 60  # k of reciprocal rank fusion (Cormack, Clarke & Buettcher, SIGIR 2009)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.data.journal import LINES, VECTORS, Journal, discard_journal, is_unfinished
+from paperclip_cli.indexes.journal import LINES, VECTORS, Journal, discard_journal, is_unfinished
 
 MAKER = {"model": "abc", "view": {"kind": "centre"}}
 IMAGES = [(f"{number:064x}", np.full((1 + number % 2, 3), number, np.float32)) for number in range(5)]

@@ -11,13 +11,13 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from paperclip_cli.config import PREVIEW_SIZE
-from paperclip_cli.data.observations import Entry
 from paperclip_cli.errors import BadItem
 from paperclip_cli.images.images import centre_view, make_canvas
 from paperclip_cli.images.picture_file import read_file
 from paperclip_cli.images.reading import PLAIN, Reading
 from paperclip_cli.images.tiles import tile_count, tile_views
 from paperclip_cli.images.view import View
+from paperclip_cli.indexes.database import Entry
 from paperclip_cli.records import Key, Observation, Wcs
 from paperclip_cli.threads import processors
 from paperclip_cli.workspace import file_sha256

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paperclip_cli.config import QueryConfig
-from paperclip_cli.data.observations import Observations
+from paperclip_cli.indexes.database import Observations
 
 
 @dataclass(frozen=True)

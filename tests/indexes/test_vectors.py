@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from paperclip_cli.data.vectors import best, normalised, open_vectors, score, write_vectors
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.indexes.vectors import best, normalised, open_vectors, score, write_vectors
 
 # Small whole numbers: their products are exact, so that equal means equal.
 MATRICES = arrays.arrays(np.float32, st.tuples(st.integers(0, 60), st.just(3)), elements=st.integers(-4, 4).map(float))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.data.background import LEVELS, Background, measure
 from paperclip_cli.dataset.phrases import PAPER_PHRASES, UNRELATED_TEXTS
+from paperclip_cli.indexes.background import LEVELS, Background, measure
 
 
 def unit(seed: int, count: int) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from paperclip_cli.data.index_folder import Index
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.indexes.folder import Index
 from paperclip_cli.model.folder import MODEL_FILES, WEIGHTS, ModelFolder, fingerprint, missing_files, resolve
 from paperclip_cli.model.tensors import TensorFile, write_some
 from paperclip_cli.workspace import Workspace

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.data.index_folder import Index, generation_paths
-from paperclip_cli.data.journal import Journal
-from paperclip_cli.data.observation_writer import write_observations
-from paperclip_cli.data.observations import Entry
-from paperclip_cli.data.vectors import open_vectors, write_vectors
+from paperclip_cli.indexes.database import Entry
+from paperclip_cli.indexes.database_writer import write_observations
+from paperclip_cli.indexes.folder import Index, generation_paths
+from paperclip_cli.indexes.journal import Journal
+from paperclip_cli.indexes.vectors import open_vectors, write_vectors
 from paperclip_cli.records import Key, Proposal
 from paperclip_cli.workspace import Manifest, read_manifest, write_manifest
 
