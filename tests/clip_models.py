@@ -12,10 +12,10 @@ import jax
 import numpy as np
 
 from paperclip_cli.images.view import View
-from paperclip_cli.model import clip, initial, scratch, weights
-from paperclip_cli.model.config import ClipConfig, Extras
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.tokenizer import Tokenizer
+from paperclip_cli.towers import clip, init, scratch, weights
+from paperclip_cli.towers.config import ClipConfig, Extras
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.tokenizer import Tokenizer
 from paperclip_cli.workspace import Manifest, write_manifest
 
 CORPUS = ("The spiral galaxy NGC 1300 hosts young star clusters.", "Globular clusters are old stellar systems of the Galactic halo.",
@@ -35,7 +35,7 @@ def write_model(folder: Path, name: str = "tiny", seed: int = 0, view: View | No
 def build(config: ClipConfig, key: jax.Array) -> tuple[clip.Graph, clip.Params]:
     """A model with random weights (float32), drawn as `initial` says."""
     graph, shapes = clip.abstract(config)
-    return graph, initial.draw(shapes, config, key)
+    return graph, init.draw(shapes, config, key)
 
 
 def drawn(made: scratch.NewModel, seed: int = 0) -> tuple[clip.Graph, clip.Params]:
@@ -46,7 +46,7 @@ def drawn(made: scratch.NewModel, seed: int = 0) -> tuple[clip.Graph, clip.Param
 
 def add_heads(folder: ModelFolder, size: int = 24, bias: bool = True) -> ModelFolder:
     """Gives a written model random heads and a sigmoid bias, as `train --train head --loss sigmoid` would."""
-    params = weights.load(folder)[1] | initial.draw_heads(folder.config, size, np.random.default_rng(5))
+    params = weights.load(folder)[1] | init.draw_heads(folder.config, size, np.random.default_rng(5))
     made = dataclasses.replace(folder, extras=Extras(size, bias))
     weights.save(made, params | ({"logit_bias": np.float32(-3.5)} if bias else {}), Tokenizer.load(folder), "# A test\n")
     return ModelFolder.open(folder.path, folder.name)

@@ -11,11 +11,11 @@ from PIL import Image
 
 from paperclip_cli.config import IndexConfig
 from paperclip_cli.indexes.folder import Index, open_index
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.scratch import SHAPES
 from paperclip_cli.records import Observation
 from paperclip_cli.report import Report
 from paperclip_cli.stages import index as stage
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.scratch import SHAPES
 from paperclip_cli.workspace import Workspace
 
 

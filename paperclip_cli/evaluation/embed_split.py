@@ -17,11 +17,11 @@ from paperclip_cli.evaluation.held_out import held_out
 from paperclip_cli.evaluation.retrieval import Embeddings
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
-from paperclip_cli.model.embed import ImageEmbedder
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.text_tower import TextTower
-from paperclip_cli.model.tokenizer import ENDS, Tokenizer
 from paperclip_cli.progress import Progress
+from paperclip_cli.towers.embedder import ImageEmbedder
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.numpy_text_tower import TextTower
+from paperclip_cli.towers.tokenizer import ENDS, Tokenizer
 
 _DECODED_AT_A_TIME = 256
 

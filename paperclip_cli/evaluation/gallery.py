@@ -14,8 +14,8 @@ from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.evaluation.plot_data import Gallery, Picture
 from paperclip_cli.images.images import make_canvas
 from paperclip_cli.indexes.vectors import best
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.text_tower import TextTower
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.numpy_text_tower import TextTower
 
 QUERIES = ("globular cluster", "strong lensing", "spiral galaxies", "comets")  # of the paper's ten, those that look most different
 PICTURES = 4

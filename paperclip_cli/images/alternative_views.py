@@ -23,7 +23,7 @@ def centre(canvas: np.ndarray, view: View, number: int) -> np.ndarray:
 
 
 def augmented(canvas: np.ndarray, view: View, number: int) -> np.ndarray:
-    """A random crop under a random symmetry of the square, as in training (`model.augment`); the same every time for a number."""
+    """A random crop under a random symmetry of the square, as in training (`towers.augment`); the same every time for a number."""
     rng = np.random.default_rng([0, number])
     store = store_image(canvas, view)
     top, left = rng.integers(view.store_side - view.size + 1, size=2)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.indexes.folder import Index
-from paperclip_cli.model.folder import MODEL_FILES, WEIGHTS, ModelFolder, fingerprint, missing_files, resolve
-from paperclip_cli.model.tensors import TensorFile, write_some
+from paperclip_cli.towers.folder import MODEL_FILES, WEIGHTS, ModelFolder, fingerprint, missing_files, resolve
+from paperclip_cli.towers.safetensors import TensorFile, write_some
 from paperclip_cli.workspace import Workspace
 
 _TEXT = ("text_model.", "text_projection.")

@@ -12,9 +12,9 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from paperclip_cli.errors import UsageError
-from paperclip_cli.model.clip import Compute
-from paperclip_cli.model.config import ClipConfig
 from paperclip_cli.threads import processors
+from paperclip_cli.towers.clip import Compute
+from paperclip_cli.towers.config import ClipConfig
 
 Tree = TypeVar("Tree")
 _AXIS = "batch"

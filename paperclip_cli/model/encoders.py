@@ -9,8 +9,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from paperclip_cli.model import clip
-from paperclip_cli.model.augment import normalise, random_views
+from paperclip_cli.towers import clip
+from paperclip_cli.towers.augment import normalise, random_views
 
 
 class Encoders(NamedTuple):

@@ -14,7 +14,7 @@ import optax
 from optax import contrib
 
 from paperclip_cli.config import Recipe
-from paperclip_cli.model import clip
+from paperclip_cli.towers import clip
 
 MATRIX_RATE = 10.0  # an orthogonal matrix has larger entries than AdamW's update of as large an effect
 

@@ -23,20 +23,21 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.evaluation.held_out import HeldOut, are_summaries, held_out
 from paperclip_cli.evaluation.retrieval import number
 from paperclip_cli.images.view import View
-from paperclip_cli.model import clip, encoders, processes, scratch
+from paperclip_cli.model import encoders, processes
 from paperclip_cli.model.contrastive import Objective
 from paperclip_cli.model.devices import Devices, compute
 from paperclip_cli.model.encoders import Pixels
 from paperclip_cli.model.features import FrozenTowers
-from paperclip_cli.model.folder import ModelFolder
 from paperclip_cli.model.optimisers import optimiser
 from paperclip_cli.model.start import Start, start
 from paperclip_cli.model.step import Batch, Learner, initial_state
-from paperclip_cli.model.tokenizer import ENDS
 from paperclip_cli.model.training import Training, compiled
 from paperclip_cli.model.validation import PERCENT, Validation
 from paperclip_cli.progress import Progress
 from paperclip_cli.threads import in_a_thread
+from paperclip_cli.towers import clip, scratch
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.tokenizer import ENDS
 
 _WORDS = 77  # of a caption of the reference's code
 

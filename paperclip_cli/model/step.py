@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from paperclip_cli.model import clip
 from paperclip_cli.model.contrastive import Objective
 from paperclip_cli.model.encoders import Encoders
+from paperclip_cli.towers import clip
 
 
 class Batch(NamedTuple):

@@ -14,12 +14,12 @@ from paperclip_cli.dataset.join import Row, join, mark_seen
 from paperclip_cli.dataset.pairs import Pair, write_split
 from paperclip_cli.dataset.split import SPLITS, TEST, TRAIN, VALIDATION, split_keys
 from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
-from paperclip_cli.model import hub
-from paperclip_cli.model.folder import TOKENIZER
-from paperclip_cli.model.tokenizer import ENDS, Tokenizer
 from paperclip_cli.previews.records import fetched_fingerprints, fetched_missions, read_image, read_previews, read_proposals
 from paperclip_cli.progress import Progress, SilentProgress, Task
 from paperclip_cli.report import Failure, Report
+from paperclip_cli.towers import hub
+from paperclip_cli.towers.folder import TOKENIZER
+from paperclip_cli.towers.tokenizer import ENDS, Tokenizer
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,

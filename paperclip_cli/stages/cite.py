@@ -12,10 +12,10 @@ from paperclip_cli.config import CiteConfig
 from paperclip_cli.errors import UsageError
 from paperclip_cli.indexes.folder import Index, choose_index, open_index
 from paperclip_cli.indexes.references import read_references
-from paperclip_cli.model.card import licence
-from paperclip_cli.model.folder import CARD
 from paperclip_cli.previews.records import fetched_missions, read_previews
 from paperclip_cli.records import Key
+from paperclip_cli.towers.card import licence
+from paperclip_cli.towers.folder import CARD
 from paperclip_cli.workspace import Workspace
 
 

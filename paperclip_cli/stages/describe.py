@@ -19,13 +19,13 @@ from paperclip_cli.images.images import quiet_decoders
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.indexes.reader import Candidate, read_ahead
 from paperclip_cli.indexes.vectors import best
-from paperclip_cli.model.embed import ImageEmbedder
-from paperclip_cli.model.folder import resolve
-from paperclip_cli.model.prompts import embed_phrases
 from paperclip_cli.previews.records import read_previews
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key
 from paperclip_cli.report import Failure, Report
+from paperclip_cli.towers.embedder import ImageEmbedder
+from paperclip_cli.towers.folder import resolve
+from paperclip_cli.towers.prompts import embed_phrases
 from paperclip_cli.workspace import Workspace
 
 STAGE = "describe"

@@ -18,13 +18,13 @@ from paperclip_cli.indexes.folder import Index, open_index
 from paperclip_cli.indexes.journal import is_unfinished
 from paperclip_cli.indexes.model import model_of
 from paperclip_cli.malloc import physical_memory
-from paperclip_cli.model.folder import WEIGHTS, ModelFolder
 from paperclip_cli.previews.records import read_image, read_previews, stored_path
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Preview
 from paperclip_cli.report import Check, State
 from paperclip_cli.services.environment import backends, network, versions
 from paperclip_cli.threads import in_threads, processors
+from paperclip_cli.towers.folder import WEIGHTS, ModelFolder
 from paperclip_cli.workspace import Workspace
 
 STAGE = "doctor"

@@ -30,13 +30,13 @@ from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.indexes.database import spaced
 from paperclip_cli.model.devices import remember_compilations
-from paperclip_cli.model.folder import WEIGHTS, ModelFolder, resolve
-from paperclip_cli.model.tensors import TensorFile
-from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sources.judge import Judge
 from paperclip_cli.text.words import words
+from paperclip_cli.towers.folder import WEIGHTS, ModelFolder, resolve
+from paperclip_cli.towers.numpy_text_tower import TextTower
+from paperclip_cli.towers.safetensors import TensorFile
 from paperclip_cli.workspace import Workspace
 
 STAGE = "evaluate"

@@ -26,12 +26,12 @@ from paperclip_cli.indexes.hnsw import build_graph, check_installed, graph_state
 from paperclip_cli.indexes.journal import Journal, discard_journal, is_unfinished
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
 from paperclip_cli.indexes.update import Embeddings, State, publish, sweep, write_generation
-from paperclip_cli.model.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.previews.records import fetched_missions, read_previews, read_proposals, stored_path
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Preview, Proposal
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import unit_square
+from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.workspace import Manifest, Workspace, lock, read_manifest
 
 STAGE = "index"
@@ -51,14 +51,14 @@ class TextTower(Protocol):
 
 def open_image_tower(model: ModelFolder, batch_size: int) -> ImageTower:
     """The model's image tower, on the accelerator if there is one."""
-    from paperclip_cli.model.embed import ImageEmbedder
+    from paperclip_cli.towers.embedder import ImageEmbedder
 
     return ImageEmbedder(model, batch_size)
 
 
 def open_text_tower(model: ModelFolder) -> TextTower:
     """The model's text tower."""
-    from paperclip_cli.model.text_tower import TextTower
+    from paperclip_cli.towers.numpy_text_tower import TextTower
 
     return TextTower.open(model)
 

@@ -29,11 +29,11 @@ from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.indexes.folder import THUMBNAILS, Index, choose_index, generation_paths, open_index
 from paperclip_cli.indexes.model import model_of, write_text_tower
 from paperclip_cli.indexes.vectors import write_vectors
-from paperclip_cli.model.folder import ModelFolder, fingerprint, resolve
-from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, checked, from_dict, to_json
 from paperclip_cli.report import Report
+from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
+from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Manifest, Workspace, checked_name, lock, read_manifest, replace_folder, write_manifest
 
 STAGE = "index"

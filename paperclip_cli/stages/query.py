@@ -18,11 +18,11 @@ from paperclip_cli.indexes.folder import Index, choose_index, open_index
 from paperclip_cli.indexes.model import model_of, whole_model_of
 from paperclip_cli.indexes.search import Search
 from paperclip_cli.indexes.vectors import normalised
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.records import Hit, Observation
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.threads import arriving
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace
 
 _AT_ONCE = 16  # lines that are embedded together if so many are waiting
@@ -120,7 +120,7 @@ class Searcher:
         if not paths:
             return np.zeros(self.index.vectors.shape[1], np.float32)
         from paperclip_cli.indexes.reader import image_view
-        from paperclip_cli.model.embed import ImageEmbedder
+        from paperclip_cli.towers.embedder import ImageEmbedder
 
         views = []
         for path in paths:

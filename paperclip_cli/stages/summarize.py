@@ -12,7 +12,6 @@ from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI, OUTLINES
 from paperclip_cli.data.summaries import FAILURES, SUMMARIES, choose_set, format_csv, read_csv, read_failures, read_summaries
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
-from paperclip_cli.model.language import gguf_file, language_folder
 from paperclip_cli.previews.records import fetched_missions, read_proposals
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import FailedSummary, Proposal, Summary, to_json, write_jsonl
@@ -22,6 +21,7 @@ from paperclip_cli.sources.keywords import KeywordSummarizer
 from paperclip_cli.sources.summarizer import Outcome, Summarizer
 from paperclip_cli.sources.summarizers.rates import Rates, rates_of
 from paperclip_cli.threads import in_threads
+from paperclip_cli.towers.language import gguf_file, language_folder
 from paperclip_cli.workspace import Manifest, Workspace, append_lines, cut_torn_line, lock, read_manifest, replace_file, write_manifest
 
 if TYPE_CHECKING:

@@ -17,16 +17,17 @@ from paperclip_cli.data.metrics import MetricsLog, as_csv, read_metrics
 from paperclip_cli.dataset.pairs import available_splits, find_dataset, read_keys, split_files
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.malloc import keep_freed_pages
-from paperclip_cli.model import card, processes, weights
+from paperclip_cli.model import processes
 from paperclip_cli.model.checkpoints import Checkpoints
 from paperclip_cli.model.devices import remember_compilations
-from paperclip_cli.model.folder import ModelFolder, fingerprint
 from paperclip_cli.model.preparation import prepare
 from paperclip_cli.model.start import base_model
 from paperclip_cli.model.step import TrainState
 from paperclip_cli.model.training import Training
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
+from paperclip_cli.towers import card, weights
+from paperclip_cli.towers.folder import ModelFolder, fingerprint
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,

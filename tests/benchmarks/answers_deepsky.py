@@ -22,9 +22,9 @@ from paperclip_cli.config import QueryConfig
 from paperclip_cli.indexes.folder import choose_index, open_index
 from paperclip_cli.indexes.model import model_of
 from paperclip_cli.indexes.vectors import best
-from paperclip_cli.model.prompts import embed_phrases
 from paperclip_cli.records import Hit
 from paperclip_cli.stages import query
+from paperclip_cli.towers.prompts import embed_phrases
 from paperclip_cli.workspace import Workspace
 
 K = 10

@@ -26,8 +26,8 @@ from paperclip_cli.indexes.background import LEVELS
 from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.journal import Journal
 from paperclip_cli.indexes.update import Embeddings, State, publish, write_generation
-from paperclip_cli.model.folder import ModelFolder, fingerprint
 from paperclip_cli.records import Key, Observation, Proposal
+from paperclip_cli.towers.folder import ModelFolder, fingerprint
 from paperclip_cli.workspace import Manifest, Workspace, write_manifest
 
 QUERY = "galaxy mergers"

@@ -30,13 +30,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a check
 from paperclip_cli.config import PAPER_PRESET
 from paperclip_cli.dataset.batches import Batches, HostBatch, look_ahead
 from paperclip_cli.dataset.decoded import new_array
-from paperclip_cli.model import clip, encoders, initial
-from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.model import encoders
 from paperclip_cli.model.devices import Devices, compute
 from paperclip_cli.model.encoders import Pixels
-from paperclip_cli.model.folder import CLIP_MEAN, CLIP_STD
 from paperclip_cli.model.optimisers import adamw
 from paperclip_cli.model.step import Batch, Learner, initial_state, train_step
+from paperclip_cli.towers import clip, init
+from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.towers.folder import CLIP_MEAN, CLIP_STD
 
 PAPER_STEPS, PAPER_BATCH = 20_000, 32
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12}  # dense bfloat16 operations a second, from NVIDIA's data sheets
@@ -79,7 +80,7 @@ def measure(config: ClipConfig, folder: Path, size: int, steps: int, count: int)
     devices = Devices(size)
     how = compute("auto", devices, config, remat=False)
     graph, shapes = clip.abstract(config)
-    params = initial.draw(shapes, config, jax.random.key(0))
+    params = init.draw(shapes, config, jax.random.key(0))
     learner = Learner(encoders.towers(graph, Pixels(config.vision.image_size, CLIP_MEAN, CLIP_STD), how), adamw(PAPER_PRESET))
     store, tokens = synthetic(config, folder, count)
     compiled = jax.jit(partial(train_step, learner), donate_argnums=0, out_shardings=devices.everywhere)

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.config import IndexConfig
-from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.workspace import Workspace
 
 BATCH = 16
@@ -44,8 +44,8 @@ def write_previews(folder: Path, count: int, side: int, first: int = 0) -> None:
 
 def measure_rate(place: Path, images: int, rounds: int) -> None:
     from paperclip_cli.images.images import centre_view, decode_jpeg
-    from paperclip_cli.model.embed import ImageEmbedder
     from paperclip_cli.stages import index
+    from paperclip_cli.towers.embedder import ImageEmbedder
     from tests.benchmarks.cold_query import make_model
     from tests.small_indexes import FakeTower
 

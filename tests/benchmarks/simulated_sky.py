@@ -26,14 +26,14 @@ from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig
 from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.evaluation.embed_split import embed_pairs
 from paperclip_cli.images.images import encode_jpeg, make_canvas
-from paperclip_cli.model.folder import resolve
-from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.sources.archive import Candidate
 from paperclip_cli.sources.sky import SimulatedSky, simulated_sky
 from paperclip_cli.sources.sky.classes import CLASSES
 from paperclip_cli.sources.sky.plan import plan_proposal
 from paperclip_cli.stages import build_dataset, evaluate, fetch, summarize, train
+from paperclip_cli.towers.folder import resolve
+from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace
 
 PERCENT, HITS, LEAST_FRAMES = 10, 10, 30

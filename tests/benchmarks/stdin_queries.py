@@ -18,7 +18,7 @@ from pathlib import Path
 
 from paperclip_cli.indexes.folder import open_index
 from paperclip_cli.indexes.hnsw import build_graph
-from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.workspace import Workspace
 from tests.benchmarks.cold_query import make_index, make_model
 

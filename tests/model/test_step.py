@@ -20,11 +20,9 @@ import pytest
 
 from paperclip_cli.config import PAPER_PRESET
 from paperclip_cli.images.view import View
-from paperclip_cli.model import clip, encoders, weights
-from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.model import encoders
 from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE, Objective
 from paperclip_cli.model.encoders import Pixels
-from paperclip_cli.model.folder import CLIP_MEAN, CLIP_STD, ModelFolder
 from paperclip_cli.model.optimisers import adamw, learning_rate
 from paperclip_cli.model.step import (
     Batch,
@@ -35,6 +33,9 @@ from paperclip_cli.model.step import (
     loss_and_gradient,
     train_step,
 )
+from paperclip_cli.towers import clip, weights
+from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.towers.folder import CLIP_MEAN, CLIP_STD, ModelFolder
 from tests.clip_models import build, random_torch_clip
 
 TEXT = {"vocab_size": 90, "hidden_size": 24, "intermediate_size": 50, "num_hidden_layers": 2, "num_attention_heads": 3,

@@ -12,10 +12,10 @@ from paperclip_cli.dataset.labels import read_labels
 from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
 from paperclip_cli.indexes.reader import image_view
-from paperclip_cli.model.embed import ImageEmbedder
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.stages.describe import Description, run
+from paperclip_cli.towers.embedder import ImageEmbedder
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
 from tests.small_indexes import write_picture

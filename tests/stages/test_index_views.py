@@ -18,8 +18,8 @@ from tests.small_indexes import FakeTower, holds, index_of, run, write_picture
 def test_vectors_are_those_of_the_views(tmp_path: Path, workspace: Workspace, tiny_model: Path) -> None:
     """The real towers: what the index holds is what the model says of each image alone."""
     from paperclip_cli.indexes.reader import image_view
-    from paperclip_cli.model.embed import ImageEmbedder
-    from paperclip_cli.model.folder import ModelFolder
+    from paperclip_cli.towers.embedder import ImageEmbedder
+    from paperclip_cli.towers.folder import ModelFolder
 
     for number in range(5):
         write_picture(tmp_path / f"{number}.png", number)
@@ -72,8 +72,8 @@ def test_an_index_of_tiles_is_updated_and_asked_as_such(tmp_path: Path, workspac
     answer = next(query.run(QueryConfig(texts=("x",)), workspace))
     assert sorted(Path(hit.image).name for hit in answer.hits) == ["2.png", "3.png"], "an image is one hit, however many tiles match"
     scores = {Path(hit.image).name: hit.score for hit in answer.hits}
-    from paperclip_cli.model.folder import ModelFolder
-    from paperclip_cli.model.text_tower import TextTower
+    from paperclip_cli.towers.folder import ModelFolder
+    from paperclip_cli.towers.numpy_text_tower import TextTower
 
     cosines = index.vectors @ TextTower.open(ModelFolder.open(Path(model))).embed(["x"])[0]
     assert scores == pytest.approx({"2.png": cosines[:9].max(), "3.png": cosines[9:].max()})

@@ -14,10 +14,10 @@ from paperclip_cli import __version__
 from paperclip_cli.config import IndexConfig, QueryConfig
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.indexes.folder import open_index
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.text_tower import TextTower
 from paperclip_cli.records import Hit, Key
 from paperclip_cli.stages import index, query
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace
 from tests.factories import make_proposal, write_archive, write_fetched, write_preview
 from tests.small_indexes import towers, write_picture

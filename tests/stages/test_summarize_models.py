@@ -21,11 +21,11 @@ from paperclip_cli.data.summaries import read_failures, read_summaries
 from paperclip_cli.dataset.pairs import stream_split
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
 from paperclip_cli.http import retry
-from paperclip_cli.model.language import gguf_file, language_folder
 from paperclip_cli.records import Proposal
 from paperclip_cli.sources.summarizers import gguf, server
 from paperclip_cli.stages import build_dataset
 from paperclip_cli.stages.summarize import run
+from paperclip_cli.towers.language import gguf_file, language_folder
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_archive, write_fetched, write_preview
 from tests.language_models import write_transformer

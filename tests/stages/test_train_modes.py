@@ -14,9 +14,10 @@ from safetensors.numpy import load_file
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, TrainConfig, training_recipe
 from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.model import preparation, scratch
-from paperclip_cli.model.folder import resolve
+from paperclip_cli.model import preparation
 from paperclip_cli.stages import build_dataset, evaluate, train
+from paperclip_cli.towers import scratch
+from paperclip_cli.towers.folder import resolve
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
 from tests.training import SMALL

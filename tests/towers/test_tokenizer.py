@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model import tokenizer
-from paperclip_cli.model.config import ClipConfig, TextConfig
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.tokenizer import Tokenizer
+from paperclip_cli.towers import tokenizer
+from paperclip_cli.towers.config import ClipConfig, TextConfig
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.tokenizer import Tokenizer
 from tests.clip_models import CORPUS, write_model, write_openai_tokenizer
 
 AWKWARD = ["", " ", "\n\t  \r", "Galaxy  mergers\n in the\tVIRGO cluster", "don't we'll I'VE they're", "Hα λ 5007 Å, [O III] ~10^4 M☉",
@@ -114,7 +114,7 @@ def test_every_text_has_ids_and_none_is_unknown(text: str) -> None:
 
 
 def test_training_is_the_same_in_every_process() -> None:
-    script = f"from paperclip_cli.model import tokenizer\nprint(tokenizer.train({CORPUS!r}, 900)._backend.to_str())"
+    script = f"from paperclip_cli.towers import tokenizer\nprint(tokenizer.train({CORPUS!r}, 900)._backend.to_str())"
     runs = {subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout for _ in range(3)}
     assert len(runs) == 1
 

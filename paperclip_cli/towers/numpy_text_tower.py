@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paperclip_cli.model.config import TextConfig
-from paperclip_cli.model.folder import HEADS, WEIGHTS, ModelFolder
-from paperclip_cli.model.tensors import TensorFile
-from paperclip_cli.model.tokenizer import Tokenizer, cut
+from paperclip_cli.towers.config import TextConfig
+from paperclip_cli.towers.folder import HEADS, WEIGHTS, ModelFolder
+from paperclip_cli.towers.safetensors import TensorFile
+from paperclip_cli.towers.tokenizer import Tokenizer, cut
 
 _MODEL = "text_model"
 

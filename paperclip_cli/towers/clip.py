@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from paperclip_cli.model.attention import attend, attend_at, token_at
-from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.towers.attention import attend, attend_at, token_at
+from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
 
 Params: TypeAlias = dict[str, Any]
 Graph: TypeAlias = nnx.GraphDef

@@ -10,8 +10,8 @@ import numpy as np
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.malloc import keep_freed_pages
-from paperclip_cli.model import augment, clip, weights
-from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.towers import augment, clip, weights
+from paperclip_cli.towers.folder import ModelFolder
 
 
 class ImageEmbedder:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paperclip_cli import __version__
 from paperclip_cli.images.view import View
-from paperclip_cli.model.config import Extras
+from paperclip_cli.towers.config import Extras
 
 _OPENAI_LICENCE = "mit"  # github.com/openai/CLIP; its model cards on the Hub name none
 

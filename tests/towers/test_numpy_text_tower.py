@@ -13,10 +13,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model import clip, text_tower, weights
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.text_tower import TextTower
-from paperclip_cli.model.tokenizer import Tokenizer
+from paperclip_cli.towers import clip, numpy_text_tower, weights
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.numpy_text_tower import TextTower
+from paperclip_cli.towers.tokenizer import Tokenizer
 from tests.clip_models import CORPUS, add_heads, write_model
 
 TEXTS = [*CORPUS, "", "galaxy mergers", "dust", "Stars!", "two <|endoftext|> ends", "galaxy " * 200]
@@ -89,13 +89,13 @@ def test_a_text_does_not_depend_on_its_company(tiny: ModelFolder) -> None:
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0])
 def test_activations_are_those_of_jax(scale: float) -> None:
     x = np.linspace(-8, 8, 10_001, dtype=np.float32) * np.float32(scale)
-    for name, ours in text_tower._ACTIVATIONS.items():
+    for name, ours in numpy_text_tower._ACTIVATIONS.items():
         np.testing.assert_allclose(ours(x), clip._ACTIVATIONS[name](jnp.asarray(x)), rtol=1e-6, atol=2e-6)
 
 
 def test_no_jax_is_imported(tiny: ModelFolder) -> None:
-    script = ("import sys\nfrom pathlib import Path\nfrom paperclip_cli.model.folder import ModelFolder\n"
-              "from paperclip_cli.model.text_tower import TextTower\n"
+    script = ("import sys\nfrom pathlib import Path\nfrom paperclip_cli.towers.folder import ModelFolder\n"
+              "from paperclip_cli.towers.numpy_text_tower import TextTower\n"
               "print(TextTower.open(ModelFolder.open(Path(sys.argv[1]))).embed(['dust']).shape)\n"
               "heavy = {'jax', 'flax', 'PIL', 'pyarrow', 'huggingface_hub', 'transformers', 'astropy', 'scipy'}\n"
               "assert not heavy & {name.split('.')[0] for name in sys.modules}, heavy & set(sys.modules)")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from paperclip_cli.errors import UsageError
-from paperclip_cli.model import hub
+from paperclip_cli.towers import hub
 from paperclip_cli.workspace import Workspace
 
 _GGUF = re.compile(r"(?P<name>[^:]+):(?P<file>(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.gguf)")

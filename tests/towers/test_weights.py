@@ -16,10 +16,10 @@ from safetensors.numpy import load_file, save_file
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.images.view import View
-from paperclip_cli.model import clip, scratch, weights
-from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.tokenizer import Tokenizer
+from paperclip_cli.towers import clip, scratch, weights
+from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.tokenizer import Tokenizer
 from tests.clip_models import CORPUS, add_heads, build, drawn, write_model
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from paperclip_cli.model import hub
+from paperclip_cli.towers import hub
 from paperclip_cli.workspace import Workspace
 from tests.clip_models import write_model
 
@@ -25,7 +25,7 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model.folder import resolve
+from paperclip_cli.towers.folder import resolve
 from paperclip_cli.workspace import Workspace
 workspace = Workspace(Path(sys.argv[1]), offline=sys.argv[2] == "offline")
 answers = []

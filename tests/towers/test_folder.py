@@ -10,8 +10,8 @@ import pytest
 
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.images.view import View
-from paperclip_cli.model import folder as folders
-from paperclip_cli.model.folder import CLIP_MEAN, ModelFolder, fingerprint, resolve
+from paperclip_cli.towers import folder as folders
+from paperclip_cli.towers.folder import CLIP_MEAN, ModelFolder, fingerprint, resolve
 from paperclip_cli.workspace import Workspace
 from tests.clip_models import write_model
 

@@ -17,11 +17,11 @@ import jax
 import numpy as np
 from safetensors.numpy import save_file
 
-from paperclip_cli.model import clip, initial
-from paperclip_cli.model.config import ClipConfig
-from paperclip_cli.model.folder import CARD, CONFIG, HEADS, PREPROCESSOR, WEIGHTS, ModelFolder
-from paperclip_cli.model.tensors import TensorFile
-from paperclip_cli.model.tokenizer import Tokenizer
+from paperclip_cli.towers import clip, init
+from paperclip_cli.towers.config import ClipConfig
+from paperclip_cli.towers.folder import CARD, CONFIG, HEADS, PREPROCESSOR, WEIGHTS, ModelFolder
+from paperclip_cli.towers.safetensors import TensorFile
+from paperclip_cli.towers.tokenizer import Tokenizer
 from paperclip_cli.workspace import replace_file, umask
 
 _BLOCKS = "/layers/blocks/"
@@ -129,7 +129,7 @@ def _read_all(path: Path, shapes: clip.Params, config: ClipConfig) -> clip.Param
 def _extra_shapes(folder: ModelFolder) -> clip.Params:
     """The shapes of what `folder.extras` speaks of."""
     size, bias = folder.extras.head_size, {"logit_bias": jax.ShapeDtypeStruct((), np.float32)} if folder.extras.logit_bias else {}
-    return bias if size is None else bias | jax.eval_shape(lambda: initial.draw_heads(folder.config, size, np.random.default_rng(0)))
+    return bias if size is None else bias | jax.eval_shape(lambda: init.draw_heads(folder.config, size, np.random.default_rng(0)))
 
 
 def _read(file: TensorFile, path: str, shape: tuple[int, ...], config: ClipConfig) -> jax.Array:

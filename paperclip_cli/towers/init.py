@@ -11,7 +11,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from paperclip_cli.model.config import ClipConfig
+from paperclip_cli.towers.config import ClipConfig
 
 
 def draw(shapes: dict, config: ClipConfig, key: jax.Array) -> dict:

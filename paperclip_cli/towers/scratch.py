@@ -18,11 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from paperclip_cli.errors import UsageError
-from paperclip_cli.model import clip, initial, tokenizer
-from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
-from paperclip_cli.model.folder import CLIP_MEAN, CLIP_STD
-from paperclip_cli.model.mimetic import begin_attention
-from paperclip_cli.model.tokenizer import Tokenizer
+from paperclip_cli.towers import clip, init, tokenizer
+from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.towers.folder import CLIP_MEAN, CLIP_STD
+from paperclip_cli.towers.mimetic_init import begin_attention
+from paperclip_cli.towers.tokenizer import Tokenizer
 
 TINY = "scratch:tiny"
 # The vocabulary size of these shapes is an upper limit: the corpus decides. A few thousand abstracts cannot teach 49,408 tokens,
@@ -52,7 +52,7 @@ class NewModel(NamedTuple):
 
     def draw(self, shapes: clip.Params, key: jax.Array) -> clip.Params:
         """Its weights, float32 of the shapes that `clip.abstract` gives. The same key gives the same."""
-        params = initial.draw(shapes, self.config, key)
+        params = init.draw(shapes, self.config, key)
         return _seeing(_bag_of_words(params), self.config.vision.num_attention_heads, key) if self.name == TINY else params
 
 

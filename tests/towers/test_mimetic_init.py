@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paperclip_cli.model.mimetic import begin_attention
+from paperclip_cli.towers.mimetic_init import begin_attention
 
 LAYERS, WIDTH = 2, 48
 

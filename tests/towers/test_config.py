@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
 
 ODD = ClipConfig(TextConfig(vocab_size=600, hidden_size=48, num_attention_heads=4, hidden_act="gelu", eos_token_id=599),
                  VisionConfig(hidden_size=60, num_attention_heads=5, image_size=30, patch_size=7, layer_norm_eps=1e-6), projection_dim=28)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paperclip_cli.model.augment import normalise, random_view, random_views
+from paperclip_cli.towers.augment import normalise, random_view, random_views
 
 
 def symmetries(square: np.ndarray) -> list[np.ndarray]:

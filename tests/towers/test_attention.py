@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.model.attention import attend, attend_at
+from paperclip_cli.towers.attention import attend, attend_at
 
 
 def formula(qkv: jax.Array, heads: int, causal: bool) -> jax.Array:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paperclip_cli.model import prompts
-from paperclip_cli.model.folder import ModelFolder
-from paperclip_cli.model.text_tower import TextTower
+from paperclip_cli.towers import prompts
+from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace
 from tests.clip_models import write_model
 

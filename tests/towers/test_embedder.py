@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model import clip, weights
-from paperclip_cli.model.embed import ImageEmbedder
-from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.towers import clip, weights
+from paperclip_cli.towers.embedder import ImageEmbedder
+from paperclip_cli.towers.folder import ModelFolder
 from tests.clip_models import add_heads, write_model
 
 

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from paperclip_cli.model import clip, weights
-from paperclip_cli.model.config import ClipConfig, TextConfig, VisionConfig
-from paperclip_cli.model.folder import ModelFolder
+from paperclip_cli.towers import clip, weights
+from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.towers.folder import ModelFolder
 from tests.clip_models import build, random_torch_clip, write_openai_tokenizer
 
 ODD_TEXT = {"vocab_size": 600, "hidden_size": 48, "intermediate_size": 100, "num_hidden_layers": 3, "num_attention_heads": 4,
@@ -73,7 +73,7 @@ def test_parity_of_vit_b_16_and_of_what_it_becomes_in_our_hands(tmp_path: Path, 
     import torch
     from transformers import CLIPModel
 
-    from paperclip_cli.model.tokenizer import Tokenizer
+    from paperclip_cli.towers.tokenizer import Tokenizer
 
     model = random_torch_clip({"eos_token_id": 2}, {"patch_size": 16}, 512)
     theirs = saved(model, tmp_path / "theirs", tokenizer_folder)

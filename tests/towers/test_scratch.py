@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from paperclip_cli.errors import UsageError
-from paperclip_cli.model import clip, scratch
+from paperclip_cli.towers import clip, scratch
 from tests.clip_models import CORPUS, drawn
 
 

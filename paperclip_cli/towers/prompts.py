@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.model.folder import ModelFolder, fingerprint
-from paperclip_cli.model.text_tower import TextTower
+from paperclip_cli.towers.folder import ModelFolder, fingerprint
+from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace, replace_file
 
 

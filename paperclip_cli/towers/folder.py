@@ -16,8 +16,8 @@ from pathlib import Path
 from paperclip_cli.config import DEFAULT_MODEL
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.images.view import View
-from paperclip_cli.model import hub
-from paperclip_cli.model.config import ClipConfig, Extras
+from paperclip_cli.towers import hub
+from paperclip_cli.towers.config import ClipConfig, Extras
 from paperclip_cli.workspace import Workspace, replace_file
 
 CONFIG, WEIGHTS, PREPROCESSOR, CARD = "config.json", "model.safetensors", "preprocessor_config.json", "paperclip.json"

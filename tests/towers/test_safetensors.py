@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model.tensors import TensorFile
+from paperclip_cli.towers.safetensors import TensorFile
 
 
 def raw(header: object, data: bytes = b"", length: int | None = None) -> bytes:
