@@ -86,7 +86,7 @@ class TrainConfig:
 class Recipe:
     """How a model is trained: a preset, with what the user asked for in its place.
 
-    `optimiser`: adamw, or muon for the matrices (`model.optimisers`). `schedule`: constant or cosine, after the warm-up.
+    `optimiser`: adamw, or muon for the matrices (`training.optimisers`). `schedule`: constant or cosine, after the warm-up.
     `crop` is the side of the crop as a fraction of the canvas's (view `centre`; the view
     `whole` sees all of it). `caption_tokens` includes the start and the end token; None is the text encoder's length. `caption_runs`:
     each time a caption is the `longest` run of sentences that fits, from a random start, or a run of `any` length; or, after the

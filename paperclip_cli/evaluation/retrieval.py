@@ -175,7 +175,7 @@ def batch_rows(images: int, protocol: str = UNIQUE, seed: int = 0) -> list[np.nd
 
 
 def losses(found: Embeddings, scale: float, batches: Sequence[np.ndarray]) -> np.ndarray:
-    """Symmetric InfoNCE as in training (`model.contrastive`) of every pair within its batch, float64 [N]; NaN for pairs in none.
+    """Symmetric InfoNCE as in training (`training.losses`) of every pair within its batch, float64 [N]; NaN for pairs in none.
 
     `scale` multiplies the similarities.
     """

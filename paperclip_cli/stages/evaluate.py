@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
-from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.data.verdicts import Verdict, digest, keeping, read_verdicts
 from paperclip_cli.dataset.pairs import Pair, available_splits, count_rows, find_dataset, read_split
 from paperclip_cli.dataset.paper import QUERIES
@@ -29,7 +28,6 @@ from paperclip_cli.evaluation.table import BASELINE, CONTROL, MODEL, Contestant,
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.indexes.database import spaced
-from paperclip_cli.model.devices import remember_compilations
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sources.judge import Judge
@@ -37,6 +35,8 @@ from paperclip_cli.text.words import words
 from paperclip_cli.towers.folder import WEIGHTS, ModelFolder, resolve
 from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.towers.safetensors import TensorFile
+from paperclip_cli.training.metrics import read_metrics
+from paperclip_cli.training.sharding import remember_compilations
 from paperclip_cli.workspace import Workspace
 
 STAGE = "evaluate"
@@ -227,7 +227,7 @@ def _verdicts(questions: Sequence[tuple[str, str]], judge: Judge, path: Path,
 
 
 def _scale(model: ModelFolder) -> float:
-    """What the model multiplies similarities with (`model.contrastive.similarity_scale`)."""
+    """What the model multiplies similarities with (`training.losses.similarity_scale`)."""
     scale = float(TensorFile(model.path / WEIGHTS).read("logit_scale", ()))
     return scale if _has_raw_scale(model) else min(math.exp(scale), MAX_SCALE)
 

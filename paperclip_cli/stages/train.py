@@ -13,21 +13,21 @@ from pathlib import Path
 import jax
 
 from paperclip_cli.config import Recipe, TrainConfig, training_recipe
-from paperclip_cli.data.metrics import MetricsLog, as_csv, read_metrics
 from paperclip_cli.dataset.pairs import available_splits, find_dataset, read_keys, split_files
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.malloc import keep_freed_pages
-from paperclip_cli.model import processes
-from paperclip_cli.model.checkpoints import Checkpoints
-from paperclip_cli.model.devices import remember_compilations
-from paperclip_cli.model.preparation import prepare
-from paperclip_cli.model.start import base_model
-from paperclip_cli.model.step import TrainState
-from paperclip_cli.model.training import Training
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
 from paperclip_cli.towers import card, weights
 from paperclip_cli.towers.folder import ModelFolder, fingerprint
+from paperclip_cli.training import distributed
+from paperclip_cli.training.checkpoints import Checkpoints
+from paperclip_cli.training.loop import Training
+from paperclip_cli.training.metrics import MetricsLog, as_csv, read_metrics
+from paperclip_cli.training.setup import prepare
+from paperclip_cli.training.sharding import remember_compilations
+from paperclip_cli.training.start import base_model
+from paperclip_cli.training.step import TrainState
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,
@@ -60,14 +60,14 @@ class Plan:
 
 def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
     """Trains, goes on with a half-finished training of the same plan, or says that it is finished. MissingStage without a dataset."""
-    processes.join()
-    progress = progress if progress is not None and processes.leads() else SilentProgress()
+    distributed.join()
+    progress = progress if progress is not None and distributed.leads() else SilentProgress()
     dataset = find_dataset(config.dataset, workspace)
     base = base_model(config.init, workspace)
     recipe = _recipe(config, base)
     plan = _plan(config, recipe, dataset, base, workspace)
     folder, state = workspace.model(config.name), workspace.training(config.name)
-    with lock(folder) if processes.leads() else nullcontext():
+    with lock(folder) if distributed.leads() else nullcontext():
         finished = read_manifest(folder)
         if finished and not config.force and plan == Plan(finished.config, finished.inputs):
             return _report(finished, folder, unchanged=True)
@@ -78,19 +78,19 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
         keep_freed_pages()
         remember_compilations(workspace.root / "jax")
         training = prepare(recipe, config, dataset, base, plan.inputs, progress)
-        processes.meet("all have read what was there")
-        if processes.leads():
+        distributed.meet("all have read what was there")
+        if distributed.leads():
             _open_state(state, plan, begun)
-        processes.meet("the first process has made room")
+        distributed.meet("the first process has made room")
         keeps_best = recipe.keep == "best" and training.validation is not None
         with Checkpoints(state / CHECKPOINTS, keeps_best, recipe.best_by) as checkpoints:
             last = _go_on(training, checkpoints, state, progress)
             kept = checkpoints.best() if keeps_best else None
             final = last if kept in (None, recipe.steps) else checkpoints.restore(kept, last)
-        if processes.leads():
+        if distributed.leads():
             _finish(training, final, kept or recipe.steps, plan, dataset, folder, state)
-        processes.meet("the model is written")
-    return _report(read_manifest(folder), folder) if processes.leads() else Report(STAGE)
+        distributed.meet("the model is written")
+    return _report(read_manifest(folder), folder) if distributed.leads() else Report(STAGE)
 
 
 def _recipe(config: TrainConfig, base: ModelFolder | None) -> Recipe:
@@ -145,7 +145,7 @@ def _go_on(training: Training, checkpoints: Checkpoints, state: Path, progress: 
     now = training.initial if begun is None else checkpoints.restore(begun, training.initial)
     if begun:
         progress.note(f"going on from step {begun} of {training.recipe.steps}")
-    log = MetricsLog(state / METRICS, begun or 0) if processes.leads() else None
+    log = MetricsLog(state / METRICS, begun or 0) if distributed.leads() else None
     return training.run(now, begun or 0, checkpoints, log, progress)
 
 

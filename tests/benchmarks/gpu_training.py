@@ -30,14 +30,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a check
 from paperclip_cli.config import PAPER_PRESET
 from paperclip_cli.dataset.batches import Batches, HostBatch, look_ahead
 from paperclip_cli.dataset.decoded import new_array
-from paperclip_cli.model import encoders
-from paperclip_cli.model.devices import Devices, compute
-from paperclip_cli.model.encoders import Pixels
-from paperclip_cli.model.optimisers import adamw
-from paperclip_cli.model.step import Batch, Learner, initial_state, train_step
 from paperclip_cli.towers import clip, init
 from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.towers.folder import CLIP_MEAN, CLIP_STD
+from paperclip_cli.training import encoders
+from paperclip_cli.training.encoders import Pixels
+from paperclip_cli.training.optimisers import adamw
+from paperclip_cli.training.sharding import Devices, compute
+from paperclip_cli.training.step import Batch, Learner, initial_state, train_step
 
 PAPER_STEPS, PAPER_BATCH = 20_000, 32
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12}  # dense bfloat16 operations a second, from NVIDIA's data sheets

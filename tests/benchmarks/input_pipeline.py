@@ -20,11 +20,11 @@ import jax
 from paperclip_cli import malloc
 from paperclip_cli.config import BuildDatasetConfig, FetchConfig, TrainConfig, training_recipe
 from paperclip_cli.dataset.batches import look_ahead
-from paperclip_cli.model.preparation import prepare
-from paperclip_cli.model.step import Batch
-from paperclip_cli.model.training import Training
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.stages import build_dataset, fetch
+from paperclip_cli.training.loop import Training
+from paperclip_cli.training.setup import prepare
+from paperclip_cli.training.step import Batch
 from paperclip_cli.workspace import Workspace
 
 

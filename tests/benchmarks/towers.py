@@ -39,10 +39,10 @@ def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     import optax
 
     from paperclip_cli.images.view import View
-    from paperclip_cli.model.contrastive import Objective
     from paperclip_cli.towers import clip, weights
     from paperclip_cli.towers.config import ClipConfig
     from paperclip_cli.towers.folder import ModelFolder
+    from paperclip_cli.training.losses import Objective
 
     graph, params = weights.load(ModelFolder(folder, "benchmark", ClipConfig.read(folder / "config.json"), View()))
     optimiser = optax.adamw(1e-5, weight_decay=1e-3)

@@ -210,7 +210,7 @@ def test_similarity_of_true_and_of_shuffled_pairs() -> None:
 
 
 def test_the_loss_is_that_of_training() -> None:
-    from paperclip_cli.model.contrastive import Objective
+    from paperclip_cli.training.losses import Objective
 
     found = random_embeddings(60, 50, seed=4)
     expected = Objective()({"logit_scale": np.float32(math.log(20))}, found.images, found.texts[found.caption])

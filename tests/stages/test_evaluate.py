@@ -23,7 +23,6 @@ from paperclip_cli.evaluation.embed_split import embed_pairs
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.images import centre_view, decode_jpeg
 from paperclip_cli.images.view import View
-from paperclip_cli.model.contrastive import Objective
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.records import Key
 from paperclip_cli.stages import build_dataset, evaluate
@@ -31,6 +30,7 @@ from paperclip_cli.towers import augment, clip, weights
 from paperclip_cli.towers.folder import resolve
 from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.towers.tokenizer import Tokenizer
+from paperclip_cli.training.losses import Objective
 from paperclip_cli.workspace import Workspace
 from tests.clip_models import write_model
 from tests.factories import write_fetched

@@ -12,12 +12,12 @@ import pytest
 from safetensors.numpy import load_file
 
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, TrainConfig, training_recipe
-from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.records import Key
 from paperclip_cli.stages import build_dataset, evaluate, train
 from paperclip_cli.towers.folder import resolve
+from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.workspace import Workspace, read_manifest
 from tests.factories import write_fetched
 

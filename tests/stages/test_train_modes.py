@@ -12,15 +12,15 @@ import pytest
 from safetensors.numpy import load_file
 
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, TrainConfig, training_recipe
-from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.model import preparation
 from paperclip_cli.stages import build_dataset, evaluate, train
 from paperclip_cli.towers import scratch
 from paperclip_cli.towers.folder import resolve
+from paperclip_cli.training import setup
+from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
-from tests.training import SMALL
+from tests.small_trainings import SMALL
 
 BASE = TrainConfig(init="scratch:tiny", dataset="all", steps=100, batch_size=12, eval_every=50, learning_rate=0.003, warmup_steps=5,
                    schedule="constant", ema_decay=0.0, crop=0.8, keep="last")
@@ -105,8 +105,8 @@ def test_how_it_is_computed_does_not_change_what_is_trained(archive: Workspace) 
 def test_the_papers_recipe(archive: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its scale is the parameter itself, and captions are runs of at most 77 words."""
     given: list = []
-    real = preparation.Texts
-    monkeypatch.setattr(preparation, "Texts", lambda captions, tokenize, room, *rest: (given.append((captions, room)),
+    real = setup.Texts
+    monkeypatch.setattr(setup, "Texts", lambda captions, tokenize, room, *rest: (given.append((captions, room)),
                                                                                       real(captions, tokenize, room, *rest))[1])
     log = trained(archive, "paper", recipe="paper", steps=2, batch_size=None)
     ((captions, room),) = given

@@ -6,12 +6,12 @@ import signal
 import time
 
 from paperclip_cli.config import BuildDatasetConfig
-from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.errors import ExitCode
 from paperclip_cli.stages import build_dataset
+from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
-from tests.training import ended, start, steps_done
+from tests.small_trainings import ended, start, steps_done
 
 STEPS = 200
 OPTIONS = ("--steps", str(STEPS), "--eval-every", "4", "--accumulate", "2", "--shuffle-pairs", "--unique-proposals", "--multi-positive")

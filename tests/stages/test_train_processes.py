@@ -12,13 +12,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from paperclip_cli.config import BuildDatasetConfig
-from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.errors import ExitCode, UsageError
-from paperclip_cli.model import processes
 from paperclip_cli.stages import build_dataset
+from paperclip_cli.training import distributed
+from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
-from tests.training import ended, start, steps_done
+from tests.small_trainings import ended, start, steps_done
 
 
 def start_two(workspace: Workspace, name: str, *options: str) -> list[subprocess.Popen[str]]:
@@ -26,8 +26,8 @@ def start_two(workspace: Workspace, name: str, *options: str) -> list[subprocess
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    together = {processes.COORDINATOR: f"127.0.0.1:{port}", processes.COUNT: "2"}
-    return [start(workspace, name, *options, environment=together | {processes.NUMBER: str(number)}) for number in range(2)]
+    together = {distributed.COORDINATOR: f"127.0.0.1:{port}", distributed.COUNT: "2"}
+    return [start(workspace, name, *options, environment=together | {distributed.NUMBER: str(number)}) for number in range(2)]
 
 
 @pytest.fixture
@@ -67,24 +67,24 @@ def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
 
 
 def test_what_the_environment_must_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", processes.COORDINATOR):
+    for name in ("SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", distributed.COORDINATOR):
         monkeypatch.delenv(name, raising=False)
     joined: list[tuple] = []
-    monkeypatch.setattr(processes.jax.distributed, "initialize", lambda *arguments: joined.append(arguments))
-    processes.join()
+    monkeypatch.setattr(distributed.jax.distributed, "initialize", lambda *arguments: joined.append(arguments))
+    distributed.join()
     monkeypatch.setenv("SLURM_NTASKS", "4")  # within a job, but in its script and not under srun
-    processes.join()
+    distributed.join()
     monkeypatch.setenv("SLURM_STEP_NODELIST", "node1")
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")  # a step of one task
-    processes.join()
+    distributed.join()
     assert not joined
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
-    processes.join()
+    distributed.join()
     assert joined == [()]
-    monkeypatch.setenv(processes.COORDINATOR, "node1:1234")
-    monkeypatch.setenv(processes.COUNT, "2")
-    with pytest.raises(UsageError, match=processes.NUMBER):
-        processes.join()
-    monkeypatch.setenv(processes.NUMBER, "1")
-    processes.join()
+    monkeypatch.setenv(distributed.COORDINATOR, "node1:1234")
+    monkeypatch.setenv(distributed.COUNT, "2")
+    with pytest.raises(UsageError, match=distributed.NUMBER):
+        distributed.join()
+    monkeypatch.setenv(distributed.NUMBER, "1")
+    distributed.join()
     assert joined == [(), ("node1:1234", 2, 1)]

@@ -19,11 +19,11 @@ import numpy as np
 
 from paperclip_cli.dataset.batches import Pictures
 from paperclip_cli.dataset.decoded import new_array
-from paperclip_cli.model.devices import Devices
-from paperclip_cli.model.encoders import Pixels
 from paperclip_cli.progress import Progress, Task
 from paperclip_cli.towers import clip
 from paperclip_cli.towers.augment import random_view
+from paperclip_cli.training.encoders import Pixels
+from paperclip_cli.training.sharding import Devices
 
 
 @dataclass(frozen=True)

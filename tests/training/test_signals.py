@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from paperclip_cli.model.interruption import stop_requests
+from paperclip_cli.training.signals import stop_requests
 
 
 def test_a_signal_acts_when_the_block_ends() -> None:

@@ -13,19 +13,19 @@ from typing import TypeAlias
 import jax
 
 from paperclip_cli.config import Recipe
-from paperclip_cli.data.metrics import MetricsLog
 from paperclip_cli.dataset.batches import Batches, HostBatch, look_ahead
-from paperclip_cli.model import processes
-from paperclip_cli.model.checkpoints import Checkpoints
-from paperclip_cli.model.devices import Devices
-from paperclip_cli.model.interruption import StopRequest, stop_requests
-from paperclip_cli.model.monitor import Monitor
-from paperclip_cli.model.step import Batch, Learner, Metrics, TrainState, initial_state, train_step
-from paperclip_cli.model.validation import Validation
 from paperclip_cli.progress import Progress
 from paperclip_cli.towers import clip
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.tokenizer import Tokenizer
+from paperclip_cli.training import distributed
+from paperclip_cli.training.checkpoints import Checkpoints
+from paperclip_cli.training.metrics import MetricsLog
+from paperclip_cli.training.monitor import Monitor
+from paperclip_cli.training.sharding import Devices
+from paperclip_cli.training.signals import StopRequest, stop_requests
+from paperclip_cli.training.step import Batch, Learner, Metrics, TrainState, initial_state, train_step
+from paperclip_cli.training.validation import Validation
 
 CHECKPOINT_SECONDS = 600.0  # the longest that is lost when a machine dies between two evaluations
 _STEPS_TO_AGREE = 10  # processes ask each other this often whether one of them has to stop: each time they wait for each other
@@ -103,7 +103,7 @@ class Training:
             return bool(stop), late
         if step % _STEPS_TO_AGREE and step != self.recipe.steps:
             return False, False
-        stopping, late = processes.any_of(bool(stop), late)
+        stopping, late = distributed.any_of(bool(stop), late)
         if stopping:
             stop.receive(signal.SIGTERM)  # another process was told
         return stopping, late

@@ -23,21 +23,21 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.evaluation.held_out import HeldOut, are_summaries, held_out
 from paperclip_cli.evaluation.retrieval import number
 from paperclip_cli.images.view import View
-from paperclip_cli.model import encoders, processes
-from paperclip_cli.model.contrastive import Objective
-from paperclip_cli.model.devices import Devices, compute
-from paperclip_cli.model.encoders import Pixels
-from paperclip_cli.model.features import FrozenTowers
-from paperclip_cli.model.optimisers import optimiser
-from paperclip_cli.model.start import Start, start
-from paperclip_cli.model.step import Batch, Learner, initial_state
-from paperclip_cli.model.training import Training, compiled
-from paperclip_cli.model.validation import PERCENT, Validation
 from paperclip_cli.progress import Progress
 from paperclip_cli.threads import in_a_thread
 from paperclip_cli.towers import clip, scratch
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.tokenizer import ENDS
+from paperclip_cli.training import distributed, encoders
+from paperclip_cli.training.encoders import Pixels
+from paperclip_cli.training.features import FrozenTowers
+from paperclip_cli.training.loop import Training, compiled
+from paperclip_cli.training.losses import Objective
+from paperclip_cli.training.optimisers import optimiser
+from paperclip_cli.training.sharding import Devices, compute
+from paperclip_cli.training.start import Start, start
+from paperclip_cli.training.step import Batch, Learner, initial_state
+from paperclip_cli.training.validation import PERCENT, Validation
 
 _WORDS = 77  # of a caption of the reference's code
 
@@ -167,7 +167,7 @@ def _images(setting: _Setting, pairs: list[Pair]) -> Callable[[np.ndarray], np.n
 
 
 def _store(setting: _Setting, pairs: list[Pair], split: str) -> np.ndarray:
-    return processes.leader_first(lambda: open_store(pairs, setting.view, setting.dataset / ".store" / split, setting.progress))
+    return distributed.leader_first(lambda: open_store(pairs, setting.view, setting.dataset / ".store" / split, setting.progress))
 
 
 def _held_out(setting: _Setting) -> tuple[list[Pair], HeldOut] | None:

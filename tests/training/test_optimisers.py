@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from paperclip_cli.config import TINY_PRESET
-from paperclip_cli.model.optimisers import MATRIX_RATE, optimiser
+from paperclip_cli.training.optimisers import MATRIX_RATE, optimiser
 
 RECIPE = replace(TINY_PRESET, learning_rate=1e-3, warmup_steps=0, weight_decay=0.01, schedule="constant", optimiser="muon")
 

@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from paperclip_cli.model.contrastive import Objective
-from paperclip_cli.model.encoders import Encoders
 from paperclip_cli.towers import clip
+from paperclip_cli.training.encoders import Encoders
+from paperclip_cli.training.losses import Objective
 
 
 class Batch(NamedTuple):

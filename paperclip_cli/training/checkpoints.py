@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import jax
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model.step import TrainState
-from paperclip_cli.model.validation import Score
+from paperclip_cli.training.step import TrainState
+from paperclip_cli.training.validation import Score
 
 if TYPE_CHECKING:
     from orbax.checkpoint import CheckpointManager

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from paperclip_cli.data.metrics import read_metrics
 from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.workspace import Workspace
 
 # To be put in place of `scratch:tiny`: compiling is nearly all that takes time in tests.
@@ -20,7 +20,7 @@ SMALL = ClipConfig(TextConfig(vocab_size=1_000, hidden_size=32, intermediate_siz
 PROGRAM = """
 from paperclip_cli.cli.app import main
 from paperclip_cli.towers import scratch
-from tests.training import SMALL
+from tests.small_trainings import SMALL
 scratch.SHAPES["scratch:tiny"] = SMALL
 main()
 """

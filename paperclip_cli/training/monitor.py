@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Callable
 
-from paperclip_cli.data.metrics import MetricsLog
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.model.step import Metrics
-from paperclip_cli.model.validation import Score
 from paperclip_cli.progress import Table
+from paperclip_cli.training.metrics import MetricsLog
+from paperclip_cli.training.step import Metrics
+from paperclip_cli.training.validation import Score
 
 
 class Monitor:

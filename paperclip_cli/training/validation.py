@@ -10,10 +10,10 @@ import numpy as np
 
 from paperclip_cli.evaluation import retrieval
 from paperclip_cli.evaluation.held_out import HeldOut
-from paperclip_cli.model.devices import Devices
-from paperclip_cli.model.features import in_batches
-from paperclip_cli.model.step import Learner
 from paperclip_cli.towers import clip
+from paperclip_cli.training.features import in_batches
+from paperclip_cli.training.sharding import Devices
+from paperclip_cli.training.step import Learner
 
 PERCENT = 10
 

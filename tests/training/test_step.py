@@ -20,11 +20,14 @@ import pytest
 
 from paperclip_cli.config import PAPER_PRESET
 from paperclip_cli.images.view import View
-from paperclip_cli.model import encoders
-from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE, Objective
-from paperclip_cli.model.encoders import Pixels
-from paperclip_cli.model.optimisers import adamw, learning_rate
-from paperclip_cli.model.step import (
+from paperclip_cli.towers import clip, weights
+from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.towers.folder import CLIP_MEAN, CLIP_STD, ModelFolder
+from paperclip_cli.training import encoders
+from paperclip_cli.training.encoders import Pixels
+from paperclip_cli.training.losses import MAX_LOGIT_SCALE, Objective
+from paperclip_cli.training.optimisers import adamw, learning_rate
+from paperclip_cli.training.step import (
     Batch,
     Learner,
     TrainState,
@@ -33,9 +36,6 @@ from paperclip_cli.model.step import (
     loss_and_gradient,
     train_step,
 )
-from paperclip_cli.towers import clip, weights
-from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
-from paperclip_cli.towers.folder import CLIP_MEAN, CLIP_STD, ModelFolder
 from tests.clip_models import build, random_torch_clip
 
 TEXT = {"vocab_size": 90, "hidden_size": 24, "intermediate_size": 50, "num_hidden_layers": 2, "num_attention_heads": 3,
@@ -97,9 +97,9 @@ ON_DEVICES = """
 import json
 from functools import partial
 import jax, numpy as np
-from paperclip_cli.model.devices import Devices
-from paperclip_cli.model.step import Batch, pair_loss, train_step
-from tests.model.test_step import learner, pairs
+from paperclip_cli.training.sharding import Devices
+from paperclip_cli.training.step import Batch, pair_loss, train_step
+from tests.training.test_step import learner, pairs
 
 def measure(count):
     devices = Devices(16, count)
@@ -240,7 +240,7 @@ def test_schedules() -> None:
 
 def test_batches_that_do_not_divide_use_fewer_devices() -> None:
     from paperclip_cli.errors import UsageError
-    from paperclip_cli.model.devices import Devices
+    from paperclip_cli.training.sharding import Devices
 
     assert str(Devices(7)).startswith("1 x cpu")
     with pytest.raises(UsageError, match="--devices 9"):

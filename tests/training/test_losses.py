@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.model.contrastive import MAX_LOGIT_SCALE, Objective, sigmoid_loss, similarity_scale, softmax_loss
+from paperclip_cli.training.losses import MAX_LOGIT_SCALE, Objective, sigmoid_loss, similarity_scale, softmax_loss
 
 
 def unit(shape: tuple[int, int], seed: int) -> np.ndarray:

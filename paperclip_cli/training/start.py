@@ -14,13 +14,13 @@ import numpy as np
 
 from paperclip_cli.config import Recipe
 from paperclip_cli.images.view import View
-from paperclip_cli.model.contrastive import SIGMOID_START
 from paperclip_cli.towers import clip, weights
 from paperclip_cli.towers.config import Extras
 from paperclip_cli.towers.folder import ModelFolder, resolve
 from paperclip_cli.towers.init import draw_heads
 from paperclip_cli.towers.scratch import NewModel
 from paperclip_cli.towers.tokenizer import Tokenizer
+from paperclip_cli.training.losses import SIGMOID_START
 from paperclip_cli.workspace import Workspace
 
 HEAD_SIZE = 1_024  # the paper's
