@@ -14,7 +14,7 @@ from paperclip_cli.config import EvaluateConfig, SummarizeConfig
 from paperclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from paperclip_cli.sources.judge import Judge
+    from paperclip_cli.summaries.judge import Judge
 
 DEFAULTS = EvaluateConfig()
 JUDGE = SummarizeConfig()

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from paperclip_cli.config import DEFAULT_MODEL, BuildDatasetConfig
-from paperclip_cli.data.summaries import SUMMARIES, choose_set, read_summaries
 from paperclip_cli.dataset.captions import estimated_tokens
 from paperclip_cli.dataset.card import dataset_card, share
 from paperclip_cli.dataset.join import Row, join, mark_seen
@@ -17,6 +16,7 @@ from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
 from paperclip_cli.previews.records import fetched_fingerprints, fetched_missions, read_image, read_previews, read_proposals
 from paperclip_cli.progress import Progress, SilentProgress, Task
 from paperclip_cli.report import Failure, Report
+from paperclip_cli.summaries.files import SUMMARIES, choose_set, read_summaries
 from paperclip_cli.towers import hub
 from paperclip_cli.towers.folder import TOKENIZER
 from paperclip_cli.towers.tokenizer import ENDS, Tokenizer

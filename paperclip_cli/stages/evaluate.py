@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
-from paperclip_cli.data.verdicts import Verdict, digest, keeping, read_verdicts
 from paperclip_cli.dataset.pairs import Pair, available_splits, count_rows, find_dataset, read_split
 from paperclip_cli.dataset.paper import QUERIES
 from paperclip_cli.dataset.split import TEST, TRAIN, VALIDATION
@@ -30,7 +29,8 @@ from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.indexes.database import spaced
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Failure, Report
-from paperclip_cli.sources.judge import Judge
+from paperclip_cli.summaries.judge import Judge
+from paperclip_cli.summaries.verdicts import Verdict, digest, keeping, read_verdicts
 from paperclip_cli.text.words import words
 from paperclip_cli.towers.folder import WEIGHTS, ModelFolder, resolve
 from paperclip_cli.towers.numpy_text_tower import TextTower

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI, OUTLINES
-from paperclip_cli.data.summaries import FAILURES, SUMMARIES, choose_set, format_csv, read_csv, read_failures, read_summaries
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.previews.records import fetched_missions, read_proposals
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import FailedSummary, Proposal, Summary, to_json, write_jsonl
 from paperclip_cli.report import Failure, Report
-from paperclip_cli.sources.judge import Judge, KeywordJudge
-from paperclip_cli.sources.keywords import KeywordSummarizer
-from paperclip_cli.sources.summarizer import Outcome, Summarizer
-from paperclip_cli.sources.summarizers.rates import Rates, rates_of
+from paperclip_cli.summaries.base import Outcome, Summarizer
+from paperclip_cli.summaries.files import FAILURES, SUMMARIES, choose_set, format_csv, read_csv, read_failures, read_summaries
+from paperclip_cli.summaries.judge import Judge, KeywordJudge
+from paperclip_cli.summaries.keywords.summarizer import KeywordSummarizer
+from paperclip_cli.summaries.llm.report import Rates, rates_of
 from paperclip_cli.threads import in_threads
 from paperclip_cli.towers.language import gguf_file, language_folder
 from paperclip_cli.workspace import Manifest, Workspace, append_lines, cut_torn_line, lock, read_manifest, replace_file, write_manifest
 
 if TYPE_CHECKING:
-    from paperclip_cli.sources.summarizers.prompt import Prompt
-    from paperclip_cli.sources.summarizers.writer import Shape, Writer
+    from paperclip_cli.summaries.llm.base import Shape, Writer
+    from paperclip_cli.summaries.llm.prompt import Prompt
 
 STAGE = "summarize"
 NO_ABSTRACT = "proposals without an abstract"
@@ -131,8 +131,8 @@ def open_summarizer(config: SummarizeConfig, workspace: Workspace, tell: Callabl
     """The backend that `config` names. Its model is looked for, but not loaded; `tell` hears why a server is waited for."""
     if config.backend == KEYWORDS:
         return KeywordSummarizer()
-    from paperclip_cli.sources.summarizers.language import LanguageSummarizer
-    from paperclip_cli.sources.summarizers.prompt import Prompt
+    from paperclip_cli.summaries.llm.prompt import Prompt
+    from paperclip_cli.summaries.llm.summarizer import LanguageSummarizer
 
     prompt = Prompt.read(config.prompt)
     return LanguageSummarizer(_open_writer(config, workspace, prompt, tell), prompt, config.tries, config.temperature, config.seed)
@@ -142,7 +142,7 @@ def open_judge(config: SummarizeConfig, workspace: Workspace, tell: Callable[[st
     """The same backend as a judge of abstracts, for `evaluate`."""
     if config.backend == KEYWORDS:
         return KeywordJudge()
-    from paperclip_cli.sources.summarizers.verdict import QUESTION, LanguageJudge, shape
+    from paperclip_cli.summaries.llm.judge import QUESTION, LanguageJudge, shape
 
     return LanguageJudge(_open_writer(config, workspace, QUESTION, tell, shape()))
 
@@ -150,7 +150,7 @@ def open_judge(config: SummarizeConfig, workspace: Workspace, tell: Callable[[st
 def _open_writer(config: SummarizeConfig, workspace: Workspace, prompt: Prompt, tell: Callable[[str], None],
                  shape: Shape | None = None) -> Writer:
     if config.backend == OPENAI:
-        from paperclip_cli.sources.summarizers.server import KEY_VARIABLE, ServerWriter, is_local
+        from paperclip_cli.summaries.llm.openai import KEY_VARIABLE, ServerWriter, is_local
 
         if config.base_url is None:
             raise UsageError("--backend openai needs --base-url", "give the address of a server, for example http://localhost:8080/v1")
@@ -161,10 +161,10 @@ def _open_writer(config: SummarizeConfig, workspace: Workspace, prompt: Prompt, 
     if config.llm is None:
         raise UsageError(f"--backend {config.backend} needs --llm", _EXAMPLES[config.backend])
     if config.backend == LLAMA_CPP:
-        from paperclip_cli.sources.summarizers.gguf import GgufWriter
+        from paperclip_cli.summaries.llm.llama_cpp import GgufWriter
 
         return GgufWriter(gguf_file(config.llm, workspace), prompt, config.resolved_context, config.threads, shape)
-    from paperclip_cli.sources.summarizers.transformer import TransformerWriter
+    from paperclip_cli.summaries.llm.outlines import TransformerWriter
 
     folder = language_folder(config.llm, workspace)
     return TransformerWriter(folder, Path(config.llm).name, prompt, config.batch_size, config.resolved_context, shape=shape)

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from paperclip_cli.sources.sky import simulated_sky
-from paperclip_cli.sources.summarizers import schema
-from paperclip_cli.sources.summarizers.gguf import GgufWriter
-from paperclip_cli.sources.summarizers.prompt import Prompt
-from paperclip_cli.sources.summarizers.writer import MOST_TOKENS, Sampling
+from paperclip_cli.summaries.llm import schema
+from paperclip_cli.summaries.llm.base import MOST_TOKENS, Sampling
+from paperclip_cli.summaries.llm.llama_cpp import GgufWriter
+from paperclip_cli.summaries.llm.prompt import Prompt
 from tests.language_models import write_gguf
 
 READING, WRITING, CHOOSING, REST = PARTS = "reading the prompt", "evaluating written tokens", "choosing them", "the rest"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paperclip_cli.data.verdicts import Verdict, digest, keeping, read_verdicts
 from paperclip_cli.evaluation.relevance import TOP, best_images, random_images, relevance
+from paperclip_cli.summaries.verdicts import Verdict, digest, keeping, read_verdicts
 
 
 def test_the_best_images_are_judged_and_no_others() -> None:

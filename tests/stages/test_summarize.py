@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from paperclip_cli.cli.app import run as paperclip
 from paperclip_cli.config import SummarizeConfig
-from paperclip_cli.data.summaries import read_summaries
 from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
 from paperclip_cli.records import FailedSummary, Key, Proposal
-from paperclip_cli.sources.keywords import KeywordSummarizer
-from paperclip_cli.sources.summarizer import Outcome
 from paperclip_cli.stages import summarize as stage
 from paperclip_cli.stages.summarize import NO_ABSTRACT, NO_SUBJECT, export, run, show, take
+from paperclip_cli.summaries.base import Outcome
+from paperclip_cli.summaries.files import read_summaries
+from paperclip_cli.summaries.keywords.summarizer import KeywordSummarizer
 from paperclip_cli.workspace import Workspace, read_manifest
 from tests.factories import make_proposal, write_archive, write_fetched
 

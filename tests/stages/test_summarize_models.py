@@ -17,14 +17,14 @@ import pytest
 
 from paperclip_cli.cli.app import run as paperclip
 from paperclip_cli.config import BuildDatasetConfig, SummarizeConfig
-from paperclip_cli.data.summaries import read_failures, read_summaries
 from paperclip_cli.dataset.pairs import stream_split
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
 from paperclip_cli.http import retry
 from paperclip_cli.records import Proposal
-from paperclip_cli.sources.summarizers import gguf, server
 from paperclip_cli.stages import build_dataset
 from paperclip_cli.stages.summarize import run
+from paperclip_cli.summaries.files import read_failures, read_summaries
+from paperclip_cli.summaries.llm import llama_cpp, openai
 from paperclip_cli.towers.language import gguf_file, language_folder
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_archive, write_fetched, write_preview
@@ -40,7 +40,7 @@ def llm() -> Iterator[LlmStandIn]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "Patience", lambda tries: retry.Patience(tries=2, first_wait=0.01, longest_wait=0.01))
+    monkeypatch.setattr(openai, "Patience", lambda tries: retry.Patience(tries=2, first_wait=0.01, longest_wait=0.01))
 
 
 def write_holes(workspace: Workspace, count: int, **special: str) -> None:
@@ -245,7 +245,7 @@ def test_a_missing_library_is_named_with_the_line_that_installs_it(workspace: Wo
 
 def test_a_real_model_makes_summaries(workspace: Workspace, gemma: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """From the program to the model and back: whatever the model says, each proposal has a summary or a recorded failure."""
-    monkeypatch.setattr(gguf, "MOST_TOKENS", 80)
+    monkeypatch.setattr(llama_cpp, "MOST_TOKENS", 80)
     write_fetched(workspace, proposals=2)
     prompt = tmp_path / "prompt.txt"
     example = '{"objects_and_phenomena": ["rust", "trams"], "science_use_cases": ["study rust of trams"]}'

@@ -1,1 +1,0 @@
-"""Summaries by language models that are held to a schema while they write."""

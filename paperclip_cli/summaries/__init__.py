@@ -1,0 +1,1 @@
+"""Structured summaries of abstracts, and the backends that write and judge them."""

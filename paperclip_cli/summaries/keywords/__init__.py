@@ -1,0 +1,1 @@
+"""Summaries from an abstract's own words, without a model."""

@@ -1,0 +1,143 @@
+"""The backend `outlines`: a model in the Hugging Face layout, run on this machine by transformers and held to the form by Outlines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.summaries.llm import schema
+from paperclip_cli.summaries.llm.base import MOST_TOKENS, Answer, Sampling, Shape, fingerprint, not_installed, require_room
+from paperclip_cli.summaries.llm.prompt import PLACE, Prompt
+
+
+class TransformerWriter:
+    """A batch of abstracts at a time, on the GPU where PyTorch finds one. `folder` holds safetensors; nothing in it is run.
+
+    `longest` bounds the items, in characters, for models that do not end them: each character more makes the automaton larger.
+    """
+
+    backend = "outlines"
+    workers = 1
+
+    def __init__(self, folder: Path, name: str, prompt: Prompt, batch: int, context: int, longest: int | None = None,
+                 most_tokens: int = MOST_TOKENS, shape: Shape | None = None) -> None:
+        self.batch = batch
+        self.model = f"{name}@{fingerprint(next(iter(sorted(folder.glob('*.safetensors'))), folder / 'config.json'))}"
+        self._folder, self._prompt, self._context, self._longest, self._most_tokens = folder, prompt, context, longest, most_tokens
+        self._shape = shape or schema.shape()
+
+    def prepare(self) -> None:
+        assert self._processor is not None
+        require_room(self, self._window)
+
+    def stop(self) -> None:
+        return None
+
+    @property
+    def room(self) -> int:
+        return self._window - sum(map(self.count, self._frame)) - self._most_tokens
+
+    def count(self, text: str) -> int:
+        return len(self._tokenizer(text)["input_ids"])
+
+    def write(self, abstracts: Sequence[str], sampling: Sampling) -> list[Answer]:
+        import torch
+
+        head, tail = self._frame
+        tokens = self._tokenizer([head + self._harmless(abstract) + tail for abstract in abstracts], padding=True, return_tensors="pt",
+                                 add_special_tokens=not self._is_chat).to(self._model.device)
+        torch.manual_seed(sampling.seed)
+        drawn = {"do_sample": True, "temperature": sampling.temperature} if sampling.temperature else {"do_sample": False}
+        self._processor.reset()
+        # Outlines would have its small kernels compiled, which takes longer than many an answer.
+        with torch.inference_mode(), torch.compiler.set_stance("force_eager"):
+            made = self._model.generate(**tokens, max_new_tokens=self._most_tokens, logits_processor=[self._processor],
+                                        pad_token_id=self._tokenizer.pad_token_id, eos_token_id=self._tokenizer.eos_token_id, **drawn)
+        read = tokens["attention_mask"].sum(dim=1).tolist()
+        return [self._answer(row, length) for row, length in zip(made[:, tokens["input_ids"].shape[1]:].tolist(), read, strict=True)]
+
+    def _answer(self, written: list[int], read: int) -> Answer:
+        end = self._tokenizer.eos_token_id
+        is_whole = end in written
+        if is_whole:
+            written = written[: written.index(end)]
+        text = self._tokenizer.decode(written, skip_special_tokens=True)
+        return Answer(text, is_whole, read, len(written) + is_whole)
+
+    def _harmless(self, abstract: str) -> str:
+        """Without the tokenizer's control tokens: an abstract does not end a turn."""
+        for token in self._tokenizer.all_special_tokens:
+            abstract = abstract.replace(token, " ")
+        return abstract
+
+    @property
+    def _is_chat(self) -> bool:
+        return bool(self._tokenizer.chat_template)
+
+    @cached_property
+    def _frame(self) -> tuple[str, str]:
+        """What stands before and after the abstract, in the model's chat template if it has one."""
+        text = self._prompt.filled(PLACE)
+        if self._is_chat:
+            message = [{"role": "user", "content": text}]
+            text = self._tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        head, tail = text.split(PLACE)
+        return head, tail
+
+    @property
+    def _window(self) -> int:
+        """Tokens that the model can be shown."""
+        return min(self._context, getattr(self._model.config, "max_position_embeddings", None) or self._context)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        tokenizer = self._loaded(AutoTokenizer)
+        tokenizer.padding_side = "left"
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        return tokenizer
+
+    @cached_property
+    def _model(self) -> Any:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return self._loaded(AutoModelForCausalLM, dtype="auto", use_safetensors=True).to(device).eval()
+
+    def _loaded(self, kind: Any, **options: Any) -> Any:
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
+        try:
+            return kind.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False, **options)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise PaperclipError(f"{self._folder} cannot be loaded by transformers ({reason})",
+                                 "give --llm a causal language model in the Hugging Face layout, with safetensors") from error
+
+    @cached_property
+    def _processor(self) -> Any:
+        """Outlines' automaton over this vocabulary, compiled once."""
+        try:
+            import outlines
+            import torch  # noqa: F401
+            from outlines.backends import get_regex_logits_processor
+        except ImportError as error:
+            raise not_installed(self.backend, "outlines torch", "outlines", error) from error
+        model: Any = outlines.from_transformers(self._model, self._tokenizer)
+        model.tokenizer.convert_token_to_string = _spelling(self._tokenizer)
+        return get_regex_logits_processor(None, model, self._shape.expression(self._longest))
+
+
+def _spelling(tokenizer: Any) -> Callable[[str], str]:
+    """What a token adds to a text. Outlines' own answer has a blank too many for tokenizers like Gemma's, and so no single one."""
+    anchor = tokenizer.tokenize("a")[-1]
+    length = len(tokenizer.convert_tokens_to_string([anchor]))
+    return lambda token: tokenizer.convert_tokens_to_string([anchor, token])[length:]

@@ -1,0 +1,136 @@
+"""Summaries by a language model: asks, checks the form, holds the answer to the rules, and asks again with another seed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from paperclip_cli.errors import BadItem, Unreachable
+from paperclip_cli.records import FailedSummary, Making, Proposal, Summary
+from paperclip_cli.summaries.llm.base import Answer, Sampling, Writer, fitting
+from paperclip_cli.summaries.llm.prompt import Prompt
+from paperclip_cli.summaries.llm.rules import Judgement, judge
+from paperclip_cli.summaries.llm.schema import parse
+
+METHOD = 2  # to be raised when form or rules change, so that the same answer may give another summary
+CUT, FORM = "cut off", "not in the form"  # why an answer is asked for again, beside the rules
+_RETRIES = (0.3, 0.9)  # temperatures of the second and of the last try: a model that is stuck needs a push
+_MOST_TEXT = 4_000  # characters of an answer that are kept for the record
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A proposal that waits for a usable answer: what the model is shown of its abstract, its last answer, what was spent so far, and the
+    list that earlier answers have left whole, if any.
+    """
+
+    proposal: Proposal
+    shown: str
+    made: Making
+    text: str = ""
+    is_whole: bool = False
+    objects: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+
+
+class LanguageSummarizer:
+    """Any model behind a `Writer`. An answer gets `tries`; the first at `temperature`, the others warmer, each with a seed of its own."""
+
+    def __init__(self, writer: Writer, prompt: Prompt, tries: int, temperature: float, seed: int) -> None:
+        self._writer, self._tries, self._temperature, self._seed = writer, tries, temperature, seed
+        self._instructions = f"{prompt.head} {prompt.tail}"
+        self.backend, self.model, self.batch, self.workers = writer.backend, writer.model, writer.batch, writer.workers
+        self.version = f"{METHOD}-{prompt.digest}"
+
+    def prepare(self) -> None:
+        self._writer.prepare()
+
+    def stop(self) -> None:
+        self._writer.stop()
+
+    def summaries(self, proposals: Sequence[Proposal]) -> Iterator[Summary | FailedSummary]:
+        waiting: list[_Draft] = []
+        for draft in map(self._begun, proposals):
+            if isinstance(draft, FailedSummary):
+                yield draft
+            else:
+                waiting.append(draft)
+        for number in range(1, self._tries + 1):
+            outcomes = self._asked(waiting, number)
+            waiting = []
+            for outcome in outcomes:
+                if isinstance(outcome, _Draft):
+                    waiting.append(outcome)
+                else:
+                    yield outcome
+        for draft in waiting:
+            yield self._failed(draft, f"no usable answer in {self._tries} tries (the last: {draft.made.refused[-1]})")
+
+    def _begun(self, proposal: Proposal) -> _Draft | FailedSummary:
+        made = Making(self._seed, self._temperature, tries=0)
+        try:
+            shown, cut = fitting(proposal.abstract, self._writer.room, self._writer.count)
+        except BadItem as error:
+            return self._failed(_Draft(proposal, "", made), str(error))
+        return _Draft(proposal, shown, replace(made, cut=cut))
+
+    def _asked(self, drafts: Sequence[_Draft], number: int) -> list[Summary | FailedSummary | _Draft]:
+        """What became of the drafts after one more answer each; those that need another are still drafts."""
+        if not drafts:
+            return []
+        sampling = Sampling(self._temperature_of(number), self._seed + number - 1)
+        start = time.monotonic()
+        try:
+            answers = self._writer.write([draft.shown for draft in drafts], sampling)
+        except BadItem as error:
+            return [self._failed(draft, str(error), isinstance(error, Unreachable)) for draft in drafts]
+        seconds = (time.monotonic() - start) / len(drafts)
+        return [self._settled(_answered(draft, answer, sampling, seconds)) for draft, answer in zip(drafts, answers, strict=True)]
+
+    def _temperature_of(self, number: int) -> float:
+        if number == 1:
+            return self._temperature
+        low, high = _RETRIES
+        warmer = low + (high - low) * (number - 2) / max(1, self._tries - 2)
+        return max(self._temperature, round(warmer, 2))
+
+    def _settled(self, draft: _Draft) -> Summary | _Draft:
+        """The summary, or the draft with the reason why its answer was refused.
+
+        A list that an earlier answer left stands: a later one is there for what is missing, and it is written warmer.
+        """
+        form = parse(draft.text)
+        if form is None:
+            return _refused(draft, CUT if not draft.is_whole else FORM)
+        judgement = self._judge(form.objects_and_phenomena, form.science_use_cases, draft)
+        draft = replace(draft, made=_judged(draft.made, judgement))
+        both = self._judge(draft.objects or judgement.objects, draft.uses or judgement.uses, draft)
+        if not both.is_summary:
+            return _refused(replace(draft, objects=both.objects, uses=both.uses), judgement.reason)
+        return Summary(*draft.proposal.key, both.objects, both.uses, self.backend, self.model, self.version, made=draft.made)
+
+    def _judge(self, objects: Sequence[str], uses: Sequence[str], draft: _Draft) -> Judgement:
+        return judge(objects, uses, draft.proposal.abstract, self._instructions)
+
+    def _failed(self, draft: _Draft, reason: str, may_pass: bool = False) -> FailedSummary:
+        return FailedSummary(*draft.proposal.key, reason, self.backend, self.model, self.version, draft.text[:_MOST_TEXT], may_pass,
+                             draft.made)
+
+
+def _answered(draft: _Draft, answer: Answer, sampling: Sampling, seconds: float) -> _Draft:
+    made = draft.made
+    spent = replace(made, seed=sampling.seed, temperature=sampling.temperature, tries=made.tries + 1,
+                    prompt_tokens=made.prompt_tokens + answer.prompt_tokens, tokens=made.tokens + answer.tokens,
+                    seconds=round(made.seconds + seconds, 3))
+    return replace(draft, text=answer.text, is_whole=answer.is_whole, made=spent)
+
+
+def _judged(made: Making, judgement: Judgement) -> Making:
+    dropped = tuple(f"{rule}: {phrase}" for rule, phrase in judgement.dropped)
+    items = len(judgement.objects) + len(judgement.uses) + len(dropped)
+    return replace(made, items=made.items + items, dropped=made.dropped + dropped)
+
+
+def _refused(draft: _Draft, reason: str) -> _Draft:
+    return replace(draft, made=replace(draft.made, refused=(*draft.made.refused, reason)))
