@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from paperclip_cli.archives.catalogue import format_catalogue
 from paperclip_cli.records import Proposal
-from paperclip_cli.sources.catalogue import format_catalogue
 from tests.factories import KINDS, draw, make_proposal
 
 

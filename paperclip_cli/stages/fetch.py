@@ -15,6 +15,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from paperclip_cli.archives.base import Archive, Candidate, RemoteArchive, read_image
+from paperclip_cli.archives.sampling import Choice, choose
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
 from paperclip_cli.images.images import encode_jpeg, make_canvas, quiet_decoders
@@ -25,8 +27,6 @@ from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Observation, Preview
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import frame_region, on_canvas
-from paperclip_cli.sources.archive import Archive, Candidate, RemoteArchive, read_image
-from paperclip_cli.sources.draw import Choice, choose
 from paperclip_cli.threads import in_threads, processors
 from paperclip_cli.workspace import Manifest, Workspace, file_sha256, lock, replace_file, settings
 
@@ -150,7 +150,7 @@ def _marked(stem: str, name: str) -> str:
 
 def _open(config: FetchConfig, workspace: Workspace, progress: Progress) -> Archive:
     if config.source is not None:
-        from paperclip_cli.sources.folder import open_folder
+        from paperclip_cli.archives.folder import open_folder
 
         return open_folder(config.source, config.resolved_mission, Path(config.catalog) if config.catalog else None)
     if config.simulate is not None:
@@ -160,7 +160,7 @@ def _open(config: FetchConfig, workspace: Workspace, progress: Progress) -> Arch
         if config.resolved_mission != archive.mission:
             raise UsageError(f"a simulated sky is always mission {archive.mission!r}", "leave --mission out")
         return archive
-    from paperclip_cli.sources.mast.open import open_mast
+    from paperclip_cli.archives.mast.open import open_mast
 
     return open_mast(config, workspace, progress)
 

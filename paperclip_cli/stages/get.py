@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from paperclip_cli.archives.mast.download import Downloader
+from paperclip_cli.archives.mast.http import Limits, Wire
+from paperclip_cli.archives.mast.open import open_wire
+from paperclip_cli.archives.mast.products import file_of, find_product
 from paperclip_cli.config import GetConfig
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.indexes.references import Reference, read_references
@@ -15,10 +19,6 @@ from paperclip_cli.previews.records import read_previews
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Preview
 from paperclip_cli.report import Failure, Report
-from paperclip_cli.sources.mast.download import Downloader
-from paperclip_cli.sources.mast.open import open_wire
-from paperclip_cli.sources.mast.science import file_of, find_product
-from paperclip_cli.sources.mast.wire import Limits, Wire
 from paperclip_cli.threads import in_threads
 from paperclip_cli.workspace import Workspace
 
@@ -84,7 +84,7 @@ def _asker(workspace: Workspace, wire: Wire) -> Callable[[str], str]:
     def ask(obs_id: str) -> str:
         if workspace.offline:
             raise BadItem("--offline: MAST would have to be asked for it")
-        from paperclip_cli.sources.mast.client import MastClient
+        from paperclip_cli.archives.mast.client import MastClient
 
         return find_product(MastClient(wire), obs_id)
 

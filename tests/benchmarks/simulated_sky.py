@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli import render
+from paperclip_cli.archives.base import Candidate
 from paperclip_cli.cli.demo import PROPOSALS, STEPS
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, SummarizeConfig, TrainConfig
 from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.evaluation.embed_split import embed_pairs
 from paperclip_cli.images.images import encode_jpeg, make_canvas
 from paperclip_cli.progress import SilentProgress
-from paperclip_cli.sources.archive import Candidate
 from paperclip_cli.sources.sky import SimulatedSky, simulated_sky
 from paperclip_cli.sources.sky.classes import CLASSES
 from paperclip_cli.sources.sky.plan import plan_proposal

@@ -146,7 +146,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_ends_with_130(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, paperclip) -> None:  # type: ignore[no-untyped-def]
-    from paperclip_cli.sources.folder import FolderArchive
+    from paperclip_cli.archives.folder import FolderArchive
 
     def interrupt(self: FolderArchive, candidate: object) -> None:
         raise KeyboardInterrupt

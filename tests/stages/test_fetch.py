@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from paperclip_cli.archives.folder import FolderArchive
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
 from paperclip_cli.images.images import decode_jpeg, encode_jpeg, make_canvas, read_picture
@@ -20,7 +21,6 @@ from paperclip_cli.previews.fetch_log import LEDGER
 from paperclip_cli.previews.records import read_image, read_previews, read_proposals
 from paperclip_cli.records import Key
 from paperclip_cli.report import Report
-from paperclip_cli.sources.folder import FolderArchive
 from paperclip_cli.stages import fetch
 from paperclip_cli.workspace import Workspace, read_manifest
 from tests.archive_on_disk import write_archive_folder, write_image

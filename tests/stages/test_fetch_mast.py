@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from paperclip_cli.archives.mast import open as opening
+from paperclip_cli.archives.mast.http import Limits
+from paperclip_cli.archives.sampling import in_shard
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.previews.fetch_log import LEDGER, read_ledger
 from paperclip_cli.records import Hit, Preview, Proposal, read_jsonl
 from paperclip_cli.report import Report
-from paperclip_cli.sources.draw import in_shard
-from paperclip_cli.sources.mast import open as opening
-from paperclip_cli.sources.mast.wire import Limits
 from paperclip_cli.stages import fetch
 from paperclip_cli.workspace import Workspace
 from tests.standin.limits import QUICK
@@ -235,7 +235,7 @@ def test_all_faults_at_once(run: Fetch, mast: StandInProcess, online: Workspace,
 
 def test_a_cap_on_rows_loses_nothing(run: Fetch, mast: StandInProcess, online: Workspace, clean: dict[str, bytes],
                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    from paperclip_cli.sources.mast.archive import Terms
+    from paperclip_cli.archives.mast.archive import Terms
 
     monkeypatch.setattr(opening, "Terms", lambda *flags: Terms(*flags, page_size=60))
     mast.set(cap=60, page_size=60)
@@ -246,7 +246,7 @@ def test_a_cap_on_rows_loses_nothing(run: Fetch, mast: StandInProcess, online: W
 def test_a_proposal_that_stays_cut_is_a_failure_and_the_others_arrive(run: Fetch, mast: StandInProcess, online: Workspace,
                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     """The product list of one observation is as long as the archive's longest: there may be more of it."""
-    from paperclip_cli.sources.mast.archive import Terms
+    from paperclip_cli.archives.mast.archive import Terms
 
     run(proposals=(15001, 15002), everything=False)
     obsid = json.loads(mast.log("Products")[0]["what"].split(" ", 2)[2])["obsid"].split(",")[0]

@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from paperclip_cli.sources.catalogue import format_catalogue
+from paperclip_cli.archives.catalogue import format_catalogue
 from tests.standin.content import FIELDS, PRODUCT_FIELDS, Content, fits
 
 # Replies of MAST that astroquery's own tests were recorded from, and that ship with it.

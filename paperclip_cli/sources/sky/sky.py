@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from paperclip_cli.archives.base import Candidate
 from paperclip_cli.errors import BadItem, UsageError
 from paperclip_cli.records import Key, Observation, Proposal
-from paperclip_cli.sources.archive import Candidate
 from paperclip_cli.sources.sky import frames
 from paperclip_cli.sources.sky.coordinates import polygon
 from paperclip_cli.sources.sky.plan import SKY_SIZE, Frame, Plan, first_id, plan_proposal, stream

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paperclip_cli.archives.base import Candidate
 from paperclip_cli.errors import BadItem, UsageError
 from paperclip_cli.records import Key
-from paperclip_cli.sources.archive import Candidate
 from paperclip_cli.sources.sky import SimulatedSky, simulated_sky
 from paperclip_cli.sources.sky.classes import CLASSES
 from paperclip_cli.sources.sky.plan import Plan, plan_proposal

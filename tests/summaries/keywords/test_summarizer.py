@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paperclip_cli.archives.catalogue import read_catalogue
 from paperclip_cli.records import Proposal, Summary
-from paperclip_cli.sources.catalogue import read_catalogue
 from paperclip_cli.summaries.keywords.summarizer import KeywordSummarizer
 from paperclip_cli.text.words import words
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paperclip_cli.archives.catalogue import read_catalogue
 from paperclip_cli.dataset.phrases import PAPER_PHRASES
-from paperclip_cli.sources.catalogue import read_catalogue
 from paperclip_cli.summaries.base import MOST_WORDS
 from paperclip_cli.summaries.files import read_csv
 from paperclip_cli.summaries.keywords.summarizer import KeywordSummarizer

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from paperclip_cli.archives.mast.filenames import Kind
+from paperclip_cli.archives.mast.missions import Mission
 from paperclip_cli.records import Observation
-from paperclip_cli.sources.mast.mission import Mission
-from paperclip_cli.sources.mast.names import Kind
 
 # Not filters of the sky: an empty position of the wheel, or the mark of a mosaic of all filters.
 _NO_FILTER = re.compile(r"CLEAR\w*|DETECTION|MIRROR\w*|NONE|", re.IGNORECASE)

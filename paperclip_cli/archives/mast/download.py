@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import requests
 
+from paperclip_cli.archives.mast.http import Wire, declared_length, raise_if_transient
 from paperclip_cli.errors import BadItem
 from paperclip_cli.http.retry import Transient, persist
-from paperclip_cli.sources.mast.wire import Wire, declared_length, raise_if_transient
 
 Result = TypeVar("Result")
 PREVIEW_BYTES = 256 * 2**20  # the largest previews are tens of MB

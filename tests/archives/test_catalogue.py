@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paperclip_cli.archives.catalogue import SEPARATOR, decode, format_catalogue, one_line, parse, read_catalogue
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Proposal
-from paperclip_cli.sources.catalogue import SEPARATOR, decode, format_catalogue, one_line, parse, read_catalogue
 
 # Words that are made to be misread: labels, separators, blanks of other alphabets, control characters.
 TRAPS = ["ID:", "ID: 7", "Title:", "PI :", "Prop. Type:", "Cycle:  3", SEPARATOR, "-" * 60, "- -", "\x85", "\u2028", "\x00", "\ud800", "\t"]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from paperclip_cli.archives.observation_table import ObservationTable, Row, read_observations
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Observation
-from paperclip_cli.sources.observation_table import ObservationTable, Row, read_observations
 
 FULL = Observation(target="NGC 602", moving=False, s_ra=22.4, s_dec=-73.6, s_region="CIRCLE 22.4 -73.6 0.05", instrument="ACS",
                    detector="WFC", filters=("F555W", "F814W"), cycle="12", obs_id="jdi601", t_min=53205.5, t_exptime=2156.0, access_url="https://x.y",

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paperclip_cli.archives.base import Candidate
+from paperclip_cli.archives.sampling import choose, draw, in_shard, is_of_instrument
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.records import Key, Observation, Proposal
-from paperclip_cli.sources.archive import Candidate
-from paperclip_cli.sources.draw import choose, draw, in_shard, is_of_instrument
 
 
 def images(number: int, count: int) -> list[Candidate]:

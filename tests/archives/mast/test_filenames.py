@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.sources.mast.names import Kind, hst_name, jwst_name
+from paperclip_cli.archives.mast.filenames import Kind, hst_name, jwst_name
 
 
 @pytest.mark.parametrize("name, kind", [

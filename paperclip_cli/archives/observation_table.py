@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from paperclip_cli.archives.catalogue import decode, one_line
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Observation
-from paperclip_cli.sources.catalogue import decode, one_line
 
 ALIASES = {"ra": "s_ra", "dec": "s_dec", "region": "s_region", "target_name": "target", "instrument_name": "instrument",
            "filter": "filters", "exptime": "t_exptime", "proposal": "proposal_id"}

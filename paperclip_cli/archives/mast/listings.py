@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from paperclip_cli.archives.mast.rows import Listed
 from paperclip_cli.records import from_dict, to_json
-from paperclip_cli.sources.mast.rows import Listed
 
 
 @dataclass(frozen=True)

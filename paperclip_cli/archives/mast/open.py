@@ -6,18 +6,18 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from paperclip_cli.archives.catalogue import decode, parse, read_catalogue
+from paperclip_cli.archives.mast.archive import MastArchive, Terms
+from paperclip_cli.archives.mast.download import Downloader
+from paperclip_cli.archives.mast.http import Limits, Wire
+from paperclip_cli.archives.mast.listings import Listings
+from paperclip_cli.archives.mast.missions import Mission, mission_named
+from paperclip_cli.archives.sampling import is_selected
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
 from paperclip_cli.http.retry import Pace
 from paperclip_cli.progress import Progress
 from paperclip_cli.records import Proposal
-from paperclip_cli.sources.catalogue import decode, parse, read_catalogue
-from paperclip_cli.sources.draw import is_selected
-from paperclip_cli.sources.mast.archive import MastArchive, Terms
-from paperclip_cli.sources.mast.download import Downloader
-from paperclip_cli.sources.mast.listings import Listings
-from paperclip_cli.sources.mast.mission import Mission, mission_named
-from paperclip_cli.sources.mast.wire import Limits, Wire
 from paperclip_cli.workspace import Workspace, replace_file
 
 CHOICES = """choose what to fetch:

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from paperclip_cli.archives.base import Candidate, Reading
+from paperclip_cli.archives.mast.client import MastClient, TooMany, in_halves
+from paperclip_cli.archives.mast.download import Downloader
+from paperclip_cli.archives.mast.http import Wire
+from paperclip_cli.archives.mast.listings import Answer, Around, Listings
+from paperclip_cli.archives.mast.missions import Mission
+from paperclip_cli.archives.mast.rows import Row, by_proposal, direct_product, list_previews, text
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable
 from paperclip_cli.http.retry import TooSlow, Transient
 from paperclip_cli.progress import Progress
 from paperclip_cli.records import Key, Proposal
 from paperclip_cli.sky.wcs import jpeg_comment, read_comment
-from paperclip_cli.sources.archive import Candidate, Reading
-from paperclip_cli.sources.mast.client import MastClient, TooMany, in_halves
-from paperclip_cli.sources.mast.download import Downloader
-from paperclip_cli.sources.mast.listings import Answer, Around, Listings
-from paperclip_cli.sources.mast.mission import Mission
-from paperclip_cli.sources.mast.rows import Row, by_proposal, direct_product, list_previews, text
-from paperclip_cli.sources.mast.wire import Wire
 
 if TYPE_CHECKING:
     import numpy as np

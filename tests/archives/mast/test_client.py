@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from paperclip_cli.archives.mast.client import MastClient, TooMany, in_halves
+from paperclip_cli.archives.mast.http import Limits, Wire
+from paperclip_cli.archives.mast.missions import HST
+from paperclip_cli.archives.mast.rows import list_previews
 from paperclip_cli.errors import BadItem, Unreachable
 from paperclip_cli.http.retry import Pace, TooSlow
-from paperclip_cli.sources.mast.client import MastClient, TooMany, in_halves
-from paperclip_cli.sources.mast.mission import HST
-from paperclip_cli.sources.mast.rows import list_previews
-from paperclip_cli.sources.mast.wire import Limits, Wire
 from tests.standin.limits import QUICK
 from tests.standin.process import StandInProcess
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from paperclip_cli.archives.mast.http import Wire
 from paperclip_cli.errors import BadItem
 from paperclip_cli.http.retry import TimedOut, TooSlow, Transient, persist
-from paperclip_cli.sources.mast.wire import Wire
 
 if TYPE_CHECKING:
     from astropy.table import Table

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from paperclip_cli.archives.base import Archive, Candidate
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem
 from paperclip_cli.records import Key, Observation, Proposal
-from paperclip_cli.sources.archive import Archive, Candidate
 
 _COLOUR = re.compile(r"(?<![a-z])colou?r(?![a-z])", re.IGNORECASE)
 

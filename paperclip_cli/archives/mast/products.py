@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from paperclip_cli.archives.mast.client import MastClient
+from paperclip_cli.archives.mast.rows import text
 from paperclip_cli.errors import BadItem
-from paperclip_cli.sources.mast.client import MastClient
-from paperclip_cli.sources.mast.rows import text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.fits(\.gz)?")
 _COMBINED = re.compile(r"_(dr[czw]|i2d)\.fits(\.gz)?$")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from paperclip_cli.archives.base import Archive
+from paperclip_cli.archives.folder import open_folder
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.records import Key, Observation
-from paperclip_cli.sources.archive import Archive
-from paperclip_cli.sources.folder import open_folder
 from tests.archive_on_disk import write_archive_folder, write_image
 from tests.factories import make_proposal
 

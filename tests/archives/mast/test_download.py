@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from paperclip_cli.archives.mast.download import Downloader
+from paperclip_cli.archives.mast.http import Limits, Wire
 from paperclip_cli.errors import BadItem, Unreachable
 from paperclip_cli.http.retry import Pace, TooSlow
-from paperclip_cli.sources.mast.download import Downloader
-from paperclip_cli.sources.mast.wire import Limits, Wire
 from tests.standin.content import fits, jpeg
 from tests.standin.limits import QUICK
 from tests.standin.process import StandInProcess, standin
@@ -135,7 +135,7 @@ def test_a_redirect_to_another_scheme_is_not_followed(mast: StandInProcess) -> N
 def test_a_redirect_never_drops_encryption() -> None:
     import requests
 
-    from paperclip_cli.sources.mast.wire import _refuse_downgrade
+    from paperclip_cli.archives.mast.http import _refuse_downgrade
 
     reply = requests.Response()
     reply.status_code, reply.url = 302, "https://mast.stsci.edu/api"

@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paperclip_cli.archives.base import Candidate
+from paperclip_cli.archives.catalogue import Catalogue, read_catalogue
+from paperclip_cli.archives.observation_table import ObservationTable, read_observations
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.records import Key, Observation, Proposal
-from paperclip_cli.sources.archive import Candidate
-from paperclip_cli.sources.catalogue import Catalogue, read_catalogue
-from paperclip_cli.sources.observation_table import ObservationTable, read_observations
 
 if TYPE_CHECKING:
     import numpy as np

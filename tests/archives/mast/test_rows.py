@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from paperclip_cli.sources.mast.mission import HST, JWST
-from paperclip_cli.sources.mast.rows import direct_product, filters_of, flag, list_previews, number, parallels
+from paperclip_cli.archives.mast.missions import HST, JWST
+from paperclip_cli.archives.mast.rows import direct_product, filters_of, flag, list_previews, number, parallels
 
 TOTAL = "hst_15354_01_acs_wfc_total_jdi601"
 

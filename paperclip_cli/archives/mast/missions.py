@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from paperclip_cli.archives.mast.filenames import Name, hst_name, jwst_name
 from paperclip_cli.errors import UsageError
-from paperclip_cli.sources.mast.names import Name, hst_name, jwst_name
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Where proposals and observations come from: a folder on disk, or MAST."""

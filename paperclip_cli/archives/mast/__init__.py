@@ -1,0 +1,1 @@
+"""The Mikulski Archive for Space Telescopes: Hubble and JWST previews and abstracts."""

@@ -1,1 +1,0 @@
-"""MAST, the archive of Hubble and JWST: astroquery asks, our own downloader fetches."""
