@@ -154,7 +154,7 @@ def _open(config: FetchConfig, workspace: Workspace, progress: Progress) -> Arch
 
         return open_folder(config.source, config.resolved_mission, Path(config.catalog) if config.catalog else None)
     if config.simulate is not None:
-        from paperclip_cli.sources.sky import simulated_sky
+        from paperclip_cli.simulation import simulated_sky
 
         archive = simulated_sky(config.simulate, config.seed)
         if config.resolved_mission != archive.mission:

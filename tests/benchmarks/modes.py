@@ -27,7 +27,7 @@ from paperclip_cli.dataset.pairs import Pair, read_split
 from paperclip_cli.evaluation.held_out import held_out
 from paperclip_cli.images.images import decode_jpeg
 from paperclip_cli.images.tiles import tile_views
-from paperclip_cli.sources.sky.sky import MISSION
+from paperclip_cli.simulation.archive import MISSION
 from paperclip_cli.stages import build_dataset, fetch, summarize, train
 from paperclip_cli.towers.embedder import ImageEmbedder
 from paperclip_cli.towers.folder import resolve

@@ -28,9 +28,9 @@ from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.evaluation.embed_split import embed_pairs
 from paperclip_cli.images.images import encode_jpeg, make_canvas
 from paperclip_cli.progress import SilentProgress
-from paperclip_cli.sources.sky import SimulatedSky, simulated_sky
-from paperclip_cli.sources.sky.classes import CLASSES
-from paperclip_cli.sources.sky.plan import plan_proposal
+from paperclip_cli.simulation import SimulatedSky, simulated_sky
+from paperclip_cli.simulation.classes import CLASSES
+from paperclip_cli.simulation.plan import plan_proposal
 from paperclip_cli.stages import build_dataset, evaluate, fetch, summarize, train
 from paperclip_cli.towers.folder import resolve
 from paperclip_cli.towers.numpy_text_tower import TextTower

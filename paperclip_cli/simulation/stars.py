@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Grid, Random, Scene, Stars, bell, disc, power_law, sersic, star, turbulence
-from paperclip_cli.sources.sky.instruments import Band
+from paperclip_cli.simulation.drawing import Grid, Random, Scene, Stars, bell, disc, power_law, sersic, star, turbulence
+from paperclip_cli.simulation.instruments import Band
 
 
 def globular(random: Random, grid: Grid, kind: str, band: Band) -> Scene:

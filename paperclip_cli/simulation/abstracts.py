@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 
-from paperclip_cli.sources.sky.brush import Random
-from paperclip_cli.sources.sky.plan import Plan
+from paperclip_cli.simulation.drawing import Random
+from paperclip_cli.simulation.plan import Plan
 
 Lists = Mapping[str, Sequence[str]]
 
@@ -88,7 +88,7 @@ def _values(random: Random, plan: Plan) -> dict[str, list[str]]:
 
 @cache
 def _file(name: str) -> dict:
-    return tomllib.loads(resources.files("paperclip_cli.sources.sky").joinpath("phrases", f"{name}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(resources.files("paperclip_cli.simulation").joinpath("phrases", f"{name}.toml").read_text(encoding="utf-8"))
 
 
 @cache

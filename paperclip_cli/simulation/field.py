@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Image, Random, Stars, power_law, sersic
+from paperclip_cli.simulation.drawing import Image, Random, Stars, power_law, sersic
 
 
 def field_stars(random: Random, shape: tuple[int, int], density: float) -> Stars:

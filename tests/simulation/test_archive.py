@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from paperclip_cli.archives.base import Candidate
 from paperclip_cli.errors import BadItem, UsageError
 from paperclip_cli.records import Key
-from paperclip_cli.sources.sky import SimulatedSky, simulated_sky
-from paperclip_cli.sources.sky.classes import CLASSES
-from paperclip_cli.sources.sky.plan import Plan, plan_proposal
+from paperclip_cli.simulation import SimulatedSky, simulated_sky
+from paperclip_cli.simulation.classes import CLASSES
+from paperclip_cli.simulation.plan import Plan, plan_proposal
 
 LARGE = simulated_sky(1700, 3)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paperclip_cli.sources.sky import groups, shells, stars
-from paperclip_cli.sources.sky.brush import Grid
-from paperclip_cli.sources.sky.classes import CLASSES, Kind
-from paperclip_cli.sources.sky.instruments import Band
-from paperclip_cli.sources.sky.lenses import Mass, Source
+from paperclip_cli.simulation import groups, shells, stars
+from paperclip_cli.simulation.classes import CLASSES, Kind
+from paperclip_cli.simulation.drawing import Grid
+from paperclip_cli.simulation.instruments import Band
+from paperclip_cli.simulation.lenses import Mass, Source
 
 BAND = Band(("F606W",), 592.0, False)
 EVERY = [pytest.param(kind, subtype, id=f"{kind.phrases}-{subtype}") for kind in CLASSES for subtype in sorted(set(kind.subtypes))]

@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 
 from paperclip_cli.records import Proposal
-from paperclip_cli.sources.sky import simulated_sky
-from paperclip_cli.sources.sky.plan import plan_proposal, stream
-from paperclip_cli.sources.sky.text import write_text
+from paperclip_cli.simulation import simulated_sky
+from paperclip_cli.simulation.abstracts import write_text
+from paperclip_cli.simulation.plan import plan_proposal, stream
 
 SKY = simulated_sky(340, 7)
 # What a text of the class must say in one of its forms.

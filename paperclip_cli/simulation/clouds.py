@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Grid, Image, Random, Scene, Stars, bell, draw_turbulence, power_law, star, step, turbulence
-from paperclip_cli.sources.sky.instruments import Band
+from paperclip_cli.simulation.drawing import Grid, Image, Random, Scene, Stars, bell, draw_turbulence, power_law, star, step, turbulence
+from paperclip_cli.simulation.instruments import Band
 
 DIRECTIONS, STRIDE = 1200, 2.5  # rays that leave the ionising star, and the step along each in pixels
 

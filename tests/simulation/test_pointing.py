@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.sources.sky.instruments import CAMERAS, draw_band, draw_camera
-from paperclip_cli.sources.sky.pointing import CANVAS, Pointing, draw_pointing
+from paperclip_cli.simulation.instruments import CAMERAS, draw_band, draw_camera
+from paperclip_cli.simulation.pointing import CANVAS, Pointing, draw_pointing
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Random
+from paperclip_cli.simulation.drawing import Random
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,6 @@
 It exercises the pipeline. What a model learns from it says nothing about real data.
 """
 
-from paperclip_cli.sources.sky.sky import FrameTruth, SimulatedSky, simulated_sky
+from paperclip_cli.simulation.archive import FrameTruth, SimulatedSky, simulated_sky
 
 __all__ = ["FrameTruth", "SimulatedSky", "simulated_sky"]

@@ -11,10 +11,10 @@ import numpy as np
 from paperclip_cli.archives.base import Candidate
 from paperclip_cli.errors import BadItem, UsageError
 from paperclip_cli.records import Key, Observation, Proposal
-from paperclip_cli.sources.sky import frames
-from paperclip_cli.sources.sky.coordinates import polygon
-from paperclip_cli.sources.sky.plan import SKY_SIZE, Frame, Plan, first_id, plan_proposal, stream
-from paperclip_cli.sources.sky.text import write_text
+from paperclip_cli.simulation import frames
+from paperclip_cli.simulation.abstracts import write_text
+from paperclip_cli.simulation.coordinates import polygon
+from paperclip_cli.simulation.plan import SKY_SIZE, Frame, Plan, first_id, plan_proposal, stream
 
 MISSION = "sim"
 VERSION = 1  # counts the changes after which the same seed no longer gives the same pictures

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Grid, Image, Random, Scene, Stars, bell, star, step, turbulence
-from paperclip_cli.sources.sky.instruments import Band
+from paperclip_cli.simulation.drawing import Grid, Image, Random, Scene, Stars, bell, star, step, turbulence
+from paperclip_cli.simulation.instruments import Band
 
 DISK = 0.55  # a planet's radius in units of the grid's: its rings and moons need the rest
 RINGS = ((1.25, 1.52, 0.55), (1.53, 1.95, 1.2), (2.03, 2.27, 0.8))  # inner and outer edge in planetary radii, brightness

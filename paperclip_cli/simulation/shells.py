@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Grid, Image, Random, Scene, Stars, bell, disc, power_law, star, step, turbulence
-from paperclip_cli.sources.sky.instruments import Band
+from paperclip_cli.simulation.drawing import Grid, Image, Random, Scene, Stars, bell, disc, power_law, star, step, turbulence
+from paperclip_cli.simulation.instruments import Band
 
 COARSE, RAYS, HALF = 104, 64, 1.2  # columns, samples along each line of sight, half side of the box (radii)
 

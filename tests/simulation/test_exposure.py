@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from paperclip_cli.sources.sky import exposure
-from paperclip_cli.sources.sky.brush import Grid, star
-from paperclip_cli.sources.sky.instruments import CAMERAS
-from paperclip_cli.sources.sky.pointing import Pointing
+from paperclip_cli.simulation import exposure
+from paperclip_cli.simulation.drawing import Grid, star
+from paperclip_cli.simulation.instruments import CAMERAS
+from paperclip_cli.simulation.pointing import Pointing
 
 
 def test_a_point_peaks_at_its_flux_and_diffuse_light_keeps_its_brightness() -> None:

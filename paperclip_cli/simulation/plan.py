@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Random
-from paperclip_cli.sources.sky.classes import CLASSES, Kind
-from paperclip_cli.sources.sky.coordinates import designation, draw_position
-from paperclip_cli.sources.sky.exposure import Conditions, draw_conditions
-from paperclip_cli.sources.sky.instruments import Band, Camera, draw_band, draw_camera
-from paperclip_cli.sources.sky.pointing import Pointing, draw_pointing
+from paperclip_cli.simulation.classes import CLASSES, Kind
+from paperclip_cli.simulation.coordinates import designation, draw_position
+from paperclip_cli.simulation.drawing import Random
+from paperclip_cli.simulation.exposure import Conditions, draw_conditions
+from paperclip_cli.simulation.instruments import Band, Camera, draw_band, draw_camera
+from paperclip_cli.simulation.pointing import Pointing, draw_pointing
 
 SKY_SIZE = 1_000_000  # proposals that a sky can have; two seeds less than 998 apart share no number
 FAINT_SHARE = 0.43

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Grid, Image, Random, Stars, deposit, strokes
-from paperclip_cli.sources.sky.pointing import Pointing
+from paperclip_cli.simulation.drawing import Grid, Image, Random, Stars, deposit, strokes
+from paperclip_cli.simulation.pointing import Pointing
 
 WHITE = 255
 REACH = 64  # how far the point spread function goes, in pixels

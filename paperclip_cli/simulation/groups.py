@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Grid, Image, Random, Scene, Stars, bell, blurred, deposit, power_law, sersic, turbulence
-from paperclip_cli.sources.sky.field import galaxy_stamps
-from paperclip_cli.sources.sky.instruments import Band
+from paperclip_cli.simulation.drawing import Grid, Image, Random, Scene, Stars, bell, blurred, deposit, power_law, sersic, turbulence
+from paperclip_cli.simulation.field import galaxy_stamps
+from paperclip_cli.simulation.instruments import Band
 
 SOFTENING = 0.15
 PARTICLES = 3000  # a disk

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Grid, Image, Random
-from paperclip_cli.sources.sky.instruments import Camera
+from paperclip_cli.simulation.drawing import Grid, Image, Random
+from paperclip_cli.simulation.instruments import Camera
 
 CANVAS = 512  # the longest side of a frame in pixels
 BLIND_SPOT = (-47.0, -34.0, 3.0)  # u, v and radius in arcsec of the infrared channel's dead pixels

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from paperclip_cli.sources.sky import clouds, galaxies, groups, lenses, shells, solar, stars
-from paperclip_cli.sources.sky.brush import Grid, Random, Scene
-from paperclip_cli.sources.sky.instruments import Band
+from paperclip_cli.simulation import clouds, galaxies, groups, lenses, shells, solar, stars
+from paperclip_cli.simulation.drawing import Grid, Random, Scene
+from paperclip_cli.simulation.instruments import Band
 
 Painter: TypeAlias = Callable[[Random, Grid, str, Band], Scene]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.sources.sky.brush import Grid, Stars, blurred, deposit, draw_turbulence, power_law, sersic, strokes, turbulence
+from paperclip_cli.simulation.drawing import Grid, Stars, blurred, deposit, draw_turbulence, power_law, sersic, strokes, turbulence
 
 
 @pytest.mark.parametrize("n", [1.0, 2.5, 4.0, 6.0])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from paperclip_cli.sources.sky import exposure, field
-from paperclip_cli.sources.sky.brush import Grid, Image, Random, Stars, deposit, strokes
-from paperclip_cli.sources.sky.plan import Frame, Plan, stream
-from paperclip_cli.sources.sky.pointing import Pointing
+from paperclip_cli.simulation import exposure, field
+from paperclip_cli.simulation.drawing import Grid, Image, Random, Stars, deposit, strokes
+from paperclip_cli.simulation.plan import Frame, Plan, stream
+from paperclip_cli.simulation.pointing import Pointing
 
 SPIKES = np.pi / 4  # the vanes of the secondary mirror stand diagonally to the detectors
 

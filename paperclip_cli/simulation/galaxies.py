@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Grid, Image, Random, Scene, Stars, bell, power_law, sersic, turbulence
-from paperclip_cli.sources.sky.instruments import Band
+from paperclip_cli.simulation.drawing import Grid, Image, Random, Scene, Stars, bell, power_law, sersic, turbulence
+from paperclip_cli.simulation.instruments import Band
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Random
+from paperclip_cli.simulation.drawing import Random
 
 OBLIQUITY = np.radians(23.4392911)
 # Galactic to ICRS (Hipparcos catalogue, vol. 1, eq. 1.5.11, transposed).

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.sources.sky.brush import Grid, Image, Random, Scene, bell, sersic
-from paperclip_cli.sources.sky.instruments import Band
+from paperclip_cli.simulation.drawing import Grid, Image, Random, Scene, bell, sersic
+from paperclip_cli.simulation.instruments import Band
 
 FINE = 2  # sub-pixels a pixel, along each axis, where the source is traced
 EINSTEIN = 0.5  # the Einstein radius, in radii of the object

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.sources.sky.coordinates import deproject, designation, draw_position, ecliptic_to_icrs, galactic_to_icrs, polygon
+from paperclip_cli.simulation.coordinates import deproject, designation, draw_position, ecliptic_to_icrs, galactic_to_icrs, polygon
 
 coordinates = pytest.importorskip("astropy.coordinates")
 

@@ -1,1 +1,0 @@
-"""The outside world behind small interfaces: catalogues, archives, summarizers."""
