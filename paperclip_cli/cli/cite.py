@@ -19,10 +19,9 @@ def cite(
     bibtex: Annotated[bool, typer.Option("--bibtex", help="As BibTeX.")] = False,
 ) -> int:
     """Print what to acknowledge: archive and proposals, papers, model, software."""
-    from paperclip_cli import render
-    from paperclip_cli.data import credits
+    from paperclip_cli.output import citations, console
     from paperclip_cli.stages import cite as stage
 
     debts = stage.run(CiteConfig(hits=tuple(hits or ()), index=index), session().workspace)
-    render.emit((credits.bibtex if bibtex else credits.plain)(debts.programs, debts.model))
+    console.emit((citations.bibtex if bibtex else citations.plain)(debts.programs, debts.model))
     return ExitCode.OK

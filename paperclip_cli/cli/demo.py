@@ -89,6 +89,6 @@ def _held_out_key(cache: Path) -> str:
 
 
 def _say(line: str) -> None:
-    from paperclip_cli import render
+    from paperclip_cli.output import console
 
-    render.emit(line + "\n")
+    console.emit(line + "\n")

@@ -34,7 +34,7 @@ def describe(
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
     """Say in phrases what images show."""
-    from paperclip_cli import render
+    from paperclip_cli.output import console
     from paperclip_cli.stages import describe as stage
 
     here = session()
@@ -42,7 +42,7 @@ def describe(
     config = DescribeConfig(images=tuple(filter(None, names)), labels=labels, model=model, k=k, batch=batch,
                             templates=tuple(template or DEFAULTS.templates), hdu=hdu_of(hdu), stretch=stretch or DEFAULTS.stretch)
     if batch:
-        done = stage.run(config, here.workspace, here.progress, lambda item: render.emit(render.rows([_plain(item)], "jsonl")))
+        done = stage.run(config, here.workspace, here.progress, lambda item: console.emit(console.rows([_plain(item)], "jsonl")))
     else:
         done = stage.run(config, here.workspace, here.progress)
         _show(done.items, Format.json if json else form)
@@ -55,18 +55,18 @@ def _plain(item: Description) -> dict:
 
 
 def _show(items: tuple[Description, ...], form: Format) -> None:
-    from paperclip_cli import render
+    from paperclip_cli.output import console
 
     if form in (Format.json, Format.jsonl):
-        render.emit(render.rows(list(map(_plain, items)), form.value))
+        console.emit(console.rows(list(map(_plain, items)), form.value))
         return
     flat = [(item.image, rank, label, round(score, 6)) for item in items for rank, (label, score) in enumerate(item.labels, 1)]
     if form == Format.csv:
-        render.emit(render.rows([dict(zip(("image", "rank", "label", "score"), row, strict=True)) for row in flat], form.value))
+        console.emit(console.rows([dict(zip(("image", "rank", "label", "score"), row, strict=True)) for row in flat], form.value))
         return
-    render.table([
-        render.TableColumn("Image", [Path(image).name if rank == 1 else "" for image, rank, _, _ in flat], 32),
-        render.TableColumn("#", [str(rank) for _, rank, _, _ in flat], 4, "right"),
-        render.TableColumn("Label", [label for _, _, label, _ in flat]),
-        render.TableColumn("Score", [f"{score:.3f}" for *_, score in flat], 7, "right"),
+    console.table([
+        console.TableColumn("Image", [Path(image).name if rank == 1 else "" for image, rank, _, _ in flat], 32),
+        console.TableColumn("#", [str(rank) for _, rank, _, _ in flat], 4, "right"),
+        console.TableColumn("Label", [label for _, _, label, _ in flat]),
+        console.TableColumn("Score", [f"{score:.3f}" for *_, score in flat], 7, "right"),
     ])

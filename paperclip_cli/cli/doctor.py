@@ -30,19 +30,19 @@ def doctor(
 def _show(checks: list[Check], form: Format) -> None:
     from dataclasses import asdict
 
-    from paperclip_cli import render
+    from paperclip_cli.output import console
 
     if form != Format.table:
-        render.emit(render.rows([asdict(check) for check in checks], form.value))
+        console.emit(console.rows([asdict(check) for check in checks], form.value))
         return
     topics = [check.topic if number == 0 or checks[number - 1].topic != check.topic else "" for number, check in enumerate(checks)]
-    render.table([
-        render.TableColumn("", topics, 9),
-        render.TableColumn("", ["" if check.state == State.OK else check.state for check in checks], 7),
-        render.TableColumn("", [check.name for check in checks], 18),
-        render.TableColumn("", [check.found for check in checks]),
+    console.table([
+        console.TableColumn("", topics, 9),
+        console.TableColumn("", ["" if check.state == State.OK else check.state for check in checks], 7),
+        console.TableColumn("", [check.name for check in checks], 18),
+        console.TableColumn("", [check.found for check in checks]),
     ])
     advice = [check for check in checks if check.advice]
-    render.emit("\nWhat to do:\n" if advice else "\nAll is well.\n")
+    console.emit("\nWhat to do:\n" if advice else "\nAll is well.\n")
     for check in sorted(advice, key=lambda check: check.state != State.PROBLEM):
-        render.emit(f"  {render.printable(f'{check.name}: {check.found}')}\n    -> {render.printable(check.advice)}\n")
+        console.emit(f"  {console.printable(f'{check.name}: {check.found}')}\n    -> {console.printable(check.advice)}\n")

@@ -42,7 +42,8 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
     """Measure loss, retrieval accuracy and similarity on held-out pairs."""
-    from paperclip_cli import figures, scores
+    from paperclip_cli.output import plots as figures
+    from paperclip_cli.output import scores
     from paperclip_cli.stages import evaluate as stage
 
     here = session()

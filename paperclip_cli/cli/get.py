@@ -24,11 +24,11 @@ def get(
     max_failures: Annotated[Optional[int], typer.Option(help="Exit with 1, not 3, where more files than this failed.")] = None,
 ) -> int:
     """Download the science files (drizzled FITS) behind hits. Prints their paths, one a line."""
-    from paperclip_cli import render
+    from paperclip_cli.output import console
     from paperclip_cli.stages import get as stage
 
     here = session()
     got = stage.run(GetConfig(hits=tuple(hits), out=out, workers=workers, rate=rate, timeout=timeout, dry_run=dry_run), here.workspace,
                     here.progress)
-    render.emit("".join(f"{line}\n" for line in (got.addresses if dry_run else map(str, got.files))))
+    console.emit("".join(f"{line}\n" for line in (got.addresses if dry_run else map(str, got.files))))
     return here.finish(got.report, max_failures)

@@ -62,10 +62,10 @@ def _hand_on(here: Session, export: str | None, take_in: str | None, name: str, 
 
 
 def _show_status(status: dict, form: Format) -> None:
-    from paperclip_cli import render
+    from paperclip_cli.output import console
 
     if form == Format.table:
         width = max(map(len, status))
-        render.emit("".join(f"{name.replace('_', ' '):{width}}  {render.printable(str(value))}\n" for name, value in status.items()))
+        console.emit("".join(f"{name.replace('_', ' '):{width}}  {console.printable(str(value))}\n" for name, value in status.items()))
     else:
-        render.emit(render.rows([status], form.value))
+        console.emit(console.rows([status], form.value))

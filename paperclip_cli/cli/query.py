@@ -94,7 +94,7 @@ def query(
     shown = _show(answers, "paths" if paths else "json" if json else form.value, is_stream, thumbnails)
     hits = [hit for answer in shown for hit in answer.hits]
     if html is not None:
-        from paperclip_cli.contact_sheet import contact_sheet
+        from paperclip_cli.output.contact_sheet import contact_sheet
 
         replace_file(html, contact_sheet(hits, _provenance(shown)))
     if samp:
@@ -102,7 +102,7 @@ def query(
     if open_ and hits:
         import webbrowser
 
-        from paperclip_cli.answers import link
+        from paperclip_cli.output.hits import link
 
         webbrowser.open(html.absolute().as_uri() if html is not None else link(hits[0]))
     return here.finish(stage.copy_images(hits, copy_to)) if copy_to is not None else ExitCode.OK
@@ -130,46 +130,46 @@ def _with_notes(answers: Iterable[Answer], here: Session) -> Iterator[Answer]:
 
 def _show(answers: Iterable[Answer], form: str, is_stream: bool, is_illustrated: bool) -> list[Answer]:
     """Prints the answers, as they come where the form allows it; gives them back."""
-    from paperclip_cli import answers as forms
-    from paperclip_cli import render
+    from paperclip_cli.output import console
+    from paperclip_cli.output import hits as forms
 
     shown: list[Answer] = []
     for answer in answers:
         shown.append(answer)
         if form == "table":
             if is_stream:
-                render.emit(f"{render.printable(answer.query)}\n")
+                console.emit(f"{console.printable(answer.query)}\n")
             if answer.hits:
-                render.table(forms.hit_table(answer.hits, render.terminal_width()))
-                if is_illustrated and render.has_pictures():
+                console.table(forms.hit_table(answer.hits, console.terminal_width()))
+                if is_illustrated and console.has_pictures():
                     _illustrate(answer)
         elif form == "paths":
-            render.emit("".join(f"{render.path_line(hit.image)}\n" for hit in answer.hits))
+            console.emit("".join(f"{console.path_line(hit.image)}\n" for hit in answer.hits))
         elif form == "jsonl":
-            render.emit(render.rows([forms.known(hit) for hit in answer.hits], form))
+            console.emit(console.rows([forms.known(hit) for hit in answer.hits], form))
     hits = [hit for answer in shown for hit in answer.hits]
     if form == "json":
-        render.emit(render.rows([forms.known(hit) for hit in hits], form))
+        console.emit(console.rows([forms.known(hit) for hit in hits], form))
     elif form == "csv":
-        render.emit(render.rows([forms.values(hit) for hit in hits], form, [column.name for column in forms.COLUMNS]))
+        console.emit(console.rows([forms.values(hit) for hit in hits], form, [column.name for column in forms.COLUMNS]))
     elif form in ("votable", "ecsv"):
-        from paperclip_cli import table_files
+        from paperclip_cli.output import votable as table_files
 
-        render.emit((table_files.votable if form == "votable" else table_files.ecsv)(hits, _provenance(shown)))
+        console.emit((table_files.votable if form == "votable" else table_files.ecsv)(hits, _provenance(shown)))
     return shown
 
 
 def _illustrate(answer: Answer) -> None:
-    from paperclip_cli import render
-    from paperclip_cli.thumbnails import thumbnails
+    from paperclip_cli.output import console
+    from paperclip_cli.output.thumbnails import thumbnails
 
-    render.emit(thumbnails(answer.hits, render.terminal_width(), render.has_graphics()))
+    console.emit(thumbnails(answer.hits, console.terminal_width(), console.has_graphics()))
 
 
 def _send(answers: Sequence[Answer], here: Session) -> None:
     """The hits of all answers as one table for the programs on the SAMP hub. It stays in the cache until the next one is sent."""
+    from paperclip_cli.output.votable import votable
     from paperclip_cli.services.samp import send_table
-    from paperclip_cli.table_files import votable
 
     provenance = _provenance(answers)
     path = here.workspace.root / "samp" / "hits.vot"

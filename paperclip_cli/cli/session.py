@@ -48,16 +48,16 @@ class Session:
 
     @cached_property
     def progress(self) -> Progress:
-        from paperclip_cli import render
+        from paperclip_cli.output import console
 
-        return render.progress(quiet=self.quiet)
+        return console.progress(quiet=self.quiet)
 
     def finish(self, report: Report, max_failures: int | None = None) -> int:
         """Prints a report to stderr and gives the exit code: more than `max_failures` failures are an error, not a partial success."""
-        from paperclip_cli import render
         from paperclip_cli.errors import ExitCode
+        from paperclip_cli.output import console
 
-        render.report(report, quiet=self.quiet, verbose=self.verbose)
+        console.report(report, quiet=self.quiet, verbose=self.verbose)
         if max_failures is not None and len(report.failures) > max_failures:
             return ExitCode.ERROR
         return report.exit_code

@@ -86,15 +86,15 @@ def usual_url(backend: str) -> str | None:
 
 
 def _print(summaries: list[Summary], form: Format) -> None:
-    from paperclip_cli import render
+    from paperclip_cli.output import console
 
     if form is not Format.table:
-        render.emit(render.rows([_values(summary) for summary in summaries], form.value))
+        console.emit(console.rows([_values(summary) for summary in summaries], form.value))
         return
     for summary in summaries:
-        render.emit(f"{summary.key}\n"
-                    f"  {render.printable(', '.join(summary.objects_and_phenomena))}\n"
-                    f"  {render.printable('; '.join(summary.science_use_cases))}\n")
+        console.emit(f"{summary.key}\n"
+                    f"  {console.printable(', '.join(summary.objects_and_phenomena))}\n"
+                    f"  {console.printable('; '.join(summary.science_use_cases))}\n")
 
 
 def _values(summary: Summary) -> dict:
@@ -107,12 +107,12 @@ def _values(summary: Summary) -> dict:
 
 
 def _print_rates(sets: list[Rates], form: Format) -> None:
-    from paperclip_cli import render
+    from paperclip_cli.output import console
 
     if form is not Format.table:
-        render.emit(render.rows([found.values(flat=form is Format.csv) for found in sets], form.value))
+        console.emit(console.rows([found.values(flat=form is Format.csv) for found in sets], form.value))
         return
     cells = [found.cells() for found in sets]
     labels = list(dict.fromkeys(label for one in cells for label in one))
-    render.table([render.TableColumn("Set", labels, 30), *(render.TableColumn(found.name, [one.get(label, "-") for label in labels])
+    console.table([console.TableColumn("Set", labels, 30), *(console.TableColumn(found.name, [one.get(label, "-") for label in labels])
                                                            for found, one in zip(sets, cells, strict=True))])

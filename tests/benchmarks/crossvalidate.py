@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from paperclip_cli import render
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, TrainConfig
 from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.evaluation import controls, retrieval
 from paperclip_cli.evaluation.held_out import uncut
 from paperclip_cli.evaluation.retrieval import Accuracy, Embeddings
 from paperclip_cli.images.images import decode_jpeg, encode_jpeg, read_picture
+from paperclip_cli.output import console
 from paperclip_cli.previews.records import read_previews
 from paperclip_cli.stages import build_dataset, evaluate, fetch, train
 from paperclip_cli.workspace import Workspace
@@ -97,7 +97,7 @@ def measured(pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Work
     write_split(dataset, "train", (pair for pair, out in zip(pairs, held, strict=True) if not out))
     write_split(dataset, "test", (pair for pair, out in zip(pairs, held, strict=True) if out))
     start, cpu = time.monotonic(), time.process_time()
-    train.run(replace(config, dataset=name, name=name, force=True), workspace, render.PlainProgress())
+    train.run(replace(config, dataset=name, name=name, force=True), workspace, console.PlainProgress())
     print(f"{name}: trained in {time.monotonic() - start:.0f} s ({time.process_time() - cpu:.0f} s of processor time)", file=sys.stderr)
     return shares(evaluate.run(EvaluateConfig(model=name, dataset=name), workspace).result.accuracy)
 

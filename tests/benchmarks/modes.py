@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli import render
 from paperclip_cli.config import TINY_PRESET, BuildDatasetConfig, FetchConfig, SummarizeConfig, TrainConfig
 from paperclip_cli.dataset.pairs import Pair, read_split
 from paperclip_cli.evaluation.held_out import held_out
 from paperclip_cli.images.images import decode_jpeg
 from paperclip_cli.images.tiles import tile_views
+from paperclip_cli.output import console
 from paperclip_cli.simulation.archive import MISSION
 from paperclip_cli.stages import build_dataset, fetch, summarize, train
 from paperclip_cli.towers.embedder import ImageEmbedder
@@ -109,7 +109,7 @@ def train_base(workspace: Workspace, options: argparse.Namespace) -> None:
     fetch.run(FetchConfig(simulate=options.simulate or 400, seed=options.seed + OTHER_SKY), other)
     build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), other)
     config = TrainConfig(init="scratch:tiny", dataset=str(other.dataset("default")), name=BASE, steps=BASE_STEPS)
-    train.run(config, workspace, render.PlainProgress())
+    train.run(config, workspace, console.PlainProgress())
 
 
 def row(name: str, view: str, pairs: Sequence[Pair], workspace: Workspace, options: argparse.Namespace) -> str:

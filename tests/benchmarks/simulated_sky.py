@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli import render
 from paperclip_cli.archives.base import Candidate
 from paperclip_cli.cli.demo import PROPOSALS, STEPS
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, SummarizeConfig, TrainConfig
 from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.evaluation.embed_split import embed_pairs
 from paperclip_cli.images.images import encode_jpeg, make_canvas
+from paperclip_cli.output import console
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.simulation import SimulatedSky, simulated_sky
 from paperclip_cli.simulation.classes import CLASSES
@@ -103,7 +103,7 @@ def enough(seed: int) -> int:
 def fetched(workspace: Workspace, proposals: int, seed: int, test: float) -> None:
     """The sky of a seed as a dataset with a training split (`test` 0) or a test split (1)."""
     start = time.monotonic()
-    fetch.run(FetchConfig(simulate=proposals, seed=seed), workspace, render.PlainProgress())
+    fetch.run(FetchConfig(simulate=proposals, seed=seed), workspace, console.PlainProgress())
     print(f"sky {seed}: {proposals} proposals in {time.monotonic() - start:.0f} s", flush=True)
     summarize.run(SummarizeConfig(), workspace)
     build_dataset.run(BuildDatasetConfig(captions="summary", val_fraction=0, test_fraction=test), workspace)
@@ -121,7 +121,7 @@ def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
 def trained(workspace: Workspace, name: str, seed: int, steps: int) -> Path:
     """The folder of a model trained on the dataset of the same name."""
     start = time.monotonic()
-    train.run(TrainConfig(init="scratch:tiny", dataset=name, name=name, seed=seed, steps=steps), workspace, render.PlainProgress())
+    train.run(TrainConfig(init="scratch:tiny", dataset=name, name=name, seed=seed, steps=steps), workspace, console.PlainProgress())
     print(f"seed {seed}, {name}: trained in {time.monotonic() - start:.0f} s", flush=True)
     return workspace.model(name)
 

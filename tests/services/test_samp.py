@@ -10,9 +10,9 @@ from astropy.table import Table
 from pyvo.samp import SAMPHubServer, SAMPIntegratedClient, conf
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.output.votable import votable
 from paperclip_cli.services.samp import send_table
-from paperclip_cli.table_files import votable
-from tests.test_answers import FULL
+from tests.output.test_hits import FULL
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from paperclip_cli.config import CiteConfig, IndexConfig
-from paperclip_cli.data import credits
 from paperclip_cli.errors import MissingStage, UsageError
+from paperclip_cli.output import citations
 from paperclip_cli.stages import cite, index
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
@@ -21,7 +21,7 @@ def test_all_that_was_fetched(workspace: Workspace) -> None:
     write_fetched(workspace, "jwst", proposals=1)
     debts = cite.run(CiteConfig(), workspace)
     assert debts.programs == {"hst": (1, 2, 3), "jwst": (1,)} and debts.model is None
-    text = credits.plain(debts.programs, debts.model)
+    text = citations.plain(debts.programs, debts.model)
     assert "NASA/ESA Hubble Space Telescope" in text and "NAS 5-26555" in text and "programs 1, 2, 3." in text
     assert "James Webb Space Telescope" in text and "NAS 5-03127" in text and "program 1." in text
     assert "2403.08851" in text and "astroquery" in text and "paperclip-cli" in text and "\nModel\n" not in text
@@ -49,7 +49,7 @@ def test_an_index_names_its_model_and_licence(workspace: Workspace, tiny_model: 
 
 
 def test_bibtex_is_well_formed() -> None:
-    text = credits.bibtex({"hst": (15354, 12577), "sim": (1,), "local": (3,)}, "tiny (licence: mit)")
+    text = citations.bibtex({"hst": (15354, 12577), "sim": (1,), "local": (3,)}, "tiny (licence: mit)")
     entries = re.findall(r"^@(\w+)\{(\w+),$", text, re.MULTILINE)
     assert entries == [("article", "paperclip2024"), ("article", "clip2021"), ("article", "astroquery2019"), ("software", "paperclip_cli")]
     assert text.count("{") == text.count("}")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from paperclip_cli.output.console import TableColumn
 from paperclip_cli.records import Hit
-from paperclip_cli.render import TableColumn
 
 
 @dataclass(frozen=True)

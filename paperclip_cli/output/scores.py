@@ -7,11 +7,11 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from paperclip_cli import render
 from paperclip_cli.dataset import paper
 from paperclip_cli.evaluation.relevance import TOP, Judgement
 from paperclip_cli.evaluation.retrieval import PAPER_BATCH, TEXT_TO_IMAGE
 from paperclip_cli.evaluation.table import ALL, BASELINE, CONTROL, Result
+from paperclip_cli.output import console
 
 PERCENT = 10  # whose interval a table shows
 CIRCULAR = ("This test is circular: images are judged by texts such as models are trained to match, so a search for words in these texts "
@@ -27,15 +27,15 @@ def show(rows: Sequence[Result], judgement: Judgement | None, split: str, form: 
             _relevance_table(judgement)
     elif form == "json":
         judged = {"judge": {"by": _judge(judgement), "circular": CIRCULAR, "rows": _judged(judgement, split)}} if judgement else {}
-        render.emit(json.dumps(_object(rows, split) | judged, indent=2) + "\n")
+        console.emit(json.dumps(_object(rows, split) | judged, indent=2) + "\n")
     elif form == "jsonl":
-        render.emit(render.rows([values(row, split) for row in rows] + _judged(judgement, split), form))
+        console.emit(console.rows([values(row, split) for row in rows] + _judged(judgement, split), form))
     else:
         lines = [line for row in rows for line in _lines(row, split)]
         for row in _judged(judgement, split):
             low, high = row.pop("interval") or (None, None)
             lines.append({name: value for name, value in row.items() if name != "by_query"} | {"low": low, "high": high})
-        render.emit(render.rows(lines, form))
+        console.emit(console.rows(lines, form))
 
 
 def values(row: Result, split: str) -> dict:
@@ -78,7 +78,7 @@ def _whose(row: Result, split: str) -> dict:
 def _table(direction: str, rows: Sequence[Result]) -> None:
     """One line a row, then chance, and what the paper reports where it was measured in the same way."""
     first = rows[0]
-    render.emit(f"\n{direction.replace('-', ' ')}, protocol {first.protocol}, {first.n_images:,} images, {first.n_captions:,} captions\n")
+    console.emit(f"\n{direction.replace('-', ' ')}, protocol {first.protocol}, {first.n_images:,} images, {first.n_captions:,} captions\n")
     percents = [k for k in first.accuracy.chance if k in (5, PERCENT, 20)]
     lines = [_cells(row, percents) for row in rows]
     lines.append(["chance", "", *(_number(first.accuracy.chance[k]) for k in percents), "", "", ""])
@@ -87,13 +87,13 @@ def _table(direction: str, rows: Sequence[Result]) -> None:
     names = ["Model", "Images", *(f"{k} %" for k in percents), f"95 % at {PERCENT} %", "Prop.", "Loss"]
     widths = [None, 6, *(5 for _ in percents), 13, 5, 5]
     columns = zip(names, zip(*lines, strict=True), widths, strict=True)
-    render.table([render.TableColumn(name, cells, width, "right" if place > 1 else "left")
+    console.table([console.TableColumn(name, cells, width, "right" if place > 1 else "left")
                   for place, (name, cells, width) in enumerate(columns)])
     for row in rows:
         if row.similarity and row.subset == ALL and row.role != CONTROL:
             true, others = row.similarity
             apart = "" if math.isnan(others) else f", of shuffled ones {others:.3f}"
-            render.emit(f"{row.name}: similarity of true pairs {true:.3f}{apart}\n")
+            console.emit(f"{row.name}: similarity of true pairs {true:.3f}{apart}\n")
 
 
 def _cells(row: Result, percents: Iterable[int]) -> list[str]:
@@ -127,16 +127,16 @@ def _judged(judgement: Judgement | None, split: str) -> list[dict]:
 def _relevance_table(judgement: Judgement) -> None:
     """One line a query, one column a contestant; below them the share over all queries, with its interval."""
     rows = judgement.rows
-    render.emit(f"\nrelevant among the {TOP} best images of a query, judged by {_judge(judgement)} from the abstracts\n")
+    console.emit(f"\nrelevant among the {TOP} best images of a query, judged by {_judge(judgement)} from the abstracts\n")
     heads = ["all queries", "95 % from", "95 % to"]
-    columns = [render.TableColumn("Query", [*rows[0].by_query, *heads])]
+    columns = [console.TableColumn("Query", [*rows[0].by_query, *heads])]
     for row in rows:
         numbers = [*row.by_query.values(), row.share, *(row.interval or (None, None))]
-        columns.append(render.TableColumn(row.name, [_number(value) for value in numbers], 15, "right"))
-    render.table(columns)
+        columns.append(console.TableColumn(row.name, [_number(value) for value in numbers], 15, "right"))
+    console.table(columns)
     if judgement.model:
-        render.emit("paper (Hubble): " + ", ".join(f"{name} {value:.2f}" for name, value in paper.RELEVANCE.items()) + "\n")
-    render.emit(CIRCULAR + "\n")
+        console.emit("paper (Hubble): " + ", ".join(f"{name} {value:.2f}" for name, value in paper.RELEVANCE.items()) + "\n")
+    console.emit(CIRCULAR + "\n")
 
 
 def _number(value: float | None) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli import render
+from paperclip_cli.output import console
 from paperclip_cli.report import Failure, Report
 
 items = st.lists(st.fixed_dictionaries({"rank": st.integers(1), "title": st.text(), "filters": st.lists(st.text("ABC123", min_size=1))}),
@@ -19,23 +19,23 @@ items = st.lists(st.fixed_dictionaries({"rank": st.integers(1), "title": st.text
 
 @given(items)
 def test_json_and_json_lines_hold_the_same(rows: list[dict]) -> None:
-    assert json.loads(render.rows(rows, "json")) == rows
-    assert [json.loads(line) for line in render.rows(rows, "jsonl").split("\n")[:-1]] == rows
+    assert json.loads(console.rows(rows, "json")) == rows
+    assert [json.loads(line) for line in console.rows(rows, "jsonl").split("\n")[:-1]] == rows
 
 
 @given(items)
 def test_csv_has_one_line_an_item(rows: list[dict]) -> None:
-    read = list(csv.DictReader(io.StringIO(render.rows(rows, "csv"), newline="")))
+    read = list(csv.DictReader(io.StringIO(console.rows(rows, "csv"), newline="")))
     assert [(row["rank"], row["filters"]) for row in read] == [(str(row["rank"]), ";".join(row["filters"])) for row in rows]
 
 
 def test_nothing_found_is_still_valid_json() -> None:
-    assert json.loads(render.rows([], "json")) == []
+    assert json.loads(console.rows([], "json")) == []
 
 
 def test_a_report_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     failures = tuple(Failure(f"image {n}", "truncated") for n in range(7))
-    render.report(Report("fetch", {"previews": 1200}, {"proposals without an image": 3}, failures))
+    console.report(Report("fetch", {"previews": 1200}, {"proposals without an image": 3}, failures))
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[:3] == ["fetch: done (1,200 previews)", "  left out: 3 proposals without an image", "  failed: 7 truncated"]
@@ -43,15 +43,15 @@ def test_a_report_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_quiet_still_shows_failures(capsys: pytest.CaptureFixture[str]) -> None:
-    render.report(Report("fetch", {"previews": 1}, failures=(Failure("a.jpg", "truncated"),)), quiet=True)
+    console.report(Report("fetch", {"previews": 1}, failures=(Failure("a.jpg", "truncated"),)), quiet=True)
     assert capsys.readouterr().err == "  failed: 1 truncated\n    a.jpg: truncated\n"
 
 
 def test_without_a_terminal_a_table_is_a_line_every_so_many_steps(
         capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 1000, 3))
-    monkeypatch.setattr(render.time, "monotonic", lambda: float(next(clock)))
-    with render.progress().table("train", 12, every=5) as table:
+    monkeypatch.setattr(console.time, "monotonic", lambda: float(next(clock)))
+    with console.progress().table("train", 12, every=5) as table:
         for step in range(1, 13):
             table.add(step, loss=1 / step, images_per_second=30.0)
             if step == 6:
@@ -66,8 +66,8 @@ def test_a_live_table_keeps_some_rows_and_follows_the_last(monkeypatch: pytest.M
     from rich.console import Console
 
     screen = io.StringIO()
-    monkeypatch.setattr(render, "stderr_console", lambda: Console(file=screen, force_terminal=True, width=120, height=40))
-    with render.BarProgress().table("train", 60, every=2) as table:
+    monkeypatch.setattr(console, "stderr_console", lambda: Console(file=screen, force_terminal=True, width=120, height=40))
+    with console.BarProgress().table("train", 60, every=2) as table:
         for step in range(1, 46):
             table.add(step, loss=float(step))
         table.add(45, validation_loss=0.5)
@@ -78,8 +78,8 @@ def test_a_live_table_keeps_some_rows_and_follows_the_last(monkeypatch: pytest.M
 
 def test_without_a_terminal_progress_is_plain_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 1000, 3))
-    monkeypatch.setattr(render.time, "monotonic", lambda: float(next(clock)))
-    with render.progress().task("index", 4, "images") as task:
+    monkeypatch.setattr(console.time, "monotonic", lambda: float(next(clock)))
+    with console.progress().task("index", 4, "images") as task:
         for _ in range(4):
             task.advance(failed=0)
     err = capsys.readouterr().err

@@ -15,11 +15,11 @@ from astropy.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.answers import COLUMNS
+from paperclip_cli.output.console import printable
+from paperclip_cli.output.hits import COLUMNS
+from paperclip_cli.output.votable import ecsv, votable
 from paperclip_cli.records import Hit
-from paperclip_cli.render import printable
-from paperclip_cli.table_files import ecsv, votable
-from tests.test_answers import BARE, FULL
+from tests.output.test_hits import BARE, FULL
 
 
 def written(hits: Sequence[Hit], form: str, provenance: Mapping[str, str]) -> Table:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paperclip_cli import figures
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation.plot_data import Curve, Figures, Gallery, Picture, Similarities, TrainingLog, curve, similarities
 from paperclip_cli.evaluation.retrieval import PAPER_BATCH, TEXT_TO_IMAGE, UNIQUE, Embeddings, measure, similarity, standing
 from paperclip_cli.evaluation.table import CONTROL, MODEL, Contestant
+from paperclip_cli.output import plots
 
 NASTY = "cost $5_a$ \\frac{ \x1b[31m and " + "a long title " * 8
 
@@ -33,7 +33,7 @@ def drawn() -> Figures:
 
 @pytest.mark.filterwarnings("error:constrained_layout")
 def test_every_figure_is_drawn_in_both_formats_and_the_same_again(tmp_path: Path) -> None:
-    files = figures.draw(drawn(), tmp_path / "one")
+    files = plots.draw(drawn(), tmp_path / "one")
     names = ("training", "similarity", "retrieval-text-to-image", "images-by-text", "texts-by-image")
     assert sorted(path.name for path in files) == sorted(f"{name}.{form}" for name in names for form in ("png", "pdf"))
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted(path.name for path in files)
@@ -44,16 +44,16 @@ def test_every_figure_is_drawn_in_both_formats_and_the_same_again(tmp_path: Path
         else:
             assert path.read_bytes().startswith(b"%PDF-") and path.read_bytes().rstrip().endswith(b"%%EOF")
     # What there is not is not drawn; what is drawn again is the same.
-    again = figures.draw(Figures([], [], drawn().curves, []), tmp_path / "two")
+    again = plots.draw(Figures([], [], drawn().curves, []), tmp_path / "two")
     assert [path.name for path in again] == ["retrieval-text-to-image.png", "retrieval-text-to-image.pdf"]
     assert all(path.read_bytes() == (tmp_path / "one" / path.name).read_bytes() for path in again)
 
 
 def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures.require_matplotlib()
+    plots.require_matplotlib()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(PaperclipError) as caught:
-        figures.require_matplotlib()
+        plots.require_matplotlib()
     assert "pip install matplotlib" in (caught.value.hint or "")
 
 
@@ -87,5 +87,5 @@ def test_one_caption_has_no_other() -> None:
     found = Embeddings(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)[:1], np.zeros(3, int), np.zeros(3, int))
     histogram = similarities(Contestant("lonely", MODEL, found, np.zeros(3, bool)))
     assert not len(histogram.shuffled)
-    legend = figures._similarity([histogram]).axes[0].get_legend()
+    legend = plots._similarity([histogram]).axes[0].get_legend()
     assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["true pairs, mean 0.333"]

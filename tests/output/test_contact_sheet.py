@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from paperclip_cli.contact_sheet import contact_sheet
+from paperclip_cli.output.contact_sheet import contact_sheet
 from paperclip_cli.records import Hit, Observation
 from tests.small_indexes import write_picture
 

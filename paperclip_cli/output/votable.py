@@ -12,9 +12,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from paperclip_cli.answers import COLUMNS, Column, values
+from paperclip_cli.output.console import printable
+from paperclip_cli.output.hits import COLUMNS, Column, values
 from paperclip_cli.records import Hit
-from paperclip_cli.render import printable
 
 _POSITION = ("s_ra", "s_dec")
 _VOTABLE_TYPES = {"int": {"datatype": "long"}, "float": {"datatype": "double"}, "str": {"datatype": "unicodeChar", "arraysize": "*"}}

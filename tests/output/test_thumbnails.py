@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 from rich.cells import cell_len
 
-from paperclip_cli import render
+from paperclip_cli.output import console
+from paperclip_cli.output.thumbnails import thumbnails
 from paperclip_cli.records import Hit, Observation
-from paperclip_cli.thumbnails import thumbnails
-from tests.test_contact_sheet import hit
+from tests.output.test_contact_sheet import hit
 
 EVIL = "\x1b]0;owned\x07\u202e" + "星" * 20
 
@@ -73,13 +73,13 @@ def test_graphics_are_the_pictures_themselves(terminal: None, hits: list[Hit]) -
 def test_terminals_are_told_apart(terminal: None, environment: dict[str, str], graphics: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert render.has_pictures() and render.has_graphics() is graphics
+    assert console.has_pictures() and console.has_graphics() is graphics
 
 
 def test_there_are_no_pictures_without_colour(terminal: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not render.has_pictures()
+    assert not console.has_pictures()
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.delenv("FORCE_COLOR")
     monkeypatch.setattr("sys.stdout", io.StringIO())
-    assert not render.has_pictures()
+    assert not console.has_pictures()

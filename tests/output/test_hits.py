@@ -10,9 +10,9 @@ from importlib import resources
 
 import pytest
 
-from paperclip_cli.answers import COLUMNS, hit_table, instrument, known, values
+from paperclip_cli.output.console import rows
+from paperclip_cli.output.hits import COLUMNS, hit_table, instrument, known, values
 from paperclip_cli.records import Hit, Observation
-from paperclip_cli.render import rows
 
 OBSERVED = Observation(target="NGC 4038", s_ra=0.0, s_dec=-18.9, s_region="POLYGON ICRS 0 0 1 0 1 1", instrument="ACS", detector="WFC",
                        filters=("F435W", "F814W"), cycle="25", obs_id="j1", t_min=58000.5, t_exptime=1200.0,

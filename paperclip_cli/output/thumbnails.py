@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli import render
 from paperclip_cli.errors import BadItem
 from paperclip_cli.images.images import make_canvas, read_picture
+from paperclip_cli.output import console
 from paperclip_cli.records import Hit
 
 _CELLS, _LINES = 20, 10  # of one picture: a cell is about twice as high as it is wide
@@ -26,10 +26,10 @@ def thumbnails(hits: Sequence[Hit], width: int, has_graphics: bool) -> str:
 
 
 def _row(hits: Sequence[Hit], has_graphics: bool) -> str:
-    captions = " ".join(render.fitted(f"{hit.rank}. {hit.observation.target or Path(hit.image).name}", _CELLS) for hit in hits).rstrip()
+    captions = " ".join(console.fitted(f"{hit.rank}. {hit.observation.target or Path(hit.image).name}", _CELLS) for hit in hits).rstrip()
     pixels = _SIDE if has_graphics else 2 * _LINES
     pictures = [_square(Path(hit.image), pixels) for hit in hits]
-    return f"{''.join(_graphics(pictures)) if has_graphics else render.half_blocks(pictures)}{captions}\n"
+    return f"{''.join(_graphics(pictures)) if has_graphics else console.half_blocks(pictures)}{captions}\n"
 
 
 def _square(path: Path, side: int) -> np.ndarray:

@@ -1,1 +1,0 @@
-"""Images, pairs and vectors."""
