@@ -60,7 +60,7 @@ class FolderArchive:
         return self.images.get(key, ())
 
     def read(self, candidate: Candidate) -> np.ndarray:
-        from paperclip_cli.images.images import read_picture
+        from paperclip_cli.images.pictures import read_picture
 
         return read_picture(self.root / candidate.name)
 

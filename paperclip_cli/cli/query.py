@@ -168,8 +168,8 @@ def _illustrate(answer: Answer) -> None:
 
 def _send(answers: Sequence[Answer], here: Session) -> None:
     """The hits of all answers as one table for the programs on the SAMP hub. It stays in the cache until the next one is sent."""
+    from paperclip_cli.output.samp import send_table
     from paperclip_cli.output.votable import votable
-    from paperclip_cli.services.samp import send_table
 
     provenance = _provenance(answers)
     path = here.workspace.root / "samp" / "hits.vot"

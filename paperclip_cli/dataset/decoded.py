@@ -14,7 +14,7 @@ import numpy as np
 
 from paperclip_cli.dataset.pairs import Pair
 from paperclip_cli.errors import BadItem, PaperclipError
-from paperclip_cli.images.images import decode_jpeg, store_image
+from paperclip_cli.images.pictures import decode_jpeg, store_image
 from paperclip_cli.images.view import View
 from paperclip_cli.progress import Progress, Task
 from paperclip_cli.threads import processors

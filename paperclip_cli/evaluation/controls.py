@@ -16,7 +16,7 @@ import numpy as np
 from paperclip_cli.evaluation.bm25 import Bm25
 from paperclip_cli.evaluation.held_out import HeldOut
 from paperclip_cli.evaluation.retrieval import Embeddings, number
-from paperclip_cli.images.images import no_data
+from paperclip_cli.images.pictures import no_data
 
 NEIGHBOURS = 5
 RARE = 3  # texts that a word must occur in

@@ -12,7 +12,7 @@ from paperclip_cli.dataset.decoded import canvas
 from paperclip_cli.dataset.pairs import Pair, stream_split
 from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.evaluation.plot_data import Gallery, Picture
-from paperclip_cli.images.images import make_canvas
+from paperclip_cli.images.pictures import make_canvas
 from paperclip_cli.indexes.vectors import best
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.numpy_text_tower import TextTower

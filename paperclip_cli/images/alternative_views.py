@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from paperclip_cli.images.images import centre_view, no_data, store_image
+from paperclip_cli.images.pictures import centre_view, no_data, store_image
 from paperclip_cli.images.view import View
 
 Look = Callable[[np.ndarray, View, int], np.ndarray]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from paperclip_cli.errors import BadItem
-from paperclip_cli.images.images import FITS_MAGIC, GZIP_MAGIC, MIN_SIDE, check_size
+from paperclip_cli.images.limits import FITS_MAGIC, GZIP_MAGIC, MIN_SIDE, check_size
 from paperclip_cli.images.stretch import PREVIEW, stretched
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from paperclip_cli.config import PREVIEW_SIZE
-from paperclip_cli.images.images import FITS_MAGIC, GZIP_MAGIC, check_size, make_canvas, read_picture
+from paperclip_cli.images.limits import FITS_MAGIC, GZIP_MAGIC, check_size
+from paperclip_cli.images.pictures import make_canvas, read_picture
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.records import Observation, Wcs
 from paperclip_cli.sky.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, unit_square

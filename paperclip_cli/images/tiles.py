@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from paperclip_cli.images.images import store_image
+from paperclip_cli.images.pictures import store_image
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.view import View
 from paperclip_cli.records import Wcs

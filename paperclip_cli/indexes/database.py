@@ -7,7 +7,6 @@ tile by one look-up in a tree, so that a query reads the rows of its hits and no
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
@@ -95,11 +94,6 @@ class Observations:
 
     def close(self) -> None:
         self.connection.close()
-
-
-def spaced(text: str) -> str:
-    """Text with letters and digits apart, so that `NGC4038` and `NGC 4038` are the same words."""
-    return re.sub(r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])", " ", text)
 
 
 def _image(row: int, values: tuple) -> Image:

@@ -9,9 +9,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from paperclip_cli.indexes.database import FILE, OBSERVED, PROPOSAL, Entry, spaced
+from paperclip_cli.indexes.database import FILE, OBSERVED, PROPOSAL, Entry
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, to_json
 from paperclip_cli.sky.footprint import observed_footprint
+from paperclip_cli.text.words import spaced
 
 # Two full-text tables, because a proposal's words are shared by its images and a target's are not.
 _SCHEMA = f"""

@@ -12,8 +12,8 @@ import numpy as np
 
 from paperclip_cli.config import PREVIEW_SIZE
 from paperclip_cli.errors import BadItem
-from paperclip_cli.images.images import centre_view, make_canvas
 from paperclip_cli.images.picture_file import read_file
+from paperclip_cli.images.pictures import centre_view, make_canvas
 from paperclip_cli.images.reading import PLAIN, Reading
 from paperclip_cli.images.tiles import tile_count, tile_views
 from paperclip_cli.images.view import View

@@ -51,7 +51,7 @@ def _figure(hit: Hit) -> str:
 def _image(path: Path) -> str:
     """The image as a data URI, decoded and encoded again: what a file claims to be is not passed on to a browser."""
     from paperclip_cli.errors import BadItem
-    from paperclip_cli.images.images import encode_jpeg, make_canvas, read_picture
+    from paperclip_cli.images.pictures import encode_jpeg, make_canvas, read_picture
 
     try:
         data = encode_jpeg(make_canvas(read_picture(path), _SIDE))

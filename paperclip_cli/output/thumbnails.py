@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.errors import BadItem
-from paperclip_cli.images.images import make_canvas, read_picture
+from paperclip_cli.images.pictures import make_canvas, read_picture
 from paperclip_cli.output import console
 from paperclip_cli.records import Hit
 

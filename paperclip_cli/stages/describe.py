@@ -15,7 +15,7 @@ from paperclip_cli.dataset.labels import read_labels
 from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.images.find import find_images
-from paperclip_cli.images.images import quiet_decoders
+from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.indexes.reader import Candidate, read_ahead
 from paperclip_cli.indexes.vectors import best

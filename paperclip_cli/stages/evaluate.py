@@ -26,12 +26,11 @@ from paperclip_cli.evaluation.retrieval import DIRECTIONS, PAPER_BATCH, Embeddin
 from paperclip_cli.evaluation.table import BASELINE, CONTROL, MODEL, Contestant, Result, Seen, results
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
-from paperclip_cli.indexes.database import spaced
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.summaries.judge import Judge
 from paperclip_cli.summaries.verdicts import Verdict, digest, keeping, read_verdicts
-from paperclip_cli.text.words import words
+from paperclip_cli.text.words import spaced, words
 from paperclip_cli.towers.folder import WEIGHTS, ModelFolder, resolve
 from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.towers.safetensors import TensorFile

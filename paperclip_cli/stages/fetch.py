@@ -19,7 +19,7 @@ from paperclip_cli.archives.base import Archive, Candidate, RemoteArchive, read_
 from paperclip_cli.archives.sampling import Choice, choose
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
-from paperclip_cli.images.images import encode_jpeg, make_canvas, quiet_decoders
+from paperclip_cli.images.pictures import encode_jpeg, make_canvas, quiet_decoders
 from paperclip_cli.malloc import keep_freed_pages
 from paperclip_cli.previews.collection import ORIGINALS, Holdings, is_untidy, read_holdings, tidy, unfinish, write_holdings
 from paperclip_cli.previews.fetch_log import LEDGER, Entry, Place, appending, read_ledger, rewrite_ledger, shard_ledger

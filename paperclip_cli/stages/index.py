@@ -16,7 +16,7 @@ from paperclip_cli.config import IndexConfig
 from paperclip_cli.dataset.phrases import UNRELATED_TEXTS
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.images.find import find_images
-from paperclip_cli.images.images import quiet_decoders
+from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.background import measure

@@ -17,8 +17,8 @@ from numpy.lib import format as npy
 from paperclip_cli.config import BundleConfig
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.http.download import download, is_url
-from paperclip_cli.images.images import quiet_decoders
 from paperclip_cli.images.picture_file import read_file, thumbnail
+from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.tiles import tile_count
 from paperclip_cli.images.view import View

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from paperclip_cli.indexes.database import spaced
 from paperclip_cli.summaries.base import Backend
 from paperclip_cli.summaries.keywords.vocabulary import Term, vocabulary
-from paperclip_cli.text.words import words
+from paperclip_cli.text.words import spaced, words
 
 _EMPTY = frozenset(("a", "an", "and", "by", "for", "from", "in", "of", "on", "the", "to", "with"))
 

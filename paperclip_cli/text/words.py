@@ -58,6 +58,11 @@ def span(text: str, run: Sequence[Word]) -> str:
     return text[run[0].start:run[-1].end]
 
 
+def spaced(text: str) -> str:
+    """Text with letters and digits apart, so that `NGC4038` and `NGC 4038` are the same words."""
+    return re.sub(r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])", " ", text)
+
+
 @lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
     """`Galaxies`, `galaxy` -> `galaxy`; `colours` -> `color`; `nebulae` -> `nebula`; `reionisation` -> `reionization`."""

@@ -25,7 +25,7 @@ from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.evaluation import controls, retrieval
 from paperclip_cli.evaluation.held_out import uncut
 from paperclip_cli.evaluation.retrieval import Accuracy, Embeddings
-from paperclip_cli.images.images import decode_jpeg, encode_jpeg, read_picture
+from paperclip_cli.images.pictures import decode_jpeg, encode_jpeg, read_picture
 from paperclip_cli.output import console
 from paperclip_cli.previews.records import read_previews
 from paperclip_cli.stages import build_dataset, evaluate, fetch, train

@@ -43,7 +43,7 @@ def write_previews(folder: Path, count: int, side: int, first: int = 0) -> None:
 
 
 def measure_rate(place: Path, images: int, rounds: int) -> None:
-    from paperclip_cli.images.images import centre_view, decode_jpeg
+    from paperclip_cli.images.pictures import centre_view, decode_jpeg
     from paperclip_cli.stages import index
     from paperclip_cli.towers.embedder import ImageEmbedder
     from tests.benchmarks.cold_query import make_model

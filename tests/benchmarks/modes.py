@@ -24,7 +24,7 @@ import numpy as np
 from paperclip_cli.config import TINY_PRESET, BuildDatasetConfig, FetchConfig, SummarizeConfig, TrainConfig
 from paperclip_cli.dataset.pairs import Pair, read_split
 from paperclip_cli.evaluation.held_out import held_out
-from paperclip_cli.images.images import decode_jpeg
+from paperclip_cli.images.pictures import decode_jpeg
 from paperclip_cli.images.tiles import tile_views
 from paperclip_cli.output import console
 from paperclip_cli.simulation.archive import MISSION

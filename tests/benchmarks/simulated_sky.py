@@ -25,7 +25,7 @@ from paperclip_cli.cli.demo import PROPOSALS, STEPS
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, SummarizeConfig, TrainConfig
 from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.evaluation.embed_split import embed_pairs
-from paperclip_cli.images.images import encode_jpeg, make_canvas
+from paperclip_cli.images.pictures import encode_jpeg, make_canvas
 from paperclip_cli.output import console
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.simulation import SimulatedSky, simulated_sky

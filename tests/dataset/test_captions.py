@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.dataset.captions import items, prepare, sentences
+from paperclip_cli.dataset.captions import items, prepare
+from paperclip_cli.text.sentences import sentences
 
 
 def words(texts: Sequence[str]) -> list[int]:

@@ -12,7 +12,7 @@ from PIL import Image
 from paperclip_cli.dataset.decoded import centre, open_store
 from paperclip_cli.dataset.pairs import Pair
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.images.images import centre_view, decode_jpeg, encode_jpeg, store_image
+from paperclip_cli.images.pictures import centre_view, decode_jpeg, encode_jpeg, store_image
 from paperclip_cli.images.view import View
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.records import Key, Observation

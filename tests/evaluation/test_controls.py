@@ -7,7 +7,7 @@ import pytest
 
 from paperclip_cli.evaluation import controls, retrieval
 from paperclip_cli.evaluation.held_out import HeldOut
-from paperclip_cli.images.images import make_canvas
+from paperclip_cli.images.pictures import make_canvas
 
 KNOWN = ["comet tail dust", "comet tail gas", "comet dust gas tail", "galaxy arms disk", "galaxy disk bulge", "galaxy bulge arms disk"]
 SPLIT = HeldOut(["a comet with a tail", "the disk of a galaxy"], np.asarray([0, 1, 0, 1]), np.asarray([0, 1, 2, 3]))

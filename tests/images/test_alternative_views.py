@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from paperclip_cli.images import alternative_views
-from paperclip_cli.images.images import centre_view, decode_jpeg, encode_jpeg, no_data, store_image
+from paperclip_cli.images.pictures import centre_view, decode_jpeg, encode_jpeg, no_data, store_image
 from paperclip_cli.images.view import View
 
 WHOLE = View("whole", size=48)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from paperclip_cli.errors import BadItem
 from paperclip_cli.images import fits as fits_files
-from paperclip_cli.images.images import quiet_decoders, read_picture
+from paperclip_cli.images.pictures import quiet_decoders, read_picture
 from paperclip_cli.images.stretch import preview_stretch
 from tests.images.test_stretch import sky
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.images.fits_header import header_observation, linear_wcs
-from paperclip_cli.images.images import quiet_decoders
+from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.sky.footprint import parse_region
 from paperclip_cli.sky.wcs import pixel_to_sky
 

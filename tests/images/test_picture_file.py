@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paperclip_cli.images.images import read_picture
 from paperclip_cli.images.picture_file import read_file
+from paperclip_cli.images.pictures import read_picture
 from paperclip_cli.images.reading import PLAIN
 from paperclip_cli.images.tiles import tile_region
 from paperclip_cli.images.view import View

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.images.images import centre_view
+from paperclip_cli.images.pictures import centre_view
 from paperclip_cli.images.reading import PLAIN, Reading
 from paperclip_cli.images.tiles import tile_count, tile_region, tile_views
 from paperclip_cli.images.view import View

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.indexes.database import Entry, Observations, spaced
+from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.records import Key, Observation, Proposal
+from paperclip_cli.text.words import spaced
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=12)
 MAYBE = st.none() | TEXT

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.images.images import decode_jpeg, make_canvas
+from paperclip_cli.images.pictures import decode_jpeg, make_canvas
 from paperclip_cli.records import Preview, Wcs, from_dict, to_json
 from paperclip_cli.sky.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, sky_to_pixel
 

@@ -21,7 +21,7 @@ from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.evaluation import retrieval
 from paperclip_cli.evaluation.embed_split import embed_pairs
 from paperclip_cli.images import alternative_views
-from paperclip_cli.images.images import centre_view, decode_jpeg
+from paperclip_cli.images.pictures import centre_view, decode_jpeg
 from paperclip_cli.images.view import View
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.records import Key

@@ -15,7 +15,7 @@ from PIL import Image
 from paperclip_cli.archives.folder import FolderArchive
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
-from paperclip_cli.images.images import decode_jpeg, encode_jpeg, make_canvas, read_picture
+from paperclip_cli.images.pictures import decode_jpeg, encode_jpeg, make_canvas, read_picture
 from paperclip_cli.previews.collection import PREVIEWS
 from paperclip_cli.previews.fetch_log import LEDGER
 from paperclip_cli.previews.records import read_image, read_previews, read_proposals
@@ -25,7 +25,7 @@ from paperclip_cli.stages import fetch
 from paperclip_cli.workspace import Workspace, read_manifest
 from tests.archive_on_disk import write_archive_folder, write_image
 from tests.factories import make_proposal
-from tests.images.test_images import COLOUR, encoded, png
+from tests.images.test_pictures import COLOUR, encoded, png
 
 Run = Callable[..., Report]
 

@@ -18,7 +18,7 @@ import pytest
 
 from paperclip_cli.config import BundleConfig, IndexConfig, QueryConfig
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.images.images import read_picture
+from paperclip_cli.images.pictures import read_picture
 from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.folder import open_index
 from paperclip_cli.stages import index, index_bundle, query

@@ -67,7 +67,7 @@ def main() -> None:
     import astroquery.mast  # noqa: F401
 
     from paperclip_cli.cli.app import run
-    from paperclip_cli.images import images  # noqa: F401
+    from paperclip_cli.images import pictures  # noqa: F401
     from paperclip_cli.sky import footprint  # noqa: F401
     from paperclip_cli.stages import fetch  # noqa: F401
 

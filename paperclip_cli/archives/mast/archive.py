@@ -217,7 +217,7 @@ class MastArchive:
         return replace(proposal, title=proposal.title or answer.title, pi=proposal.pi or answer.pi)
 
     def _read_once(self, uri: str, keep: bool) -> Reading:
-        from paperclip_cli.images.images import decode_jpeg
+        from paperclip_cli.images.pictures import decode_jpeg
 
         data = self.downloader.preview_once(uri)
         self._wire.pace.check()

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from paperclip_cli.dataset.captions import sentences
 from paperclip_cli.summaries.keywords.clauses import Piece, clause, pieces_of
 from paperclip_cli.summaries.keywords.wordlists import word_list
+from paperclip_cli.text.sentences import sentences
 from paperclip_cli.text.words import stem
 
 _PROPOSED = re.compile(r"\b(?:(?<!been )propos(?:e|es|ing|ed)|request|aims?|aimed|goals?|objectives?|purposes?|plan|planned|intend|seek|"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from paperclip_cli.dataset.captions import sentences
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.text.sentences import sentences
 
 MOST_TOKENS = 512  # of an answer: three times what 80 words in JSON need
 _SAMPLE = 2**20

@@ -10,8 +10,8 @@ from astropy.table import Table
 from pyvo.samp import SAMPHubServer, SAMPIntegratedClient, conf
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.output.samp import send_table
 from paperclip_cli.output.votable import votable
-from paperclip_cli.services.samp import send_table
 from tests.output.test_hits import FULL
 
 

@@ -20,17 +20,14 @@ from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugi
 from PIL.ImageFile import ImageFile
 
 from paperclip_cli.errors import BadItem
+from paperclip_cli.images.limits import FITS_MAGIC, GZIP_MAGIC, check_size
 from paperclip_cli.images.stretch import PREVIEW, preview_stretch
 
 # View lives in a module of its own because a cold text query reads it from the model folder and must not import PIL.
 from paperclip_cli.images.view import View
 
-__all__ = ["MAX_PIXELS", "MIN_SIDE", "View", "centre_view", "check_size", "decode_jpeg", "encode_jpeg", "fill_no_data", "make_canvas",
-           "no_data", "quiet_decoders", "read_picture", "store_image"]
-
-# Drizzled mosaics reach about 12,000 pixels a side; what is far larger is an accident or an attack.
-MAX_PIXELS = 16_384**2
-MIN_SIDE = 8
+__all__ = ["View", "centre_view", "decode_jpeg", "encode_jpeg", "fill_no_data", "make_canvas", "no_data", "quiet_decoders",
+           "read_picture", "store_image"]
 
 NO_DATA = 235  # what is as bright as this and reaches the border holds no data: white, less what a JPEG makes of its edge
 _RINGING = 2  # pixels beside the edge that a JPEG has changed
@@ -43,7 +40,6 @@ _DECODERS: dict[bytes, type[ImageFile]] = {
     b"II*\0": TiffImagePlugin.TiffImageFile,
     b"MM\0*": TiffImagePlugin.TiffImageFile,
 }
-FITS_MAGIC, GZIP_MAGIC = b"SIMPLE  =", b"\x1f\x8b"
 
 
 def read_picture(path: Path, hdu: int | str | None = None, stretch: str = PREVIEW) -> np.ndarray:
@@ -152,14 +148,6 @@ def centre_view(canvas: np.ndarray, view: View) -> np.ndarray:
     store = store_image(canvas, view)
     first = (view.store_side - view.size) // 2
     return store[first:first + view.size, first:first + view.size]
-
-
-def check_size(width: int, height: int) -> None:
-    """BadItem for a picture that is too large to be decoded or too small to show anything."""
-    if width * height > MAX_PIXELS:
-        raise BadItem(f"{width:,} x {height:,} pixels are too many (at most {MAX_PIXELS / 1e6:.0f} million)")
-    if min(width, height) < MIN_SIDE:
-        raise BadItem(f"{width:,} x {height:,} pixels are too few (at least {MIN_SIDE} x {MIN_SIDE})")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from PIL import Image
 from scipy import ndimage
 
 from paperclip_cli.errors import BadItem
-from paperclip_cli.images.images import (
+from paperclip_cli.images.pictures import (
     View,
     centre_view,
     decode_jpeg,
