@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from paperclip_cli.cli.session import Session, session
 from paperclip_cli.errors import ExitCode, PaperclipError
 
 PROPOSALS, STEPS = 900, 1_500
+HITS = "hits.jsonl"
 _PROGRAM = (sys.executable, "-m", "paperclip_cli")
 QUERIES = ("galaxy mergers", "gravitational lens", "globular cluster", "planetary nebula")
 
@@ -35,8 +37,8 @@ def demo(
     _say(f"export PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
     for arguments in _commands(proposals, steps):
         _run(here, cache, arguments)
-    _run(here, cache, ["describe", _held_out_key(cache)])
     sheet = _contact_sheet(cache, folder)
+    _run(here, cache, ["describe", _unseen_hit(folder)])
     _say(f"\n# Done in {time.monotonic() - start:.0f} s. The contact sheet: {sheet}")
     _say(f"# To go on with this sky:\nexport PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
     _say('paperclip query "arcs around a cluster of galaxies"')
@@ -74,18 +76,18 @@ def _contact_sheet(cache: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     command = ["query", "-", "-k", "8", "--html", str(folder / "demo.html"), "--format", "jsonl"]
     _say(f"\n$ printf '%s\\n' {shlex.join(QUERIES)} | paperclip {shlex.join(command)} > {shlex.quote(str(folder / 'hits.jsonl'))}")
-    with (folder / "hits.jsonl").open("w", encoding="utf-8") as file:
+    with (folder / HITS).open("w", encoding="utf-8") as file:
         subprocess.run([*_PROGRAM, "--cache-dir", str(cache), "--offline", "--quiet", *command],
                        input="\n".join(QUERIES), stdout=file, text=True, check=True)
     return folder / "demo.html"
 
 
-def _held_out_key(cache: Path) -> str:
-    """A proposal that the model was not trained on."""
-    from paperclip_cli.dataset.pairs import available_splits, stream_split
-
-    dataset = cache / "datasets" / "default"
-    return str(next(stream_split(dataset, available_splits(dataset)[-1])).key)
+def _unseen_hit(folder: Path) -> str:
+    """The proposal of the first hit that the model was not trained on, or of the first one where it was trained on all."""
+    lines = (folder / HITS).read_text(encoding="utf-8").splitlines()
+    hits = [json.loads(line) for line in lines]
+    hit = next((hit for hit in hits if hit["split"] != "train"), hits[0])
+    return f"{hit['mission']}:{hit['proposal_id']}"
 
 
 def _say(line: str) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from paperclip_cli.cli.session import numbers, position, proposals, session, values
 from paperclip_cli.config import FetchConfig
+from paperclip_cli.config.quantities import parse_angle, parse_date
 from paperclip_cli.errors import UsageError
 
 DEFAULTS = FetchConfig()
@@ -58,7 +59,6 @@ def fetch(
     PAPERCLIP_CONTACT (an e-mail address) is told to the archive, so that it can write before it blocks.
     """
     here = session()
-    from paperclip_cli.sky.coordinates import parse_angle, parse_date
 
     named, wanted = proposals(proposal)
     if named and mission not in (None, named):

@@ -14,6 +14,7 @@ import typer
 from paperclip_cli.cli.complete import index_names, instrument_names
 from paperclip_cli.cli.session import Session, numbers, position, proposals, session, values
 from paperclip_cli.config import QueryConfig
+from paperclip_cli.config.quantities import parse_angle, parse_date
 from paperclip_cli.errors import ExitCode, UsageError
 from paperclip_cli.workspace import replace_file
 
@@ -78,7 +79,6 @@ def query(
     if not is_stream:
         # One query is answered before BLAS could have started its threads, which costs 50 ms.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from paperclip_cli.sky.coordinates import parse_angle, parse_date
     from paperclip_cli.stages import query as stage
 
     named, numbered = proposals(proposal)

@@ -110,10 +110,9 @@ def hdu_of(given: str | None) -> int | str | None:
 
 
 def position(near: str | None) -> tuple[float, float] | None:
-    """`--near`: coordinates as they are, a name as the resolver knows it. Degrees."""
+    """`--near` in degrees: coordinates as they stand, a name as the resolver knows it."""
     if near is None:
         return None
-    from paperclip_cli.services.resolver import resolve_name
-    from paperclip_cli.sky.coordinates import parse_position
+    from paperclip_cli.stages import place
 
-    return parse_position(near) or resolve_name(near, session().offline)
+    return place.run(near, session().workspace)

@@ -1,20 +1,16 @@
-"""Positions, angles and dates as people write them, without astropy: a query must not pay 0.2 s for a pair of numbers."""
+"""Positions as people write them, parsed without astropy: a query must not pay 0.2 s for a pair of numbers."""
 
 from __future__ import annotations
 
-import datetime
 import re
 
+from paperclip_cli.config.quantities import NUMBER
 from paperclip_cli.errors import UsageError
 
-_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
 # One coordinate: a decimal, or parts divided by colons, by letters (h or d, m, s) or by the signs for degrees, minutes and seconds.
-_COORDINATE = re.compile(rf"""(?P<sign>[+\-−]?)\s*(?P<first>{_NUMBER})\s*(?P<mark>[hd°:]?)
-                              (?:\s*(?P<second>{_NUMBER})\s*[m'′:]?(?:\s*(?P<third>{_NUMBER})\s*(?:s|"|″|''|′′)?)?)?""", re.VERBOSE)
+_COORDINATE = re.compile(rf"""(?P<sign>[+\-−]?)\s*(?P<first>{NUMBER})\s*(?P<mark>[hd°:]?)
+                              (?:\s*(?P<second>{NUMBER})\s*[m'′:]?(?:\s*(?P<third>{NUMBER})\s*(?:s|"|″|''|′′)?)?)?""", re.VERBOSE)
 _BETWEEN = re.compile(r"\s*,\s*|\s+|(?=[+\-−])")
-_UNITS = {"deg": 1.0, "degree": 1.0, "degrees": 1.0, "d": 1.0, "°": 1.0, "arcmin": 1 / 60, "arcminute": 1 / 60, "arcminutes": 1 / 60,
-          "'": 1 / 60, "′": 1 / 60, "arcsec": 1 / 3600, "arcsecond": 1 / 3600, "arcseconds": 1 / 3600, '"': 1 / 3600, "″": 1 / 3600}
-_MJD_EPOCH = datetime.date(1858, 11, 17)
 _HINT = 'write "202.47 47.195" (degrees) or "13:29:52 +47:11:43" (hours, degrees)'
 
 
@@ -36,26 +32,6 @@ def parse_position(text: str) -> tuple[float, float] | None:
     if re.fullmatch(r"[\d\s.,:+\-−]*", text):
         raise UsageError(f"{text!r} is not a place on the sky", _HINT)
     return None
-
-
-def parse_angle(text: str, option: str) -> float:
-    """Degrees of an angle with its unit (`2arcmin`, `30"`, `0.5 deg`); UsageError without one, or outside (0, 180]."""
-    match = re.fullmatch(rf"({_NUMBER})\s*(\S*)", text.strip())
-    scale = _UNITS.get(match[2].lower()) if match else None
-    if match is None or scale is None:
-        raise UsageError(f"{option} {text!r} is not an angle with a unit", f"write for example {option} 2arcmin (or arcsec, deg)")
-    angle = float(match[1]) * scale
-    if not 0 < angle <= 180:
-        raise UsageError(f"{option} {text!r} is not between 0 and 180 degrees", f"write for example {option} 2arcmin")
-    return angle
-
-
-def parse_date(text: str, option: str) -> float:
-    """Modified Julian Date (UTC) of the start of a day: `2015-03-20` -> 57101.0."""
-    try:
-        return float((datetime.date.fromisoformat(text.strip()) - _MJD_EPOCH).days)
-    except ValueError as error:
-        raise UsageError(f"{option} {text!r} is not a date", f"write for example {option} 2015-03-20") from error
 
 
 def _is_marked(match: re.Match[str]) -> bool:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paperclip_cli.config.quantities import parse_angle, parse_date
 from paperclip_cli.errors import UsageError
-from paperclip_cli.sky.coordinates import parse_angle, parse_date, parse_position
+from paperclip_cli.sky.coordinates import parse_position
 
 M51 = (202.469575, 47.195258)
 
