@@ -1,6 +1,6 @@
 """Runs the README's commands: every `sh` block after `<!-- runs -->`, in order, in one scratch folder, on the demo's cache.
 
-    readme.py README --home HOME     HOME is the home directory in which the README's first command was run
+readme.py README --home HOME     HOME is the home directory in which the README's first command was run
 """
 
 from __future__ import annotations
@@ -21,11 +21,17 @@ def main(readme: str, flag: str, home: str) -> int:
         return 2
     folder = Path(home) / "readme"
     folder.mkdir(exist_ok=True)
-    environment = os.environ | {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache", "PAPERCLIP_CACHE_DIR": f"{home}/.cache/paperclip/demo",
-                                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = os.environ | {
+        "HOME": home,
+        "XDG_CACHE_HOME": f"{home}/.cache",
+        "PAPERCLIP_CACHE_DIR": f"{home}/.cache/paperclip/demo",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
     for block in blocks:
         print(block, flush=True)
-        subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=folder, env=environment, check=True)
+        subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block], cwd=folder, env=environment, check=True
+        )
     print(f"{len(blocks)} blocks of the README ran")
     return 0
 

@@ -1,7 +1,7 @@
 """Reads pytest's JUnit report: fails where a test was skipped that this machine could have run.
 
-    skips.py REPORT             prints each skip; exit 1 if one was needless
-    skips.py --summary REPORT   prints `N passed, N failed, N skipped`
+skips.py REPORT             prints each skip; exit 1 if one was needless
+skips.py --summary REPORT   prints `N passed, N failed, N skipped`
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def main(arguments: list[str]) -> int:
     root = ElementTree.parse(arguments[-1]).getroot()
     cases = list(root.iter("testcase"))
     skips = [(case, skip.get("message", "")) for case in cases for skip in case.iter("skipped")]
-    failed = sum(1 for case in cases if case.find("failure") is not None or case.find("error") is not None)
+    failed = sum(
+        1 for case in cases if case.find("failure") is not None or case.find("error") is not None
+    )
     if "--summary" in arguments:
         print(f"{len(cases) - failed - len(skips)} passed, {failed} failed, {len(skips)} skipped")
         return 0

@@ -31,7 +31,13 @@ def keep_freed_pages() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     library = ctypes.CDLL(None)
-    kept = sum(library.mallopt(name, value) for name, value in (_ONE_ARENA, _NO_MAPPED_BLOCKS, _NO_TRIMMING)) == 3
+    kept = (
+        sum(
+            library.mallopt(name, value)
+            for name, value in (_ONE_ARENA, _NO_MAPPED_BLOCKS, _NO_TRIMMING)
+        )
+        == 3
+    )
     if kept and _address_space_is_free():
         _ask_for_huge_pages(library)
     return kept

@@ -24,7 +24,9 @@ class Table(Protocol):
 class Progress(Protocol):
     """Progress bars and notices, all on stderr."""
 
-    def task(self, name: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Task]:
+    def task(
+        self, name: str, total: int | None = None, unit: str = ""
+    ) -> AbstractContextManager[Task]:
         """A context manager that yields a `Task`; `unit` ("images") also gives a rate."""
 
     def table(self, name: str, total: int, every: int) -> AbstractContextManager[Table]:

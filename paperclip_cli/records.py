@@ -166,7 +166,11 @@ class Summary:
     @property
     def text(self) -> str:
         """`objects; science use cases`, each a comma-separated list (the paper's caption)."""
-        return "; ".join(", ".join(items) for items in (self.objects_and_phenomena, self.science_use_cases) if items)
+        return "; ".join(
+            ", ".join(items)
+            for items in (self.objects_and_phenomena, self.science_use_cases)
+            if items
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,11 @@ class Hit:
 
     @property
     def key(self) -> Key | None:
-        return None if self.mission is None or self.proposal_id is None else Key(self.mission, self.proposal_id)
+        return (
+            None
+            if self.mission is None or self.proposal_id is None
+            else Key(self.mission, self.proposal_id)
+        )
 
 
 def to_json(record: object) -> str:
@@ -276,8 +284,10 @@ def read_jsonl(path: Path, kind: type[Record], skip_damaged: bool = False) -> It
         except (ValueError, TypeError, AttributeError) as error:
             if skip_damaged or number == len(lines):
                 continue
-            raise PaperclipError(f"{path}, line {number}: not a {kind.__name__} record ({error})",
-                                 "redo the stage that wrote it with --force") from error
+            raise PaperclipError(
+                f"{path}, line {number}: not a {kind.__name__} record ({error})",
+                "redo the stage that wrote it with --force",
+            ) from error
 
 
 def _plain(record: object) -> object:
@@ -301,7 +311,12 @@ def _shape(kind: type) -> tuple[frozenset[str], frozenset[str], dict[str, type]]
     hints = typing.get_type_hints(kind)
     names = {f.name for f in dataclasses.fields(kind)}
     tuples = {n for n in names if any(typing.get_origin(o) is tuple for o in _options(hints[n]))}
-    nested = {n: option for n in names for option in _options(hints[n]) if dataclasses.is_dataclass(option) and isinstance(option, type)}
+    nested = {
+        n: option
+        for n in names
+        for option in _options(hints[n])
+        if dataclasses.is_dataclass(option) and isinstance(option, type)
+    }
     return frozenset(names), frozenset(tuples), nested
 
 

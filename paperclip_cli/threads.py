@@ -61,8 +61,12 @@ def in_a_thread(make: Callable[[], Result]) -> Future[Result]:
     return result
 
 
-def in_threads(function: Callable[[Item], Result], items: Sequence[Item], workers: int,
-               on_stop: Callable[[], None] = lambda: None) -> Generator[Result]:
+def in_threads(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int,
+    on_stop: Callable[[], None] = lambda: None,
+) -> Generator[Result]:
     """Results as they come, in any order; an exception in a thread is raised here.
 
     To be closed (`contextlib.closing`): a run that ends early takes no further item, calls `on_stop`, and gives the threads a moment

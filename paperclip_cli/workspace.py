@@ -97,7 +97,9 @@ class Workspace:
 def checked_name(name: str, what: str) -> str:
     """The name itself if it can be a folder's, so that no name leads out of the cache."""
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be the name of a {what}", "use letters, digits, '.', '_' and '-'")
+        raise UsageError(
+            f"{name!r} cannot be the name of a {what}", "use letters, digits, '.', '_' and '-'"
+        )
     return name
 
 
@@ -113,8 +115,12 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Written last: its presence says that the artefact is complete."""
-    stamped = dataclasses.replace(manifest, created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-    replace_file(folder / MANIFEST, json.dumps(dataclasses.asdict(stamped), indent=2, default=str) + "\n")
+    stamped = dataclasses.replace(
+        manifest, created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    )
+    replace_file(
+        folder / MANIFEST, json.dumps(dataclasses.asdict(stamped), indent=2, default=str) + "\n"
+    )
 
 
 def is_finished(folder: Path, stage: str, config: dict, inputs: dict[str, str]) -> bool:
@@ -127,7 +133,9 @@ def is_finished(folder: Path, stage: str, config: dict, inputs: dict[str, str]) 
 def settings(config: object, *leave_out: str) -> dict:
     """A configuration as plain JSON values, without the names that do not change the result."""
     values = dataclasses.asdict(config)  # type: ignore[call-overload]
-    return json.loads(json.dumps({k: v for k, v in values.items() if k not in leave_out}, default=str))
+    return json.loads(
+        json.dumps({k: v for k, v in values.items() if k not in leave_out}, default=str)
+    )
 
 
 def file_sha256(path: Path) -> str:
@@ -165,6 +173,7 @@ def append_lines(path: Path) -> Iterator[Callable[[str], None]]:
     """Gives a function that adds a line to a file and hands it to the system at once, so that only a power cut can lose it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
+
         def append(line: str) -> None:
             file.write(line.encode("utf-8") + b"\n")
             file.flush()
@@ -201,10 +210,13 @@ def lock(folder: Path, shared: bool = False, wait: bool = False) -> Iterator[Non
     path = folder.parent / f".{folder.name}.lock"
     with path.open("a") as file:
         try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(
+                file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+            )
         except OSError as error:
-            raise PaperclipError(f"another paperclip process is writing {folder}",
-                                 "wait for it, or stop it") from error
+            raise PaperclipError(
+                f"another paperclip process is writing {folder}", "wait for it, or stop it"
+            ) from error
         yield
 
 

@@ -13,14 +13,20 @@ from paperclip_cli.records import Proposal
 from tests.factories import KINDS, draw, make_proposal
 
 
-def write_archive_folder(root: Path, images: Mapping[int, Sequence[str]], proposals: Sequence[Proposal] | None = None,
-                         side: int = 40) -> Path:
+def write_archive_folder(
+    root: Path,
+    images: Mapping[int, Sequence[str]],
+    proposals: Sequence[Proposal] | None = None,
+    side: int = 40,
+) -> Path:
     """Writes `images` (file names by proposal) below `root`, and a catalogue of the same proposals unless others are given."""
     root.mkdir(parents=True, exist_ok=True)
     for number, names in images.items():
         for name in names:
             write_image(root / f"observations/proposal_{number}/{name}", number, side)
-    texts = [make_proposal("local", number) for number in images] if proposals is None else proposals
+    texts = (
+        [make_proposal("local", number) for number in images] if proposals is None else proposals
+    )
     (root / "abstracts.cat").write_text(format_catalogue(texts), encoding="utf-8")
     return root
 

@@ -78,7 +78,14 @@ def mast(mast_process: StandInProcess, monkeypatch: pytest.MonkeyPatch) -> Itera
     """The stand-in without faults, and astroquery configured for it: 12 Hubble proposals from 15000, 4 of JWST's from 1200."""
     from astroquery.mast import conf
 
-    for variable in ("MAST_API_TOKEN", "PAPERCLIP_CONTACT", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+    for variable in (
+        "MAST_API_TOKEN",
+        "PAPERCLIP_CONTACT",
+        "http_proxy",
+        "https_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+    ):
         monkeypatch.delenv(variable, raising=False)
     mast_process.set()
     with conf.set_temp("server", mast_process.url):

@@ -13,43 +13,77 @@ from paperclip_cli.workspace import Manifest, Workspace, replace_file, write_man
 
 # What the pictures show, and how proposals speak of it: class, title, sentences.
 KINDS = (
-    ("spiral", "Spiral galaxies", "We propose to image the spiral galaxy NGC {n}. Its dusty arms host young star clusters. "
-     "These data will allow us to measure the star formation rate along the spiral arms."),
-    ("cluster", "Globular clusters", "The globular cluster M {n} is among the oldest stellar systems of the Galactic halo. "
-     "The goal is to determine the age of its main sequence stars and to count blue stragglers."),
-    ("ring", "Planetary nebulae", "Planetary nebulae such as IC {n} are shed by asymptotic giant branch stars. "
-     "We will use narrow-band images in order to trace the shocks and the dust in the nebula."),
-    ("disc", "Giant planets", "We propose to monitor the atmosphere of the planet Jupiter, observation {n}. "
-     "Our aim is to track the storms and to understand the auroral emission of the giant planet."),
+    (
+        "spiral",
+        "Spiral galaxies",
+        "We propose to image the spiral galaxy NGC {n}. Its dusty arms host young star clusters. "
+        "These data will allow us to measure the star formation rate along the spiral arms.",
+    ),
+    (
+        "cluster",
+        "Globular clusters",
+        "The globular cluster M {n} is among the oldest stellar systems of the Galactic halo. "
+        "The goal is to determine the age of its main sequence stars and to count blue stragglers.",
+    ),
+    (
+        "ring",
+        "Planetary nebulae",
+        "Planetary nebulae such as IC {n} are shed by asymptotic giant branch stars. "
+        "We will use narrow-band images in order to trace the shocks and the dust in the nebula.",
+    ),
+    (
+        "disc",
+        "Giant planets",
+        "We propose to monitor the atmosphere of the planet Jupiter, observation {n}. "
+        "Our aim is to track the storms and to understand the auroral emission of the giant planet.",
+    ),
 )
 
 
-def write_fetched(workspace: Workspace, mission: str = "local", proposals: int = 12, seed: int = 0, side: int = 64) -> list[Preview]:
+def write_fetched(
+    workspace: Workspace, mission: str = "local", proposals: int = 12, seed: int = 0, side: int = 64
+) -> list[Preview]:
     """Writes proposals 1..`proposals` with 1, 2, 2, 1, 2, 2, ... previews each into the cache; gives the previews."""
     texts, previews = [], []
     for number in range(1, proposals + 1):
         texts.append(make_proposal(mission, number))
-        previews += [write_preview(workspace, mission, number, image, seed, side) for image in range(1 + (number % 3 != 1))]
+        previews += [
+            write_preview(workspace, mission, number, image, seed, side)
+            for image in range(1 + (number % 3 != 1))
+        ]
     write_archive(workspace, mission, texts, previews)
     return previews
 
 
-def write_archive(workspace: Workspace, mission: str, proposals: list[Proposal], previews: list[Preview]) -> None:
+def write_archive(
+    workspace: Workspace, mission: str, proposals: list[Proposal], previews: list[Preview]
+) -> None:
     """The two record files and their manifests; the images must be there already."""
-    for folder, name, records in ((workspace.proposals(mission), "proposals.jsonl", proposals),
-                                  (workspace.previews(mission), "previews.jsonl", previews)):
+    for folder, name, records in (
+        (workspace.proposals(mission), "proposals.jsonl", proposals),
+        (workspace.previews(mission), "previews.jsonl", previews),
+    ):
         replace_file(folder / name, write_jsonl(records))
-        write_manifest(folder, Manifest("fetch", {"mission": mission}, counts={name.removesuffix(".jsonl"): len(records)}))
+        write_manifest(
+            folder,
+            Manifest(
+                "fetch", {"mission": mission}, counts={name.removesuffix(".jsonl"): len(records)}
+            ),
+        )
 
 
 def make_proposal(mission: str, number: int) -> Proposal:
     """A proposal about one of the four kinds."""
     kind, title, text = KINDS[number % len(KINDS)]
     category = {"disc": "Solar System", "ring": "Stellar Physics"}.get(kind, "")
-    return Proposal(mission, number, text.format(n=100 + number), title, category, cycle=str(20 + number % 5))
+    return Proposal(
+        mission, number, text.format(n=100 + number), title, category, cycle=str(20 + number % 5)
+    )
 
 
-def write_preview(workspace: Workspace, mission: str, number: int, image: int, seed: int = 0, side: int = 64) -> Preview:
+def write_preview(
+    workspace: Workspace, mission: str, number: int, image: int, seed: int = 0, side: int = 64
+) -> Preview:
     """One JPEG of `side` pixels in the cache, and its record. Planets move; all else has coordinates 10 degrees apart."""
     kind = KINDS[number % len(KINDS)][0]
     rng = np.random.default_rng([seed, number, image])
@@ -57,26 +91,49 @@ def write_preview(workspace: Workspace, mission: str, number: int, image: int, s
     path = f"proposal_{number}/visit_{image}.jpg"
     replace_file(workspace.previews(mission) / path, data)
     if kind == "disc":
-        observation = Observation(target="JUPITER", moving=True, instrument="WFC3", detector="UVIS", filters=("F631N",),
-                                  t_min=56000.0 + number)
+        observation = Observation(
+            target="JUPITER",
+            moving=True,
+            instrument="WFC3",
+            detector="UVIS",
+            filters=("F631N",),
+            t_min=56000.0 + number,
+        )
     else:
-        observation = Observation(target=f"{kind.upper()}-{number}", moving=False, s_ra=10.0 * number % 360, s_dec=5.0 * number - 60,
-                                  instrument="ACS", detector="WFC", filters=("F606W", "F814W"), obs_id=f"j{number:04d}{image:02d}",
-                                  t_min=55000.0 + number, t_exptime=100.0 * (image + 1))
-    return Preview(mission, number, path, hashlib.sha256(data).hexdigest(), side, f"total_{image}.jpg", observation)
+        observation = Observation(
+            target=f"{kind.upper()}-{number}",
+            moving=False,
+            s_ra=10.0 * number % 360,
+            s_dec=5.0 * number - 60,
+            instrument="ACS",
+            detector="WFC",
+            filters=("F606W", "F814W"),
+            obs_id=f"j{number:04d}{image:02d}",
+            t_min=55000.0 + number,
+            t_exptime=100.0 * (image + 1),
+        )
+    return Preview(
+        mission,
+        number,
+        path,
+        hashlib.sha256(data).hexdigest(),
+        side,
+        f"total_{image}.jpg",
+        observation,
+    )
 
 
 def draw(kind: str, side: int, rng: np.random.Generator) -> np.ndarray:
     """A noisy uint8 [side, side] picture of one of the four kinds, at a random angle and brightness."""
-    y, x = np.mgrid[-1:1:side * 1j, -1:1:side * 1j]
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     radius, angle = np.hypot(x, y), np.arctan2(y, x) + rng.uniform(0, 2 * np.pi)
     if kind == "spiral":
         shape = np.exp(-3 * radius) * (1 + np.cos(2 * angle - 10 * radius))
     elif kind == "cluster":
         stars = rng.normal(0, 0.3, (60, 2))
-        shape = sum(np.exp(-((x - a) ** 2 + (y - b) ** 2) * side ** 2 / 4) for a, b in stars)
+        shape = sum(np.exp(-((x - a) ** 2 + (y - b) ** 2) * side**2 / 4) for a, b in stars)
     elif kind == "ring":
-        shape = np.exp(-((radius - rng.uniform(0.4, 0.6)) / 0.1) ** 2)
+        shape = np.exp(-(((radius - rng.uniform(0.4, 0.6)) / 0.1) ** 2))
     else:
         shape = (radius < rng.uniform(0.5, 0.8)) * (0.7 + 0.3 * np.cos(12 * y))
     picture = 200 * rng.uniform(0.7, 1.2) * shape + rng.normal(20, 8, shape.shape)

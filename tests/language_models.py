@@ -33,22 +33,39 @@ def llama_cpp_is_broken(path: Path) -> str:
     """Why the library of this environment cannot run a model on this processor; blank where it can. Asked of a process of its own."""
     done = subprocess.run([sys.executable, "-c", _PROBE, str(path)], capture_output=True, text=True)
     if done.returncode == -signal.SIGILL:
-        return ("llama.cpp was built for another processor: run "
-                "CMAKE_ARGS=-DGGML_NATIVE=OFF pip install --no-cache-dir --force-reinstall llama-cpp-python")
+        return (
+            "llama.cpp was built for another processor: run "
+            "CMAKE_ARGS=-DGGML_NATIVE=OFF pip install --no-cache-dir --force-reinstall llama-cpp-python"
+        )
     return done.stderr if done.returncode else ""
 
 
-def write_transformer(folder: Path, corpus: Iterable[str], chat: bool = False, seed: int = 0, like_gemma: bool = False) -> Path:
+def write_transformer(
+    folder: Path, corpus: Iterable[str], chat: bool = False, seed: int = 0, like_gemma: bool = False
+) -> Path:
     """A Llama of one layer that knows nothing; its tokenizer is learned from a corpus: byte-level, or with `▁` for a blank as Gemma's."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     learned = _like_gemma(corpus) if like_gemma else _byte_level(corpus)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=learned, bos_token="<s>", eos_token="</s>",
-                                        additional_special_tokens=["<|user|>", "<|model|>"], chat_template=CHAT if chat else None)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=learned,
+        bos_token="<s>",
+        eos_token="</s>",
+        additional_special_tokens=["<|user|>", "<|model|>"],
+        chat_template=CHAT if chat else None,
+    )
     torch.manual_seed(seed)
-    config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
-                         max_position_embeddings=4096, bos_token_id=0, eos_token_id=1)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=4096,
+        bos_token_id=0,
+        eos_token_id=1,
+    )
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -73,5 +90,8 @@ def _like_gemma(corpus: Iterable[str]) -> Tokenizer:
     learner.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
     learner.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse()])
     alphabet = ["▁", *map(chr, range(33, 127))]
-    learner.train_from_iterator(corpus, trainers.BpeTrainer(vocab_size=2_000, special_tokens=_SPECIAL, initial_alphabet=alphabet))
+    learner.train_from_iterator(
+        corpus,
+        trainers.BpeTrainer(vocab_size=2_000, special_tokens=_SPECIAL, initial_alphabet=alphabet),
+    )
     return learner

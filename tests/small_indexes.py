@@ -22,7 +22,9 @@ from paperclip_cli.workspace import Workspace
 class FakeTower:
     """Gives every content a direction of its own, always the same; counts what it embeds. `fail_after` batches it dies."""
 
-    def __init__(self, dimension: int = SHAPES["scratch:tiny"].projection_dim, fail_after: int | None = None) -> None:
+    def __init__(
+        self, dimension: int = SHAPES["scratch:tiny"].projection_dim, fail_after: int | None = None
+    ) -> None:
         self.dimension, self.embedded, self.left = dimension, 0, fail_after
 
     def embed(self, items: Sequence) -> np.ndarray:
@@ -30,11 +32,21 @@ class FakeTower:
             raise KeyboardInterrupt
         self.left = None if self.left is None else self.left - 1
         self.embedded += len(items)
-        return np.stack([direction(item.tobytes() if isinstance(item, np.ndarray) else item.encode(), self.dimension) for item in items])
+        return np.stack(
+            [
+                direction(
+                    item.tobytes() if isinstance(item, np.ndarray) else item.encode(),
+                    self.dimension,
+                )
+                for item in items
+            ]
+        )
 
 
 def direction(content: bytes, dimension: int) -> np.ndarray:
-    vector = np.random.default_rng(int.from_bytes(hashlib.sha256(content).digest()[:8])).standard_normal(dimension)
+    vector = np.random.default_rng(
+        int.from_bytes(hashlib.sha256(content).digest()[:8])
+    ).standard_normal(dimension)
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
@@ -54,7 +66,9 @@ def towers(tower: FakeTower | None = None) -> dict[str, Callable]:
 def write_picture(path: Path, seed: int) -> None:
     """A noisy PNG of 16 x 16 pixels, another one for each seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (16, 16), dtype=np.uint8)).save(path)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (16, 16), dtype=np.uint8)).save(
+        path
+    )
 
 
 def region(*corners: tuple[float, float]) -> str:
@@ -71,9 +85,18 @@ def index_of(workspace: Workspace, name: str = "default") -> Index:
 
 def holds(index: Index) -> dict[str, list]:
     """What an index says, without the numbers of generations: path, hash and vectors."""
-    return {image.entry.path: [image.entry, image.proposal, image.split, index.vectors[image.id:image.id + image.entry.tiles].tolist()]
-            for image in index.observations.images()}
+    return {
+        image.entry.path: [
+            image.entry,
+            image.proposal,
+            image.split,
+            index.vectors[image.id : image.id + image.entry.tiles].tolist(),
+        ]
+        for image in index.observations.images()
+    }
 
 
-def run(folder: Path, workspace: Workspace, model: str, tower: FakeTower | None = None, **more: object) -> Report:
+def run(
+    folder: Path, workspace: Workspace, model: str, tower: FakeTower | None = None, **more: object
+) -> Report:
     return stage.run(IndexConfig(paths=(folder,), model=model, **more), workspace, **towers(tower))  # type: ignore[arg-type]

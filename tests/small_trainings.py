@@ -12,11 +12,25 @@ from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.workspace import Workspace
 
 # To be put in place of `scratch:tiny`: compiling is nearly all that takes time in tests.
-SMALL = ClipConfig(TextConfig(vocab_size=1_000, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
-                              max_position_embeddings=40),
-                   VisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2, image_size=32,
-                                patch_size=8),
-                   projection_dim=24)
+SMALL = ClipConfig(
+    TextConfig(
+        vocab_size=1_000,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=40,
+    ),
+    VisionConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=32,
+        patch_size=8,
+    ),
+    projection_dim=24,
+)
 PROGRAM = """
 from paperclip_cli.cli.app import main
 from paperclip_cli.towers import scratch
@@ -26,12 +40,32 @@ main()
 """
 
 
-def start(workspace: Workspace, name: str, *options: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start(
+    workspace: Workspace, name: str, *options: str, environment: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     """`paperclip train` with SMALL and batches of 8, in a process of its own."""
-    command = [sys.executable, "-c", PROGRAM, "--cache-dir", str(workspace.root), "train", "--init", "scratch:tiny", "--batch-size", "8",
-               "--name", name, *options]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[1],
-                            env=os.environ | {"JAX_PLATFORMS": "cpu"} | (environment or {}))
+    command = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        "--cache-dir",
+        str(workspace.root),
+        "train",
+        "--init",
+        "scratch:tiny",
+        "--batch-size",
+        "8",
+        "--name",
+        name,
+        *options,
+    ]
+    return subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).resolve().parents[1],
+        env=os.environ | {"JAX_PLATFORMS": "cpu"} | (environment or {}),
+    )
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -38,7 +38,13 @@ def complete(*words: str, cache: Path | None = None) -> list[str]:
         _paperclip_completion paperclip; printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     environment = os.environ | ({"PAPERCLIP_CACHE_DIR": str(cache)} if cache else {})
-    done = subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
     assert done.stderr == ""
     return done.stdout.split()
 
@@ -76,12 +82,23 @@ def test_what_cannot_be_read_offers_nothing(cache: Path, tmp_path: Path) -> None
     for place in (tmp_path / "none", tmp_path / "file"):
         context = typer.Context(typer.main.get_command(app))
         context.params["cache_dir"] = place
-        assert index_names(context, "") == model_names(context, "") == instrument_names(context, "") == []
+        assert (
+            index_names(context, "")
+            == model_names(context, "")
+            == instrument_names(context, "")
+            == []
+        )
 
 
 def test_completion_loads_nothing_heavy(cache: Path) -> None:
-    environment = {"_PAPERCLIP_COMPLETE": "complete_bash", "COMP_WORDS": "paperclip query --instrument A", "COMP_CWORD": "3",
-                   "PAPERCLIP_CACHE_DIR": str(cache)}
-    code = (f"import os\nos.environ |= {environment!r}\nfrom paperclip_cli.cli.app import app\n"
-            "try: app(prog_name='paperclip')\nexcept SystemExit: pass")
+    environment = {
+        "_PAPERCLIP_COMPLETE": "complete_bash",
+        "COMP_WORDS": "paperclip query --instrument A",
+        "COMP_CWORD": "3",
+        "PAPERCLIP_CACHE_DIR": str(cache),
+    }
+    code = (
+        f"import os\nos.environ |= {environment!r}\nfrom paperclip_cli.cli.app import app\n"
+        "try: app(prog_name='paperclip')\nexcept SystemExit: pass"
+    )
     assert not loaded_by(code) & HEAVY

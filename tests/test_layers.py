@@ -33,15 +33,35 @@ MAY_IMPORT = {
     "training": {"dataset", "evaluation", "images", "towers"},
 }
 PIPELINE = set(MAY_IMPORT) - {"base"}
-MAY_IMPORT |= {room: PIPELINE | OLD for room in OLD}
+MAY_IMPORT |= dict.fromkeys(OLD, PIPELINE | OLD)
 MAY_IMPORT |= {
     "stages": PIPELINE | OLD,
     "output": {"dataset", "evaluation", "images"} | OLD,
     "cli": {"output", "stages"} | PIPELINE | OLD,
 }
 ONLY_IN_RENDER = {"rich"}
-HEAVY = {"jax", "jaxlib", "flax", "optax", "orbax", "transformers", "datasets", "outlines", "astroquery", "astropy", "numpy", "hnswlib",
-         "PIL", "pyarrow", "tokenizers", "safetensors", "huggingface_hub", "rich", "matplotlib", "scipy"}
+HEAVY = {
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax",
+    "transformers",
+    "datasets",
+    "outlines",
+    "astroquery",
+    "astropy",
+    "numpy",
+    "hnswlib",
+    "PIL",
+    "pyarrow",
+    "tokenizers",
+    "safetensors",
+    "huggingface_hub",
+    "rich",
+    "matplotlib",
+    "scipy",
+}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -68,7 +88,11 @@ def imports(tree: ast.AST) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module)
             if node.module == "paperclip_cli":
-                found.update(f"paperclip_cli.{alias.name}" for alias in node.names if alias.name != "__version__")
+                found.update(
+                    f"paperclip_cli.{alias.name}"
+                    for alias in node.names
+                    if alias.name != "__version__"
+                )
     return found
 
 
@@ -76,20 +100,38 @@ def imports(tree: ast.AST) -> set[str]:
 def test_imports_run_one_way(path: Path) -> None:
     room = module_room(path)
     named = imports(ast.parse(path.read_text(encoding="utf-8")))
-    ours = {name for name in named if name.split(".")[0] == "paperclip_cli" and name != "paperclip_cli"}
-    allowed = MAY_IMPORT[room] | {"base"} | ({room} if room != "stages" else set()) | (OLD if room in PIPELINE else set())
-    wrong = {name for name in ours if room_of(name) not in allowed and name != "paperclip_cli.stages"}
+    ours = {
+        name for name in named if name.split(".")[0] == "paperclip_cli" and name != "paperclip_cli"
+    }
+    allowed = (
+        MAY_IMPORT[room]
+        | {"base"}
+        | ({room} if room != "stages" else set())
+        | (OLD if room in PIPELINE else set())
+    )
+    wrong = {
+        name for name in ours if room_of(name) not in allowed and name != "paperclip_cli.stages"
+    }
     assert not wrong, f"{room} may not import {sorted(wrong)}"
     if path.name not in ("figures.py", "plots.py"):
-        assert "matplotlib" not in {name.split(".")[0] for name in named}, "only plots.py imports matplotlib"
+        assert "matplotlib" not in {name.split(".")[0] for name in named}, (
+            "only plots.py imports matplotlib"
+        )
     if path.name not in ("render.py", "console.py"):
-        assert not {name.split(".")[0] for name in named} & ONLY_IN_RENDER, "only console.py imports rich"
+        assert not {name.split(".")[0] for name in named} & ONLY_IN_RENDER, (
+            "only console.py imports rich"
+        )
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if module_room(path) == "cli"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if module_room(path) == "cli"], ids=lambda path: path.name
+)
 def test_commands_import_stages_inside_their_bodies_only(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    top = ast.Module(body=[node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], type_ignores=[])
+    top = ast.Module(
+        body=[node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)],
+        type_ignores=[],
+    )
     ours = {name for name in imports(top) if name.startswith("paperclip_cli.")}
     assert not {name for name in ours if room_of(name) not in {"base", "cli"}}
 
@@ -102,13 +144,20 @@ def test_modules_stay_small(path: Path) -> None:
 def loaded_by(code: str) -> set[str]:
     """The top-level modules that a fresh interpreter has loaded after running `code`."""
     script = f"import sys\n{code}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     return set(done.stdout.splitlines()[-1].split())
 
 
 def test_help_loads_nothing_heavy() -> None:
-    assert not loaded_by("from paperclip_cli.cli.app import run\nassert run(['--help']) == 0") & HEAVY
+    assert (
+        not loaded_by("from paperclip_cli.cli.app import run\nassert run(['--help']) == 0") & HEAVY
+    )
 
 
 def test_a_usage_error_loads_nothing_heavy() -> None:
-    assert not loaded_by("from paperclip_cli.cli.app import run\nassert run(['no-such-command']) == 2") & HEAVY
+    assert (
+        not loaded_by("from paperclip_cli.cli.app import run\nassert run(['no-such-command']) == 2")
+        & HEAVY
+    )

@@ -49,7 +49,11 @@ print(found)
 
 def faults(mode: str) -> int:
     """Page faults of taking and filling 128 MB for the second time."""
-    return int(subprocess.run([sys.executable, "-c", SCRIPT, mode], capture_output=True, text=True, check=True).stdout)
+    return int(
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT, mode], capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
@@ -58,8 +62,15 @@ def test_freed_pages_are_used_again() -> None:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
-@pytest.mark.parametrize("limit", ["", "resource.setrlimit(resource.RLIMIT_AS, (2**36, resource.RLIM_INFINITY))"])
+@pytest.mark.parametrize(
+    "limit", ["", "resource.setrlimit(resource.RLIMIT_AS, (2**36, resource.RLIM_INFINITY))"]
+)
 def test_large_blocks_lie_in_huge_pages_unless_address_space_is_limited(limit: str) -> None:
-    asked = subprocess.run([sys.executable, "-c", ASK.replace("LIMIT", limit)], capture_output=True, text=True, check=True)
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK.replace("LIMIT", limit)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     has_them = Path("/sys/kernel/mm/transparent_hugepage").is_dir() and _address_space_is_free()
     assert asked.stdout.split() == [str(has_them and not limit)]

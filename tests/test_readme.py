@@ -16,9 +16,15 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 def commands() -> list[str]:
     """The `paperclip` command lines in the README's shell blocks, continuation lines joined."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    parts = [re.sub(r"^.*?(?=(?<!\.)\bpaperclip )", "", part) for line in lines for part in re.split(r"&&|\|\s+|;", line)]
+    parts = [
+        re.sub(r"^.*?(?=(?<!\.)\bpaperclip )", "", part)
+        for line in lines
+        for part in re.split(r"&&|\|\s+|;", line)
+    ]
     return [part.strip() for part in parts if part.startswith("paperclip ")]
 
 
@@ -27,7 +33,9 @@ def test_the_readme_shows_commands_that_exist(line: str) -> None:
     words = shlex.split(re.sub(r"[<>].*", "", line), comments=True)[1:]
     group = typer.main.get_command(app)
     with group.make_context("paperclip", list(words)) as context:
-        name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])  # type: ignore[attr-defined]
+        name, command, rest = group.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )  # type: ignore[attr-defined]
         assert command is not None, name
         with command.make_context(name, rest, parent=context):
             pass

@@ -9,20 +9,52 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.records import Key, Observation, Preview, Proposal, Summary, from_dict, read_jsonl, to_json, write_jsonl
+from paperclip_cli.records import (
+    Key,
+    Observation,
+    Preview,
+    Proposal,
+    Summary,
+    from_dict,
+    read_jsonl,
+    to_json,
+    write_jsonl,
+)
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 observations = st.builds(
-    Observation, target=st.none() | st.text(min_size=1), moving=st.none() | st.booleans(), s_ra=st.none() | numbers,
-    filters=st.lists(st.text(min_size=1)).map(tuple), t_min=st.none() | numbers)
-previews = st.builds(Preview, st.sampled_from(["hst", "jwst"]), st.integers(0, 10**6), st.text(), st.text(), st.integers(1, 4096),
-                     st.text(), observations)
-summaries = st.builds(Summary, st.just("hst"), st.integers(0), st.lists(st.text()).map(tuple), st.lists(st.text()).map(tuple),
-                      st.text(), derived=st.booleans())
+    Observation,
+    target=st.none() | st.text(min_size=1),
+    moving=st.none() | st.booleans(),
+    s_ra=st.none() | numbers,
+    filters=st.lists(st.text(min_size=1)).map(tuple),
+    t_min=st.none() | numbers,
+)
+previews = st.builds(
+    Preview,
+    st.sampled_from(["hst", "jwst"]),
+    st.integers(0, 10**6),
+    st.text(),
+    st.text(),
+    st.integers(1, 4096),
+    st.text(),
+    observations,
+)
+summaries = st.builds(
+    Summary,
+    st.just("hst"),
+    st.integers(0),
+    st.lists(st.text()).map(tuple),
+    st.lists(st.text()).map(tuple),
+    st.text(),
+    derived=st.booleans(),
+)
 
 
 @given(st.lists(previews))
-def test_previews_survive_json_lines(tmp_path_factory: pytest.TempPathFactory, items: list[Preview]) -> None:
+def test_previews_survive_json_lines(
+    tmp_path_factory: pytest.TempPathFactory, items: list[Preview]
+) -> None:
     path = tmp_path_factory.mktemp("records") / "previews.jsonl"
     path.write_text(write_jsonl(items), encoding="utf-8")
     assert list(read_jsonl(path, Preview)) == items

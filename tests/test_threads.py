@@ -29,7 +29,9 @@ def test_what_fails_in_a_thread_fails_where_its_result_is_wanted() -> None:
 
 @pytest.mark.parametrize("workers", [1, 3, 100])
 def test_every_item_once(workers: int) -> None:
-    assert sorted(in_threads(lambda item: item * 2, list(range(50)), workers)) == [2 * item for item in range(50)]
+    assert sorted(in_threads(lambda item: item * 2, list(range(50)), workers)) == [
+        2 * item for item in range(50)
+    ]
 
 
 def test_no_items() -> None:
@@ -89,7 +91,9 @@ def test_a_normal_end_stops_nothing() -> None:
 @pytest.mark.parametrize("most", [1, 3, 100])
 def test_what_arrives_comes_in_order_and_not_too_much_at_once(most: int) -> None:
     batches = list(arriving(range(50), most))
-    assert [item for batch in batches for item in batch] == list(range(50)) and max(map(len, batches)) <= most
+    assert [item for batch in batches for item in batch] == list(range(50)) and max(
+        map(len, batches)
+    ) <= most
     assert list(arriving([], most)) == []
 
 

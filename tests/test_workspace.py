@@ -48,12 +48,21 @@ def test_no_name_leads_out_of_the_cache(name: str) -> None:
 
 
 def test_a_manifest_says_what_was_done(tmp_path: Path) -> None:
-    write_manifest(tmp_path, Manifest("fetch", {"size": 512, "paths": ("a", "b")}, {"catalogue": "abc"}, {"previews": 3}))
+    write_manifest(
+        tmp_path,
+        Manifest(
+            "fetch", {"size": 512, "paths": ("a", "b")}, {"catalogue": "abc"}, {"previews": 3}
+        ),
+    )
     found = read_manifest(tmp_path)
     assert found is not None and found.counts == {"previews": 3} and found.created.endswith("Z")
     assert is_finished(tmp_path, "fetch", {"size": 512, "paths": ("a", "b")}, {"catalogue": "abc"})
-    assert not is_finished(tmp_path, "fetch", {"size": 256, "paths": ("a", "b")}, {"catalogue": "abc"})
-    assert not is_finished(tmp_path, "fetch", {"size": 512, "paths": ("a", "b")}, {"catalogue": "abd"})
+    assert not is_finished(
+        tmp_path, "fetch", {"size": 256, "paths": ("a", "b")}, {"catalogue": "abc"}
+    )
+    assert not is_finished(
+        tmp_path, "fetch", {"size": 512, "paths": ("a", "b")}, {"catalogue": "abd"}
+    )
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"stage": 1}'])
@@ -62,7 +71,9 @@ def test_a_broken_manifest_counts_as_none(tmp_path: Path, text: str) -> None:
     assert read_manifest(tmp_path) is None
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "folder" / "file"
     replace_file(path, "one")
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
@@ -89,7 +100,9 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_second_process_is_told_that_the_folder_is_taken(tmp_path: Path) -> None:
     script = "from pathlib import Path; from paperclip_cli.workspace import lock\nwith lock(Path(%r)): print('held')"
     with lock(tmp_path / "index"):
-        done = subprocess.run([sys.executable, "-c", script % str(tmp_path / "index")], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", script % str(tmp_path / "index")], capture_output=True, text=True
+        )
     assert "another paperclip process" in done.stderr
     with lock(tmp_path / "index"):
         pass

@@ -28,7 +28,14 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Proposal
 
 # The order of the file, and the fields of a Proposal.
-LABELS = {"Prop. Type": "proposal_type", "Category": "category", "ID": "proposal_id", "Cycle": "cycle", "Title": "title", "PI": "pi"}
+LABELS = {
+    "Prop. Type": "proposal_type",
+    "Category": "category",
+    "ID": "proposal_id",
+    "Cycle": "cycle",
+    "Title": "title",
+    "PI": "pi",
+}
 SEPARATOR = "-" * 78
 MAX_BYTES = 2**30
 
@@ -98,7 +105,11 @@ def parse(text: str, mission: str) -> Catalogue:
 
 def format_catalogue(proposals: Iterable[Proposal]) -> str:
     """The text of a catalogue file."""
-    return SEPARATOR + "\n" + "".join(f"\n{_format_record(proposal)}\n{SEPARATOR}\n" for proposal in proposals)
+    return (
+        SEPARATOR
+        + "\n"
+        + "".join(f"\n{_format_record(proposal)}\n{SEPARATOR}\n" for proposal in proposals)
+    )
 
 
 @dataclass
@@ -165,7 +176,10 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 
 def _format_record(proposal: Proposal) -> str:
-    fields = [_format_field(label, one_line(str(getattr(proposal, name)))) for label, name in LABELS.items()]
+    fields = [
+        _format_field(label, one_line(str(getattr(proposal, name))))
+        for label, name in LABELS.items()
+    ]
     lines = _wrap(one_line(proposal.abstract), _WIDTH, " " * 5, "")
     return "\n".join([*fields, "", *map(_as_text, lines), ""])
 
@@ -177,13 +191,25 @@ def _format_field(label: str, value: str) -> str:
 
 def _as_text(line: str) -> str:
     """Indents a line that would be read as a label or a separator."""
-    return " " * _VALUE_COLUMN + line.lstrip() if _LABEL.match(line) or _SEPARATOR.fullmatch(line) else line
+    return (
+        " " * _VALUE_COLUMN + line.lstrip()
+        if _LABEL.match(line) or _SEPARATOR.fullmatch(line)
+        else line
+    )
 
 
 def _wrap(text: str, width: int, first: str, rest: str) -> list[str]:
     """Breaks at blanks only: a word, however long or hyphenated, stays whole."""
-    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False,
-                         expand_tabs=False, replace_whitespace=False)
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+        expand_tabs=False,
+        replace_whitespace=False,
+    )
 
 
 def _decode_line(line: bytes) -> str:

@@ -30,7 +30,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 CATALOGUE = "abstracts.cat"
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".fits", ".fit", ".fts", ".fits.fz", ".fits.gz")
+IMAGE_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".tif",
+    ".tiff",
+    ".fits",
+    ".fit",
+    ".fts",
+    ".fits.fz",
+    ".fits.gz",
+)
 _PROPOSAL_FOLDER = re.compile(r"proposal_([0-9]{1,9})")
 
 Listing = Mapping[Key, tuple[Candidate, ...]]
@@ -75,12 +86,18 @@ def open_folder(root: Path, mission: str, catalog: Path | None = None) -> Folder
     """Lists an archive on disk; no image is opened. `catalog` takes the place of DIR/abstracts.cat. PaperclipError where DIR is none."""
     root = Path(os.path.realpath(root.expanduser()))
     if not root.is_dir():
-        raise PaperclipError(f"{root} is not a folder", "give --from the folder that holds abstracts.cat and observations*/")
+        raise PaperclipError(
+            f"{root} is not a folder",
+            "give --from the folder that holds abstracts.cat and observations*/",
+        )
     catalogue = read_catalogue(catalog.expanduser() if catalog else root / CATALOGUE, mission)
     excluded: Counter[str] = Counter()
     images = _list_images(root, mission, excluded)
     if not images:
-        raise PaperclipError(f"{root} holds no image", "images belong into DIR/observations*/proposal_<ID>/, as JPEG, PNG, TIFF or FITS")
+        raise PaperclipError(
+            f"{root} holds no image",
+            "images belong into DIR/observations*/proposal_<ID>/, as JPEG, PNG, TIFF or FITS",
+        )
     table = read_observations(root)
     images = _describe(root, images, table, excluded)
     excluded.update(_oddities(catalogue, table))
@@ -88,9 +105,11 @@ def open_folder(root: Path, mission: str, catalog: Path | None = None) -> Folder
 
 
 def _oddities(catalogue: Catalogue, table: ObservationTable) -> dict[str, int]:
-    return {"records of the catalogue that repeat a proposal": catalogue.duplicates,
-            "records of the catalogue without a number": catalogue.without_id,
-            "rows of the observation table with a value that could not be read": table.unreadable}
+    return {
+        "records of the catalogue that repeat a proposal": catalogue.duplicates,
+        "records of the catalogue without a number": catalogue.without_id,
+        "rows of the observation table with a value that could not be read": table.unreadable,
+    }
 
 
 def _list_images(root: Path, mission: str, excluded: Counter[str]) -> Listing:
@@ -103,7 +122,11 @@ def _list_images(root: Path, mission: str, excluded: Counter[str]) -> Listing:
             if match and folder.is_dir():
                 key = Key(mission, int(match[1]))
                 found[key] += _candidates(root, key, Path(folder), excluded)
-    return {key: tuple(sorted(images, key=lambda image: image.name)) for key, images in found.items() if images}
+    return {
+        key: tuple(sorted(images, key=lambda image: image.name))
+        for key, images in found.items()
+        if images
+    }
 
 
 def _candidates(root: Path, key: Key, folder: Path, excluded: Counter[str]) -> Iterator[Candidate]:
@@ -141,10 +164,14 @@ def _stays_inside(root: Path, entry: os.DirEntry[str]) -> bool:
     return target.is_relative_to(root) and target.exists()
 
 
-def _describe(root: Path, images: Listing, table: ObservationTable, excluded: Counter[str]) -> Listing:
+def _describe(
+    root: Path, images: Listing, table: ObservationTable, excluded: Counter[str]
+) -> Listing:
     """Gives each image what the table says of it. Rows that name no listed image of their proposal are counted."""
     listed = {image.name: image for candidates in images.values() for image in candidates}
-    by_file = {(image.key.proposal_id, posixpath.basename(name)): name for name, image in listed.items()}
+    by_file = {
+        (image.key.proposal_id, posixpath.basename(name)): name for name, image in listed.items()
+    }
     said: dict[str, Observation] = {}
     for row in table.rows:
         path = row.image.replace("\\", "/")
@@ -156,5 +183,10 @@ def _describe(root: Path, images: Listing, table: ObservationTable, excluded: Co
             excluded["rows of the observation table without an image"] += 1
         else:
             said[image.name] = row.observation
-    return {key: tuple(replace(image, observation=said.get(image.name, image.observation)) for image in candidates)
-            for key, candidates in images.items()}
+    return {
+        key: tuple(
+            replace(image, observation=said.get(image.name, image.observation))
+            for image in candidates
+        )
+        for key, candidates in images.items()
+    }

@@ -20,12 +20,31 @@ from paperclip_cli.archives.catalogue import decode, one_line
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Observation
 
-ALIASES = {"ra": "s_ra", "dec": "s_dec", "region": "s_region", "target_name": "target", "instrument_name": "instrument",
-           "filter": "filters", "exptime": "t_exptime", "proposal": "proposal_id"}
+ALIASES = {
+    "ra": "s_ra",
+    "dec": "s_dec",
+    "region": "s_region",
+    "target_name": "target",
+    "instrument_name": "instrument",
+    "filter": "filters",
+    "exptime": "t_exptime",
+    "proposal": "proposal_id",
+}
 UNITS = {"s_ra": "deg", "s_dec": "deg", "t_min": "d", "t_exptime": "s"}
 _RANGES = {"s_ra": (0.0, 360.0), "s_dec": (-90.0, 90.0), "t_exptime": (0.0, math.inf)}
 _NAMES = frozenset(field.name for field in dataclasses.fields(Observation))
-_TRUTH = {"true": True, "t": True, "yes": True, "y": True, "1": True, "false": False, "f": False, "no": False, "n": False, "0": False}
+_TRUTH = {
+    "true": True,
+    "t": True,
+    "yes": True,
+    "y": True,
+    "1": True,
+    "false": False,
+    "f": False,
+    "no": False,
+    "n": False,
+    "0": False,
+}
 
 
 class Row(NamedTuple):
@@ -60,7 +79,9 @@ def _table(path: Path, read: Callable[[Path], Iterator[Mapping[str, str]]]) -> O
             continue
         kept, bad = _observation(values)
         number = values.get("proposal_id", "")
-        rows.append(Row(values["image"], int(number) if re.fullmatch(r"[0-9]{1,9}", number) else None, kept))
+        rows.append(
+            Row(values["image"], int(number) if re.fullmatch(r"[0-9]{1,9}", number) else None, kept)
+        )
         unreadable += bad
     return ObservationTable(tuple(rows), unreadable)
 
@@ -107,7 +128,10 @@ def _read_csv(path: Path) -> Iterator[Mapping[str, str]]:
         for cells in reader:
             yield dict(zip(names, cells, strict=False))
     except csv.Error as error:
-        raise PaperclipError(f"{path}, line {reader.line_num}: {error}", "it must be a table of comma-separated values") from error
+        raise PaperclipError(
+            f"{path}, line {reader.line_num}: {error}",
+            "it must be a table of comma-separated values",
+        ) from error
 
 
 def _read_ecsv(path: Path) -> Iterator[Mapping[str, str]]:
@@ -115,9 +139,16 @@ def _read_ecsv(path: Path) -> Iterator[Mapping[str, str]]:
 
     try:
         table = QTable.read(path, format="ascii.ecsv")
-        columns = {name.lower(): _cells(table[name], ALIASES.get(name.lower(), name.lower())) for name in table.colnames}
-    except Exception as error:  # astropy raises many kinds on a damaged table and on a unit that does not fit
-        raise PaperclipError(f"{path} cannot be read as ECSV: {str(error).partition(chr(10))[0][:200]}") from error
+        columns = {
+            name.lower(): _cells(table[name], ALIASES.get(name.lower(), name.lower()))
+            for name in table.colnames
+        }
+    except (
+        Exception
+    ) as error:  # astropy raises many kinds on a damaged table and on a unit that does not fit
+        raise PaperclipError(
+            f"{path} cannot be read as ECSV: {str(error).partition(chr(10))[0][:200]}"
+        ) from error
     _need_image_column(path, list(columns))
     for cells in zip(*columns.values(), strict=True):
         yield dict(zip(columns, cells, strict=True))
@@ -132,7 +163,9 @@ def _cells(column, name: str) -> list[str]:  # type: ignore[no-untyped-def]
         column = column.mjd
     elif isinstance(column, Quantity) and name in UNITS:
         column = column.to_value(UNITS[name])
-    return [_text(cell) for cell in (column.tolist() if hasattr(column, "tolist") else list(column))]
+    return [
+        _text(cell) for cell in (column.tolist() if hasattr(column, "tolist") else list(column))
+    ]
 
 
 def _text(cell: object) -> str:
@@ -143,4 +176,7 @@ def _text(cell: object) -> str:
 
 def _need_image_column(path: Path, names: list[str]) -> None:
     if "image" not in names:
-        raise PaperclipError(f"{path} has no column `image`", "its first line names the columns: image, proposal_id, target, ra, dec, ...")
+        raise PaperclipError(
+            f"{path} has no column `image`",
+            "its first line names the columns: image, proposal_id, target, ra, dec, ...",
+        )

@@ -75,36 +75,54 @@ def draw(images: Sequence[Candidate], count: int, seed: int) -> tuple[Candidate,
     proposal can change, and that one more image of the proposal changes in one place at most. Of images of one group (the filters of one
     field) a second is drawn only when every group has one, a third when every group has two.
     """
-    shuffled = sorted(images, key=lambda image: hashlib.sha256(f"{seed} {image.key} {image.name}".encode()).digest())
+    shuffled = sorted(
+        images,
+        key=lambda image: hashlib.sha256(f"{seed} {image.key} {image.name}".encode()).digest(),
+    )
     taken: Counter[str] = Counter()
     rounds = []
     for place, image in enumerate(shuffled):
         rounds.append((taken[image.group] if image.group else 0, place))
         taken[image.group] += 1
-    return tuple(sorted((shuffled[place] for _, place in sorted(rounds)[:count]), key=lambda image: image.name))
+    return tuple(
+        sorted(
+            (shuffled[place] for _, place in sorted(rounds)[:count]), key=lambda image: image.name
+        )
+    )
 
 
 def is_selected(proposal: Proposal, config: FetchConfig) -> bool:
     """Whether the numbers, cycles and shard that were asked for include a proposal."""
     by_number = not config.proposals or proposal.proposal_id in config.proposals
-    return by_number and (not config.cycles or proposal.cycle in config.cycles) and in_shard(proposal.key, config.shard)
+    return (
+        by_number
+        and (not config.cycles or proposal.cycle in config.cycles)
+        and in_shard(proposal.key, config.shard)
+    )
 
 
 def in_shard(key: Key, shard: tuple[int, int] | None) -> bool:
     """Whether shard (i, n) holds a proposal: each is in exactly one of the n, and stays there when others come."""
     if shard is None:
         return True
-    return int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:8], "big") % shard[1] == shard[0]
+    return (
+        int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:8], "big") % shard[1] == shard[0]
+    )
 
 
 def is_wanted(observation: Observation, config: FetchConfig) -> bool:
     """Whether instrument, position and date are as asked for. What is not known is not as asked for."""
-    if config.instruments and not any(is_of_instrument(observation, name) for name in config.instruments):
+    if config.instruments and not any(
+        is_of_instrument(observation, name) for name in config.instruments
+    ):
         return False
     if config.near is not None:
         from paperclip_cli.sky.footprint import observed_footprint, separation
 
-        here, there = observed_footprint(observation), observed_footprint(Observation(s_ra=config.near[0], s_dec=config.near[1]))
+        here, there = (
+            observed_footprint(observation),
+            observed_footprint(Observation(s_ra=config.near[0], s_dec=config.near[1])),
+        )
         if here is None or there is None or separation(here, there) > config.radius:
             return False
     if config.after is None and config.before is None:
@@ -119,7 +137,9 @@ def is_of_instrument(observation: Observation, name: str) -> bool:
     return f"/{name}/".upper() in f"/{known}/".upper()
 
 
-def _without_colour(images: Sequence[Candidate], config: FetchConfig, excluded: Counter[str]) -> Sequence[Candidate]:
+def _without_colour(
+    images: Sequence[Candidate], config: FetchConfig, excluded: Counter[str]
+) -> Sequence[Candidate]:
     if config.include_color:
         return images
     kept = [image for image in images if not _COLOUR.search(image.name.rpartition("/")[2])]

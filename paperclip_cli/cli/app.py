@@ -46,7 +46,9 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         return _command(cmd_name) if cmd_name in EXAMPLES else super().get_command(ctx, cmd_name)
 
-    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
         if args[0] not in EXAMPLES:  # a typing error: all names are compared with it
             self.commands.update((name, _command(name)) for name in EXAMPLES)
         return super().resolve_command(ctx, args)
@@ -55,14 +57,29 @@ class Commands(TyperGroup):
 def _command(name: str) -> Command:
     function = name.replace("-", "_")
     single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
-    single.command(name, epilog=f"Example: {EXAMPLES[name]}")(getattr(importlib.import_module(f"paperclip_cli.cli.{function}"), function))
+    single.command(name, epilog=f"Example: {EXAMPLES[name]}")(
+        getattr(importlib.import_module(f"paperclip_cli.cli.{function}"), function)
+    )
     return typer.main.get_command(single)
 
 
-app = typer.Typer(name="paperclip", cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
-                  help="Search telescope archives in plain language.",
-                  epilog='Example: paperclip query "galaxy mergers"', context_settings=_SETTINGS)
-_SWITCHES = ("--offline", "--verbose", "-v", "--quiet", "-q")  # no command has a switch of its own that is called so
+app = typer.Typer(
+    name="paperclip",
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Search telescope archives in plain language.",
+    epilog='Example: paperclip query "galaxy mergers"',
+    context_settings=_SETTINGS,
+)
+_SWITCHES = (
+    "--offline",
+    "--verbose",
+    "-v",
+    "--quiet",
+    "-q",
+)  # no command has a switch of its own that is called so
 
 
 def _print_version(wanted: bool) -> None:
@@ -74,11 +91,25 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def configure(
     cache_dir: Annotated[
-        Optional[Path], typer.Option(help="Cache directory. [default: the platform's]", envvar="PAPERCLIP_CACHE_DIR")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never use the network; fail at once if a file is missing.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more, and show tracebacks.")] = False,
+        Optional[Path],
+        typer.Option(
+            help="Cache directory. [default: the platform's]", envvar="PAPERCLIP_CACHE_DIR"
+        ),
+    ] = None,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Never use the network; fail at once if a file is missing."),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more, and show tracebacks.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Options that every command shares."""
     open_session(Session(cache_dir=cache_dir, offline=offline, verbose=verbose, quiet=quiet))
@@ -89,7 +120,10 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     sys.unraisablehook = _not_lost
     code = run(sys.argv[1:])
-    for number in (signal.SIGINT, signal.SIGTERM):  # all is in order: whoever will not wait for threads that still work ends them too
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # all is in order: whoever will not wait for threads that still work ends them too
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     sys.exit(code)
@@ -127,7 +161,11 @@ def _globals_first(arguments: list[str]) -> list[str]:
     """The same command line with the switches of every command before the command: `paperclip query dust --offline` is meant so too."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     moved = [argument for argument in arguments[:end] if argument in _SWITCHES]
-    return [*moved, *(argument for argument in arguments[:end] if argument not in _SWITCHES), *arguments[end:]]
+    return [
+        *moved,
+        *(argument for argument in arguments[:end] if argument not in _SWITCHES),
+        *arguments[end:],
+    ]
 
 
 class Terminated(BaseException):

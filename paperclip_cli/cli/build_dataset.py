@@ -14,20 +14,41 @@ DEFAULTS = BuildDatasetConfig()
 
 
 def build_dataset(
-    captions: Annotated[str, typer.Option(help="What the images are paired with: abstract or summary.")] = DEFAULTS.captions,
-    summaries: Annotated[Optional[str], typer.Option(help="The set of summaries. [default: the only one]")] = None,
-    mission: Annotated[Optional[list[str]], typer.Option(help="Missions to take. [default: all that were fetched]")] = None,
-    val_fraction: Annotated[float, typer.Option(help="Share of proposals for validation.")] = DEFAULTS.val_fraction,
-    test_fraction: Annotated[float, typer.Option(help="Share of proposals for testing.")] = DEFAULTS.test_fraction,
+    captions: Annotated[
+        str, typer.Option(help="What the images are paired with: abstract or summary.")
+    ] = DEFAULTS.captions,
+    summaries: Annotated[
+        Optional[str], typer.Option(help="The set of summaries. [default: the only one]")
+    ] = None,
+    mission: Annotated[
+        Optional[list[str]], typer.Option(help="Missions to take. [default: all that were fetched]")
+    ] = None,
+    val_fraction: Annotated[
+        float, typer.Option(help="Share of proposals for validation.")
+    ] = DEFAULTS.val_fraction,
+    test_fraction: Annotated[
+        float, typer.Option(help="Share of proposals for testing.")
+    ] = DEFAULTS.test_fraction,
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = DEFAULTS.seed,
     name: Annotated[str, typer.Option(help="Name of the dataset in the cache.")] = DEFAULTS.name,
-    out: Annotated[Optional[Path], typer.Option(help="Folder to write to, instead of the cache.")] = None,
+    out: Annotated[
+        Optional[Path], typer.Option(help="Folder to write to, instead of the cache.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Build it again.")] = False,
 ) -> int:
     """Join images and texts into a dataset, split by proposal."""
     from paperclip_cli.stages import build_dataset as stage
 
     here = session()
-    config = BuildDatasetConfig(captions=captions, summaries=summaries, missions=values(mission), val_fraction=val_fraction,
-                                test_fraction=test_fraction, seed=seed, name=name, out=out, force=force)
+    config = BuildDatasetConfig(
+        captions=captions,
+        summaries=summaries,
+        missions=values(mission),
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        seed=seed,
+        name=name,
+        out=out,
+        force=force,
+    )
     return here.finish(stage.run(config, here.workspace, here.progress))

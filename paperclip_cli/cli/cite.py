@@ -13,9 +13,17 @@ from paperclip_cli.errors import ExitCode
 
 
 def cite(
-    hits: Annotated[Optional[list[str]], typer.Argument(help="Proposals (hst:15354), or the file of a `query --json`. "
-                                                             "[default: all of the index, else all that was fetched]")] = None,
-    index: Annotated[Optional[str], typer.Option(help="Name of the index. [default: the only one]", autocompletion=index_names)] = None,
+    hits: Annotated[
+        Optional[list[str]],
+        typer.Argument(
+            help="Proposals (hst:15354), or the file of a `query --json`. "
+            "[default: all of the index, else all that was fetched]"
+        ),
+    ] = None,
+    index: Annotated[
+        Optional[str],
+        typer.Option(help="Name of the index. [default: the only one]", autocompletion=index_names),
+    ] = None,
     bibtex: Annotated[bool, typer.Option("--bibtex", help="As BibTeX.")] = False,
 ) -> int:
     """Print what to acknowledge: archive and proposals, papers, model, software."""

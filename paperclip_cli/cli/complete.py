@@ -35,8 +35,14 @@ def _instruments(folder: Path) -> Iterator[str]:
 
     try:
         newest = max(folder.glob("observations-*.sqlite"))
-        pairs = Observations(newest).execute("SELECT DISTINCT instrument, detector FROM images WHERE instrument IS NOT NULL")
-    except (OSError, ValueError, PaperclipError):  # swept away, none, damaged: there is nothing to offer
+        pairs = Observations(newest).execute(
+            "SELECT DISTINCT instrument, detector FROM images WHERE instrument IS NOT NULL"
+        )
+    except (
+        OSError,
+        ValueError,
+        PaperclipError,
+    ):  # swept away, none, damaged: there is nothing to offer
         return
     for instrument, detector in pairs:
         yield instrument
@@ -51,7 +57,9 @@ def _names(ctx: typer.Context, kind: str) -> list[str]:
 
 def _workspace(ctx: typer.Context) -> Workspace | None:
     """The cache of the line so far. None where there is none: an error would be printed into the line."""
-    given = ctx.find_root().params.get("cache_dir")  # not yet a path where it comes from the environment
+    given = ctx.find_root().params.get(
+        "cache_dir"
+    )  # not yet a path where it comes from the environment
     try:
         return Workspace.locate(Path(given) if given else None)
     except PaperclipError:

@@ -22,9 +22,14 @@ QUERIES = ("galaxy mergers", "gravitational lens", "globular cluster", "planetar
 
 
 def demo(
-    proposals: Annotated[int, typer.Option(help="How many proposals to simulate.", min=50)] = PROPOSALS,
+    proposals: Annotated[
+        int, typer.Option(help="How many proposals to simulate.", min=50)
+    ] = PROPOSALS,
     steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = STEPS,
-    out: Annotated[Optional[Path], typer.Option(help="Folder of the contact sheet. [default: the demo's cache]")] = None,
+    out: Annotated[
+        Optional[Path],
+        typer.Option(help="Folder of the contact sheet. [default: the demo's cache]"),
+    ] = None,
 ) -> int:
     """Run the whole pipeline on a simulated sky: offline, in a cache of its own, in a few minutes.
 
@@ -33,7 +38,9 @@ def demo(
     here, start = session(), time.monotonic()
     cache = here.workspace.root / "demo"
     folder = (out or cache).expanduser().absolute()
-    _say("# A simulated sky: what follows shows how paperclip works, and says nothing about real data.")
+    _say(
+        "# A simulated sky: what follows shows how paperclip works, and says nothing about real data."
+    )
     _say(f"export PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
     for arguments in _commands(proposals, steps):
         _run(here, cache, arguments)
@@ -47,15 +54,26 @@ def demo(
 
 def _commands(proposals: int, steps: int) -> list[list[str]]:
     train = ["train", "--init", "scratch:tiny", "--steps", str(steps), "--eval-every", "200"]
-    return [["fetch", "--simulate", str(proposals)], ["summarize"], ["build-dataset", "--captions", "summary"], train, ["evaluate"],
-            ["index"], *(["query", text, "-k", "5"] for text in QUERIES)]
+    return [
+        ["fetch", "--simulate", str(proposals)],
+        ["summarize"],
+        ["build-dataset", "--captions", "summary"],
+        train,
+        ["evaluate"],
+        ["index"],
+        *(["query", text, "-k", "5"] for text in QUERIES),
+    ]
 
 
 def _run(here: Session, cache: Path, arguments: list[str]) -> None:
     """One command line, in a process of its own as a user's would be; the first that fails ends the demo."""
     _say(f"\n$ paperclip {shlex.join(arguments)}")
-    flags = [flag for flag, is_set in (("--verbose", here.verbose), ("--quiet", here.quiet)) if is_set]
-    with subprocess.Popen([*_PROGRAM, "--cache-dir", str(cache), "--offline", *flags, *arguments]) as process:
+    flags = [
+        flag for flag, is_set in (("--verbose", here.verbose), ("--quiet", here.quiet)) if is_set
+    ]
+    with subprocess.Popen(
+        [*_PROGRAM, "--cache-dir", str(cache), "--offline", *flags, *arguments]
+    ) as process:
         try:
             code = process.wait()
         except KeyboardInterrupt:  # the command has heard of it too, and puts its files in order
@@ -68,17 +86,27 @@ def _run(here: Session, cache: Path, arguments: list[str]) -> None:
     if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         raise typer.Exit(code)
     if code != ExitCode.OK:
-        raise PaperclipError(f"the demo stopped at `paperclip {shlex.join(arguments)}` (exit {code})", "the lines above say why")
+        raise PaperclipError(
+            f"the demo stopped at `paperclip {shlex.join(arguments)}` (exit {code})",
+            "the lines above say why",
+        )
 
 
 def _contact_sheet(cache: Path, folder: Path) -> Path:
     """All queries at once, from standard input: hits.jsonl and demo.html in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     command = ["query", "-", "-k", "8", "--html", str(folder / "demo.html"), "--format", "jsonl"]
-    _say(f"\n$ printf '%s\\n' {shlex.join(QUERIES)} | paperclip {shlex.join(command)} > {shlex.quote(str(folder / 'hits.jsonl'))}")
+    _say(
+        f"\n$ printf '%s\\n' {shlex.join(QUERIES)} | paperclip {shlex.join(command)} > {shlex.quote(str(folder / 'hits.jsonl'))}"
+    )
     with (folder / HITS).open("w", encoding="utf-8") as file:
-        subprocess.run([*_PROGRAM, "--cache-dir", str(cache), "--offline", "--quiet", *command],
-                       input="\n".join(QUERIES), stdout=file, text=True, check=True)
+        subprocess.run(
+            [*_PROGRAM, "--cache-dir", str(cache), "--offline", "--quiet", *command],
+            input="\n".join(QUERIES),
+            stdout=file,
+            text=True,
+            check=True,
+        )
     return folder / "demo.html"
 
 

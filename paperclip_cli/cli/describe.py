@@ -19,18 +19,42 @@ DEFAULTS = DescribeConfig()
 
 
 def describe(
-    images: Annotated[list[str], typer.Argument(help="JPEG, PNG, TIFF or FITS files, or proposals of the cache such as hst:15354; "
-                                                     "- reads them from standard input, one a line.")],
-    labels: Annotated[Optional[Path], typer.Option(help="Phrases to choose from, one a line, or CSV. [default: the paper's 77]")] = None,
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            help="JPEG, PNG, TIFF or FITS files, or proposals of the cache such as hst:15354; "
+            "- reads them from standard input, one a line."
+        ),
+    ],
+    labels: Annotated[
+        Optional[Path],
+        typer.Option(help="Phrases to choose from, one a line, or CSV. [default: the paper's 77]"),
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="Number of labels an image.")] = DEFAULTS.k,
-    model: Annotated[Optional[str], typer.Option(
-        help="A trained model, a folder or a Hub name. [default: the only model]", autocompletion=model_names)] = None,
-    template: Annotated[Optional[list[str]], typer.Option(
-        help='How a label is said, {} standing for it: "a photo of {}". Several are averaged. [default: the label alone]')] = None,
+    model: Annotated[
+        Optional[str],
+        typer.Option(
+            help="A trained model, a folder or a Hub name. [default: the only model]",
+            autocompletion=model_names,
+        ),
+    ] = None,
+    template: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            help='How a label is said, {} standing for it: "a photo of {}". Several are averaged. [default: the label alone]'
+        ),
+    ] = None,
     hdu: HduOption = None,
     stretch: StretchOption = DEFAULTS.stretch,
-    batch: Annotated[bool, typer.Option("--batch", help="Many images, or folders of them: JSON Lines, as they are done.")] = False,
-    form: Annotated[Format, typer.Option("--format", help="How labels are printed.")] = Format.table,
+    batch: Annotated[
+        bool,
+        typer.Option(
+            "--batch", help="Many images, or folders of them: JSON Lines, as they are done."
+        ),
+    ] = False,
+    form: Annotated[
+        Format, typer.Option("--format", help="How labels are printed.")
+    ] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
     """Say in phrases what images show."""
@@ -39,10 +63,23 @@ def describe(
 
     here = session()
     names = [line.rstrip("\n") for line in sys.stdin] if images == ["-"] else images
-    config = DescribeConfig(images=tuple(filter(None, names)), labels=labels, model=model, k=k, batch=batch,
-                            templates=tuple(template or DEFAULTS.templates), hdu=hdu_of(hdu), stretch=stretch or DEFAULTS.stretch)
+    config = DescribeConfig(
+        images=tuple(filter(None, names)),
+        labels=labels,
+        model=model,
+        k=k,
+        batch=batch,
+        templates=tuple(template or DEFAULTS.templates),
+        hdu=hdu_of(hdu),
+        stretch=stretch or DEFAULTS.stretch,
+    )
     if batch:
-        done = stage.run(config, here.workspace, here.progress, lambda item: console.emit(console.rows([_plain(item)], "jsonl")))
+        done = stage.run(
+            config,
+            here.workspace,
+            here.progress,
+            lambda item: console.emit(console.rows([_plain(item)], "jsonl")),
+        )
     else:
         done = stage.run(config, here.workspace, here.progress)
         _show(done.items, Format.json if json else form)
@@ -50,7 +87,10 @@ def describe(
 
 
 def _plain(item: Description) -> dict:
-    labels = [{"rank": rank, "label": label, "score": round(score, 6)} for rank, (label, score) in enumerate(item.labels, 1)]
+    labels = [
+        {"rank": rank, "label": label, "score": round(score, 6)}
+        for rank, (label, score) in enumerate(item.labels, 1)
+    ]
     return {"image": item.image, "labels": labels}
 
 
@@ -60,13 +100,26 @@ def _show(items: tuple[Description, ...], form: Format) -> None:
     if form in (Format.json, Format.jsonl):
         console.emit(console.rows(list(map(_plain, items)), form.value))
         return
-    flat = [(item.image, rank, label, round(score, 6)) for item in items for rank, (label, score) in enumerate(item.labels, 1)]
+    flat = [
+        (item.image, rank, label, round(score, 6))
+        for item in items
+        for rank, (label, score) in enumerate(item.labels, 1)
+    ]
     if form == Format.csv:
-        console.emit(console.rows([dict(zip(("image", "rank", "label", "score"), row, strict=True)) for row in flat], form.value))
+        console.emit(
+            console.rows(
+                [dict(zip(("image", "rank", "label", "score"), row, strict=True)) for row in flat],
+                form.value,
+            )
+        )
         return
-    console.table([
-        console.TableColumn("Image", [Path(image).name if rank == 1 else "" for image, rank, _, _ in flat], 32),
-        console.TableColumn("#", [str(rank) for _, rank, _, _ in flat], 4, "right"),
-        console.TableColumn("Label", [label for _, _, label, _ in flat]),
-        console.TableColumn("Score", [f"{score:.3f}" for *_, score in flat], 7, "right"),
-    ])
+    console.table(
+        [
+            console.TableColumn(
+                "Image", [Path(image).name if rank == 1 else "" for image, rank, _, _ in flat], 32
+            ),
+            console.TableColumn("#", [str(rank) for _, rank, _, _ in flat], 4, "right"),
+            console.TableColumn("Label", [label for _, _, label, _ in flat]),
+            console.TableColumn("Score", [f"{score:.3f}" for *_, score in flat], 7, "right"),
+        ]
+    )

@@ -13,9 +13,16 @@ from paperclip_cli.report import Check, State
 
 
 def doctor(
-    verify: Annotated[bool, typer.Option("--verify", help="Read every image, model and index of the cache again, which takes a while.")] =
-        False,
-    form: Annotated[Format, typer.Option("--format", help="How findings are printed.")] = Format.table,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read every image, model and index of the cache again, which takes a while.",
+        ),
+    ] = False,
+    form: Annotated[
+        Format, typer.Option("--format", help="How findings are printed.")
+    ] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
     """Say what is installed, what is in the cache, what is wrong, and what to do. Changes nothing; exits with 1 for a problem."""
@@ -35,14 +42,23 @@ def _show(checks: list[Check], form: Format) -> None:
     if form != Format.table:
         console.emit(console.rows([asdict(check) for check in checks], form.value))
         return
-    topics = [check.topic if number == 0 or checks[number - 1].topic != check.topic else "" for number, check in enumerate(checks)]
-    console.table([
-        console.TableColumn("", topics, 9),
-        console.TableColumn("", ["" if check.state == State.OK else check.state for check in checks], 7),
-        console.TableColumn("", [check.name for check in checks], 18),
-        console.TableColumn("", [check.found for check in checks]),
-    ])
+    topics = [
+        check.topic if number == 0 or checks[number - 1].topic != check.topic else ""
+        for number, check in enumerate(checks)
+    ]
+    console.table(
+        [
+            console.TableColumn("", topics, 9),
+            console.TableColumn(
+                "", ["" if check.state == State.OK else check.state for check in checks], 7
+            ),
+            console.TableColumn("", [check.name for check in checks], 18),
+            console.TableColumn("", [check.found for check in checks]),
+        ]
+    )
     advice = [check for check in checks if check.advice]
     console.emit("\nWhat to do:\n" if advice else "\nAll is well.\n")
     for check in sorted(advice, key=lambda check: check.state != State.PROBLEM):
-        console.emit(f"  {console.printable(f'{check.name}: {check.found}')}\n    -> {console.printable(check.advice)}\n")
+        console.emit(
+            f"  {console.printable(f'{check.name}: {check.found}')}\n    -> {console.printable(check.advice)}\n"
+        )

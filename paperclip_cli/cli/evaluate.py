@@ -21,24 +21,72 @@ JUDGE = SummarizeConfig()
 
 
 def evaluate(
-    model: Annotated[Optional[list[str]], typer.Option(help="A trained model, a folder or a Hub name; several for one table. "
-                                                            "[default: the only model]",
-                                                        autocompletion=model_names)] = None,
-    baseline: Annotated[Optional[str], typer.Option(help="Another model, to compare with.", autocompletion=model_names)] = None,
-    dataset: Annotated[str, typer.Option(help="A dataset's name in the cache, or its folder.")] = DEFAULTS.dataset,
-    split: Annotated[Optional[str], typer.Option(help="validation, test or all. [default: test, else validation]")] = None,
-    protocol: Annotated[str, typer.Option(help="unique (ranks over distinct captions), or as in the paper: paper-full (all pairs at once) "
-                                               "or paper-batch (its batches of 100).")] = DEFAULTS.protocol,
-    direction: Annotated[str, typer.Option(help="image-to-text, text-to-image or both.")] = DEFAULTS.direction,
-    controls: Annotated[bool, typer.Option("--controls", help="Also measure what retrieves without seeing what a picture shows.")] = False,
-    plots: Annotated[Optional[Path], typer.Option(help="Draw the paper's figures, as PNG and PDF, into a folder.", metavar="DIR")] = None,
-    judge: Annotated[bool, typer.Option("--judge", help="Judge the best images of the paper's queries by their abstracts.")] = False,
-    judge_backend: Annotated[str, typer.Option(help="Who judges: a backend of `summarize` (keywords, llama-cpp, outlines, openai).")] =
-        JUDGE.backend,
-    llm: Annotated[Optional[str], typer.Option(help="The language model that judges, as for `summarize`.")] = None,
-    base_url: Annotated[Optional[str], typer.Option(help="Address of the server that judges (openai).", metavar="URL")] = None,
-    batch_size: Annotated[int, typer.Option(help="Images embedded at a time.")] = DEFAULTS.batch_size,
-    form: Annotated[Format, typer.Option("--format", help="How results are printed.")] = Format.table,
+    model: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            help="A trained model, a folder or a Hub name; several for one table. "
+            "[default: the only model]",
+            autocompletion=model_names,
+        ),
+    ] = None,
+    baseline: Annotated[
+        Optional[str],
+        typer.Option(help="Another model, to compare with.", autocompletion=model_names),
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option(help="A dataset's name in the cache, or its folder.")
+    ] = DEFAULTS.dataset,
+    split: Annotated[
+        Optional[str],
+        typer.Option(help="validation, test or all. [default: test, else validation]"),
+    ] = None,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="unique (ranks over distinct captions), or as in the paper: paper-full (all pairs at once) "
+            "or paper-batch (its batches of 100)."
+        ),
+    ] = DEFAULTS.protocol,
+    direction: Annotated[
+        str, typer.Option(help="image-to-text, text-to-image or both.")
+    ] = DEFAULTS.direction,
+    controls: Annotated[
+        bool,
+        typer.Option(
+            "--controls", help="Also measure what retrieves without seeing what a picture shows."
+        ),
+    ] = False,
+    plots: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="Draw the paper's figures, as PNG and PDF, into a folder.", metavar="DIR"
+        ),
+    ] = None,
+    judge: Annotated[
+        bool,
+        typer.Option(
+            "--judge", help="Judge the best images of the paper's queries by their abstracts."
+        ),
+    ] = False,
+    judge_backend: Annotated[
+        str,
+        typer.Option(
+            help="Who judges: a backend of `summarize` (keywords, llama-cpp, outlines, openai)."
+        ),
+    ] = JUDGE.backend,
+    llm: Annotated[
+        Optional[str], typer.Option(help="The language model that judges, as for `summarize`.")
+    ] = None,
+    base_url: Annotated[
+        Optional[str],
+        typer.Option(help="Address of the server that judges (openai).", metavar="URL"),
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(help="Images embedded at a time.")
+    ] = DEFAULTS.batch_size,
+    form: Annotated[
+        Format, typer.Option("--format", help="How results are printed.")
+    ] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
     """Measure loss, retrieval accuracy and similarity on held-out pairs."""
@@ -48,13 +96,30 @@ def evaluate(
 
     here = session()
     first, *others = values(model) or (None,)
-    config = EvaluateConfig(model=first, others=tuple(filter(None, others)), baseline=baseline, dataset=dataset, split=split,
-                            protocol=protocol, direction=direction, controls=controls, plots=plots is not None, batch_size=batch_size)
+    config = EvaluateConfig(
+        model=first,
+        others=tuple(filter(None, others)),
+        baseline=baseline,
+        dataset=dataset,
+        split=split,
+        protocol=protocol,
+        direction=direction,
+        controls=controls,
+        plots=plots is not None,
+        batch_size=batch_size,
+    )
     if not judge and (llm or base_url or judge_backend != JUDGE.backend):
-        raise UsageError("--judge-backend, --llm and --base-url go with --judge only", "add --judge")
+        raise UsageError(
+            "--judge-backend, --llm and --base-url go with --judge only", "add --judge"
+        )
     if plots is not None:
         figures.require_matplotlib()
-    done = stage.run(config, here.workspace, here.progress, _judge(judge_backend, llm, base_url) if judge else None)
+    done = stage.run(
+        config,
+        here.workspace,
+        here.progress,
+        _judge(judge_backend, llm, base_url) if judge else None,
+    )
     scores.show(done.rows, done.judgement, "+".join(done.splits), Format.json if json else form)
     if plots is not None and done.figures is not None:
         files = figures.draw(done.figures, plots)

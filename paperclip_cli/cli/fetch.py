@@ -17,39 +17,117 @@ DEFAULTS = FetchConfig()
 
 
 def fetch(
-    source: Annotated[Optional[Path], typer.Option("--from", help="An archive on disk: DIR/abstracts.cat, DIR/observations*/proposal_<ID>/ "
-                      "(JPEG, PNG, TIFF or FITS), and optionally DIR/observations.csv or .ecsv.", metavar="DIR")] = None,
-    simulate: Annotated[Optional[int], typer.Option(help="Make this many proposals of a simulated sky.", metavar="N")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Everything that the archive has of the mission.")] = False,
-    mission: Annotated[Optional[str], typer.Option(help="hst or jwst; with --from any name. [default: hst; local with --from]")] = None,
-    catalog: Annotated[Optional[str], typer.Option(help="Proposal catalogue in the place of the archive's, or of DIR/abstracts.cat.",
-                                                   metavar="FILE_OR_URL")] = None,
-    proposal: Annotated[Optional[list[str]], typer.Option(help="Only these proposals: 15513,12577 or hst:15513.", metavar="IDS")] = None,
-    cycle: Annotated[Optional[list[str]], typer.Option(help="Only proposals of these cycles: 25-26,28.", metavar="CYCLES")] = None,
-    instrument: Annotated[Optional[list[str]], typer.Option(help="Only images of these instruments: ACS,WFC3/IR.", metavar="NAMES")] = None,
-    near: Annotated[Optional[str], typer.Option(help='Only images near "13:29:52 +47:11:43", "202.47 47.195" or "M 51".')] = None,
+    source: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--from",
+            help="An archive on disk: DIR/abstracts.cat, DIR/observations*/proposal_<ID>/ "
+            "(JPEG, PNG, TIFF or FITS), and optionally DIR/observations.csv or .ecsv.",
+            metavar="DIR",
+        ),
+    ] = None,
+    simulate: Annotated[
+        Optional[int],
+        typer.Option(help="Make this many proposals of a simulated sky.", metavar="N"),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything that the archive has of the mission.")
+    ] = False,
+    mission: Annotated[
+        Optional[str],
+        typer.Option(help="hst or jwst; with --from any name. [default: hst; local with --from]"),
+    ] = None,
+    catalog: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Proposal catalogue in the place of the archive's, or of DIR/abstracts.cat.",
+            metavar="FILE_OR_URL",
+        ),
+    ] = None,
+    proposal: Annotated[
+        Optional[list[str]],
+        typer.Option(help="Only these proposals: 15513,12577 or hst:15513.", metavar="IDS"),
+    ] = None,
+    cycle: Annotated[
+        Optional[list[str]],
+        typer.Option(help="Only proposals of these cycles: 25-26,28.", metavar="CYCLES"),
+    ] = None,
+    instrument: Annotated[
+        Optional[list[str]],
+        typer.Option(help="Only images of these instruments: ACS,WFC3/IR.", metavar="NAMES"),
+    ] = None,
+    near: Annotated[
+        Optional[str],
+        typer.Option(help='Only images near "13:29:52 +47:11:43", "202.47 47.195" or "M 51".'),
+    ] = None,
     radius: Annotated[str, typer.Option(help="Radius of --near, with its unit.")] = "2arcmin",
-    after: Annotated[Optional[str], typer.Option(help="Only observations from this day on.", metavar="YYYY-MM-DD")] = None,
-    before: Annotated[Optional[str], typer.Option(help="Only observations before this day.", metavar="YYYY-MM-DD")] = None,
+    after: Annotated[
+        Optional[str],
+        typer.Option(help="Only observations from this day on.", metavar="YYYY-MM-DD"),
+    ] = None,
+    before: Annotated[
+        Optional[str], typer.Option(help="Only observations before this day.", metavar="YYYY-MM-DD")
+    ] = None,
     limit: Annotated[Optional[int], typer.Option(help="At most this many proposals.")] = None,
-    max_images: Annotated[int, typer.Option(help="At most this many images of a proposal, drawn at random.")] = DEFAULTS.max_images,
-    size: Annotated[int, typer.Option(help="Longest side of a preview in pixels; smaller images keep theirs.")] = DEFAULTS.size,
-    include_color: Annotated[bool, typer.Option("--include-color", help="Take colour composites too (`color` in the name).")] = False,
-    include_calibration: Annotated[bool, typer.Option("--include-calibration", help="Calibration observations too.")] = False,
-    include_proprietary: Annotated[bool, typer.Option("--include-proprietary", help="Data that are not public yet too "
-                                                                                    "(MAST_API_TOKEN must be set).")] = False,
-    keep_originals: Annotated[bool, typer.Option("--keep-originals", help="Also copy the original files into the cache.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the draw and of the simulated sky.")] = DEFAULTS.seed,
-    workers: Annotated[int, typer.Option(help="Connections, or images that are read at the same time.")] = DEFAULTS.workers,
-    rate: Annotated[float, typer.Option(help="Requests a second at the most, over all workers; 0 for no limit.")] = DEFAULTS.rate,
-    timeout: Annotated[float, typer.Option(help="Seconds that the archive may be silent.")] = DEFAULTS.timeout,
-    shard: Annotated[Optional[str], typer.Option(help="The i-th of n parts of the proposals, counted from 0.", metavar="I/N")] = None,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask again what the archive has, and for its catalogue.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be fetched, and write nothing.")] = False,
+    max_images: Annotated[
+        int, typer.Option(help="At most this many images of a proposal, drawn at random.")
+    ] = DEFAULTS.max_images,
+    size: Annotated[
+        int, typer.Option(help="Longest side of a preview in pixels; smaller images keep theirs.")
+    ] = DEFAULTS.size,
+    include_color: Annotated[
+        bool,
+        typer.Option("--include-color", help="Take colour composites too (`color` in the name)."),
+    ] = False,
+    include_calibration: Annotated[
+        bool, typer.Option("--include-calibration", help="Calibration observations too.")
+    ] = False,
+    include_proprietary: Annotated[
+        bool,
+        typer.Option(
+            "--include-proprietary",
+            help="Data that are not public yet too (MAST_API_TOKEN must be set).",
+        ),
+    ] = False,
+    keep_originals: Annotated[
+        bool, typer.Option("--keep-originals", help="Also copy the original files into the cache.")
+    ] = False,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the draw and of the simulated sky.")
+    ] = DEFAULTS.seed,
+    workers: Annotated[
+        int, typer.Option(help="Connections, or images that are read at the same time.")
+    ] = DEFAULTS.workers,
+    rate: Annotated[
+        float, typer.Option(help="Requests a second at the most, over all workers; 0 for no limit.")
+    ] = DEFAULTS.rate,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds that the archive may be silent.")
+    ] = DEFAULTS.timeout,
+    shard: Annotated[
+        Optional[str],
+        typer.Option(help="The i-th of n parts of the proposals, counted from 0.", metavar="I/N"),
+    ] = None,
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh", help="Ask again what the archive has, and for its catalogue."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be fetched, and write nothing.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Read all selected images again.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Read images again that failed before.")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Compare checksums, and read again what was changed in the cache.")] = False,
-    max_failures: Annotated[Optional[int], typer.Option(help="Exit with 1, not 3, where more images than this failed.")] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Read images again that failed before.")
+    ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Compare checksums, and read again what was changed in the cache."
+        ),
+    ] = False,
+    max_failures: Annotated[
+        Optional[int], typer.Option(help="Exit with 1, not 3, where more images than this failed.")
+    ] = None,
 ) -> int:
     """Bring proposals and previews into the cache: from MAST, from a folder, or of a simulated sky.
 
@@ -62,15 +140,41 @@ def fetch(
 
     named, wanted = proposals(proposal)
     if named and mission not in (None, named):
-        raise UsageError(f"--proposal names mission {named}, --mission {mission}", "ask for one mission at a time")
-    config = FetchConfig(source=source, simulate=simulate, mission=mission or named, catalog=catalog, proposals=wanted,
-                         cycles=tuple(map(str, numbers(cycle, "--cycle"))), instruments=values(instrument), near=position(near),
-                         radius=parse_angle(radius, "--radius"), after=parse_date(after, "--after") if after else None,
-                         before=parse_date(before, "--before") if before else None, limit=limit, everything=everything,
-                         max_images=max_images, size=size, include_color=include_color, include_calibration=include_calibration,
-                         include_proprietary=include_proprietary, keep_originals=keep_originals, seed=seed, workers=workers, rate=rate,
-                         timeout=timeout, shard=_shard(shard), refresh=refresh, dry_run=dry_run, force=force, retry_failed=retry_failed,
-                         verify=verify)
+        raise UsageError(
+            f"--proposal names mission {named}, --mission {mission}",
+            "ask for one mission at a time",
+        )
+    config = FetchConfig(
+        source=source,
+        simulate=simulate,
+        mission=mission or named,
+        catalog=catalog,
+        proposals=wanted,
+        cycles=tuple(map(str, numbers(cycle, "--cycle"))),
+        instruments=values(instrument),
+        near=position(near),
+        radius=parse_angle(radius, "--radius"),
+        after=parse_date(after, "--after") if after else None,
+        before=parse_date(before, "--before") if before else None,
+        limit=limit,
+        everything=everything,
+        max_images=max_images,
+        size=size,
+        include_color=include_color,
+        include_calibration=include_calibration,
+        include_proprietary=include_proprietary,
+        keep_originals=keep_originals,
+        seed=seed,
+        workers=workers,
+        rate=rate,
+        timeout=timeout,
+        shard=_shard(shard),
+        refresh=refresh,
+        dry_run=dry_run,
+        force=force,
+        retry_failed=retry_failed,
+        verify=verify,
+    )
 
     from paperclip_cli.stages import fetch as stage
 
@@ -82,5 +186,7 @@ def _shard(given: str | None) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", given.strip())
     if match is None:
-        raise UsageError(f"--shard {given!r} is not a part", "write i/n with 0 <= i < n, for example 0/8 to 7/8")
+        raise UsageError(
+            f"--shard {given!r} is not a part", "write i/n with 0 <= i < n, for example 0/8 to 7/8"
+        )
     return int(match[1]), int(match[2])

@@ -8,7 +8,15 @@ from typing import Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import index_names, model_names
-from paperclip_cli.cli.session import Format, HduOption, Session, StretchOption, hdu_of, session, values
+from paperclip_cli.cli.session import (
+    Format,
+    HduOption,
+    Session,
+    StretchOption,
+    hdu_of,
+    session,
+    values,
+)
 from paperclip_cli.config import BundleConfig, IndexConfig
 from paperclip_cli.errors import ExitCode, UsageError
 
@@ -16,24 +24,64 @@ DEFAULTS = IndexConfig()
 
 
 def index(
-    paths: Annotated[Optional[list[Path]], typer.Argument(help="Folders of images, or images. [default: the cached previews]")] = None,
-    model: Annotated[Optional[str], typer.Option(
-        help="A trained model, a folder or a Hub name. [default: the only model]", autocompletion=model_names)] = None,
-    name: Annotated[str, typer.Option("--index", help="Name of the index.", autocompletion=index_names)] = DEFAULTS.name,
-    mission: Annotated[Optional[list[str]], typer.Option(help="Previews of these missions only.")] = None,
-    view: Annotated[Optional[str], typer.Option(help="What of an image is seen: centre, whole, or tiles (several crops, the best counts). "
-                                               "[default: as before, or the model's]")] = None,
+    paths: Annotated[
+        Optional[list[Path]],
+        typer.Argument(help="Folders of images, or images. [default: the cached previews]"),
+    ] = None,
+    model: Annotated[
+        Optional[str],
+        typer.Option(
+            help="A trained model, a folder or a Hub name. [default: the only model]",
+            autocompletion=model_names,
+        ),
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--index", help="Name of the index.", autocompletion=index_names)
+    ] = DEFAULTS.name,
+    mission: Annotated[
+        Optional[list[str]], typer.Option(help="Previews of these missions only.")
+    ] = None,
+    view: Annotated[
+        Optional[str],
+        typer.Option(
+            help="What of an image is seen: centre, whole, or tiles (several crops, the best counts). "
+            "[default: as before, or the model's]"
+        ),
+    ] = None,
     hdu: HduOption = None,
     stretch: StretchOption = None,
-    batch_size: Annotated[int, typer.Option(help="Images embedded at once; halved when memory runs out.")] = DEFAULTS.batch_size,
-    hnsw: Annotated[bool, typer.Option("--hnsw", help="Also build a graph of the vectors: many queries in one go are quicker.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Make the index anew, of these images only.")] = False,
-    export: Annotated[Optional[str], typer.Option(help="Write the index to this file, with small pictures and its text tower.")] = None,
-    take_in: Annotated[Optional[str], typer.Option("--import", help="Make the index of such a file, or of the one at an address.")] = None,
-    status: Annotated[bool, typer.Option("--status", help="Say what the index holds, and what has changed since.")] = False,
-    form: Annotated[Format, typer.Option("--format", help="How --status is printed.")] = Format.table,
+    batch_size: Annotated[
+        int, typer.Option(help="Images embedded at once; halved when memory runs out.")
+    ] = DEFAULTS.batch_size,
+    hnsw: Annotated[
+        bool,
+        typer.Option(
+            "--hnsw", help="Also build a graph of the vectors: many queries in one go are quicker."
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make the index anew, of these images only.")
+    ] = False,
+    export: Annotated[
+        Optional[str],
+        typer.Option(help="Write the index to this file, with small pictures and its text tower."),
+    ] = None,
+    take_in: Annotated[
+        Optional[str],
+        typer.Option(
+            "--import", help="Make the index of such a file, or of the one at an address."
+        ),
+    ] = None,
+    status: Annotated[
+        bool, typer.Option("--status", help="Say what the index holds, and what has changed since.")
+    ] = False,
+    form: Annotated[
+        Format, typer.Option("--format", help="How --status is printed.")
+    ] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
-    max_failures: Annotated[Optional[int], typer.Option(help="More failures than this make an error of the run.")] = None,
+    max_failures: Annotated[
+        Optional[int], typer.Option(help="More failures than this make an error of the run.")
+    ] = None,
 ) -> int:
     """Embed images so that they can be searched: the new and changed ones.
 
@@ -44,21 +92,40 @@ def index(
     here = session()
     if export is not None or take_in is not None:
         return _hand_on(here, export, take_in, name, model, force)
-    config = IndexConfig(paths=tuple(paths or ()), model=model, name=name, missions=values(mission), batch_size=batch_size, view=view,
-                         hdu=hdu_of(hdu), stretch=stretch, hnsw=hnsw, force=force)
+    config = IndexConfig(
+        paths=tuple(paths or ()),
+        model=model,
+        name=name,
+        missions=values(mission),
+        batch_size=batch_size,
+        view=view,
+        hdu=hdu_of(hdu),
+        stretch=stretch,
+        hnsw=hnsw,
+        force=force,
+    )
     if not status:
         return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
     _show_status(stage.status(config, here.workspace), Format.json if json else form)
     return ExitCode.OK
 
 
-def _hand_on(here: Session, export: str | None, take_in: str | None, name: str, model: str | None, force: bool) -> int:
+def _hand_on(
+    here: Session,
+    export: str | None,
+    take_in: str | None,
+    name: str,
+    model: str | None,
+    force: bool,
+) -> int:
     from paperclip_cli.stages import index_bundle as stage
 
     if export is not None and take_in is not None:
         raise UsageError("--export and --import at once", "do one after the other")
     config = BundleConfig(export or take_in or "", name, model, force)
-    return here.finish((stage.export if export else stage.take_in)(config, here.workspace, here.progress))
+    return here.finish(
+        (stage.export if export else stage.take_in)(config, here.workspace, here.progress)
+    )
 
 
 def _show_status(status: dict, form: Format) -> None:
@@ -66,6 +133,11 @@ def _show_status(status: dict, form: Format) -> None:
 
     if form == Format.table:
         width = max(map(len, status))
-        console.emit("".join(f"{name.replace('_', ' '):{width}}  {console.printable(str(value))}\n" for name, value in status.items()))
+        console.emit(
+            "".join(
+                f"{name.replace('_', ' '):{width}}  {console.printable(str(value))}\n"
+                for name, value in status.items()
+            )
+        )
     else:
         console.emit(console.rows([status], form.value))

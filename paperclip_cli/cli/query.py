@@ -36,43 +36,121 @@ class QueryFormat(enum.StrEnum):
 
 
 def query(
-    words: Annotated[Optional[list[str]], typer.Argument(help="What to look for; '-' reads one query a line from standard input.")] = None,
-    text: Annotated[Optional[list[str]], typer.Option(help="A further text that the images should match. May be repeated.")] = None,
-    image: Annotated[Optional[list[Path]], typer.Option(help="An image that they should look like: JPEG, PNG, TIFF or FITS.")] = None,
-    minus: Annotated[Optional[list[str]], typer.Option(help="A text that they should not match.")] = None,
-    weight: Annotated[Optional[list[float]], typer.Option(
-        help="What the images count beside the texts, which count 1; or, given once a part, what words, --text, --image, --minus count.")] =
-        None,
+    words: Annotated[
+        Optional[list[str]],
+        typer.Argument(help="What to look for; '-' reads one query a line from standard input."),
+    ] = None,
+    text: Annotated[
+        Optional[list[str]],
+        typer.Option(help="A further text that the images should match. May be repeated."),
+    ] = None,
+    image: Annotated[
+        Optional[list[Path]],
+        typer.Option(help="An image that they should look like: JPEG, PNG, TIFF or FITS."),
+    ] = None,
+    minus: Annotated[
+        Optional[list[str]], typer.Option(help="A text that they should not match.")
+    ] = None,
+    weight: Annotated[
+        Optional[list[float]],
+        typer.Option(
+            help="What the images count beside the texts, which count 1; or, given once a part, what words, --text, --image, --minus count."
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="Number of hits.")] = DEFAULTS.k,
-    index: Annotated[Optional[str], typer.Option(
-        help="The index to search. [default: default, or the only one]", autocompletion=index_names)] = None,
-    near: Annotated[Optional[str], typer.Option(help='Around "202.47 47.195" (degrees), "13:29:52 +47:11:43", or a name.')] = None,
-    radius: Annotated[str, typer.Option(help="How far around it, with a unit: arcmin, arcsec or deg.")] = "2arcmin",
-    centre_only: Annotated[bool, typer.Option("--centre-only", help="Measure to the centre of the footprint, not to its rim.")] = False,
-    moving: Annotated[bool, typer.Option("--moving", help="Let --near find moving targets too.")] = False,
+    index: Annotated[
+        Optional[str],
+        typer.Option(
+            help="The index to search. [default: default, or the only one]",
+            autocompletion=index_names,
+        ),
+    ] = None,
+    near: Annotated[
+        Optional[str],
+        typer.Option(help='Around "202.47 47.195" (degrees), "13:29:52 +47:11:43", or a name.'),
+    ] = None,
+    radius: Annotated[
+        str, typer.Option(help="How far around it, with a unit: arcmin, arcsec or deg.")
+    ] = "2arcmin",
+    centre_only: Annotated[
+        bool,
+        typer.Option(
+            "--centre-only", help="Measure to the centre of the footprint, not to its rim."
+        ),
+    ] = False,
+    moving: Annotated[
+        bool, typer.Option("--moving", help="Let --near find moving targets too.")
+    ] = False,
     mission: Annotated[Optional[list[str]], typer.Option(help="Only these missions.")] = None,
-    proposal: Annotated[Optional[list[str]], typer.Option(help="Only these proposals: 15354, hst:15354 or 15354-15400.")] = None,
-    instrument: Annotated[Optional[list[str]], typer.Option(
-        help="Only these instruments or detectors: ACS, WFC3/UVIS.", autocompletion=instrument_names)] = None,
-    filter: Annotated[Optional[list[str]], typer.Option("--filter", help="Only visits with one of these filters: F814W.")] = None,
+    proposal: Annotated[
+        Optional[list[str]],
+        typer.Option(help="Only these proposals: 15354, hst:15354 or 15354-15400."),
+    ] = None,
+    instrument: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            help="Only these instruments or detectors: ACS, WFC3/UVIS.",
+            autocompletion=instrument_names,
+        ),
+    ] = None,
+    filter: Annotated[
+        Optional[list[str]],
+        typer.Option("--filter", help="Only visits with one of these filters: F814W."),
+    ] = None,
     cycle: Annotated[Optional[list[str]], typer.Option(help="Only these cycles: 25-26,28.")] = None,
-    target: Annotated[Optional[list[str]], typer.Option(help='Only targets with this name: "NGC 4038", Jupiter.')] = None,
-    after: Annotated[Optional[str], typer.Option(help="Observed on or after a day: 2015-03-20.")] = None,
+    target: Annotated[
+        Optional[list[str]], typer.Option(help='Only targets with this name: "NGC 4038", Jupiter.')
+    ] = None,
+    after: Annotated[
+        Optional[str], typer.Option(help="Observed on or after a day: 2015-03-20.")
+    ] = None,
     before: Annotated[Optional[str], typer.Option(help="Observed before a day.")] = None,
-    min_score: Annotated[Optional[float], typer.Option(help="Only hits with at least this cosine.")] = None,
-    collapse: Annotated[str, typer.Option(help="What one hit stands for: target (the images of a proposal's target), proposal or none.")] =
-        DEFAULTS.collapse,
-    no_collapse: Annotated[bool, typer.Option("--no-collapse", help="Short for --collapse none.")] = False,
-    rank_by: Annotated[str, typer.Option(help="semantic (by cosine), keyword (words of titles, targets, abstracts) or hybrid.")] =
-        DEFAULTS.rank_by,
-    form: Annotated[QueryFormat, typer.Option("--format", help="How hits are printed.")] = QueryFormat.table,
+    min_score: Annotated[
+        Optional[float], typer.Option(help="Only hits with at least this cosine.")
+    ] = None,
+    collapse: Annotated[
+        str,
+        typer.Option(
+            help="What one hit stands for: target (the images of a proposal's target), proposal or none."
+        ),
+    ] = DEFAULTS.collapse,
+    no_collapse: Annotated[
+        bool, typer.Option("--no-collapse", help="Short for --collapse none.")
+    ] = False,
+    rank_by: Annotated[
+        str,
+        typer.Option(
+            help="semantic (by cosine), keyword (words of titles, targets, abstracts) or hybrid."
+        ),
+    ] = DEFAULTS.rank_by,
+    form: Annotated[
+        QueryFormat, typer.Option("--format", help="How hits are printed.")
+    ] = QueryFormat.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
-    paths: Annotated[bool, typer.Option("--paths", help="Print only the paths of the images.")] = False,
-    copy_to: Annotated[Optional[Path], typer.Option(help="Copy the images into this folder.")] = None,
-    html: Annotated[Optional[Path], typer.Option(help="Write a contact sheet to this file.")] = None,
-    thumbnails: Annotated[bool, typer.Option("--thumbnails", help="Show the images too, on a terminal.")] = False,
-    samp: Annotated[bool, typer.Option("--samp", help="Send the table to TOPCAT, Aladin and all else on the SAMP hub.")] = False,
-    open_: Annotated[bool, typer.Option("--open", help="Open the contact sheet, or else the first hit's page, in the browser.")] = False,
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Print only the paths of the images.")
+    ] = False,
+    copy_to: Annotated[
+        Optional[Path], typer.Option(help="Copy the images into this folder.")
+    ] = None,
+    html: Annotated[
+        Optional[Path], typer.Option(help="Write a contact sheet to this file.")
+    ] = None,
+    thumbnails: Annotated[
+        bool, typer.Option("--thumbnails", help="Show the images too, on a terminal.")
+    ] = False,
+    samp: Annotated[
+        bool,
+        typer.Option(
+            "--samp", help="Send the table to TOPCAT, Aladin and all else on the SAMP hub."
+        ),
+    ] = False,
+    open_: Annotated[
+        bool,
+        typer.Option(
+            "--open", help="Open the contact sheet, or else the first hit's page, in the browser."
+        ),
+    ] = False,
 ) -> int:
     """Find images that match a description."""
     here, is_stream = session(), words == ["-"]
@@ -83,15 +161,32 @@ def query(
 
     named, numbered = proposals(proposal)
     config = QueryConfig(
-        texts=(*([" ".join(words)] if words and not is_stream else []), *(text or ())), images=tuple(image or ()),
-        minus=tuple(minus or ()), weights=tuple(weight or ()), index=index, k=k, min_score=min_score,
+        texts=(*([" ".join(words)] if words and not is_stream else []), *(text or ())),
+        images=tuple(image or ()),
+        minus=tuple(minus or ()),
+        weights=tuple(weight or ()),
+        index=index,
+        k=k,
+        min_score=min_score,
         missions=_missions(values(mission), named),
-        proposals=numbered, instruments=values(instrument), filters=values(filter), cycles=tuple(map(str, numbers(cycle, "--cycle"))),
-        targets=values(target), near=position(near), radius=parse_angle(radius, "--radius"), centre_only=centre_only,
-        include_moving=moving, after=parse_date(after, "--after") if after else None,
-        before=parse_date(before, "--before") if before else None, collapse="none" if no_collapse else collapse, rank_by=rank_by)
+        proposals=numbered,
+        instruments=values(instrument),
+        filters=values(filter),
+        cycles=tuple(map(str, numbers(cycle, "--cycle"))),
+        targets=values(target),
+        near=position(near),
+        radius=parse_angle(radius, "--radius"),
+        centre_only=centre_only,
+        include_moving=moving,
+        after=parse_date(after, "--after") if after else None,
+        before=parse_date(before, "--before") if before else None,
+        collapse="none" if no_collapse else collapse,
+        rank_by=rank_by,
+    )
     answers = _with_notes(stage.run(config, here.workspace, _lines() if is_stream else None), here)
-    shown = _show(answers, "paths" if paths else "json" if json else form.value, is_stream, thumbnails)
+    shown = _show(
+        answers, "paths" if paths else "json" if json else form.value, is_stream, thumbnails
+    )
     hits = [hit for answer in shown for hit in answer.hits]
     if html is not None:
         from paperclip_cli.output.contact_sheet import contact_sheet
@@ -111,7 +206,9 @@ def query(
 def _missions(given: tuple[str, ...], named: str | None) -> tuple[str, ...]:
     """Those of --mission, and the one that --proposal names."""
     if named and given and given != (named,):
-        raise UsageError(f"--proposal names {named} and --mission {', '.join(given)}", "name one mission")
+        raise UsageError(
+            f"--proposal names {named} and --mission {', '.join(given)}", "name one mission"
+        )
     return (named,) if named else given
 
 
@@ -128,7 +225,9 @@ def _with_notes(answers: Iterable[Answer], here: Session) -> Iterator[Answer]:
         yield answer
 
 
-def _show(answers: Iterable[Answer], form: str, is_stream: bool, is_illustrated: bool) -> list[Answer]:
+def _show(
+    answers: Iterable[Answer], form: str, is_stream: bool, is_illustrated: bool
+) -> list[Answer]:
     """Prints the answers, as they come where the form allows it; gives them back."""
     from paperclip_cli.output import console
     from paperclip_cli.output import hits as forms
@@ -151,11 +250,19 @@ def _show(answers: Iterable[Answer], form: str, is_stream: bool, is_illustrated:
     if form == "json":
         console.emit(console.rows([forms.known(hit) for hit in hits], form))
     elif form == "csv":
-        console.emit(console.rows([forms.values(hit) for hit in hits], form, [column.name for column in forms.COLUMNS]))
+        console.emit(
+            console.rows(
+                [forms.values(hit) for hit in hits], form, [column.name for column in forms.COLUMNS]
+            )
+        )
     elif form in ("votable", "ecsv"):
         from paperclip_cli.output import votable as table_files
 
-        console.emit((table_files.votable if form == "votable" else table_files.ecsv)(hits, _provenance(shown)))
+        console.emit(
+            (table_files.votable if form == "votable" else table_files.ecsv)(
+                hits, _provenance(shown)
+            )
+        )
     return shown
 
 

@@ -28,9 +28,13 @@ class Format(enum.StrEnum):
 
 
 HduOption: TypeAlias = Annotated[
-    Optional[str], typer.Option(help="Number or name of the image in a FITS file: 1 or SCI. [default: the first]")]
+    Optional[str],
+    typer.Option(help="Number or name of the image in a FITS file: 1 or SCI. [default: the first]"),
+]
 StretchOption: TypeAlias = Annotated[
-    Optional[str], typer.Option(help="How a FITS image is shown: preview (as the archive does) or zscale.")]
+    Optional[str],
+    typer.Option(help="How a FITS image is shown: preview (as the archive does) or zscale."),
+]
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,15 @@ def numbers(given: list[str] | None, option: str) -> tuple[int, ...]:
     for part in values(given):
         match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part)
         if match is None:
-            raise UsageError(f"{option} {part!r} is not a number or a range", f"write for example {option} 25-26,28")
+            raise UsageError(
+                f"{option} {part!r} is not a number or a range",
+                f"write for example {option} 25-26,28",
+            )
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or last - first > 100_000:
-            raise UsageError(f"{option} {part!r} is not a range", f"write for example {option} 25-26,28")
+            raise UsageError(
+                f"{option} {part!r} is not a range", f"write for example {option} 25-26,28"
+            )
         found.extend(range(first, last + 1))
     return tuple(found)
 
@@ -99,7 +108,10 @@ def proposals(given: list[str] | None) -> tuple[str | None, tuple[int, ...]]:
     """`["hst:15354,12577"]` -> the mission named (None if none is) and the numbers."""
     missions = {part.rpartition(":")[0] for part in values(given)} - {""}
     if len(missions) > 1:
-        raise UsageError(f"--proposal names several missions: {', '.join(sorted(missions))}", "ask for one mission at a time")
+        raise UsageError(
+            f"--proposal names several missions: {', '.join(sorted(missions))}",
+            "ask for one mission at a time",
+        )
     plain = [part.rpartition(":")[2] for part in values(given)]
     return (missions.pop() if missions else None), numbers(plain, "--proposal")
 

@@ -6,8 +6,34 @@ from paperclip_cli.config.evaluation import EvaluateConfig
 from paperclip_cli.config.health import DoctorConfig
 from paperclip_cli.config.search import BundleConfig, DescribeConfig, IndexConfig, QueryConfig
 from paperclip_cli.config.summaries import SummarizeConfig
-from paperclip_cli.config.training import DEFAULT_MODEL, PAPER_PRESET, TINY_PRESET, Recipe, TrainConfig, training_preset, training_recipe
+from paperclip_cli.config.training import (
+    DEFAULT_MODEL,
+    PAPER_PRESET,
+    TINY_PRESET,
+    Recipe,
+    TrainConfig,
+    training_preset,
+    training_recipe,
+)
 
-__all__ = ["DEFAULT_MODEL", "PAPER_PRESET", "PREVIEW_SIZE", "TINY_PRESET", "BuildDatasetConfig", "BundleConfig", "CiteConfig",
-           "DescribeConfig", "DoctorConfig", "EvaluateConfig", "FetchConfig", "GetConfig", "IndexConfig", "QueryConfig", "Recipe",
-           "SummarizeConfig", "TrainConfig", "training_preset", "training_recipe"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "PAPER_PRESET",
+    "PREVIEW_SIZE",
+    "TINY_PRESET",
+    "BuildDatasetConfig",
+    "BundleConfig",
+    "CiteConfig",
+    "DescribeConfig",
+    "DoctorConfig",
+    "EvaluateConfig",
+    "FetchConfig",
+    "GetConfig",
+    "IndexConfig",
+    "QueryConfig",
+    "Recipe",
+    "SummarizeConfig",
+    "TrainConfig",
+    "training_preset",
+    "training_recipe",
+]

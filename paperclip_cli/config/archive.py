@@ -60,17 +60,25 @@ class FetchConfig:
         if self.simulate is not None:
             at_least("--simulate", self.simulate, 1)
         if self.catalog is not None and self.simulate is not None:
-            raise UsageError("--catalog does not go with --simulate", "a simulated sky has a catalogue of its own")
+            raise UsageError(
+                "--catalog does not go with --simulate",
+                "a simulated sky has a catalogue of its own",
+            )
         check_network(self.rate, self.timeout)
         if self.shard is not None and not 0 <= self.shard[0] < self.shard[1]:
-            raise UsageError(f"--shard {self.shard[0]}/{self.shard[1]} is not a part", "write i/n with 0 <= i < n, for example 0/8 to 7/8")
+            raise UsageError(
+                f"--shard {self.shard[0]}/{self.shard[1]} is not a part",
+                "write i/n with 0 <= i < n, for example 0/8 to 7/8",
+            )
         if self.source is not None and self.simulate is not None:
             raise UsageError("--from and --simulate exclude each other", "give one of them")
 
     @property
     def narrows(self) -> bool:
         """Whether images are selected by what is known of their observations."""
-        return bool(self.instruments) or any(value is not None for value in (self.near, self.after, self.before))
+        return bool(self.instruments) or any(
+            value is not None for value in (self.near, self.after, self.before)
+        )
 
     @property
     def selects(self) -> bool:

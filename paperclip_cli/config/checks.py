@@ -9,7 +9,9 @@ from paperclip_cli.errors import UsageError
 
 def check_network(rate: float, timeout: float) -> None:
     if not 0 <= rate < float("inf"):
-        raise UsageError(f"--rate {rate:g} is not a number of requests a second", "give 10, or 0 for no limit")
+        raise UsageError(
+            f"--rate {rate:g} is not a number of requests a second", "give 10, or 0 for no limit"
+        )
     if not 0 < timeout < float("inf"):
         raise UsageError(f"--timeout {timeout:g} is not a number of seconds", "give for example 60")
 

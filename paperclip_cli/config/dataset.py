@@ -27,4 +27,6 @@ class BuildDatasetConfig:
             raise UsageError(f"--captions {self.captions!r}", "choose abstract or summary")
         both = (self.val_fraction, self.test_fraction)
         if not (min(both) >= 0 and sum(both) <= 1 + 1e-9):
-            raise UsageError("--val-fraction and --test-fraction must be shares that add up to at most 1")
+            raise UsageError(
+                "--val-fraction and --test-fraction must be shares that add up to at most 1"
+            )

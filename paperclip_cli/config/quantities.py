@@ -8,8 +8,23 @@ import re
 from paperclip_cli.errors import UsageError
 
 NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"  # without a sign
-_UNITS = {"deg": 1.0, "degree": 1.0, "degrees": 1.0, "d": 1.0, "°": 1.0, "arcmin": 1 / 60, "arcminute": 1 / 60, "arcminutes": 1 / 60,
-          "'": 1 / 60, "′": 1 / 60, "arcsec": 1 / 3600, "arcsecond": 1 / 3600, "arcseconds": 1 / 3600, '"': 1 / 3600, "″": 1 / 3600}
+_UNITS = {
+    "deg": 1.0,
+    "degree": 1.0,
+    "degrees": 1.0,
+    "d": 1.0,
+    "°": 1.0,
+    "arcmin": 1 / 60,
+    "arcminute": 1 / 60,
+    "arcminutes": 1 / 60,
+    "'": 1 / 60,
+    "′": 1 / 60,
+    "arcsec": 1 / 3600,
+    "arcsecond": 1 / 3600,
+    "arcseconds": 1 / 3600,
+    '"': 1 / 3600,
+    "″": 1 / 3600,
+}
 _MJD_EPOCH = datetime.date(1858, 11, 17)
 
 
@@ -18,10 +33,16 @@ def parse_angle(text: str, option: str) -> float:
     match = re.fullmatch(rf"({NUMBER})\s*(\S*)", text.strip())
     scale = _UNITS.get(match[2].lower()) if match else None
     if match is None or scale is None:
-        raise UsageError(f"{option} {text!r} is not an angle with a unit", f"write for example {option} 2arcmin (or arcsec, deg)")
+        raise UsageError(
+            f"{option} {text!r} is not an angle with a unit",
+            f"write for example {option} 2arcmin (or arcsec, deg)",
+        )
     angle = float(match[1]) * scale
     if not 0 < angle <= 180:
-        raise UsageError(f"{option} {text!r} is not between 0 and 180 degrees", f"write for example {option} 2arcmin")
+        raise UsageError(
+            f"{option} {text!r} is not between 0 and 180 degrees",
+            f"write for example {option} 2arcmin",
+        )
     return angle
 
 
@@ -30,4 +51,6 @@ def parse_date(text: str, option: str) -> float:
     try:
         return float((datetime.date.fromisoformat(text.strip()) - _MJD_EPOCH).days)
     except ValueError as error:
-        raise UsageError(f"{option} {text!r} is not a date", f"write for example {option} 2015-03-20") from error
+        raise UsageError(
+            f"{option} {text!r} is not a date", f"write for example {option} 2015-03-20"
+        ) from error

@@ -36,7 +36,10 @@ class IndexConfig:
         one_of("--view", self.view, ("centre", "whole", "tiles"))
         one_of("--stretch", self.stretch, _STRETCHES)
         if self.paths and self.missions:
-            raise UsageError("--mission selects cached previews and goes with no path", "leave out one of the two")
+            raise UsageError(
+                "--mission selects cached previews and goes with no path",
+                "leave out one of the two",
+            )
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,16 @@ class QueryConfig:
         one_of("--collapse", self.collapse, ("target", "proposal", "none"))
         one_of("--rank-by", self.rank_by, ("semantic", "keyword", "hybrid"))
         if not all(0 < weight < math.inf for weight in self.weights):
-            raise UsageError("--weight is not a number above 0", "what is not wanted goes into --minus")
-        if len(self.weights) not in (0, len(self._parts)) and not (len(self.weights) == 1 and self.images):
-            raise UsageError(f"--weight is given {len(self.weights)} times for {len(self._parts)} parts of the query",
-                             "give it once for the images, or once for each part: words, --text, --image, --minus")
+            raise UsageError(
+                "--weight is not a number above 0", "what is not wanted goes into --minus"
+            )
+        if len(self.weights) not in (0, len(self._parts)) and not (
+            len(self.weights) == 1 and self.images
+        ):
+            raise UsageError(
+                f"--weight is given {len(self.weights)} times for {len(self._parts)} parts of the query",
+                "give it once for the images, or once for each part: words, --text, --image, --minus",
+            )
 
     @property
     def _parts(self) -> tuple[object, ...]:
@@ -99,7 +108,11 @@ class QueryConfig:
         """What each of the texts, the images and the unwanted texts counts."""
         of_texts, of_images = len(self.texts), len(self.images)
         if len(self.weights) == len(self._parts):
-            return (self.weights[:of_texts], self.weights[of_texts:of_texts + of_images], self.weights[of_texts + of_images:])
+            return (
+                self.weights[:of_texts],
+                self.weights[of_texts : of_texts + of_images],
+                self.weights[of_texts + of_images :],
+            )
         return (1.0,) * of_texts, (self.weights or (1.0,)) * of_images, (1.0,) * len(self.minus)
 
 
@@ -125,4 +138,7 @@ class DescribeConfig:
         one_of("--stretch", self.stretch, _STRETCHES)
         for template in self.templates:
             if "{}" not in template:
-                raise UsageError(f"--template {template!r} has no place for the label", 'write for example --template "an image of {}"')
+                raise UsageError(
+                    f"--template {template!r} has no place for the label",
+                    'write for example --template "an image of {}"',
+                )

@@ -42,25 +42,44 @@ class SummarizeConfig:
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
-            raise UsageError(f"unknown summarizer backend {self.backend!r}", f"choose {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}")
+            raise UsageError(
+                f"unknown summarizer backend {self.backend!r}",
+                f"choose {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}",
+            )
         for option in ("limit", "tries", "workers", "batch-size", "threads"):
             at_least(f"--{option}", getattr(self, option.replace("-", "_")), 1)
         at_least("--context", self.context, 256)
         at_least("--seed", self.seed, 0)
         within("--temperature", self.temperature, "from 0 to 2", lambda value: 0 <= value <= 2)
-        within("--timeout", self.timeout, "of seconds above 0", lambda value: 0 < value < float("inf"))
+        within(
+            "--timeout", self.timeout, "of seconds above 0", lambda value: 0 < value < float("inf")
+        )
         if self.llm is not None and self.backend == KEYWORDS:
-            raise UsageError("--llm does not go with --backend keywords, which asks no model",
-                             f"choose --backend {' or '.join(BACKENDS[1:])}")
+            raise UsageError(
+                "--llm does not go with --backend keywords, which asks no model",
+                f"choose --backend {' or '.join(BACKENDS[1:])}",
+            )
         if self.base_url is not None:
             self._check_url(self.base_url)
 
     def _check_url(self, url: str) -> None:
         if self.backend != OPENAI:
-            raise UsageError(f"--base-url does not go with --backend {self.backend}", f"choose --backend {OPENAI}")
+            raise UsageError(
+                f"--base-url does not go with --backend {self.backend}",
+                f"choose --backend {OPENAI}",
+            )
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
-            raise UsageError(f"--base-url {url} is not the address of a server", "write for example http://localhost:8080/v1")
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.username is not None
+            or parts.query
+            or parts.fragment
+        ):
+            raise UsageError(
+                f"--base-url {url} is not the address of a server",
+                "write for example http://localhost:8080/v1",
+            )
 
     @property
     def resolved_set(self) -> str:

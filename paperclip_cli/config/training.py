@@ -9,11 +9,20 @@ from paperclip_cli.config.checks import at_least, one_of, option, within
 from paperclip_cli.errors import UsageError
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch16"
-_CHOICES = {"recipe": ("paper",), "train": ("full", "head"), "loss": ("softmax", "sigmoid"), "logit_scale": ("clip", "reference"),
-            "schedule": ("constant", "cosine"), "optimiser": ("adamw", "muon"),
-            "view": ("centre", "whole"), "caption_runs": ("longest", "any", "words"),
-            "keep": ("best", "last"), "best_by": ("loss", "accuracy"), "dtype": ("auto", "float32", "bfloat16"),
-            "cache": ("auto", "device", "host", "none")}
+_CHOICES = {
+    "recipe": ("paper",),
+    "train": ("full", "head"),
+    "loss": ("softmax", "sigmoid"),
+    "logit_scale": ("clip", "reference"),
+    "schedule": ("constant", "cosine"),
+    "optimiser": ("adamw", "muon"),
+    "view": ("centre", "whole"),
+    "caption_runs": ("longest", "any", "words"),
+    "keep": ("best", "last"),
+    "best_by": ("loss", "accuracy"),
+    "dtype": ("auto", "float32", "bfloat16"),
+    "cache": ("auto", "device", "host", "none"),
+}
 
 
 @dataclass(frozen=True)
@@ -64,22 +73,50 @@ class TrainConfig:
     force: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("batch_size", 2), ("warmup_steps", 0), ("eval_every", 1), ("caption_tokens", 3), ("seed", 0),
-                            ("head_views", 1), ("log_every", 1), ("accumulate", 1)):
+        for name, least in (
+            ("steps", 1),
+            ("batch_size", 2),
+            ("warmup_steps", 0),
+            ("eval_every", 1),
+            ("caption_tokens", 3),
+            ("seed", 0),
+            ("head_views", 1),
+            ("log_every", 1),
+            ("accumulate", 1),
+        ):
             at_least(option(name), getattr(self, name), least)
-        within("--learning-rate", self.learning_rate, "greater than 0", lambda rate: 0 < rate < math.inf)
-        within("--weight-decay", self.weight_decay, "0 or greater", lambda decay: 0 <= decay < math.inf)
+        within(
+            "--learning-rate",
+            self.learning_rate,
+            "greater than 0",
+            lambda rate: 0 < rate < math.inf,
+        )
+        within(
+            "--weight-decay", self.weight_decay, "0 or greater", lambda decay: 0 <= decay < math.inf
+        )
         within("--crop", self.crop, "greater than 0 and at most 1", lambda crop: 0 < crop <= 1)
-        within("--ema-decay", self.ema_decay, "from 0 (no average) to below 1", lambda decay: 0 <= decay < 1)
+        within(
+            "--ema-decay",
+            self.ema_decay,
+            "from 0 (no average) to below 1",
+            lambda decay: 0 <= decay < 1,
+        )
         for name, choices in _CHOICES.items():
             one_of(option(name), getattr(self, name), choices)
         if self.resume and self.force:
-            raise UsageError("--resume and --force exclude each other", "--resume goes on, --force starts over")
+            raise UsageError(
+                "--resume and --force exclude each other", "--resume goes on, --force starts over"
+            )
         if self.train == "head" and self.init.startswith("scratch:"):
-            raise UsageError(f"--train head keeps the towers of its start as they are, and those of {self.init} know nothing",
-                             "give --init a trained model")
+            raise UsageError(
+                f"--train head keeps the towers of its start as they are, and those of {self.init} know nothing",
+                "give --init a trained model",
+            )
         if self.batch_size is not None and self.batch_size % self.accumulate:
-            raise UsageError(f"--accumulate {self.accumulate} does not divide --batch-size {self.batch_size}", "give a divisor of it")
+            raise UsageError(
+                f"--accumulate {self.accumulate} does not divide --batch-size {self.batch_size}",
+                "give a divisor of it",
+            )
 
 
 @dataclass(frozen=True)
@@ -124,19 +161,52 @@ class Recipe:
     optimiser: str = "adamw"
 
 
-PAPER_PRESET = Recipe(steps=20_000, batch_size=32, learning_rate=1e-5, warmup_steps=2_000, weight_decay=1e-3, schedule="constant",
-                      crop=0.4375, view="centre", caption_tokens=None, caption_runs="longest", ema_decay=0.0, keep="best", eval_every=200)
-TINY_PRESET = Recipe(steps=150, batch_size=64, learning_rate=1e-3, warmup_steps=60, weight_decay=0.05, schedule="cosine",
-                     crop=0.8, view="centre", caption_tokens=None, caption_runs="any", ema_decay=0.95, keep="last", eval_every=50,
-                     optimiser="muon")
+PAPER_PRESET = Recipe(
+    steps=20_000,
+    batch_size=32,
+    learning_rate=1e-5,
+    warmup_steps=2_000,
+    weight_decay=1e-3,
+    schedule="constant",
+    crop=0.4375,
+    view="centre",
+    caption_tokens=None,
+    caption_runs="longest",
+    ema_decay=0.0,
+    keep="best",
+    eval_every=200,
+)
+TINY_PRESET = Recipe(
+    steps=150,
+    batch_size=64,
+    learning_rate=1e-3,
+    warmup_steps=60,
+    weight_decay=0.05,
+    schedule="cosine",
+    crop=0.8,
+    view="centre",
+    caption_tokens=None,
+    caption_runs="any",
+    ema_decay=0.95,
+    keep="last",
+    eval_every=50,
+    optimiser="muon",
+)
 REFERENCE_RECIPE = replace(PAPER_PRESET, caption_runs="words", logit_scale="reference")
-TRAIN_PRESETS = {"pretrained": PAPER_PRESET, "scratch:base": PAPER_PRESET, "scratch:tiny": TINY_PRESET}
+TRAIN_PRESETS = {
+    "pretrained": PAPER_PRESET,
+    "scratch:base": PAPER_PRESET,
+    "scratch:tiny": TINY_PRESET,
+}
 
 
 def training_preset(init: str) -> Recipe:
     """The preset of an `--init`: `scratch:tiny`, `scratch:base`, or a folder or Hub name."""
     if init.startswith("scratch:") and init not in TRAIN_PRESETS:
-        raise UsageError(f"unknown --init {init!r}", "choose scratch:tiny, scratch:base, a model folder or a Hub name")
+        raise UsageError(
+            f"unknown --init {init!r}",
+            "choose scratch:tiny, scratch:base, a model folder or a Hub name",
+        )
     return TRAIN_PRESETS.get(init, TRAIN_PRESETS["pretrained"])
 
 

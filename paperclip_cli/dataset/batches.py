@@ -61,7 +61,9 @@ class Texts:
 
     def _caption(self, epoch: int, row: int) -> str:
         caption, rng = self.captions[row], np.random.default_rng([self.seed, 1, epoch, row])
-        return caption.any_run(self.room, rng) if self.any_run else caption.longest_run(self.room, rng)
+        return (
+            caption.any_run(self.room, rng) if self.any_run else caption.longest_run(self.room, rng)
+        )
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,9 @@ class Batches:
     def __getitem__(self, step: int) -> HostBatch:
         """The batch of a step, counted from 0."""
         epoch, rows = self.rows(step)
-        return HostBatch(*self.inputs(epoch, rows[self.part]), self.groups[rows].astype(np.int32)[self.part])
+        return HostBatch(
+            *self.inputs(epoch, rows[self.part]), self.groups[rows].astype(np.int32)[self.part]
+        )
 
     def rows(self, step: int) -> tuple[int, np.ndarray]:
         """The epoch that a step is in, and the rows of its batch: int64 [size]."""
@@ -113,7 +117,7 @@ class Batches:
 def batch_rows(step: int, count: int, size: int, seed: int) -> tuple[int, np.ndarray]:
     """The epoch that a step is in, and the rows of its batch out of `count`: int64 [size]."""
     epoch, place = divmod(step, count // size)
-    return epoch, _order(count, seed, epoch)[place * size:(place + 1) * size]
+    return epoch, _order(count, seed, epoch)[place * size : (place + 1) * size]
 
 
 @lru_cache(maxsize=2)

@@ -19,7 +19,9 @@ from paperclip_cli.text.sentences import sentences
 Count = Callable[[Sequence[str]], Sequence[int]]
 """Tokens of each text, without the start and the end token."""
 
-_PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+")  # what CLIP's tokenizer never merges
+_PIECES = re.compile(
+    r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+"
+)  # what CLIP's tokenizer never merges
 _TOKENS_A_PIECE = 1.13
 
 
@@ -44,7 +46,10 @@ class Caption:
 
         A start so late that the run would only be the end of another one is not drawn: a caption that fits is always whole.
         """
-        starts = 1 + next((i for i in range(len(self.pieces)) if sum(self.tokens[i:]) <= room), len(self.pieces) - 1)
+        starts = 1 + next(
+            (i for i in range(len(self.pieces)) if sum(self.tokens[i:]) <= room),
+            len(self.pieces) - 1,
+        )
         return self._run(int(rng.integers(starts)), len(self.pieces), room)
 
     def any_run(self, room: int, rng: np.random.Generator) -> str:

@@ -29,14 +29,18 @@ acknowledge the archive and the proposals that you use. For your own images, or 
 """
 
 
-def dataset_card(splits: Mapping[str, Sequence[Row]], settings: Mapping, sources: Mapping[str, str]) -> str:
+def dataset_card(
+    splits: Mapping[str, Sequence[Row]], settings: Mapping, sources: Mapping[str, str]
+) -> str:
     """The text of README.md. `sources`: mission -> where its images and texts came from."""
     files = "".join(f"  - split: {split}\n    path: data/{split}-*.parquet\n" for split in splits)
-    header = ("---\npretty_name: PAPERCLIP image-text pairs\ntags:\n- astronomy\n- paperclip\nlicense: other\n"
-              f"configs:\n- config_name: default\n  data_files:\n{files}---\n")
+    header = (
+        "---\npretty_name: PAPERCLIP image-text pairs\ntags:\n- astronomy\n- paperclip\nlicense: other\n"
+        f"configs:\n- config_name: default\n  data_files:\n{files}---\n"
+    )
     origin = "".join(f"- `{mission}`: {source}\n" for mission, source in sources.items())
     return f"""{header}
-# Astronomical images and proposal {'summaries' if settings.get('captions') == 'summary' else 'abstracts'}
+# Astronomical images and proposal {"summaries" if settings.get("captions") == "summary" else "abstracts"}
 
 Made by `paperclip build-dataset` (paperclip-cli {__version__}). No proposal is in two splits.
 
@@ -60,9 +64,15 @@ Made by `paperclip build-dataset` (paperclip-cli {__version__}). No proposal is 
 
 def split_table(splits: Mapping[str, Sequence[Row]]) -> str:
     """Counts of every split, and the shares of its images that training gives away."""
-    lines = [f"| {split} | {len(rows)} | {len({row.proposal.key for row in rows})} | {share([row.seen_sky for row in rows], split)} "
-             f"| {share([row.seen_text for row in rows], split)} |\n" for split, rows in splits.items()]
-    return "| split | images | proposals | seen sky | seen text |\n|---|---|---|---|---|\n" + "".join(lines)
+    lines = [
+        f"| {split} | {len(rows)} | {len({row.proposal.key for row in rows})} | {share([row.seen_sky for row in rows], split)} "
+        f"| {share([row.seen_text for row in rows], split)} |\n"
+        for split, rows in splits.items()
+    ]
+    return (
+        "| split | images | proposals | seen sky | seen text |\n|---|---|---|---|---|\n"
+        + "".join(lines)
+    )
 
 
 def share(flags: Sequence[bool | None], split: str = "") -> str:

@@ -45,13 +45,15 @@ def decoder(pairs: Sequence[Pair], view: View) -> Callable[[np.ndarray], np.ndar
     """A function from rows to their images, uint8 [B,C',C',c] like those of the store, which are decoded each time and kept nowhere."""
     pool = ThreadPoolExecutor()
     channels = channels_of(pairs)
-    return lambda rows: np.stack(list(pool.map(lambda row: _decode(pairs[row], view)[..., :channels], rows)))
+    return lambda rows: np.stack(
+        list(pool.map(lambda row: _decode(pairs[row], view)[..., :channels], rows))
+    )
 
 
 def centre(store: np.ndarray, size: int) -> np.ndarray:
     """[N,C',C',c] -> [N,size,size,c]: the deterministic view, as `images.centre_view` cuts it."""
     first = (store.shape[1] - size) // 2
-    return store[:, first:first + size, first:first + size]
+    return store[:, first : first + size, first : first + size]
 
 
 def _fingerprint(pairs: Sequence[Pair], view: View) -> str:
@@ -79,17 +81,22 @@ def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> Iterator[np.nd
 
 def _write(path: Path, pairs: Sequence[Pair], view: View, progress: Progress) -> None:
     shape = (len(pairs), view.store_side, view.store_side, channels_of(pairs))
-    with progress.task("decode", total=len(pairs), unit="images") as task, new_array(path, np.uint8, shape) as store:
+    with (
+        progress.task("decode", total=len(pairs), unit="images") as task,
+        new_array(path, np.uint8, shape) as store,
+    ):
         _fill(store, pairs, view, task)
 
 
 def _fill(store: np.ndarray, pairs: Sequence[Pair], view: View, task: Task) -> None:
     workers = processors()
     with ThreadPoolExecutor(workers) as pool:
-        for first in range(0, len(pairs), 16 * workers):  # so that no more than these wait to be written
-            some = pairs[first:first + 16 * workers]
+        for first in range(
+            0, len(pairs), 16 * workers
+        ):  # so that no more than these wait to be written
+            some = pairs[first : first + 16 * workers]
             for row, image in enumerate(pool.map(lambda pair: _decode(pair, view), some), first):
-                store[row] = image[..., :store.shape[3]]
+                store[row] = image[..., : store.shape[3]]
                 task.advance()
 
 
@@ -105,7 +112,7 @@ def _is_grey(pair: Pair) -> bool:
         marker = data[place + 1]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             return data[place + 9] == 1
-        place += 2 + int.from_bytes(data[place + 2:place + 4], "big")
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     return False
 
 
@@ -118,4 +125,7 @@ def canvas(pair: Pair) -> np.ndarray:
     try:
         return decode_jpeg(pair.image)
     except BadItem as error:
-        raise PaperclipError(f"image {pair.path or pair.key} of the dataset: {error}", "run `paperclip build-dataset --force`") from error
+        raise PaperclipError(
+            f"image {pair.path or pair.key} of the dataset: {error}",
+            "run `paperclip build-dataset --force`",
+        ) from error

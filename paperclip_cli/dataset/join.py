@@ -27,28 +27,54 @@ class Row:
         observation = self.preview.observation
         if observation.cycle is None and self.proposal.cycle:
             observation = replace(observation, cycle=self.proposal.cycle)
-        return Pair(key=self.proposal.key, image=image, path=f"{self.preview.mission}/{self.preview.image}", caption=self.caption,
-                    abstract=self.proposal.abstract, summary=self.summary, title=self.proposal.title, category=self.proposal.category,
-                    seen_sky=self.seen_sky, seen_text=self.seen_text, observation=observation)
+        return Pair(
+            key=self.proposal.key,
+            image=image,
+            path=f"{self.preview.mission}/{self.preview.image}",
+            caption=self.caption,
+            abstract=self.proposal.abstract,
+            summary=self.summary,
+            title=self.proposal.title,
+            category=self.proposal.category,
+            seen_sky=self.seen_sky,
+            seen_text=self.seen_text,
+            observation=observation,
+        )
 
 
 def abstract_caption(proposal: Proposal) -> str:
     """`Category: <category>. <abstract>`, as in the paper; without the prefix where the category is unknown."""
-    return f"Category: {proposal.category}. {proposal.abstract}" if proposal.category else proposal.abstract
+    return (
+        f"Category: {proposal.category}. {proposal.abstract}"
+        if proposal.category
+        else proposal.abstract
+    )
 
 
-def join(proposals: Mapping[Key, Proposal], previews: Sequence[Preview], summaries: Mapping[Key, Summary],
-         captions: str) -> tuple[list[Row], dict[str, int]]:
+def join(
+    proposals: Mapping[Key, Proposal],
+    previews: Sequence[Preview],
+    summaries: Mapping[Key, Summary],
+    captions: str,
+) -> tuple[list[Row], dict[str, int]]:
     """One row a preview that has a caption (`captions`: abstract or summary), and counts of what was left out by rule."""
     pictured = {preview.key for preview in previews}
     known = proposals.keys() & pictured
     described = {key for key in known if proposals[key].abstract.strip()}
     usable = {key for key in described if captions == "abstract" or key in summaries}
-    rows = [_row(preview, proposals[preview.key], summaries.get(preview.key), captions) for preview in previews if preview.key in usable]
-    excluded = {"proposals without an image": len(proposals) - len(known),
-                "images of proposals that are not in the catalogue": sum(preview.key not in proposals for preview in previews),
-                "proposals without an abstract": len(known) - len(described),
-                "proposals without a summary": len(described) - len(usable)}
+    rows = [
+        _row(preview, proposals[preview.key], summaries.get(preview.key), captions)
+        for preview in previews
+        if preview.key in usable
+    ]
+    excluded = {
+        "proposals without an image": len(proposals) - len(known),
+        "images of proposals that are not in the catalogue": sum(
+            preview.key not in proposals for preview in previews
+        ),
+        "proposals without an abstract": len(known) - len(described),
+        "proposals without a summary": len(described) - len(usable),
+    }
     return rows, {reason: count for reason, count in excluded.items() if count}
 
 
@@ -64,11 +90,19 @@ def mark_seen(splits: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
     held_out = [row for split, rows in splits.items() if split != TRAIN for row in rows]
     if not training or not held_out:
         return {split: list(rows) for split, rows in splits.items()}
-    sky = iter(seen_sky([row.preview.observation for row in held_out], [row.preview.observation for row in training]))
+    sky = iter(
+        seen_sky(
+            [row.preview.observation for row in held_out],
+            [row.preview.observation for row in training],
+        )
+    )
     text = seen_text(_abstracts(held_out), _abstracts(training).values())
-    return {split: list(rows) if split == TRAIN
-            else [replace(row, seen_sky=next(sky), seen_text=text[row.proposal.key]) for row in rows]
-            for split, rows in splits.items()}
+    return {
+        split: list(rows)
+        if split == TRAIN
+        else [replace(row, seen_sky=next(sky), seen_text=text[row.proposal.key]) for row in rows]
+        for split, rows in splits.items()
+    }
 
 
 def _abstracts(rows: Sequence[Row]) -> dict[Key, str]:

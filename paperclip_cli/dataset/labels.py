@@ -18,8 +18,12 @@ def read_labels(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise PaperclipError(f"--labels {path} cannot be read: {reason}", "give a text file with one label a line") from error
+        reason = (
+            "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+        )
+        raise PaperclipError(
+            f"--labels {path} cannot be read: {reason}", "give a text file with one label a line"
+        ) from error
     labels = _column(lines) if path.suffix.lower() == ".csv" else lines
     found = tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
     if not found:

@@ -13,7 +13,13 @@ from typing import TypeVar
 import numpy as np
 
 from paperclip_cli.records import Observation
-from paperclip_cli.sky.footprint import Footprint, angles_between, declination, observed_footprint, separation
+from paperclip_cli.sky.footprint import (
+    Footprint,
+    angles_between,
+    declination,
+    observed_footprint,
+    separation,
+)
 
 SKY_LIMIT = 5.0 / 60  # degrees
 TEXT_LIMIT = 0.5
@@ -23,7 +29,9 @@ ROUNDING = 1e-9  # radians
 Name = TypeVar("Name", bound=Hashable)
 
 
-def seen_sky(held_out: Sequence[Observation], training: Sequence[Observation], limit: float = SKY_LIMIT) -> list[bool | None]:
+def seen_sky(
+    held_out: Sequence[Observation], training: Sequence[Observation], limit: float = SKY_LIMIT
+) -> list[bool | None]:
     """For each held-out observation: is a training footprint within `limit` degrees, or has training the same moving target?
 
     None where it cannot be known: a moving target without a name, a fixed one without coordinates, no training observation at all.
@@ -31,12 +39,20 @@ def seen_sky(held_out: Sequence[Observation], training: Sequence[Observation], l
     if not training:
         return [None] * len(held_out)
     targets = {moving_target(observation) for observation in training} - {None}
-    sky = SkyIndex({footprint for footprint in map(fixed_footprint, training) if footprint is not None})
+    sky = SkyIndex(
+        {footprint for footprint in map(fixed_footprint, training) if footprint is not None}
+    )
     known: dict[Footprint, bool] = {}
     return [_seen(observation, targets, sky, limit, known) for observation in held_out]
 
 
-def _seen(observation: Observation, targets: set[str | None], sky: SkyIndex, limit: float, known: dict[Footprint, bool]) -> bool | None:
+def _seen(
+    observation: Observation,
+    targets: set[str | None],
+    sky: SkyIndex,
+    limit: float,
+    known: dict[Footprint, bool],
+) -> bool | None:
     if observation.moving:
         target = moving_target(observation)
         return None if target is None else target in targets
@@ -64,7 +80,9 @@ class SkyIndex:
     """Footprints sorted by declination, so that a search looks at a band of the sky and no more."""
 
     def __init__(self, footprints: Iterable[Footprint]) -> None:
-        self.footprints = sorted(footprints, key=lambda footprint: declination(np.array(footprint.centre)))
+        self.footprints = sorted(
+            footprints, key=lambda footprint: declination(np.array(footprint.centre))
+        )
         self.centres = np.array([footprint.centre for footprint in self.footprints]).reshape(-1, 3)
         self.declinations = declination(self.centres)
         self.radii = np.array([footprint.radius for footprint in self.footprints])
@@ -86,10 +104,15 @@ class SkyIndex:
 def shingles(text: str, words: int = SHINGLE_WORDS) -> frozenset[str]:
     """Runs of `words` words, without case and punctuation. A shorter text is one run; a text without words has none."""
     found = re.findall(r"\w+", text.casefold())
-    return frozenset(" ".join(found[i:i + words]) for i in range(max(len(found) - words + 1, min(len(found), 1))))
+    return frozenset(
+        " ".join(found[i : i + words])
+        for i in range(max(len(found) - words + 1, min(len(found), 1)))
+    )
 
 
-def seen_text(held_out: Mapping[Name, str], training: Iterable[str], limit: float = TEXT_LIMIT) -> dict[Name, bool]:
+def seen_text(
+    held_out: Mapping[Name, str], training: Iterable[str], limit: float = TEXT_LIMIT
+) -> dict[Name, bool]:
     """For each held-out text: does a training text share at least `limit` of their shingles (Jaccard: common / all)?
 
     Exact: the held-out shingles are an inverted index, through which the training texts pass one by one.

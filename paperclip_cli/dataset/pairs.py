@@ -17,13 +17,48 @@ from paperclip_cli.records import Key, Observation
 from paperclip_cli.workspace import Workspace
 
 ROWS_PER_GROUP = 100  # about 10 MB: what a reader that streams or shuffles holds at a time
-OBSERVATION_COLUMNS = ("target", "moving", "s_ra", "s_dec", "s_region", "instrument", "detector", "filters", "cycle", "obs_id", "t_min",
-                       "t_exptime", "access_url", "preview_uri", "product_uri")
-_TYPES = {"image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]), "proposal_id": pa.int64(), "seen_sky": pa.bool_(),
-          "seen_text": pa.bool_(), "moving": pa.bool_(), "s_ra": pa.float64(), "s_dec": pa.float64(), "t_min": pa.float64(),
-          "t_exptime": pa.float64(), "filters": pa.list_(pa.string())}
-COLUMNS = ("image", "mission", "proposal_id", "abstract", "summary", "caption", "seen_sky", "seen_text", "title", "category",
-           *OBSERVATION_COLUMNS)
+OBSERVATION_COLUMNS = (
+    "target",
+    "moving",
+    "s_ra",
+    "s_dec",
+    "s_region",
+    "instrument",
+    "detector",
+    "filters",
+    "cycle",
+    "obs_id",
+    "t_min",
+    "t_exptime",
+    "access_url",
+    "preview_uri",
+    "product_uri",
+)
+_TYPES = {
+    "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
+    "proposal_id": pa.int64(),
+    "seen_sky": pa.bool_(),
+    "seen_text": pa.bool_(),
+    "moving": pa.bool_(),
+    "s_ra": pa.float64(),
+    "s_dec": pa.float64(),
+    "t_min": pa.float64(),
+    "t_exptime": pa.float64(),
+    "filters": pa.list_(pa.string()),
+}
+COLUMNS = (
+    "image",
+    "mission",
+    "proposal_id",
+    "abstract",
+    "summary",
+    "caption",
+    "seen_sky",
+    "seen_text",
+    "title",
+    "category",
+    *OBSERVATION_COLUMNS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +127,27 @@ def _writer(path: Path) -> pq.ParquetWriter:
     """JPEGs do not compress and are all different, so they are stored as they are; texts repeat, so they are packed."""
     leaves = {"image": "image.path", "filters": "filters.list.element"}
     texts = [leaves.get(name, name) for name in COLUMNS]
-    return pq.ParquetWriter(path, schema(), compression={"image.bytes": "NONE"} | dict.fromkeys(texts, "ZSTD"),
-                            use_dictionary=texts, write_statistics=texts)
+    return pq.ParquetWriter(
+        path,
+        schema(),
+        compression={"image.bytes": "NONE"} | dict.fromkeys(texts, "ZSTD"),
+        use_dictionary=texts,
+        write_statistics=texts,
+    )
 
 
 def _row(pair: Pair) -> dict:
     observed = {name: getattr(pair.observation, name) for name in OBSERVATION_COLUMNS}
-    same = {name: getattr(pair, name) for name in ("abstract", "summary", "caption", "seen_sky", "seen_text", "title", "category")}
-    return {"image": {"bytes": pair.image, "path": pair.path}, **pair.key._asdict(), **same, **observed}
+    same = {
+        name: getattr(pair, name)
+        for name in ("abstract", "summary", "caption", "seen_sky", "seen_text", "title", "category")
+    }
+    return {
+        "image": {"bytes": pair.image, "path": pair.path},
+        **pair.key._asdict(),
+        **same,
+        **observed,
+    }
 
 
 def read_split(dataset: Path, split: str, images: bool = True) -> list[Pair]:
@@ -119,16 +167,27 @@ def stream_split(dataset: Path, split: str, images: bool = True) -> Iterator[Pai
                 for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
                     yield from (_pair(row) for row in batch.to_pylist())
         except (pa.ArrowException, KeyError, TypeError) as error:
-            raise PaperclipError(f"{path} is not a split of a dataset: {error}",
-                                 "make it again with `paperclip build-dataset --force`") from error
+            raise PaperclipError(
+                f"{path} is not a split of a dataset: {error}",
+                "make it again with `paperclip build-dataset --force`",
+            ) from error
 
 
 def _pair(row: Mapping) -> Pair:
     observed = {name: row.get(name) for name in OBSERVATION_COLUMNS if name != "filters"}
-    return Pair(key=Key(row["mission"], row["proposal_id"]), image=row["image"].get("bytes", b""), path=row["image"]["path"] or "",
-                caption=row["caption"], abstract=row.get("abstract") or "", summary=row.get("summary"), title=row.get("title") or "",
-                category=row.get("category") or "", seen_sky=row.get("seen_sky"), seen_text=row.get("seen_text"),
-                observation=Observation(**observed, filters=tuple(row.get("filters") or ())))
+    return Pair(
+        key=Key(row["mission"], row["proposal_id"]),
+        image=row["image"].get("bytes", b""),
+        path=row["image"]["path"] or "",
+        caption=row["caption"],
+        abstract=row.get("abstract") or "",
+        summary=row.get("summary"),
+        title=row.get("title") or "",
+        category=row.get("category") or "",
+        seen_sky=row.get("seen_sky"),
+        seen_text=row.get("seen_text"),
+        observation=Observation(**observed, filters=tuple(row.get("filters") or ())),
+    )
 
 
 def read_keys(dataset: Path, split: str) -> list[Key]:
@@ -136,7 +195,9 @@ def read_keys(dataset: Path, split: str) -> list[Key]:
     keys: set[Key] = set()
     for path in split_files(dataset, split):
         with pq.ParquetFile(path) as file:  # `pq.read_table` would import pandas
-            keys.update(Key(*row.values()) for row in file.read(["mission", "proposal_id"]).to_pylist())
+            keys.update(
+                Key(*row.values()) for row in file.read(["mission", "proposal_id"]).to_pylist()
+            )
     return sorted(keys)
 
 

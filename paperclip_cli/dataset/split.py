@@ -28,7 +28,9 @@ def assign(key: Key, val_fraction: float, test_fraction: float, seed: int) -> st
     return VALIDATION if place < test_fraction + val_fraction else TRAIN
 
 
-def split_keys(keys: Iterable[Key], val_fraction: float, test_fraction: float, seed: int) -> dict[str, list[Key]]:
+def split_keys(
+    keys: Iterable[Key], val_fraction: float, test_fraction: float, seed: int
+) -> dict[str, list[Key]]:
     """Every distinct key under exactly one split, sorted. A split that no proposal fell into is absent."""
     chosen: dict[str, list[Key]] = {}
     for key in sorted(set(keys)):

@@ -37,7 +37,10 @@ class Bm25:
 
     def vectors(self, queries: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
         """Vectors of N queries and of the texts, float32 [N,V] and [M,V], whose dot products are the scores. V: words that both have."""
-        columns = {word: column for column, word in enumerate(sorted(set().union(*queries) & self._postings.keys()))}
+        columns = {
+            word: column
+            for column, word in enumerate(sorted(set().union(*queries) & self._postings.keys()))
+        }
         asked = np.zeros((len(queries), len(columns)), np.float32)
         for row, query in enumerate(queries):
             for word in query:

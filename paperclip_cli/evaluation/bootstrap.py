@@ -25,12 +25,20 @@ class Shares:
         self._group = np.unique(group, return_inverse=True)[1]
         self._counts = np.bincount(self._group)
         groups = len(self._counts)
-        draws = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=RESAMPLES)
-        self._draws = draws.astype(np.float64)  # how often each group is drawn in each sample: [RESAMPLES, groups]
+        draws = np.random.default_rng(seed).multinomial(
+            groups, np.full(groups, 1 / groups), size=RESAMPLES
+        )
+        self._draws = draws.astype(
+            np.float64
+        )  # how often each group is drawn in each sample: [RESAMPLES, groups]
 
     def of(self, hits: np.ndarray) -> Share:
         """The share of hits [n], each from 0 to 1."""
         sums = np.bincount(self._group, hits)
         samples = self._draws @ sums / (self._draws @ self._counts)
         low, high = np.quantile(samples, (0.025, 0.975))
-        return Share(float(sums.sum() / self._counts.sum()), float((sums / self._counts).mean()), (float(low), float(high)))
+        return Share(
+            float(sums.sum() / self._counts.sum()),
+            float((sums / self._counts).mean()),
+            (float(low), float(high)),
+        )

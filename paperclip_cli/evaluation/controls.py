@@ -31,8 +31,16 @@ def statistics(picture: np.ndarray) -> np.ndarray:
     colour = (picture if picture.ndim == 3 else picture[..., None]).astype(np.float32) / 255
     grey = colour.mean(axis=2)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    return np.asarray([*grey.shape[::-1], grey.mean(), (colour.max(axis=2) - colour.min(axis=2)).mean(), border.mean(), grey.std(),
-                       (grey < 0.1).mean()])
+    return np.asarray(
+        [
+            *grey.shape[::-1],
+            grey.mean(),
+            (colour.max(axis=2) - colour.min(axis=2)).mean(),
+            border.mean(),
+            grey.std(),
+            (grey < 0.1).mean(),
+        ]
+    )
 
 
 def without_padding(canvas: np.ndarray) -> np.ndarray:
@@ -40,11 +48,16 @@ def without_padding(canvas: np.ndarray) -> np.ndarray:
     data = ~no_data(canvas)
     if not data.any():
         return canvas
-    (top, bottom), (left, right) = ((places[0], places[-1] + 1) for places in (np.flatnonzero(data.any(axis=axis)) for axis in (1, 0)))
+    (top, bottom), (left, right) = (
+        (places[0], places[-1] + 1)
+        for places in (np.flatnonzero(data.any(axis=axis)) for axis in (1, 0))
+    )
     return canvas[top:bottom, left:right]
 
 
-def by_neighbours(split: HeldOut, values: np.ndarray, known: Sequence[str], known_values: np.ndarray) -> Embeddings:
+def by_neighbours(
+    split: HeldOut, values: np.ndarray, known: Sequence[str], known_values: np.ndarray
+) -> Embeddings:
     """An image stands where its nearest neighbours do: `values` [N,F] and `known_values` [T,F], each column in units of its deviation.
 
     `known` are the T captions of training.
@@ -53,22 +66,31 @@ def by_neighbours(split: HeldOut, values: np.ndarray, known: Sequence[str], know
     here, there = (values - mean) / deviation, (known_values - mean) / deviation
     nearest: list[np.ndarray] = []
     for first in range(0, len(here), _BLOCK):
-        apart = np.linalg.norm(here[first:first + _BLOCK, None] - there[None], axis=2)
+        apart = np.linalg.norm(here[first : first + _BLOCK, None] - there[None], axis=2)
         nearest += list(np.argsort(apart, axis=1, kind="stable")[:, :NEIGHBOURS])
     return _by_captions(split, known, nearest)
 
 
-def by_group(split: HeldOut, groups: Sequence[Hashable], known: Sequence[str], known_groups: Sequence[Hashable]) -> Embeddings:
+def by_group(
+    split: HeldOut,
+    groups: Sequence[Hashable],
+    known: Sequence[str],
+    known_groups: Sequence[Hashable],
+) -> Embeddings:
     """An image stands where the training images of its group do: `groups` of the N images, `known_groups` of the T captions `known`.
 
     Those of a group that training lacks stand where all are: they match everything equally.
     """
     names, place = number(known_groups)
     members = {name: np.flatnonzero(place == number) for number, name in enumerate(names)}
-    return _by_captions(split, known, [members.get(group, np.arange(len(known))) for group in groups])
+    return _by_captions(
+        split, known, [members.get(group, np.arange(len(known))) for group in groups]
+    )
 
 
-def by_header(split: HeldOut, headers: Sequence[Sequence[str]], words: Sequence[Sequence[str]]) -> Embeddings:
+def by_header(
+    split: HeldOut, headers: Sequence[Sequence[str]], words: Sequence[Sequence[str]]
+) -> Embeddings:
     """BM25 of the words of the N images' headers in the captions, `words` being those of the M distinct ones."""
     return split.embeddings(*Bm25(words).vectors(headers))
 
@@ -81,7 +103,9 @@ def bags(texts: Sequence[str]) -> np.ndarray:
     for row, words in zip(holds, split, strict=True):
         row[[place[word] for word in words]] = True
     count = holds.sum(axis=0)
-    weighted = holds[:, count >= RARE] * np.log(len(texts) / count[count >= RARE]).astype(np.float32)
+    weighted = holds[:, count >= RARE] * np.log(len(texts) / count[count >= RARE]).astype(
+        np.float32
+    )
     return weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-9)
 
 
@@ -89,7 +113,7 @@ def _by_captions(split: HeldOut, known: Sequence[str], chosen: Sequence[np.ndarr
     """The N images as the means of the chosen captions' bags, less the mean of all."""
     distinct, place = number(known)
     vectors = bags([*split.texts, *distinct])
-    texts, others = vectors[:len(split.texts)], vectors[len(split.texts):]
+    texts, others = vectors[: len(split.texts)], vectors[len(split.texts) :]
     everything = others[place].mean(axis=0)
     means: dict[bytes, np.ndarray] = {}
     for rows in chosen:

@@ -26,33 +26,56 @@ from paperclip_cli.towers.tokenizer import ENDS, Tokenizer
 _DECODED_AT_A_TIME = 256
 
 
-def embed_pairs(model: ModelFolder, dataset: Path, splits: Sequence[str], pairs: Sequence[Pair], batch_size: int, progress: Progress,
-                look: Look = alternative_views.centre, runs: int | None = None) -> Embeddings:
+def embed_pairs(
+    model: ModelFolder,
+    dataset: Path,
+    splits: Sequence[str],
+    pairs: Sequence[Pair],
+    batch_size: int,
+    progress: Progress,
+    look: Look = alternative_views.centre,
+    runs: int | None = None,
+) -> Embeddings:
     """Embeddings of the pairs of some splits, whose images pass through memory a few at a time.
 
     Captions are cut from their beginning; with `runs`, a seed, from anywhere, as in training.
     """
     embedder = ImageEmbedder(model, batch_size)
     vectors: list[np.ndarray] = []
-    with (progress.task(f"embed with {model.name}", len(pairs), "images") as task,
-          closing(look_ahead(look_through(dataset, splits, lambda picture, number: look(picture, model.view, number)))) as groups):
+    with (
+        progress.task(f"embed with {model.name}", len(pairs), "images") as task,
+        closing(
+            look_ahead(
+                look_through(
+                    dataset, splits, lambda picture, number: look(picture, model.view, number)
+                )
+            )
+        ) as groups,
+    ):
         for views in groups:
             for first in range(0, len(views), batch_size):
-                vectors.append(embedder.embed(views[first:first + batch_size]))
+                vectors.append(embedder.embed(views[first : first + batch_size]))
                 task.advance(len(vectors[-1]))
     split = held_out(pairs, Tokenizer.load(model).count, _caption_length(model) - ENDS, runs)
     return split.embeddings(np.concatenate(vectors), TextTower.open(model).embed(split.texts))
 
 
-def look_through(dataset: Path, splits: Sequence[str], look: Callable[[np.ndarray, int], np.ndarray]) -> Iterator[np.ndarray]:
+def look_through(
+    dataset: Path, splits: Sequence[str], look: Callable[[np.ndarray, int], np.ndarray]
+) -> Iterator[np.ndarray]:
     """What a function makes of every canvas and its number, some images at a time, until the splits are through."""
     pairs = (pair for split in splits for pair in stream_split(dataset, split))
     numbers = count()
     with ThreadPoolExecutor() as pool:
         while some := list(islice(pairs, _DECODED_AT_A_TIME)):
-            yield np.stack(list(pool.map(lambda pair, number: look(canvas(pair), number), some, numbers)))
+            yield np.stack(
+                list(pool.map(lambda pair, number: look(canvas(pair), number), some, numbers))
+            )
 
 
 def _caption_length(model: ModelFolder) -> int:
     """In tokens: that of training, else all that the text encoder takes."""
-    return model.card.get("training", {}).get("caption_tokens") or model.config.text.max_position_embeddings
+    return (
+        model.card.get("training", {}).get("caption_tokens")
+        or model.config.text.max_position_embeddings
+    )

@@ -17,25 +17,45 @@ from paperclip_cli.indexes.vectors import best
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.numpy_text_tower import TextTower
 
-QUERIES = ("globular cluster", "strong lensing", "spiral galaxies", "comets")  # of the paper's ten, those that look most different
+QUERIES = (
+    "globular cluster",
+    "strong lensing",
+    "spiral galaxies",
+    "comets",
+)  # of the paper's ten, those that look most different
 PICTURES = 4
 PHRASES = 4
 SIDE = 256
 
 
-def gallery(model: ModelFolder, images: np.ndarray, dataset: Path, splits: Sequence[str], pairs: Sequence[Pair]) -> Gallery:
+def gallery(
+    model: ModelFolder,
+    images: np.ndarray,
+    dataset: Path,
+    splits: Sequence[str],
+    pairs: Sequence[Pair],
+) -> Gallery:
     """The best images for some queries, at most one a proposal, and the best phrases for some images, drawn with a seed.
 
     `images` float32 [N,D] are the embeddings of the pairs.
     """
     tower = TextTower.open(model)
     cosines, phrases = tower.embed(QUERIES) @ images.T, tower.embed(PAPER_PHRASES)
-    found = [list(islice(_one_a_proposal(np.argsort(-row, kind="stable"), pairs), PICTURES)) for row in cosines]
-    shown = list(islice(_one_a_proposal(np.random.default_rng(0).permutation(len(pairs)), pairs), PICTURES))
+    found = [
+        list(islice(_one_a_proposal(np.argsort(-row, kind="stable"), pairs), PICTURES))
+        for row in cosines
+    ]
+    shown = list(
+        islice(_one_a_proposal(np.random.default_rng(0).permutation(len(pairs)), pairs), PICTURES)
+    )
     pictures = _pictures(dataset, splits, {row for rows in [*found, shown] for row in rows})
-    by_text = [(query, [(pictures[row], float(values[row])) for row in rows])
-               for query, values, rows in zip(QUERIES, cosines, found, strict=True)]
-    return Gallery(model.name, by_text, [(pictures[row], _phrases(phrases @ images[row])) for row in shown])
+    by_text = [
+        (query, [(pictures[row], float(values[row])) for row in rows])
+        for query, values, rows in zip(QUERIES, cosines, found, strict=True)
+    ]
+    return Gallery(
+        model.name, by_text, [(pictures[row], _phrases(phrases @ images[row])) for row in shown]
+    )
 
 
 def _phrases(cosines: np.ndarray) -> list[tuple[str, float]]:
@@ -52,5 +72,8 @@ def _one_a_proposal(rows: Iterable[int], pairs: Sequence[Pair]) -> Iterable[int]
 
 def _pictures(dataset: Path, splits: Sequence[str], rows: set[int]) -> dict[int, Picture]:
     pairs = (pair for split in splits for pair in stream_split(dataset, split))
-    return {row: Picture(make_canvas(canvas(pair), SIDE), str(pair.key), pair.title)
-            for row, pair in enumerate(pairs) if row in rows}
+    return {
+        row: Picture(make_canvas(canvas(pair), SIDE), str(pair.key), pair.title)
+        for row, pair in enumerate(pairs)
+        if row in rows
+    }

@@ -31,7 +31,10 @@ def held_out(pairs: Sequence[Pair], count: Count, room: int, runs: int | None = 
     if runs is None:
         cut = [caption.first_run(room) for caption in captions]
     else:
-        cut = [caption.longest_run(room, np.random.default_rng([runs, row])) for row, caption in enumerate(captions)]
+        cut = [
+            caption.longest_run(room, np.random.default_rng([runs, row]))
+            for row, caption in enumerate(captions)
+        ]
     return distinct(cut, pairs)
 
 

@@ -80,7 +80,9 @@ def similarities(contestant: Contestant) -> Similarities:
     stride = -(-len(found.images) * len(found.texts) // _MOST_PAIRS)
     some = found.rows(np.arange(0, len(found.images), stride))
     is_other = np.arange(len(some.texts)) != some.caption[:, None]
-    return Similarities(contestant.name, retrieval.similarities(found)[0], (some.images @ some.texts.T)[is_other])
+    return Similarities(
+        contestant.name, retrieval.similarities(found)[0], (some.images @ some.texts.T)[is_other]
+    )
 
 
 def curve(contestant: Contestant, protocol: str, direction: str) -> Curve:
@@ -90,5 +92,13 @@ def curve(contestant: Contestant, protocol: str, direction: str) -> Curve:
     tops = np.unique(np.rint(np.geomspace(1, standing.total, _MOST_STEPS)).astype(int))
     found = [shares.of(standing.hits(top)) for top in tops]
     low, high = np.asarray([share.interval for share in found]).T
-    return Curve(contestant.name, contestant.role, protocol, direction, tops / standing.total,
-                 np.asarray([share.by_item for share in found]), low, high)
+    return Curve(
+        contestant.name,
+        contestant.role,
+        protocol,
+        direction,
+        tops / standing.total,
+        np.asarray([share.by_item for share in found]),
+        low,
+        high,
+    )

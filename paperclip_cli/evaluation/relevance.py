@@ -51,10 +51,17 @@ def random_images(images: int, queries: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((queries, images))
 
 
-def relevance(ranking: Ranking, queries: Sequence[str], judged: Callable[[int, int], bool | None]) -> Relevance:
+def relevance(
+    ranking: Ranking, queries: Sequence[str], judged: Callable[[int, int], bool | None]
+) -> Relevance:
     """`judged` says whether an image is relevant to a query, both by number; None where that is not known: it then does not count."""
-    found = [(number, verdict) for number, verdict in _verdicts(ranking, judged) if verdict is not None]
-    by_query = {query: _mean([verdict for number, verdict in found if number == place]) for place, query in enumerate(queries)}
+    found = [
+        (number, verdict) for number, verdict in _verdicts(ranking, judged) if verdict is not None
+    ]
+    by_query = {
+        query: _mean([verdict for number, verdict in found if number == place])
+        for place, query in enumerate(queries)
+    }
     if not found:
         return Relevance(ranking.name, ranking.role, by_query, None, None)
     numbers, verdicts = (np.asarray(values) for values in zip(*found, strict=True))
@@ -62,7 +69,9 @@ def relevance(ranking: Ranking, queries: Sequence[str], judged: Callable[[int, i
     return Relevance(ranking.name, ranking.role, by_query, share.by_item, share.interval)
 
 
-def _verdicts(ranking: Ranking, judged: Callable[[int, int], bool | None]) -> Iterator[tuple[int, bool | None]]:
+def _verdicts(
+    ranking: Ranking, judged: Callable[[int, int], bool | None]
+) -> Iterator[tuple[int, bool | None]]:
     for number, images in enumerate(ranking.images):
         for image in images:
             yield number, judged(number, int(image))

@@ -41,7 +41,9 @@ class Embeddings:
 
     def rows(self, rows: np.ndarray) -> Embeddings:
         """Some of the images, with all texts."""
-        return replace(self, images=self.images[rows], caption=self.caption[rows], proposal=self.proposal[rows])
+        return replace(
+            self, images=self.images[rows], caption=self.caption[rows], proposal=self.proposal[rows]
+        )
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,17 @@ def standing(found: Embeddings, protocol: str = UNIQUE, direction: str = IMAGE_T
     """
     if protocol == PAPER_BATCH:
         return _in_batches(found, direction)
-    blocks = [_compare(found, block, direction, strict=protocol == PAPER_FULL) for block in _blocks(len(found.images))]
-    total = len(found.texts) if protocol == UNIQUE and direction == IMAGE_TO_TEXT else len(found.images)
+    blocks = [
+        _compare(found, block, direction, strict=protocol == PAPER_FULL)
+        for block in _blocks(len(found.images))
+    ]
+    total = (
+        len(found.texts) if protocol == UNIQUE and direction == IMAGE_TO_TEXT else len(found.images)
+    )
     better, tied = map(np.concatenate, zip(*blocks, strict=True))
-    return Standing(np.arange(len(found.images)), better, tied, total, breaks_ties=protocol == PAPER_FULL)
+    return Standing(
+        np.arange(len(found.images)), better, tied, total, breaks_ties=protocol == PAPER_FULL
+    )
 
 
 def ranks(found: Embeddings, direction: str = IMAGE_TO_TEXT) -> np.ndarray:
@@ -120,15 +129,28 @@ def ranks(found: Embeddings, direction: str = IMAGE_TO_TEXT) -> np.ndarray:
     return standing(found, UNIQUE, direction).rank
 
 
-def measure(found: Standing, proposal: np.ndarray, percents: Sequence[int] = PERCENTS, seed: int = 0) -> Accuracy:
+def measure(
+    found: Standing, proposal: np.ndarray, percents: Sequence[int] = PERCENTS, seed: int = 0
+) -> Accuracy:
     """The share of true answers within the first floor(k / 100 * total), for each k in `percents` (the paper's section 4.1).
 
     `proposal`, int [N], numbers the proposals of all images of the embeddings.
     """
-    return _accuracy({k: found.hits(k * found.total // 100) for k in percents}, proposal[found.rows], found.total, seed)
+    return _accuracy(
+        {k: found.hits(k * found.total // 100) for k in percents},
+        proposal[found.rows],
+        found.total,
+        seed,
+    )
 
 
-def accuracy(rank: np.ndarray, proposal: np.ndarray, total: int, percents: Sequence[int] = PERCENTS, seed: int = 0) -> Accuracy:
+def accuracy(
+    rank: np.ndarray,
+    proposal: np.ndarray,
+    total: int,
+    percents: Sequence[int] = PERCENTS,
+    seed: int = 0,
+) -> Accuracy:
     """The same from ranks [N] among `total` candidates."""
     return _accuracy({k: rank <= k * total // 100 for k in percents}, proposal, total, seed)
 
@@ -137,7 +159,9 @@ def _accuracy(hits: dict[int, np.ndarray], proposal: np.ndarray, total: int, see
     shares = Shares(proposal, seed)
     tops = {k: k * total // 100 for k in hits}
     found = {k: shares.of(hit) if tops[k] else None for k, hit in hits.items()}
-    by_image, by_proposal, interval = ({k: share and share[part] for k, share in found.items()} for part in range(3))
+    by_image, by_proposal, interval = (
+        {k: share and share[part] for k, share in found.items()} for part in range(3)
+    )
     return Accuracy(by_image, by_proposal, interval, {k: top / total for k, top in tops.items()})  # type: ignore[arg-type]
 
 
@@ -171,7 +195,9 @@ def batch_rows(images: int, protocol: str = UNIQUE, seed: int = 0) -> list[np.nd
     every image once."""
     if protocol == PAPER_BATCH:
         return _paper_batches(images)
-    return np.array_split(np.random.default_rng(seed).permutation(images), math.ceil(images / LOSS_BATCH))
+    return np.array_split(
+        np.random.default_rng(seed).permutation(images), math.ceil(images / LOSS_BATCH)
+    )
 
 
 def losses(found: Embeddings, scale: float, batches: Sequence[np.ndarray]) -> np.ndarray:
@@ -181,7 +207,9 @@ def losses(found: Embeddings, scale: float, batches: Sequence[np.ndarray]) -> np
     """
     values = np.full(len(found.images), np.nan)
     for rows in batches:
-        logits = scale * (found.images[rows] @ found.texts[found.caption[rows]].T).astype(np.float64)
+        logits = scale * (found.images[rows] @ found.texts[found.caption[rows]].T).astype(
+            np.float64
+        )
         values[rows] = 0.5 * (_logsumexp(logits) + _logsumexp(logits.T)) - np.diagonal(logits)
     return values
 
@@ -208,12 +236,16 @@ def _paper_batches(images: int) -> list[np.ndarray]:
     count = math.ceil(images / LOSS_BATCH) - DROPPED_BATCHES
     if count < 1:
         least = DROPPED_BATCHES * LOSS_BATCH + 1
-        raise PaperclipError(f"{images} images are too few for the protocol {PAPER_BATCH}: it drops the last two batches of {LOSS_BATCH}",
-                             f"give a split of at least {least} images, for example --split all, or another --protocol")
+        raise PaperclipError(
+            f"{images} images are too few for the protocol {PAPER_BATCH}: it drops the last two batches of {LOSS_BATCH}",
+            f"give a split of at least {least} images, for example --split all, or another --protocol",
+        )
     return np.split(np.arange(count * LOSS_BATCH), count)
 
 
-def _compare(found: Embeddings, rows: slice, direction: str, strict: bool) -> tuple[np.ndarray, np.ndarray]:
+def _compare(
+    found: Embeddings, rows: slice, direction: str, strict: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """How many candidates are more similar than the true answer, and how many others are as similar: int [n] each.
 
     `strict`: what belongs to another image is wrong even if it has the same caption.
@@ -222,7 +254,11 @@ def _compare(found: Embeddings, rows: slice, direction: str, strict: bool) -> tu
     place = np.arange(len(caption))
     if direction == IMAGE_TO_TEXT:
         # Equal captions are counted, not compared: their products may differ in the last bit.
-        times = np.bincount(found.caption, minlength=len(found.texts)) if strict else np.ones(len(found.texts), np.int64)
+        times = (
+            np.bincount(found.caption, minlength=len(found.texts))
+            if strict
+            else np.ones(len(found.texts), np.int64)
+        )
         scores, true = found.images[rows] @ found.texts.T, caption
     else:
         times = np.ones(len(found.images), np.int64)

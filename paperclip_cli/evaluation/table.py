@@ -66,11 +66,15 @@ class Seen:
 
     def __str__(self) -> str:
         unknown = np.count_nonzero(~self.unseen & ~self.seen)
-        return (f"training shows neither sky nor text of {np.count_nonzero(self.unseen):,} of {len(self.seen):,} images (unseen), "
-                f"either of {np.count_nonzero(self.seen):,}; of {unknown:,} it is not known")
+        return (
+            f"training shows neither sky nor text of {np.count_nonzero(self.unseen):,} of {len(self.seen):,} images (unseen), "
+            f"either of {np.count_nonzero(self.seen):,}; of {unknown:,} it is not known"
+        )
 
 
-def results(contestant: Contestant, seen: Seen, protocol: str, directions: Sequence[str]) -> list[Result]:
+def results(
+    contestant: Contestant, seen: Seen, protocol: str, directions: Sequence[str]
+) -> list[Result]:
     """The contestant's rows: for each direction on all images, and on the unseen ones if there are any."""
     losses = _losses(contestant, protocol)
     rows = []
@@ -86,17 +90,35 @@ def _losses(contestant: Contestant, protocol: str) -> np.ndarray | None:
     if contestant.scale is None:
         return None
     found = contestant.found
-    return retrieval.losses(found, contestant.scale, retrieval.batch_rows(len(found.images), protocol))
+    return retrieval.losses(
+        found, contestant.scale, retrieval.batch_rows(len(found.images), protocol)
+    )
 
 
-def _result(contestant: Contestant, subset: str, protocol: str, direction: str, standing: Standing, losses: np.ndarray | None) -> Result:
+def _result(
+    contestant: Contestant,
+    subset: str,
+    protocol: str,
+    direction: str,
+    standing: Standing,
+    losses: np.ndarray | None,
+) -> Result:
     found, rows = contestant.found, standing.rows
     own, others = retrieval.similarities(found)
     return Result(
-        contestant.name, contestant.role, subset, protocol, direction,
-        n_images=len(rows), n_captions=len(found.texts), n_proposals=len(np.unique(found.proposal[rows])),
+        contestant.name,
+        contestant.role,
+        subset,
+        protocol,
+        direction,
+        n_images=len(rows),
+        n_captions=len(found.texts),
+        n_proposals=len(np.unique(found.proposal[rows])),
         trained_on=int(np.count_nonzero(contestant.trained_on[rows])),
         loss=None if losses is None else float(losses[rows].mean()),
         accuracy=retrieval.measure(standing, found.proposal),
-        similarity=(float(own[rows].mean()), float(others[rows].mean())) if contestant.has_cosines else None,
-        has_paper_loss=contestant.has_paper_loss)
+        similarity=(float(own[rows].mean()), float(others[rows].mean()))
+        if contestant.has_cosines
+        else None,
+        has_paper_loss=contestant.has_paper_loss,
+    )

@@ -17,7 +17,9 @@ def is_url(place: str) -> bool:
     return place.startswith(("http://", "https://"))
 
 
-def download(url: str, path: Path, most: int, arrived: Callable[[int], None] = lambda _: None) -> None:
+def download(
+    url: str, path: Path, most: int, arrived: Callable[[int], None] = lambda _: None
+) -> None:
     """Writes what an address gives to `path`. PaperclipError where it cannot be had, is cut short, or is larger than `most` bytes."""
     import requests
 
@@ -29,11 +31,17 @@ def download(url: str, path: Path, most: int, arrived: Callable[[int], None] = l
             for block in reply.iter_content(_BLOCK):
                 size += len(block)
                 if max(size, declared) > most:
-                    raise PaperclipError(f"{url} is larger than {most / 2**30:.0f} GB", "is it an index?")
+                    raise PaperclipError(
+                        f"{url} is larger than {most / 2**30:.0f} GB", "is it an index?"
+                    )
                 file.write(block)
                 arrived(len(block))
     except requests.RequestException as error:
-        reason = str(error) if isinstance(error, (requests.HTTPError, ValueError)) else reason_of(error)  # a status, a strange address
-        raise PaperclipError(f"{url} cannot be had: {reason}", "check the address, or try again later") from error
+        reason = (
+            str(error) if isinstance(error, (requests.HTTPError, ValueError)) else reason_of(error)
+        )  # a status, a strange address
+        raise PaperclipError(
+            f"{url} cannot be had: {reason}", "check the address, or try again later"
+        ) from error
     if declared >= 0 and "Content-Encoding" not in reply.headers and size != declared:
         raise PaperclipError(f"{url} ended after {size:,} of {declared:,} bytes", "try again")

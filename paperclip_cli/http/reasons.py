@@ -6,8 +6,17 @@ from __future__ import annotations
 def reason_of(error: BaseException) -> str:
     """A few words without addresses of objects or whole URLs, so that equal failures are counted as one."""
     text = f"{type(error).__name__} {error}"
-    known = {"ReadTimeout": "no answer in time", "Read timed out": "no answer in time", "ConnectTimeout": "no connection in time",
-             "timed out": "no connection in time", "IncompleteRead": "the reply was cut short", "reset by peer": "connection reset",
-             "without response": "connection closed", "BrokenPipe": "connection closed", "refused": "connection refused",
-             "resolve": "the host's name cannot be resolved", "Redirects": "too many redirects"}
+    known = {
+        "ReadTimeout": "no answer in time",
+        "Read timed out": "no answer in time",
+        "ConnectTimeout": "no connection in time",
+        "timed out": "no connection in time",
+        "IncompleteRead": "the reply was cut short",
+        "reset by peer": "connection reset",
+        "without response": "connection closed",
+        "BrokenPipe": "connection closed",
+        "refused": "connection refused",
+        "resolve": "the host's name cannot be resolved",
+        "Redirects": "too many redirects",
+    }
     return next((words for mark, words in known.items() if mark in text), type(error).__name__)

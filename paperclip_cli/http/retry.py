@@ -24,7 +24,9 @@ class Stopped(Exception):
 class Transient(Exception):
     """A failure that may pass. `retry_after`: seconds that the server asked us to wait; `tries`: if fewer than usual are worth it."""
 
-    def __init__(self, reason: str, retry_after: float | None = None, tries: int | None = None) -> None:
+    def __init__(
+        self, reason: str, retry_after: float | None = None, tries: int | None = None
+    ) -> None:
         super().__init__(reason)
         self.retry_after, self.tries = retry_after, tries
 
@@ -107,11 +109,15 @@ class Patience:
 
     def wait(self, failed: int, retry_after: float | None) -> float:
         """Seconds to wait after the `failed`-th failure (from 1)."""
-        backoff = min(self.longest_wait, self.first_wait * 2.0 ** (failed - 1)) * random.uniform(0.5, 1.0)
+        backoff = min(self.longest_wait, self.first_wait * 2.0 ** (failed - 1)) * random.uniform(
+            0.5, 1.0
+        )
         return max(backoff, retry_after or 0.0)
 
 
-def persist(action: Callable[[], Result], patience: Patience, pace: Pace, whom: str = "MAST") -> Result:
+def persist(
+    action: Callable[[], Result], patience: Patience, pace: Pace, whom: str = "MAST"
+) -> Result:
     """Does `action`, which asks `whom`, until it succeeds.
 
     Unreachable with the last reason when patience ends; anything but Transient is raised at once.
@@ -127,7 +133,9 @@ def persist(action: Callable[[], Result], patience: Patience, pace: Pace, whom: 
             if asked is not None and asked > patience.longest_retry_after:
                 raise Unreachable(f"{error}; it asks to come back in {asked:.0f} s") from error
             if failed >= patience.tries or (error.tries is not None and limited >= error.tries):
-                raise (TooSlow if isinstance(error, TimedOut) else Unreachable)(f"{error} ({failed} tries)") from error
+                raise (TooSlow if isinstance(error, TimedOut) else Unreachable)(
+                    f"{error} ({failed} tries)"
+                ) from error
             if asked:
                 pace.hold(asked)
             seconds = patience.wait(failed, asked)

@@ -27,7 +27,7 @@ def augmented(canvas: np.ndarray, view: View, number: int) -> np.ndarray:
     rng = np.random.default_rng([0, number])
     store = store_image(canvas, view)
     top, left = rng.integers(view.store_side - view.size + 1, size=2)
-    crop = np.rot90(store[top:top + view.size, left:left + view.size], int(rng.integers(4)))
+    crop = np.rot90(store[top : top + view.size, left : left + view.size], int(rng.integers(4)))
     return crop[:, ::-1] if rng.integers(2) else crop
 
 

@@ -8,7 +8,19 @@ from pathlib import Path
 
 from paperclip_cli.errors import UsageError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fz")
+SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".tif",
+    ".tiff",
+    ".fits",
+    ".fit",
+    ".fts",
+    ".fits.gz",
+    ".fit.gz",
+    ".fz",
+)
 
 
 def find_images(roots: Iterable[Path]) -> list[Path]:
@@ -23,7 +35,9 @@ def find_images(roots: Iterable[Path]) -> list[Path]:
         elif root.is_file():
             found.add(root)
         else:
-            raise UsageError(f"{root}: no such file or folder", "give a folder of images, or image files")
+            raise UsageError(
+                f"{root}: no such file or folder", "give a folder of images, or image files"
+            )
     return sorted(found)
 
 

@@ -19,8 +19,12 @@ from paperclip_cli.images.stretch import PREVIEW, stretched
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList, Header, ImageHDU
 
-MAX_UNPACKED = 2 * 2**30  # bytes of a file compressed with gzip: three planes of a mosaic of 12,000 pixels a side
-_IN_MEMORY = 2**26  # bytes of an unpacked file that are kept in memory; a larger one is a temporary file
+MAX_UNPACKED = (
+    2 * 2**30
+)  # bytes of a file compressed with gzip: three planes of a mosaic of 12,000 pixels a side
+_IN_MEMORY = (
+    2**26
+)  # bytes of an unpacked file that are kept in memory; a larger one is a temporary file
 _BLOCK = 2**20
 
 
@@ -39,9 +43,13 @@ class ScienceImage:
 
     def picture(self, stretch: str = PREVIEW) -> np.ndarray:
         """uint8 [H, W], the first row of the array at the bottom. BadItem where no pixel has a value."""
-        zero_is_blank = int(self.hdu.header["BITPIX"]) < 0  # counts that are scaled to floats may well be 0
+        zero_is_blank = (
+            int(self.hdu.header["BITPIX"]) < 0
+        )  # counts that are scaled to floats may well be 0
         values = np.asarray(self.hdu.data)
-        return np.ascontiguousarray(stretched(values.reshape(self.shape), stretch, zero_is_blank)[::-1])
+        return np.ascontiguousarray(
+            stretched(values.reshape(self.shape), stretch, zero_is_blank)[::-1]
+        )
 
 
 @contextmanager
@@ -97,7 +105,9 @@ def _first_image(hdus: HDUList) -> ImageHDU:
         if _is_picture(hdu):
             return hdu
     held = ", ".join(dict.fromkeys(text for text in map(_kind, hdus) if text)) or "nothing"
-    raise BadItem(f"no two-dimensional image of at least {MIN_SIDE} x {MIN_SIDE} pixels in the FITS file, only {held}")
+    raise BadItem(
+        f"no two-dimensional image of at least {MIN_SIDE} x {MIN_SIDE} pixels in the FITS file, only {held}"
+    )
 
 
 def _named_image(hdus: HDUList, hdu: int | str) -> ImageHDU:
@@ -107,7 +117,9 @@ def _named_image(hdus: HDUList, hdu: int | str) -> ImageHDU:
         names = ", ".join(f"{number} {item.name}".strip() for number, item in enumerate(hdus))
         raise BadItem(f"no HDU {hdu} in the FITS file (there: {names[:200]})") from error
     if not _is_picture(found):
-        raise BadItem(f"HDU {hdu} of the FITS file is no image of at least {MIN_SIDE} x {MIN_SIDE} pixels but {_kind(found) or 'empty'}")
+        raise BadItem(
+            f"HDU {hdu} of the FITS file is no image of at least {MIN_SIDE} x {MIN_SIDE} pixels but {_kind(found) or 'empty'}"
+        )
     return found
 
 

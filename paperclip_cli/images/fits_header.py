@@ -15,26 +15,58 @@ if TYPE_CHECKING:
 
 # Only what a linear projection needs goes to astropy: distortions (a few arcsec in what is not drizzled) may name other HDUs and tables,
 # and may be of any order that a header claims.
-_NUMBERS = ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CDELT1", "CDELT2", "CROTA1", "CROTA2", "CD1_1", "CD1_2", "CD2_1", "CD2_2",
-            "PC1_1", "PC1_2", "PC2_1", "PC2_2", "EQUINOX", "LONPOLE", "LATPOLE")
+_NUMBERS = (
+    "CRPIX1",
+    "CRPIX2",
+    "CRVAL1",
+    "CRVAL2",
+    "CDELT1",
+    "CDELT2",
+    "CROTA1",
+    "CROTA2",
+    "CD1_1",
+    "CD1_2",
+    "CD2_1",
+    "CD2_2",
+    "PC1_1",
+    "PC1_2",
+    "PC2_1",
+    "PC2_2",
+    "EQUINOX",
+    "LONPOLE",
+    "LATPOLE",
+)
 _WORDS = ("CUNIT1", "CUNIT2", "RADESYS")
 _NO_FILTER = re.compile(r"(CLEAR.*|NONE|N/A|NOT USED|MIRVIS|OPEN|)", re.IGNORECASE)
 _FILTERS = ("FILTER", "FILTER1", "FILTER2", "FILTNAM1", "FILTNAM2", "PUPIL")
 _MJD_OF_UNIX = 40_587  # 1970-01-01
 
 
-def header_observation(headers: Sequence[Header], shape: tuple[int, int]) -> tuple[Observation, Wcs | None]:
+def header_observation(
+    headers: Sequence[Header], shape: tuple[int, int]
+) -> tuple[Observation, Wcs | None]:
     """The observation of an image of `shape` (height, width), and its linear coordinates, both as far as `headers` tell.
 
     What a later header says wins. Names of the keywords are HST's and JWST's, and the standard's.
     """
     wcs = linear_wcs(headers[-1], shape)
     find = _finder(headers)
-    (ra, dec), region = ((None, None), None) if wcs is None else (wcs.crval, frame_region(wcs, shape[1], shape[0]))
+    (ra, dec), region = (
+        ((None, None), None) if wcs is None else (wcs.crval, frame_region(wcs, shape[1], shape[0]))
+    )
     return Observation(
-        target=_text(find("TARGNAME", "TARGPROP", "OBJECT")), moving=_moving(headers),
-        s_ra=ra, s_dec=dec, s_region=region, instrument=_text(find("INSTRUME")), detector=_text(find("DETECTOR")),
-        filters=_filters(find), obs_id=_text(find("ROOTNAME", "OBS_ID")), t_min=_start(find), t_exptime=_number(find("EXPTIME"))), wcs
+        target=_text(find("TARGNAME", "TARGPROP", "OBJECT")),
+        moving=_moving(headers),
+        s_ra=ra,
+        s_dec=dec,
+        s_region=region,
+        instrument=_text(find("INSTRUME")),
+        detector=_text(find("DETECTOR")),
+        filters=_filters(find),
+        obs_id=_text(find("ROOTNAME", "OBS_ID")),
+        t_min=_start(find),
+        t_exptime=_number(find("EXPTIME")),
+    ), wcs
 
 
 def linear_wcs(header: Header, shape: tuple[int, int]) -> Wcs | None:
@@ -45,12 +77,18 @@ def linear_wcs(header: Header, shape: tuple[int, int]) -> Wcs | None:
     from astropy.wcs import WCS
 
     cards = {name: header[name] for name in (*_NUMBERS, *_WORDS) if name in header}
-    if not all(isinstance(value, str if name in _WORDS else float | int) for name, value in cards.items()):
+    if not all(
+        isinstance(value, str if name in _WORDS else float | int) for name, value in cards.items()
+    ):
         return None
     types = {name: str(header.get(name, "")).removesuffix("-SIP") for name in ("CTYPE1", "CTYPE2")}
     try:
         celestial = WCS(cards | types, naxis=2)
-        return _about_the_middle(lambda x, y: _icrs(celestial, x, y), shape) if celestial.has_celestial else None
+        return (
+            _about_the_middle(lambda x, y: _icrs(celestial, x, y), shape)
+            if celestial.has_celestial
+            else None
+        )
     except Exception:  # astropy and wcslib raise many kinds on headers without sense: the picture is good all the same
         return None
 
@@ -61,14 +99,18 @@ def _icrs(wcs: object, x: float, y: float) -> tuple[float, float]:
     return float(place.ra.deg), float(place.dec.deg)
 
 
-def _about_the_middle(sky: Callable[[float, float], tuple[float, float]], shape: tuple[int, int]) -> Wcs | None:
+def _about_the_middle(
+    sky: Callable[[float, float], tuple[float, float]], shape: tuple[int, int]
+) -> Wcs | None:
     """A projection about the middle of the image, its matrix from differences over half the image."""
     height, width = shape
     x, y = (width + 1) / 2, (height + 1) / 2
     middle = sky(x, y)
     columns = []
     for dx, dy in ((width / 4, 0.0), (0.0, height / 4)):
-        (left, low), (right, high) = (gnomonic(middle, *sky(x + sign * dx, y + sign * dy)) for sign in (-1, 1))
+        (left, low), (right, high) = (
+            gnomonic(middle, *sky(x + sign * dx, y + sign * dy)) for sign in (-1, 1)
+        )
         columns.append(((right - left) / (2 * (dx + dy)), (high - low) / (2 * (dx + dy))))
     (a, c), (b, d) = columns
     sensible = all(map(math.isfinite, (*middle, a, b, c, d))) and a * d != b * c
@@ -86,7 +128,9 @@ def _finder(headers: Sequence[Header]) -> Callable[..., object]:
 
     def find(*names: str) -> object:
         found = (header[name] for name in names for header in reversed(headers) if name in header)
-        return next((value for value in found if value not in (None, "") and not _is_undefined(value)), None)
+        return next(
+            (value for value in found if value not in (None, "") and not _is_undefined(value)), None
+        )
 
     return find
 
@@ -101,7 +145,11 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
+    return (
+        float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        else None
+    )
 
 
 def _filters(find: Callable[..., object]) -> tuple[str, ...]:
@@ -121,4 +169,6 @@ def _start(find: Callable[..., object]) -> float | None:
         moment = datetime.fromisoformat(date if "T" in date or not time else f"{date}T{time}")
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() / 86_400 + _MJD_OF_UNIX
+    return (
+        moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    ).timestamp() / 86_400 + _MJD_OF_UNIX

@@ -13,6 +13,10 @@ FITS_MAGIC, GZIP_MAGIC = b"SIMPLE  =", b"\x1f\x8b"
 def check_size(width: int, height: int) -> None:
     """BadItem for a picture that is too large to be decoded or too small to show anything."""
     if width * height > MAX_PIXELS:
-        raise BadItem(f"{width:,} x {height:,} pixels are too many (at most {MAX_PIXELS / 1e6:.0f} million)")
+        raise BadItem(
+            f"{width:,} x {height:,} pixels are too many (at most {MAX_PIXELS / 1e6:.0f} million)"
+        )
     if min(width, height) < MIN_SIDE:
-        raise BadItem(f"{width:,} x {height:,} pixels are too few (at least {MIN_SIDE} x {MIN_SIDE})")
+        raise BadItem(
+            f"{width:,} x {height:,} pixels are too few (at least {MIN_SIDE} x {MIN_SIDE})"
+        )

@@ -15,7 +15,14 @@ from paperclip_cli.images.limits import FITS_MAGIC, GZIP_MAGIC, check_size
 from paperclip_cli.images.pictures import make_canvas, read_picture
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.records import Observation, Wcs
-from paperclip_cli.sky.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, unit_square
+from paperclip_cli.sky.wcs import (
+    frame_region,
+    jpeg_comment,
+    on_canvas,
+    pixel_to_sky,
+    read_comment,
+    unit_square,
+)
 
 _HEAD = 2**18  # bytes of a JPEG in which a comment is looked for
 

@@ -26,8 +26,18 @@ from paperclip_cli.images.stretch import PREVIEW, preview_stretch
 # View lives in a module of its own because a cold text query reads it from the model folder and must not import PIL.
 from paperclip_cli.images.view import View
 
-__all__ = ["View", "centre_view", "decode_jpeg", "encode_jpeg", "fill_no_data", "make_canvas", "no_data", "quiet_decoders",
-           "read_picture", "store_image"]
+__all__ = [
+    "View",
+    "centre_view",
+    "decode_jpeg",
+    "encode_jpeg",
+    "fill_no_data",
+    "make_canvas",
+    "no_data",
+    "quiet_decoders",
+    "read_picture",
+    "store_image",
+]
 
 NO_DATA = 235  # what is as bright as this and reaches the border holds no data: white, less what a JPEG makes of its edge
 _RINGING = 2  # pixels beside the edge that a JPEG has changed
@@ -68,12 +78,17 @@ def make_canvas(picture: np.ndarray, size: int, pad: int = 255) -> np.ndarray:
     """
     height, width = picture.shape[:2]
     scale = min(1.0, size / max(height, width))
-    small = _resize(picture, max(1, round(width * scale)), max(1, round(height * scale)), Image.Resampling.LANCZOS)
+    small = _resize(
+        picture,
+        max(1, round(width * scale)),
+        max(1, round(height * scale)),
+        Image.Resampling.LANCZOS,
+    )
     height, width = small.shape[:2]
     side = max(height, width)
     canvas = np.full((side, side, *picture.shape[2:]), pad, np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
-    canvas[top:top + height, left:left + width] = small
+    canvas[top : top + height, left : left + width] = small
     return canvas
 
 
@@ -140,14 +155,16 @@ def _median(levels: np.ndarray) -> np.ndarray:
     if levels.ndim == 2:
         return np.stack([_median(channel) for channel in levels.T])
     middle = np.asarray([(len(levels) + 1) // 2, len(levels) // 2 + 1])
-    return (np.searchsorted(np.bincount(levels, minlength=256).cumsum(), middle).sum() // 2).astype(np.uint8)
+    return (np.searchsorted(np.bincount(levels, minlength=256).cumsum(), middle).sum() // 2).astype(
+        np.uint8
+    )
 
 
 def centre_view(canvas: np.ndarray, view: View) -> np.ndarray:
     """uint8 [C, C(, 3)] -> uint8 [S, S, 3] with S = `view.size`: the deterministic view of evaluation, index, query and describe."""
     store = store_image(canvas, view)
     first = (view.store_side - view.size) // 2
-    return store[first:first + view.size, first:first + view.size]
+    return store[first : first + view.size, first : first + view.size]
 
 
 @contextmanager
@@ -161,7 +178,9 @@ def quiet_decoders() -> Iterator[None]:
 def _decode(file: BinaryIO) -> np.ndarray:
     head = file.read(8)
     file.seek(0)
-    decoder = next((decoder for magic, decoder in _DECODERS.items() if head.startswith(magic)), None)
+    decoder = next(
+        (decoder for magic, decoder in _DECODERS.items() if head.startswith(magic)), None
+    )
     if decoder is None:
         raise BadItem("not a JPEG, PNG, TIFF or FITS file" if head else "an empty file")
     try:
@@ -185,7 +204,9 @@ def _pixels(image: Image.Image) -> np.ndarray:
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
     pixels = np.asarray(image.convert("RGB"))
-    is_grey = np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 0], pixels[..., 2])
+    is_grey = np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(
+        pixels[..., 0], pixels[..., 2]
+    )
     return np.ascontiguousarray(pixels[..., 0]) if is_grey else pixels
 
 

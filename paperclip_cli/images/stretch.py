@@ -26,7 +26,7 @@ def stretched(values: np.ndarray, stretch: str, zero_is_blank: bool | None = Non
     valued = values[~blank]
     if not valued.size:
         raise BadItem("no pixel has a value")
-    sample = valued[::-(-valued.size // SAMPLE)]
+    sample = valued[:: -(-valued.size // SAMPLE)]
     low, high = _preview_limits(sample) if stretch == PREVIEW else _zscale_limits(sample)
     if high == low:  # a few sources on a constant background
         high = float(valued.max())
@@ -53,7 +53,9 @@ def preview_stretch(values: np.ndarray) -> np.ndarray:
 
 
 def _preview_limits(sample: np.ndarray) -> tuple[float, float]:
-    low, median, high = (float(value) for value in np.percentile(sample, (100 - PERCENT, 50, PERCENT)))
+    low, median, high = (
+        float(value) for value in np.percentile(sample, (100 - PERCENT, 50, PERCENT))
+    )
     return low, max(high, median + 5 * (median - low))
 
 

@@ -25,7 +25,9 @@ def tile_views(canvas: np.ndarray, view: View) -> np.ndarray:
     """uint8 [C, C(, 3)] -> uint8 [T, S, S, 3] with S = `view.size`."""
     store = store_image(canvas, _crop(view))
     starts = _starts(view)
-    return np.stack([store[top:top + view.size, left:left + view.size] for top in starts for left in starts])
+    return np.stack(
+        [store[top : top + view.size, left : left + view.size] for top in starts for left in starts]
+    )
 
 
 def tile_region(view: View, tile: int, square: Wcs) -> str:
@@ -35,7 +37,9 @@ def tile_region(view: View, tile: int, square: Wcs) -> str:
     right, bottom = left + view.size / side, top + view.size / side
     # Columns of the square are x - 1/2, rows count from the top: y = 3/2 - row.
     corners = ((left, bottom), (right, bottom), (right, top), (left, top))
-    return "POLYGON ICRS " + " ".join(f"{angle:.7f}" for x, row in corners for angle in pixel_to_sky(square, 0.5 + x, 1.5 - row))
+    return "POLYGON ICRS " + " ".join(
+        f"{angle:.7f}" for x, row in corners for angle in pixel_to_sky(square, 0.5 + x, 1.5 - row)
+    )
 
 
 def _crop(view: View) -> View:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 # Every percent, and finer where the hits of a query lie.
-LEVELS = np.concatenate([np.arange(99), 99 + np.arange(9) / 10, 99.9 + np.arange(9) / 100, 99.99 + np.arange(11) / 1000])
+LEVELS = np.concatenate(
+    [np.arange(99), 99 + np.arange(9) / 10, 99.9 + np.arange(9) / 100, 99.99 + np.arange(11) / 1000]
+)
 _SAMPLE = 16_384  # vectors; with 64 texts a million scores
 
 
@@ -33,6 +35,14 @@ def measure(vectors: np.ndarray, texts: np.ndarray) -> Background:
     Quantiles are taken over a regular sample of the vectors, each text's best score over all of them.
     """
     block = 65_536
-    best = np.max([np.max(vectors[start:start + block] @ texts.T, axis=0) for start in range(0, len(vectors), block)], axis=0)
-    sample = vectors[::max(1, -(-len(vectors) // _SAMPLE))] @ texts.T
-    return Background(tuple(np.quantile(sample, LEVELS / 100).astype(float).tolist()), float(np.median(best)))
+    best = np.max(
+        [
+            np.max(vectors[start : start + block] @ texts.T, axis=0)
+            for start in range(0, len(vectors), block)
+        ],
+        axis=0,
+    )
+    sample = vectors[:: max(1, -(-len(vectors) // _SAMPLE))] @ texts.T
+    return Background(
+        tuple(np.quantile(sample, LEVELS / 100).astype(float).tolist()), float(np.median(best))
+    )

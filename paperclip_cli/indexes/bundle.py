@@ -26,10 +26,25 @@ from paperclip_cli.errors import PaperclipError
 
 FORMAT = 1
 CARD = "bundle.json"
-VECTORS, IMAGES, PROPOSALS, THUMBNAILS = DATA = ("vectors.npy", "images.jsonl", "proposals.jsonl", "thumbnails.bin")
+VECTORS, IMAGES, PROPOSALS, THUMBNAILS = DATA = (
+    "vectors.npy",
+    "images.jsonl",
+    "proposals.jsonl",
+    "thumbnails.bin",
+)
 MODEL = "model/"
-MODEL_FILES = ("config.json", "model.safetensors", "heads.safetensors", "tokenizer.json", "vocab.json", "merges.txt",
-               "tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json", "paperclip.json")
+MODEL_FILES = (
+    "config.json",
+    "model.safetensors",
+    "heads.safetensors",
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "preprocessor_config.json",
+    "paperclip.json",
+)
 MAX_BYTES = 32 * 2**30  # of a bundle and of what it unpacks to: fifty million images
 _MAX_CARD = 2**20
 _BLOCK = 2**20
@@ -65,7 +80,9 @@ class BundleWriter:
         self._files[name] = {"size": hashed.size, "sha256": hashed.digest.hexdigest()}
 
     def finish(self, manifest: Mapping) -> None:
-        self._archive.writestr(CARD, json.dumps(asdict(Card(dict(manifest), self._files)), indent=2))
+        self._archive.writestr(
+            CARD, json.dumps(asdict(Card(dict(manifest), self._files)), indent=2)
+        )
 
 
 class _Hashed:
@@ -108,9 +125,22 @@ def unpack(path: Path, folder: Path) -> Card:
             for name, said in card.files.items():
                 _unpack_member(archive, name, said, folder / name)
         return card
-    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, TypeError,
-            AttributeError, RecursionError) as error:
-        raise PaperclipError(f"{path.name} is not a whole bundle of an index ({str(error)[:200]})", AGAIN) from error
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise PaperclipError(
+            f"{path.name} is not a whole bundle of an index ({str(error)[:200]})", AGAIN
+        ) from error
 
 
 def _read_card(archive: zipfile.ZipFile) -> Card:
@@ -120,7 +150,9 @@ def _read_card(archive: zipfile.ZipFile) -> Card:
         said = json.loads(file.read(_MAX_CARD + 1))
     if said["format"] != FORMAT:
         raise ValueError(f"format {said['format']!r}, this program reads {FORMAT}")
-    return Card(dict(said["manifest"]), {str(name): dict(values) for name, values in said["files"].items()})
+    return Card(
+        dict(said["manifest"]), {str(name): dict(values) for name, values in said["files"].items()}
+    )
 
 
 def _check_members(archive: zipfile.ZipFile, card: Card) -> None:

@@ -17,9 +17,20 @@ from paperclip_cli.records import Key, Observation, Proposal, Wcs, from_dict
 
 OBSERVED = tuple(f.name for f in fields(Observation))
 FILE = ("path", "size", "mtime_ns", "sha256", "tiles", "wcs")
-PROPOSAL = ("mission", "proposal_id", "title", "category", "cycle", "pi", "proposal_type", "abstract")
-_WHOLE_IMAGE = f"SELECT images.id, split, {', '.join(f'p_{name}' for name in PROPOSAL)}, {', '.join(FILE)}, {', '.join(OBSERVED)}" \
-               " FROM images LEFT JOIN proposals ON proposals.id = proposal"
+PROPOSAL = (
+    "mission",
+    "proposal_id",
+    "title",
+    "category",
+    "cycle",
+    "pi",
+    "proposal_type",
+    "abstract",
+)
+_WHOLE_IMAGE = (
+    f"SELECT images.id, split, {', '.join(f'p_{name}' for name in PROPOSAL)}, {', '.join(FILE)}, {', '.join(OBSERVED)}"
+    " FROM images LEFT JOIN proposals ON proposals.id = proposal"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +79,19 @@ class Observations:
         try:
             return self.connection.execute(sql, tuple(parameters)).fetchall()
         except sqlite3.DatabaseError as error:
-            raise PaperclipError(f"{self.path} cannot be read ({error})", "rebuild the index with --force") from error
+            raise PaperclipError(
+                f"{self.path} cannot be read ({error})", "rebuild the index with --force"
+            ) from error
 
     def image(self, row: int) -> Image:
         """The image to which a row of the vectors belongs."""
-        found = self.execute(f"{_WHOLE_IMAGE} WHERE images.id <= ? ORDER BY images.id DESC LIMIT 1", (row,))
+        found = self.execute(
+            f"{_WHOLE_IMAGE} WHERE images.id <= ? ORDER BY images.id DESC LIMIT 1", (row,)
+        )
         if not found:
-            raise PaperclipError(f"{self.path} does not know vector {row}", "rebuild the index with --force")
+            raise PaperclipError(
+                f"{self.path} does not know vector {row}", "rebuild the index with --force"
+            )
         return _image(row, found[0])
 
     def group(self, image: Image, collapse: str) -> list[tuple[int, int]]:
@@ -84,13 +101,21 @@ class Observations:
         """
         if collapse == "none" or image.proposal is None:
             return [(image.id, image.entry.tiles)]
-        same_target = "AND target IS (SELECT target FROM images WHERE id = ?)" if collapse == "target" else ""
-        return self.execute(f"SELECT id, tiles FROM images WHERE proposal = (SELECT proposal FROM images WHERE id = ?) {same_target} "
-                            "ORDER BY id", (image.id,) * (2 if same_target else 1))
+        same_target = (
+            "AND target IS (SELECT target FROM images WHERE id = ?)" if collapse == "target" else ""
+        )
+        return self.execute(
+            f"SELECT id, tiles FROM images WHERE proposal = (SELECT proposal FROM images WHERE id = ?) {same_target} "
+            "ORDER BY id",
+            (image.id,) * (2 if same_target else 1),
+        )
 
     def images(self) -> Iterator[Image]:
         """Every image, in the order of the vectors."""
-        return (_image(values[0], values) for values in self.execute(f"{_WHOLE_IMAGE} ORDER BY images.id"))
+        return (
+            _image(values[0], values)
+            for values in self.execute(f"{_WHOLE_IMAGE} ORDER BY images.id")
+        )
 
     def close(self) -> None:
         self.connection.close()
@@ -98,9 +123,9 @@ class Observations:
 
 def _image(row: int, values: tuple) -> Image:
     id, split, *rest = values
-    proposal = dict(zip(PROPOSAL, rest[:len(PROPOSAL)], strict=True))
-    file = dict(zip(FILE, rest[len(PROPOSAL):], strict=False))
-    observed = dict(zip(OBSERVED, rest[len(PROPOSAL) + len(FILE):], strict=True))
+    proposal = dict(zip(PROPOSAL, rest[: len(PROPOSAL)], strict=True))
+    file = dict(zip(FILE, rest[len(PROPOSAL) :], strict=False))
+    observed = dict(zip(OBSERVED, rest[len(PROPOSAL) + len(FILE) :], strict=True))
     if file["wcs"] is not None:
         file["wcs"] = from_dict(Wcs, json.loads(file["wcs"]))
     observed["filters"] = tuple(json.loads(observed["filters"] or "[]"))
@@ -108,7 +133,9 @@ def _image(row: int, values: tuple) -> Image:
         observed[name] = None if observed[name] is None else bool(observed[name])
     key = None if proposal["mission"] is None else Key(proposal["mission"], proposal["proposal_id"])
     entry = Entry(**file, key=key, observation=Observation(**observed))
-    return Image(id, row - id, entry, None if key is None else Proposal(**proposal), split or "none")
+    return Image(
+        id, row - id, entry, None if key is None else Proposal(**proposal), split or "none"
+    )
 
 
 def _quoted(path: Path) -> str:

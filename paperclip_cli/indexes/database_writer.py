@@ -25,7 +25,12 @@ CREATE VIRTUAL TABLE image_words USING fts5(target, content='');
 _INDEXES = "CREATE INDEX visits ON images (proposal, target); CREATE INDEX keys ON proposals (p_mission, p_proposal_id);"
 
 
-def write_observations(path: Path, entries: Iterable[Entry], proposals: Mapping[Key, Proposal], splits: Mapping[Key, str]) -> None:
+def write_observations(
+    path: Path,
+    entries: Iterable[Entry],
+    proposals: Mapping[Key, Proposal],
+    splits: Mapping[Key, str],
+) -> None:
     """Writes a new file, flushed to disk. The order of `entries` is that of their vectors; only proposals with images are kept."""
     entries = list(entries)
     path.unlink(missing_ok=True)
@@ -34,7 +39,9 @@ def write_observations(path: Path, entries: Iterable[Entry], proposals: Mapping[
         # Nobody reads the file before it is whole, so that it needs no journal of its own.
         connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_SCHEMA}")
         connection.execute("BEGIN")
-        numbers = _write_proposals(connection, {entry.key for entry in entries if entry.key is not None}, proposals, splits)
+        numbers = _write_proposals(
+            connection, {entry.key for entry in entries if entry.key is not None}, proposals, splits
+        )
         _write_images(connection, entries, numbers)
         connection.execute("COMMIT")
         connection.executescript(_INDEXES)
@@ -44,29 +51,55 @@ def write_observations(path: Path, entries: Iterable[Entry], proposals: Mapping[
         os.fsync(file.fileno())
 
 
-def _write_proposals(connection: sqlite3.Connection, keys: Iterable[Key], proposals: Mapping[Key, Proposal],
-                     splits: Mapping[Key, str]) -> dict[Key, int]:
+def _write_proposals(
+    connection: sqlite3.Connection,
+    keys: Iterable[Key],
+    proposals: Mapping[Key, Proposal],
+    splits: Mapping[Key, str],
+) -> dict[Key, int]:
     numbers = {key: number for number, key in enumerate(sorted(keys), 1)}
-    records = [(number, splits.get(key, "none"), proposals.get(key) or Proposal(*key, abstract="")) for key, number in numbers.items()]
-    _insert(connection, "proposals", 2 + len(PROPOSAL),
-            ((number, split, *(getattr(record, name) for name in PROPOSAL)) for number, split, record in records))
-    connection.executemany("INSERT INTO proposal_words (rowid, title, abstract) VALUES (?, ?, ?)",
-                           ((number, spaced(record.title), spaced(record.abstract)) for number, _, record in records))
+    records = [
+        (number, splits.get(key, "none"), proposals.get(key) or Proposal(*key, abstract=""))
+        for key, number in numbers.items()
+    ]
+    _insert(
+        connection,
+        "proposals",
+        2 + len(PROPOSAL),
+        (
+            (number, split, *(getattr(record, name) for name in PROPOSAL))
+            for number, split, record in records
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO proposal_words (rowid, title, abstract) VALUES (?, ?, ?)",
+        ((number, spaced(record.title), spaced(record.abstract)) for number, _, record in records),
+    )
     return numbers
 
 
-def _write_images(connection: sqlite3.Connection, entries: Iterable[Entry], numbers: Mapping[Key, int]) -> None:
+def _write_images(
+    connection: sqlite3.Connection, entries: Iterable[Entry], numbers: Mapping[Key, int]
+) -> None:
     def rows() -> Iterator[tuple]:
         first = 0
         for entry in entries:
             number = None if entry.key is None else numbers[entry.key]
-            yield (first, number, *_circle(entry.observation), *(_stored(getattr(entry, name)) for name in FILE),
-                   *(_stored(getattr(entry.observation, name)) for name in OBSERVED))
+            yield (
+                first,
+                number,
+                *_circle(entry.observation),
+                *(_stored(getattr(entry, name)) for name in FILE),
+                *(_stored(getattr(entry.observation, name)) for name in OBSERVED),
+            )
             first += entry.tiles
 
     _insert(connection, "images", 5 + len(FILE) + len(OBSERVED), rows())
     words = connection.execute("SELECT id, target FROM images WHERE target IS NOT NULL").fetchall()
-    connection.executemany("INSERT INTO image_words (rowid, target) VALUES (?, ?)", ((id, spaced(target)) for id, target in words))
+    connection.executemany(
+        "INSERT INTO image_words (rowid, target) VALUES (?, ?)",
+        ((id, spaced(target)) for id, target in words),
+    )
 
 
 def _insert(connection: sqlite3.Connection, table: str, width: int, rows: Iterable[tuple]) -> None:
@@ -79,7 +112,11 @@ def _circle(observation: Observation) -> tuple[float | None, float | None, float
     if footprint is None:
         return None, None, None
     x, y, z = footprint.centre
-    return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y))), math.degrees(footprint.radius)
+    return (
+        math.degrees(math.atan2(y, x)) % 360,
+        math.degrees(math.atan2(z, math.hypot(x, y))),
+        math.degrees(footprint.radius),
+    )
 
 
 def _stored(value: object) -> object:

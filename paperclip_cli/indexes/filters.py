@@ -49,7 +49,10 @@ def _conditions(config: QueryConfig) -> Iterator[tuple[str, tuple]]:
     # `ACS`, `WFC` and `ACS/WFC` all find instrument ACS (or ACS/WFC) with detector WFC.
     place = "'/' || upper(instrument) || '/' || upper(coalesce(detector, '')) || '/'"
     yield from _any(f"instr({place}, upper(?))", [f"/{name}/" for name in config.instruments])
-    yield from _any("instr(upper(filters), ?)", [json.dumps(name.upper(), ensure_ascii=False) for name in config.filters])
+    yield from _any(
+        "instr(upper(filters), ?)",
+        [json.dumps(name.upper(), ensure_ascii=False) for name in config.filters],
+    )
     yield from _any("upper(coalesce(nullif(cycle, ''), p_cycle)) = upper(?)", config.cycles)
     yield from _any("names(target, ?)", config.targets)
     yield from _any("t_min >= ?", [config.after] if config.after is not None else [])
@@ -61,15 +64,24 @@ def _any(sql: str, values: Sequence) -> Iterator[tuple[str, tuple]]:
         yield "(" + " OR ".join([sql] * len(values)) + ")", tuple(values)
 
 
-def _where(observations: Observations, columns: str, conditions: Sequence[tuple[str, tuple]]) -> list[tuple]:
+def _where(
+    observations: Observations, columns: str, conditions: Sequence[tuple[str, tuple]]
+) -> list[tuple]:
     clause = " AND ".join(sql for sql, _ in conditions)
     parameters = [value for _, values in conditions for value in values]
-    return observations.execute(f"SELECT {columns} FROM images LEFT JOIN proposals ON proposals.id = proposal WHERE {clause} "
-                                "ORDER BY images.id", parameters)
+    return observations.execute(
+        f"SELECT {columns} FROM images LEFT JOIN proposals ON proposals.id = proposal WHERE {clause} "
+        "ORDER BY images.id",
+        parameters,
+    )
 
 
-def _in_cone(observations: Observations, conditions: Sequence[tuple[str, tuple]], near: tuple[float, float],
-             config: QueryConfig) -> Selection:
+def _in_cone(
+    observations: Observations,
+    conditions: Sequence[tuple[str, tuple]],
+    near: tuple[float, float],
+    config: QueryConfig,
+) -> Selection:
     """What a cone meets. What moves has no place on the sky; it is only counted."""
     # A query without a cone is quicker without the geometry.
     from paperclip_cli.sky.cone import Cone, Place

@@ -49,7 +49,9 @@ class Index:
 
     def file_of(self, entry: Entry, workspace: Workspace) -> Path:
         """The file of an image; for one that came with an index from elsewhere, its thumbnail."""
-        return (self.folder if entry.path.startswith(f"{THUMBNAILS}/") else workspace.root) / entry.path
+        return (
+            self.folder if entry.path.startswith(f"{THUMBNAILS}/") else workspace.root
+        ) / entry.path
 
     @property
     def view(self) -> View:
@@ -70,7 +72,10 @@ def choose_index(name: str | None, workspace: Workspace) -> str:
     if name not in names:
         others = f" (there are {', '.join(names)})" if names else ""
         make = "paperclip index" + ("" if name == "default" else f" --index {name}")
-        raise MissingStage(f"there is no index {name!r}{others}", make if workspace.names("previews") else f"paperclip fetch` and `{make}")
+        raise MissingStage(
+            f"there is no index {name!r}{others}",
+            make if workspace.names("previews") else f"paperclip fetch` and `{make}",
+        )
     return name
 
 
@@ -89,7 +94,9 @@ def open_index(folder: Path) -> Index:
             # A writer may have finished in between, and swept the generation away that its manifest no longer names.
             newer = read_manifest(folder)
             if newer == manifest:
-                raise PaperclipError(f"index {folder}: {error} is missing", "rebuild it with paperclip index --force") from error
+                raise PaperclipError(
+                    f"index {folder}: {error} is missing", "rebuild it with paperclip index --force"
+                ) from error
             manifest = newer
     raise MissingStage(f"there is no index in {folder}", "paperclip index")
 
@@ -97,12 +104,23 @@ def open_index(folder: Path) -> Index:
 def _open(folder: Path, manifest: Manifest) -> Index:
     try:
         number, dimension = int(manifest.extra["generation"]), int(manifest.extra["dimension"])
-        background = Background(tuple(manifest.extra["background"]["scores"]), float(manifest.extra["background"]["best"]))
+        background = Background(
+            tuple(manifest.extra["background"]["scores"]),
+            float(manifest.extra["background"]["best"]),
+        )
         shape = int(manifest.counts["vectors"]), dimension
     except (KeyError, TypeError, ValueError) as error:
-        raise PaperclipError(f"index {folder}: its manifest lacks {error}", "rebuild it with paperclip index --force") from error
+        raise PaperclipError(
+            f"index {folder}: its manifest lacks {error}", "rebuild it with paperclip index --force"
+        ) from error
     vectors_path, observations_path = generation_paths(folder, number)
-    return Index(folder, manifest, open_vectors(vectors_path, shape), Observations(observations_path), background)
+    return Index(
+        folder,
+        manifest,
+        open_vectors(vectors_path, shape),
+        Observations(observations_path),
+        background,
+    )
 
 
 def generation_paths(folder: Path, number: int) -> tuple[Path, Path]:

@@ -31,12 +31,16 @@ _BLOCK = 4_096
 _PROBES = 256
 
 
-def build_graph(folder: Path, number: int, vectors: np.ndarray, advance: Callable[[int], None] = lambda _: None) -> None:
+def build_graph(
+    folder: Path, number: int, vectors: np.ndarray, advance: Callable[[int], None] = lambda _: None
+) -> None:
     """Writes the graph of a generation's normalised vectors float32 [N, D]; N may not be 0. `advance` is told what is done."""
     graph = _new(vectors.shape[1])
-    graph.init_index(max_elements=len(vectors), M=LINKS, ef_construction=BUILD_CANDIDATES, random_seed=0)
+    graph.init_index(
+        max_elements=len(vectors), M=LINKS, ef_construction=BUILD_CANDIDATES, random_seed=0
+    )
     for start in range(0, len(vectors), _BLOCK):
-        block = vectors[start:start + _BLOCK]
+        block = vectors[start : start + _BLOCK]
         graph.add_items(block, np.arange(start, start + len(block)))
         advance(len(block))
     path, card = graph_paths(folder, number)
@@ -45,7 +49,9 @@ def build_graph(folder: Path, number: int, vectors: np.ndarray, advance: Callabl
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(temporary, path)
-    replace_file(card, json.dumps({"vectors": _fingerprint(vectors), "size": path.stat().st_size}) + "\n")
+    replace_file(
+        card, json.dumps({"vectors": _fingerprint(vectors), "size": path.stat().st_size}) + "\n"
+    )
 
 
 def graph_state(folder: Path, number: int, vectors: np.ndarray) -> str:
@@ -68,7 +74,9 @@ def open_graph(folder: Path, number: int, vectors: np.ndarray) -> Graph:
     try:
         graph.load_index(str(path), max_elements=len(vectors))
     except RuntimeError as error:
-        raise PaperclipError(f"{path} cannot be read ({error})", "build it anew with paperclip index --hnsw") from error
+        raise PaperclipError(
+            f"{path} cannot be read ({error})", "build it anew with paperclip index --hnsw"
+        ) from error
     return Graph(graph)
 
 
@@ -119,4 +127,6 @@ def _new(dimension: int) -> hnswlib.Index:
 def _fingerprint(vectors: np.ndarray) -> str:
     """SHA-256 over shape and some rows, evenly spaced: two states of an index differ in more than a few rows between them."""
     rows = np.linspace(0, len(vectors) - 1, min(_PROBES, len(vectors))).astype(np.int64)
-    return hashlib.sha256(repr(vectors.shape).encode() + np.ascontiguousarray(vectors[rows]).tobytes()).hexdigest()
+    return hashlib.sha256(
+        repr(vectors.shape).encode() + np.ascontiguousarray(vectors[rows]).tobytes()
+    ).hexdigest()

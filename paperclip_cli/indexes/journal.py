@@ -26,7 +26,9 @@ class Journal:
         self.folder, self.dimension = folder, dimension
         self.places: dict[str, tuple[int, int]] = {}
         self.rows = 0
-        self._head = json.dumps({"maker": maker, "dimension": dimension}, sort_keys=True).encode() + b"\n"
+        self._head = (
+            json.dumps({"maker": maker, "dimension": dimension}, sort_keys=True).encode() + b"\n"
+        )
         folder.mkdir(parents=True, exist_ok=True)
         length = self._recover()
         _cut(folder / LINES, length)
@@ -36,7 +38,10 @@ class Journal:
 
     def append(self, images: Sequence[tuple[str, np.ndarray]]) -> None:
         """Adds the vectors float32 [tiles, D] of some images, named by their content hashes."""
-        blocks = [(digest, np.ascontiguousarray(vectors, np.float32).tobytes()) for digest, vectors in images]
+        blocks = [
+            (digest, np.ascontiguousarray(vectors, np.float32).tobytes())
+            for digest, vectors in images
+        ]
         with (self.folder / VECTORS).open("ab") as file:
             file.write(b"".join(data for _, data in blocks))
         lines = []
@@ -44,7 +49,10 @@ class Journal:
             tiles = len(data) // (4 * self.dimension)
             self.places[digest] = (self.rows, tiles)
             self.rows += tiles
-            lines.append(json.dumps({"sha256": digest, "tiles": tiles, "crc32": zlib.crc32(data)}).encode() + b"\n")
+            lines.append(
+                json.dumps({"sha256": digest, "tiles": tiles, "crc32": zlib.crc32(data)}).encode()
+                + b"\n"
+            )
         with (self.folder / LINES).open("ab") as file:
             file.write(b"".join(lines))
 
@@ -58,7 +66,10 @@ class Journal:
         """Reads the intact lines into `places`; gives their length in bytes, 0 where the journal is another maker's."""
         if not (self.folder / LINES).exists() or not (self.folder / VECTORS).exists():
             return 0
-        with (self.folder / LINES).open("rb") as lines, (self.folder / VECTORS).open("rb") as vectors:
+        with (
+            (self.folder / LINES).open("rb") as lines,
+            (self.folder / VECTORS).open("rb") as vectors,
+        ):
             if lines.readline() != self._head:
                 return 0
             length = len(self._head)

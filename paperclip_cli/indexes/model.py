@@ -7,7 +7,14 @@ from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.indexes.folder import Index
-from paperclip_cli.towers.folder import MODEL_FILES, WEIGHTS, ModelFolder, fingerprint, missing_files, resolve
+from paperclip_cli.towers.folder import (
+    MODEL_FILES,
+    WEIGHTS,
+    ModelFolder,
+    fingerprint,
+    missing_files,
+    resolve,
+)
 from paperclip_cli.towers.safetensors import TensorFile, write_some
 from paperclip_cli.workspace import Workspace
 
@@ -25,7 +32,10 @@ def model_of(index: Index, workspace: Workspace, afresh: bool = False) -> ModelF
         return whole_model_of(index, workspace, afresh)
     model = ModelFolder.open(index.folder / "model", str(index.manifest.config["model"]))
     if fingerprint(model, workspace, afresh) != expected:
-        raise PaperclipError(f"the text tower of index {index.name!r} is not the one that came with it", "import the index again")
+        raise PaperclipError(
+            f"the text tower of index {index.name!r} is not the one that came with it",
+            "import the index again",
+        )
     return model
 
 
@@ -35,10 +45,14 @@ def whole_model_of(index: Index, workspace: Workspace, afresh: bool = False) -> 
     if "text_tower" in index.manifest.extra:
         model = _elsewhere(index, name, workspace)
     else:
-        model = resolve(name, workspace) if missing_files(folder) else ModelFolder.open(folder, name)
+        model = (
+            resolve(name, workspace) if missing_files(folder) else ModelFolder.open(folder, name)
+        )
     if fingerprint(model, workspace, afresh) != index.manifest.inputs["model"]:
-        raise PaperclipError(f"index {index.name!r} was made by another model than the one that is now in {model.path}",
-                             f"rebuild it with paperclip index --index {index.name} --force")
+        raise PaperclipError(
+            f"index {index.name!r} was made by another model than the one that is now in {model.path}",
+            f"rebuild it with paperclip index --index {index.name} --force",
+        )
     return model
 
 
@@ -46,8 +60,10 @@ def _elsewhere(index: Index, name: str, workspace: Workspace) -> ModelFolder:
     try:
         return resolve(name, workspace)
     except PaperclipError as error:
-        raise PaperclipError(f"index {index.name!r} came with the text tower of its model alone, and model {name} is not here",
-                             "ask in words, or get the model: then it also takes images") from error
+        raise PaperclipError(
+            f"index {index.name!r} came with the text tower of its model alone, and model {name} is not here",
+            "ask in words, or get the model: then it also takes images",
+        ) from error
 
 
 def write_text_tower(model: ModelFolder, folder: Path) -> None:
@@ -57,4 +73,6 @@ def write_text_tower(model: ModelFolder, folder: Path) -> None:
         if (model.path / name).is_file() and name != WEIGHTS:
             shutil.copyfile(model.path / name, folder / name)
     weights = TensorFile(model.path / WEIGHTS)
-    write_some(weights, folder / WEIGHTS, (name for name in weights.names() if name.startswith(_TEXT)))
+    write_some(
+        weights, folder / WEIGHTS, (name for name in weights.names() if name.startswith(_TEXT))
+    )

@@ -32,7 +32,7 @@ def keyword_order(strength: np.ndarray, scores: np.ndarray, is_hybrid: bool) -> 
     1 / (60 + rank) over the two orders; what no word leads to has no rank by words.
     """
     places = np.arange(len(scores))
-    by_words = np.lexsort((places, -scores, -strength))[:np.count_nonzero(strength)]
+    by_words = np.lexsort((places, -scores, -strength))[: np.count_nonzero(strength)]
     if not is_hybrid:
         return by_words
     fused = np.zeros(len(scores))
@@ -48,13 +48,24 @@ def keyword_strengths(observations: Observations, words: str, count: int) -> np.
     if not match:
         return strength
     # SQLite's bm25 is negative, lower being better.
-    proposals = dict(observations.execute(
-        "SELECT rowid, -bm25(proposal_words, 4.0, 1.0) FROM proposal_words WHERE proposal_words MATCH ?", (match,)))
-    images = dict(observations.execute("SELECT rowid, -4 * bm25(image_words) FROM image_words WHERE image_words MATCH ?", (match,)))
-    for first, tiles, proposal in observations.execute("SELECT id, tiles, proposal FROM images WHERE id < ?", (count,)):
+    proposals = dict(
+        observations.execute(
+            "SELECT rowid, -bm25(proposal_words, 4.0, 1.0) FROM proposal_words WHERE proposal_words MATCH ?",
+            (match,),
+        )
+    )
+    images = dict(
+        observations.execute(
+            "SELECT rowid, -4 * bm25(image_words) FROM image_words WHERE image_words MATCH ?",
+            (match,),
+        )
+    )
+    for first, tiles, proposal in observations.execute(
+        "SELECT id, tiles, proposal FROM images WHERE id < ?", (count,)
+    ):
         found = proposals.get(proposal, 0.0) + images.get(first, 0.0)
         if found:
-            strength[first:first + tiles] = found
+            strength[first : first + tiles] = found
     return strength
 
 
@@ -63,7 +74,7 @@ def match_expression(words: str) -> str:
     phrases: list[list[str]] = []
     end = 0
     for match in re.finditer(r"[^\W\d_]+|\d+", words):
-        if phrases and _belongs(phrases[-1][-1], words[end:match.start()], match[0]):
+        if phrases and _belongs(phrases[-1][-1], words[end : match.start()], match[0]):
             phrases[-1].append(match[0])
         else:
             phrases.append([match[0]])

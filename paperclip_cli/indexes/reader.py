@@ -46,7 +46,11 @@ class Candidate:
             return None
         if (status.st_size, status.st_mtime_ns) != (known.size, known.mtime_ns):
             return None
-        return known if self.key is None else replace(known, key=self.key, observation=self.observation, wcs=self.wcs)
+        return (
+            known
+            if self.key is None
+            else replace(known, key=self.key, observation=self.observation, wcs=self.wcs)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,9 @@ class Prepared:
     reason: str = ""
 
 
-def read_ahead(candidates: Sequence[Candidate], known: Container[str], view: View, reading: Reading = PLAIN) -> Iterator[Prepared]:
+def read_ahead(
+    candidates: Sequence[Candidate], known: Container[str], view: View, reading: Reading = PLAIN
+) -> Iterator[Prepared]:
     """Prepares candidates in threads and yields them in order. Images whose hash is `known` are not decoded."""
     pool = ThreadPoolExecutor(max_workers=min(8, processors() + 1), thread_name_prefix="decode")
     waiting: deque[Future[Prepared]] = deque()
@@ -75,17 +81,35 @@ def read_ahead(candidates: Sequence[Candidate], known: Container[str], view: Vie
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def prepare(candidate: Candidate, known: Container[str], view: View, reading: Reading = PLAIN) -> Prepared:
+def prepare(
+    candidate: Candidate, known: Container[str], view: View, reading: Reading = PLAIN
+) -> Prepared:
     """Reads one image. What is wrong with it is a reason, not an exception."""
     try:
         _check_name(candidate)
         status = candidate.path.stat()
         digest = file_sha256(candidate.path)
         file = read_file(candidate.path, reading, with_picture=digest not in known)
-        observation, wcs = (file.observation, file.wcs) if candidate.key is None else (candidate.observation, candidate.wcs)
-        views = None if file.picture is None else _views(file.picture, view, reading, is_canvas=candidate.key is not None)
-        entry = Entry(candidate.stored, status.st_size, status.st_mtime_ns, digest, candidate.key, observation,
-                      tile_count(view, reading), wcs)
+        observation, wcs = (
+            (file.observation, file.wcs)
+            if candidate.key is None
+            else (candidate.observation, candidate.wcs)
+        )
+        views = (
+            None
+            if file.picture is None
+            else _views(file.picture, view, reading, is_canvas=candidate.key is not None)
+        )
+        entry = Entry(
+            candidate.stored,
+            status.st_size,
+            status.st_mtime_ns,
+            digest,
+            candidate.key,
+            observation,
+            tile_count(view, reading),
+            wcs,
+        )
         return Prepared(candidate, entry, views)
     except BadItem as error:
         return Prepared(candidate, reason=str(error))

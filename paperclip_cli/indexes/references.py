@@ -40,7 +40,11 @@ def _read(word: str) -> Iterable[Reference]:
     if Path(word).is_file():
         return _hits(Path(word).read_text(encoding="utf-8", errors="replace"), word)
     mission, colon, number = word.partition(":")
-    if colon and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", mission) and re.fullmatch("[0-9]{1,9}", number):
+    if (
+        colon
+        and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", mission)
+        and re.fullmatch("[0-9]{1,9}", number)
+    ):
         return [Reference(Key(mission, int(number)))]
     if not _OBS_ID.fullmatch(word) or word.endswith((".json", ".jsonl")):
         raise UsageError(f"{word!r} names no hit", _HINT)
@@ -50,7 +54,11 @@ def _read(word: str) -> Iterable[Reference]:
 def _hits(text: str, name: str) -> list[Reference]:
     """The hits in the JSON or the JSON Lines of a query."""
     try:
-        hits = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in text.splitlines() if line.strip()]
+        hits = (
+            json.loads(text)
+            if text.lstrip().startswith("[")
+            else [json.loads(line) for line in text.splitlines() if line.strip()]
+        )
         return [_reference(hit) for hit in hits]
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise UsageError(f"{name} is not the answer of a query", _HINT) from error
@@ -59,4 +67,7 @@ def _hits(text: str, name: str) -> list[Reference]:
 def _reference(hit: dict) -> Reference:
     mission, number = hit["mission"], hit["proposal_id"]
     key = None if mission is None or number is None else Key(str(mission), int(number))
-    return Reference(key, *(None if hit.get(name) is None else str(hit[name]) for name in ("obs_id", "product_uri")))
+    return Reference(
+        key,
+        *(None if hit.get(name) is None else str(hit[name]) for name in ("obs_id", "product_uri")),
+    )

@@ -29,23 +29,47 @@ class Search:
         count, total = len(index.vectors) if rows is None else len(rows), len(index.vectors)
         is_worth_it = is_many and count >= max(GRAPH_FROM, GRAPH_SHARE * total)
         self._graph, self.note = usable_graph(index) if is_worth_it else (None, "")
-        self._may_be_ranked = np.ones(total, bool) if rows is None else np.isin(np.arange(total), rows) if self._graph else None
+        self._may_be_ranked = (
+            np.ones(total, bool)
+            if rows is None
+            else np.isin(np.arange(total), rows)
+            if self._graph
+            else None
+        )
         # What one query gathers for itself, many share.
-        self._gathered = index.vectors[rows] if is_many and rows is not None and self._graph is None else None
+        self._gathered = (
+            index.vectors[rows] if is_many and rows is not None and self._graph is None else None
+        )
 
-    def ranked(self, query: np.ndarray, words: str = "", rank_by: str = "semantic") -> Iterator[tuple[int, float]]:
+    def ranked(
+        self, query: np.ndarray, words: str = "", rank_by: str = "semantic"
+    ) -> Iterator[tuple[int, float]]:
         """Rows and their cosines with a normalised `query` float32 [D], best first: by cosine, by `words`, or by both."""
         if rank_by == "semantic":
-            return self._by_graph(query) if self._graph is not None else self._exactly(self._scores(query))
+            return (
+                self._by_graph(query)
+                if self._graph is not None
+                else self._exactly(self._scores(query))
+            )
         scores = self._scores(query)
         strength = keyword_strengths(self.index.observations, words, len(self.index.vectors))
-        order = keyword_order(strength if self.rows is None else strength[self.rows], scores, is_hybrid=rank_by == "hybrid")
+        order = keyword_order(
+            strength if self.rows is None else strength[self.rows],
+            scores,
+            is_hybrid=rank_by == "hybrid",
+        )
         return self._exactly(scores, order)
 
     def _scores(self, query: np.ndarray) -> np.ndarray:
-        return score(self.index.vectors, query, self.rows) if self._gathered is None else self._gathered @ query
+        return (
+            score(self.index.vectors, query, self.rows)
+            if self._gathered is None
+            else self._gathered @ query
+        )
 
-    def _exactly(self, scores: np.ndarray, order: np.ndarray | None = None) -> Iterator[tuple[int, float]]:
+    def _exactly(
+        self, scores: np.ndarray, order: np.ndarray | None = None
+    ) -> Iterator[tuple[int, float]]:
         for place in ranked(scores, order):
             yield int(place if self.rows is None else self.rows[place]), float(scores[place])
 
@@ -72,7 +96,10 @@ def usable_graph(index: Index) -> tuple[Graph | None, str]:
     if state == "ready" and is_installed():
         return open_graph(index.folder, index.generation, index.vectors), ""
     if state == "stale":
-        return None, "the graph does not fit the index and is not used: build it anew with paperclip index --hnsw"
+        return (
+            None,
+            "the graph does not fit the index and is not used: build it anew with paperclip index --hnsw",
+        )
     if state == "ready":
         return None, f"the graph of the index is not used, because hnswlib is missing: {INSTALL}"
     return None, ""

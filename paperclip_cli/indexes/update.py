@@ -18,7 +18,9 @@ from paperclip_cli.records import Key, Proposal
 from paperclip_cli.workspace import Manifest, read_manifest, write_manifest
 
 _BLOCK = 8_192  # images whose vectors are in memory at once when a generation is written
-_GENERATION = re.compile(r"\.?(vectors|observations|graph)-(\d{6,})\.(npy|sqlite|hnsw|json|hnsw\.new)")
+_GENERATION = re.compile(
+    r"\.?(vectors|observations|graph)-(\d{6,})\.(npy|sqlite|hnsw|json|hnsw\.new)"
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,10 @@ class State:
     @classmethod
     def of(cls, index: Index) -> State:
         images = tuple(index.observations.images())
-        return cls(tuple(image.entry for image in images), {image.proposal.key: image.proposal for image in images if image.proposal})
+        return cls(
+            tuple(image.entry for image in images),
+            {image.proposal.key: image.proposal for image in images if image.proposal},
+        )
 
 
 class Embeddings:
@@ -57,17 +62,24 @@ class Embeddings:
         """The vectors of some entries, in their order, as blocks float32 [n, D]."""
         appended = self.journal.vectors()
         for start in range(0, len(entries), _BLOCK):
-            yield np.concatenate([self._of(entry.sha256, appended) for entry in entries[start:start + _BLOCK]])
+            yield np.concatenate(
+                [self._of(entry.sha256, appended) for entry in entries[start : start + _BLOCK]]
+            )
 
     def _of(self, digest: str, appended: np.ndarray) -> np.ndarray:
         source = self.vectors if digest in self.places else appended
         first, tiles = self.places.get(digest) or self.journal.places[digest]
-        return source[first:first + tiles]
+        return source[first : first + tiles]
 
 
-def write_generation(folder: Path, state: State, splits: Mapping[Key, str], embeddings: Embeddings) -> tuple[int, np.ndarray]:
+def write_generation(
+    folder: Path, state: State, splits: Mapping[Key, str], embeddings: Embeddings
+) -> tuple[int, np.ndarray]:
     """Writes the files of a new generation, which no manifest names yet; gives its number and its vectors."""
-    number = 1 + max((int(match[2]) for path in folder.iterdir() if (match := _GENERATION.fullmatch(path.name))), default=0)
+    number = 1 + max(
+        (int(match[2]) for path in folder.iterdir() if (match := _GENERATION.fullmatch(path.name))),
+        default=0,
+    )
     vectors_path, observations_path = generation_paths(folder, number)
     shape = sum(entry.tiles for entry in state.entries), embeddings.dimension
     write_vectors(vectors_path, shape, embeddings.blocks(state.entries))

@@ -45,9 +45,14 @@ def open_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray:
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
-        raise PaperclipError(f"{path} cannot be read as vectors ({error})", "rebuild the index with --force") from error
+        raise PaperclipError(
+            f"{path} cannot be read as vectors ({error})", "rebuild the index with --force"
+        ) from error
     if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32 or vectors.shape != shape:
-        raise PaperclipError(f"{path} does not hold {shape[0]} float32 vectors of {shape[1]}", "rebuild the index with --force")
+        raise PaperclipError(
+            f"{path} does not hold {shape[0]} float32 vectors of {shape[1]}",
+            "rebuild the index with --force",
+        )
     return vectors.view(np.ndarray)
 
 
@@ -72,5 +77,7 @@ def normalised(vector: np.ndarray) -> np.ndarray:
     """A vector [D] at length 1, float32. PaperclipError where it has no direction."""
     length = float(np.linalg.norm(vector))
     if not length > 1e-6:
-        raise PaperclipError("the parts of the query cancel out", "leave out what is both wanted and not wanted")
+        raise PaperclipError(
+            "the parts of the query cancel out", "leave out what is both wanted and not wanted"
+        )
     return (vector / length).astype(np.float32)

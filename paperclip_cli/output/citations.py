@@ -7,19 +7,23 @@ from collections.abc import Mapping, Sequence
 from paperclip_cli import __version__
 
 # https://archive.stsci.edu/publishing/mission-acknowledgements
-_HUBBLE = ("This research is based on observations made with the NASA/ESA Hubble Space Telescope obtained from the Space Telescope "
-           "Science Institute, which is operated by the Association of Universities for Research in Astronomy, Inc., under NASA contract "
-           "NAS 5-26555. These observations are associated with {programs}.")
-_WEBB = ("This work is based on observations made with the NASA/ESA/CSA James Webb Space Telescope. The data were obtained from the "
-         "Mikulski Archive for Space Telescopes at the Space Telescope Science Institute, which is operated by the Association of "
-         "Universities for Research in Astronomy, Inc., under NASA contract NAS 5-03127 for JWST. These observations are associated with "
-         "{programs}.")
+_HUBBLE = (
+    "This research is based on observations made with the NASA/ESA Hubble Space Telescope obtained from the Space Telescope "
+    "Science Institute, which is operated by the Association of Universities for Research in Astronomy, Inc., under NASA contract "
+    "NAS 5-26555. These observations are associated with {programs}."
+)
+_WEBB = (
+    "This work is based on observations made with the NASA/ESA/CSA James Webb Space Telescope. The data were obtained from the "
+    "Mikulski Archive for Space Telescopes at the Space Telescope Science Institute, which is operated by the Association of "
+    "Universities for Research in Astronomy, Inc., under NASA contract NAS 5-03127 for JWST. These observations are associated with "
+    "{programs}."
+)
 ACKNOWLEDGEMENTS = {"hst": _HUBBLE, "jwst": _WEBB}
 _OTHER = {"sim": "Images and texts of mission sim are simulated; nobody is to be thanked for them."}
 
 PAPERS = {
     "PAPERCLIP": "Mishra-Sharma, S., Song, Y., Thaler, J. 2024, PAPERCLIP: Associating Astronomical Observations and Natural Language with "
-                 "Multi-Modal Models, arXiv:2403.08851",
+    "Multi-Modal Models, arXiv:2403.08851",
     "CLIP": "Radford, A., et al. 2021, Learning Transferable Visual Models From Natural Language Supervision, arXiv:2103.00020",
     "astroquery": "Ginsburg, A., et al. 2019, astroquery: An Astronomical Web-querying Package in Python, AJ, 157, 98",
 }
@@ -54,16 +58,34 @@ _BIBTEX = {
 
 def acknowledgements(programs: Mapping[str, Sequence[int]]) -> list[str]:
     """One paragraph a mission, with its proposals in the order of their numbers."""
-    return [ACKNOWLEDGEMENTS[mission].format(programs=_programs(numbers)) if mission in ACKNOWLEDGEMENTS
-            else _OTHER.get(mission, f"Images and texts of mission {mission} keep the terms of where they came from "
-                                     f"({_programs(numbers)}).") for mission, numbers in sorted(programs.items())]
+    return [
+        ACKNOWLEDGEMENTS[mission].format(programs=_programs(numbers))
+        if mission in ACKNOWLEDGEMENTS
+        else _OTHER.get(
+            mission,
+            f"Images and texts of mission {mission} keep the terms of where they came from "
+            f"({_programs(numbers)}).",
+        )
+        for mission, numbers in sorted(programs.items())
+    ]
 
 
 def plain(programs: Mapping[str, Sequence[int]], model: str | None) -> str:
     """What to acknowledge, for people."""
-    parts = {"Archive": acknowledgements(programs), "Method": [PAPERS["PAPERCLIP"], PAPERS["CLIP"]],
-             "Model": [model] if model else [], "Software": [f"paperclip-cli {__version__}", PAPERS["astroquery"]]}
-    return "\n\n".join(f"{title}\n" + "\n".join(f"  {line}" for line in lines) for title, lines in parts.items() if lines) + "\n"
+    parts = {
+        "Archive": acknowledgements(programs),
+        "Method": [PAPERS["PAPERCLIP"], PAPERS["CLIP"]],
+        "Model": [model] if model else [],
+        "Software": [f"paperclip-cli {__version__}", PAPERS["astroquery"]],
+    }
+    return (
+        "\n\n".join(
+            f"{title}\n" + "\n".join(f"  {line}" for line in lines)
+            for title, lines in parts.items()
+            if lines
+        )
+        + "\n"
+    )
 
 
 def bibtex(programs: Mapping[str, Sequence[int]], model: str | None) -> str:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Control characters (but for tabulator and newline), invisible signs that reorder text, halves of surrogate pairs.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 _WIDEST = 160  # cells of a table: the eye loses a longer line
 _LIVE_ROWS = 12  # of a table that follows a computation
 PLAIN_INTERVAL = 5.0  # seconds between lines where there is no terminal
@@ -62,8 +64,14 @@ class _PlainTable:
     def add(self, step: int, **values: float | None) -> None:
         left = self.left.after(step)
         if step % self.every == 0 or step in (self.step, self.total):
-            shown: dict[str, object] = {name.replace("_", " "): value for name, value in values.items() if value is not None}
-            print(f"{self.name}: step {step}/{self.total}{_fields(shown)}{left}", file=sys.stderr, flush=True)
+            shown: dict[str, object] = {
+                name.replace("_", " "): value for name, value in values.items() if value is not None
+            }
+            print(
+                f"{self.name}: step {step}/{self.total}{_fields(shown)}{left}",
+                file=sys.stderr,
+                flush=True,
+            )
         self.step = step
 
 
@@ -76,7 +84,11 @@ class _TimeLeft:
         """`, 3 min left`; nothing at the first step and at the last."""
         now = time.monotonic()
         first, start = self.first = self.first or (step, now)
-        return f", {_duration((self.total - step) * (now - start) / (step - first))} left" if first < step < self.total else ""
+        return (
+            f", {_duration((self.total - step) * (now - start) / (step - first))} left"
+            if first < step < self.total
+            else ""
+        )
 
 
 class _PlainTask:
@@ -98,9 +110,17 @@ class _PlainTask:
         self.said, self.said_done = time.monotonic(), self.done
         seconds = max(self.said - self.start, 1e-9)
         of = f"/{self.total}" if self.total is not None else ""
-        left = f", {_duration((self.total - self.done) * seconds / self.done)} left" if self.total and 0 < self.done < self.total else ""
+        left = (
+            f", {_duration((self.total - self.done) * seconds / self.done)} left"
+            if self.total and 0 < self.done < self.total
+            else ""
+        )
         rate = f", {self.done / seconds:.3g} {self.unit}/s" if self.unit else ""
-        print(f"{self.name}: {self.done}{of}{rate}{left}{_fields(self.fields)}", file=sys.stderr, flush=True)
+        print(
+            f"{self.name}: {self.done}{of}{rate}{left}{_fields(self.fields)}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 class BarProgress:
@@ -110,8 +130,14 @@ class BarProgress:
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
         from rich import progress as bars
 
-        columns = (bars.TextColumn("{task.description}"), bars.BarColumn(bar_width=30), bars.MofNCompleteColumn(),
-                   bars.TextColumn("{task.fields[rate]}"), bars.TimeRemainingColumn(), bars.TextColumn("{task.fields[extra]}"))
+        columns = (
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(bar_width=30),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.fields[rate]}"),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[extra]}"),
+        )
         with bars.Progress(*columns, console=stderr_console(), transient=False) as live:
             yield _BarTask(live, live.add_task(name, total=total, rate="", extra=""), unit)
 
@@ -134,15 +160,27 @@ class _BarTask:
     def advance(self, steps: int = 1, **fields: object) -> None:
         self.done += steps
         self.fields.update(fields)
-        rate = f"{self.done / max(time.monotonic() - self.start, 1e-9):.3g} {self.unit}/s" if self.unit else ""
-        self.live.update(self.identity, advance=steps, rate=rate, extra=_fields(self.fields).lstrip(", "))  # type: ignore[attr-defined]
+        rate = (
+            f"{self.done / max(time.monotonic() - self.start, 1e-9):.3g} {self.unit}/s"
+            if self.unit
+            else ""
+        )
+        self.live.update(
+            self.identity, advance=steps, rate=rate, extra=_fields(self.fields).lstrip(", ")
+        )  # type: ignore[attr-defined]
 
 
 class _LiveTable:
     """The last rows, of which the last one follows the steps."""
 
     def __init__(self, live: object, name: str, total: int, every: int) -> None:
-        self.live, self.name, self.total, self.every, self.left = live, name, total, every, _TimeLeft(total)
+        self.live, self.name, self.total, self.every, self.left = (
+            live,
+            name,
+            total,
+            every,
+            _TimeLeft(total),
+        )
         self.rows: list[dict[str, float | None]] = []
 
     def add(self, step: int, **values: float | None) -> None:
@@ -150,22 +188,36 @@ class _LiveTable:
             self.rows[-1].update(values)
         else:
             kept = self.rows if not self.rows or self._stays(self.rows[-1]) else self.rows[:-1]
-            self.rows = [*kept[1 - _LIVE_ROWS:], {"step": step, **values}]
+            self.rows = [*kept[1 - _LIVE_ROWS :], {"step": step, **values}]
         self.live.update(self._drawn(self.left.after(step)))  # type: ignore[attr-defined]
 
     def _stays(self, row: dict[str, float | None]) -> bool:
-        return (row["step"] or 0) % self.every == 0 or any(name.startswith("validation") for name in row)
+        return (row["step"] or 0) % self.every == 0 or any(
+            name.startswith("validation") for name in row
+        )
 
     def _drawn(self, left: str) -> object:
         from rich.table import Table as Drawn
 
-        drawn = Drawn(box=None, title=f"{self.name}: {self.rows[-1]['step']:,} of {self.total:,} steps{left}", title_justify="left")
+        drawn = Drawn(
+            box=None,
+            title=f"{self.name}: {self.rows[-1]['step']:,} of {self.total:,} steps{left}",
+            title_justify="left",
+        )
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         for name in names:
             drawn.add_column(name.replace("_", " "), justify="right")
         for row in self.rows:
-            drawn.add_row(*("" if (value := row.get(name)) is None else f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
-                            for name in names))
+            drawn.add_row(
+                *(
+                    ""
+                    if (value := row.get(name)) is None
+                    else f"{value:.4g}"
+                    if isinstance(value, float)
+                    else f"{value:,}"
+                    for name in names
+                )
+            )
         return drawn
 
 
@@ -219,7 +271,11 @@ def printable(text: str) -> str:
 
 def path_line(path: str) -> str:
     """A path for a line of its own: as it is for another program, without control characters for a terminal."""
-    return "".join(sign if sign.isprintable() else "?" for sign in path) if sys.stdout.isatty() else path
+    return (
+        "".join(sign if sign.isprintable() else "?" for sign in path)
+        if sys.stdout.isatty()
+        else path
+    )
 
 
 class TableColumn(NamedTuple):
@@ -240,13 +296,30 @@ def table(columns: Sequence[TableColumn]) -> None:
 
     console = stdout_console()
     gap = 1 if console.width < 80 else 2
-    made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold", width=min(console.width, _WIDEST),
-                 show_header=any(column.name for column in columns))
+    made = Table(
+        box=None,
+        padding=(0, gap, 0, 0),
+        pad_edge=False,
+        header_style="bold",
+        width=min(console.width, _WIDEST),
+        show_header=any(column.name for column in columns),
+    )
     for column in columns:
-        made.add_column(column.name, justify=column.justify, no_wrap=True, overflow="ellipsis", max_width=column.width,
-                        ratio=1 if column.width is None else None)
-    cells = [[Text(printable(cell), Style(link=link)) for cell, link in zip(column.cells, column.links or repeat(None), strict=False)]
-             for column in columns]
+        made.add_column(
+            column.name,
+            justify=column.justify,
+            no_wrap=True,
+            overflow="ellipsis",
+            max_width=column.width,
+            ratio=1 if column.width is None else None,
+        )
+    cells = [
+        [
+            Text(printable(cell), Style(link=link))
+            for cell, link in zip(column.cells, column.links or repeat(None), strict=False)
+        ]
+        for column in columns
+    ]
     for row in zip(*cells, strict=True):
         made.add_row(*row)
     with console.capture() as text:
@@ -271,8 +344,10 @@ def half_blocks(pictures: Sequence[np.ndarray]) -> str:
     for row in range(0, pictures[0].shape[0], 2):
         line = Text()
         for picture in pictures:
-            for above, below in picture[row:row + 2].swapaxes(0, 1).tolist():
-                line.append("▀", Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below)))
+            for above, below in picture[row : row + 2].swapaxes(0, 1).tolist():
+                line.append(
+                    "▀", Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below))
+                )
             line.append(" ")
         lines.append(line)
     with console.capture() as text:
@@ -288,7 +363,10 @@ def has_pictures() -> bool:
 def has_graphics() -> bool:
     """Whether the terminal is known for kitty's graphics protocol. Asking it would need its answer read; tmux hides it."""
     names = {os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", "").lower()}
-    is_known = not names.isdisjoint(("xterm-kitty", "xterm-ghostty", "ghostty", "wezterm")) or "KITTY_WINDOW_ID" in os.environ
+    is_known = (
+        not names.isdisjoint(("xterm-kitty", "xterm-ghostty", "ghostty", "wezterm"))
+        or "KITTY_WINDOW_ID" in os.environ
+    )
     return is_known and "TMUX" not in os.environ
 
 
@@ -330,7 +408,10 @@ def _cell(value: object) -> object:
 
 
 def _fields(fields: dict[str, object]) -> str:
-    return "".join(f", {name} {value:.4g}" if isinstance(value, float) else f", {name} {value}" for name, value in fields.items())
+    return "".join(
+        f", {name} {value:.4g}" if isinstance(value, float) else f", {name} {value}"
+        for name, value in fields.items()
+    )
 
 
 def _duration(seconds: float) -> str:

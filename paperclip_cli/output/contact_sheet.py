@@ -27,25 +27,37 @@ small, footer { opacity: .7; }
 
 def contact_sheet(hits: Sequence[Hit], provenance: Mapping[str, str]) -> str:
     """An HTML page with one section a query; `provenance` (model, index, version ...) stands at its foot."""
-    sections = "\n".join(f"<h1>{_text(query)}</h1>\n<section>\n{''.join(map(_figure, group))}</section>"
-                         for query, group in itertools.groupby(hits, key=lambda hit: hit.query))
+    sections = "\n".join(
+        f"<h1>{_text(query)}</h1>\n<section>\n{''.join(map(_figure, group))}</section>"
+        for query, group in itertools.groupby(hits, key=lambda hit: hit.query)
+    )
     foot = " · ".join(f"{_text(name)}: {_text(value)}" for name, value in provenance.items())
     title = _text(", ".join(dict.fromkeys(hit.query for hit in hits)) or "no hits")
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    return (f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-            f'<meta name="viewport" content="width=device-width">\n<title>{title} – paperclip</title>\n<style>{_STYLE}</style>\n</head>\n'
-            f"<body>\n{sections or '<p>No image matches.</p>'}\n<footer><p>{foot}</p></footer>\n</body>\n</html>\n")
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f'<meta name="viewport" content="width=device-width">\n<title>{title} – paperclip</title>\n<style>{_STYLE}</style>\n</head>\n'
+        f"<body>\n{sections or '<p>No image matches.</p>'}\n<footer><p>{foot}</p></footer>\n</body>\n</html>\n"
+    )
 
 
 def _figure(hit: Hit) -> str:
     observation = hit.observation
     cycle = f"cycle {observation.cycle}" if observation.cycle else None
-    facts = [str(hit.key or ""), observation.target, instrument(hit), " ".join(observation.filters), cycle]
+    facts = [
+        str(hit.key or ""),
+        observation.target,
+        instrument(hit),
+        " ".join(observation.filters),
+        cycle,
+    ]
     numbers = f"score {hit.score:.3f}, percentile {hit.percentile:.2f}, split {hit.split}"
     more = f" (+{hit.more} more)" if hit.more else ""
-    return (f"<figure>{_image(Path(hit.image))}<figcaption><b>{hit.rank}. {_link(hit)}{more}</b>"
-            f"{_text(' · '.join(filter(None, facts)))}<br><small>{_text(numbers)}</small></figcaption></figure>\n")
+    return (
+        f"<figure>{_image(Path(hit.image))}<figcaption><b>{hit.rank}. {_link(hit)}{more}</b>"
+        f"{_text(' · '.join(filter(None, facts)))}<br><small>{_text(numbers)}</small></figcaption></figure>\n"
+    )
 
 
 def _image(path: Path) -> str:
@@ -63,7 +75,11 @@ def _image(path: Path) -> str:
 def _link(hit: Hit) -> str:
     url = hit.observation.access_url or ""
     name = _text(hit.title or Path(hit.image).name)
-    return f'<a href="{_text(url)}" rel="noreferrer">{name}</a>' if url.startswith(("https://", "http://")) else name
+    return (
+        f'<a href="{_text(url)}" rel="noreferrer">{name}</a>'
+        if url.startswith(("https://", "http://"))
+        else name
+    )
 
 
 def _text(value: str) -> str:

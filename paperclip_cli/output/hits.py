@@ -27,30 +27,60 @@ COLUMNS = (
     Column("rank", "int", "Place in the answer, from 1", always=True),
     Column("query", "str", "What was asked for", always=True),
     Column("score", "float", "Cosine of query and image", always=True),
-    Column("percentile", "float", "Percent of the scores of unrelated texts against the same index that lie below", always=True),
+    Column(
+        "percentile",
+        "float",
+        "Percent of the scores of unrelated texts against the same index that lie below",
+        always=True,
+    ),
     Column("mission", "str", "Mission of the proposal", ucd="meta.id;instr.obsty", always=True),
     Column("proposal_id", "int", "Number of the proposal", ucd="meta.id;obs.proposal", always=True),
     Column("image", "str", "Path of the image", ucd="meta.ref;meta.file", always=True),
     Column("title", "str", "Title of the proposal", ucd="meta.title;obs.proposal", always=True),
-    Column("split", "str", "Side of the model's data: train, validation, test or none", always=True),
+    Column(
+        "split", "str", "Side of the model's data: train, validation, test or none", always=True
+    ),
     Column("target", "str", "Target as the observer named it", ucd="meta.id;src"),
     Column("s_ra", "float", "Right ascension (ICRS)", "deg", "pos.eq.ra;meta.main"),
     Column("s_dec", "float", "Declination (ICRS)", "deg", "pos.eq.dec;meta.main"),
-    Column("separation", "float", "Angle between the observation's centre and the position searched", "arcmin", "pos.angDistance"),
+    Column(
+        "separation",
+        "float",
+        "Angle between the observation's centre and the position searched",
+        "arcmin",
+        "pos.angDistance",
+    ),
     Column("instrument", "str", "Instrument", ucd="meta.id;instr"),
     Column("detector", "str", "Detector", ucd="meta.id;instr.det"),
     Column("filters", "list", "Filters of the visit", ucd="meta.id;instr.filter"),
     Column("cycle", "str", "Cycle of the proposal", ucd="obs.proposal.cycle"),
     Column("category", "str", "Science category of the proposal"),
     Column("obs_id", "str", "Observation in the archive", ucd="meta.id"),
-    Column("t_min", "float", "Start of the observation (Modified Julian Date)", "d", "time.start;obs.exposure"),
+    Column(
+        "t_min",
+        "float",
+        "Start of the observation (Modified Julian Date)",
+        "d",
+        "time.start;obs.exposure",
+    ),
     Column("t_exptime", "float", "Exposure time", "s", "time.duration;obs.exposure"),
     Column("s_region", "str", "Footprint (STC-S)", ucd="pos.outline;obs.field"),
-    Column("tile_region", "str", "The part of it that matched (STC-S), in an index of tiles", ucd="pos.outline"),
+    Column(
+        "tile_region",
+        "str",
+        "The part of it that matched (STC-S), in an index of tiles",
+        ucd="pos.outline",
+    ),
     Column("access_url", "str", "The archive's page", ucd="meta.ref.url"),
     Column("preview_uri", "str", "The preview in the archive", ucd="meta.ref"),
     Column("product_uri", "str", "The science file in the archive", ucd="meta.ref"),
-    Column("more", "int", "Other images of the same proposal and target that this one stands for", ucd="meta.number", always=True),
+    Column(
+        "more",
+        "int",
+        "Other images of the same proposal and target that this one stands for",
+        ucd="meta.number",
+        always=True,
+    ),
     Column("provenance", "str", "Software, index and model that gave the answer", always=True),
 )
 
@@ -58,15 +88,28 @@ COLUMNS = (
 def values(hit: Hit) -> dict:
     """Every field of a hit by name, None where unknown."""
     found = {column.name: getattr(hit, column.name, None) for column in COLUMNS}
-    found.update((column.name, getattr(hit.observation, column.name)) for column in COLUMNS if hasattr(hit.observation, column.name))
-    return {**found, "filters": list(hit.observation.filters), "score": round(hit.score, 6), "percentile": round(hit.percentile, 3),
-            "separation": None if hit.separation is None else round(hit.separation, 5)}
+    found.update(
+        (column.name, getattr(hit.observation, column.name))
+        for column in COLUMNS
+        if hasattr(hit.observation, column.name)
+    )
+    return {
+        **found,
+        "filters": list(hit.observation.filters),
+        "score": round(hit.score, 6),
+        "percentile": round(hit.percentile, 3),
+        "separation": None if hit.separation is None else round(hit.separation, 5),
+    }
 
 
 def known(hit: Hit) -> dict:
     """What JSON says of a hit: the fields that are always there, and those that are known."""
     always = {column.name for column in COLUMNS if column.always}
-    return {name: value for name, value in values(hit).items() if name in always or value not in (None, "", [])}
+    return {
+        name: value
+        for name, value in values(hit).items()
+        if name in always or value not in (None, "", [])
+    }
 
 
 def hit_table(hits: Sequence[Hit], width: int) -> list[TableColumn]:
@@ -78,10 +121,23 @@ def hit_table(hits: Sequence[Hit], width: int) -> list[TableColumn]:
         *_if_any(wide, "Proposal", [str(hit.key or "") for hit in hits], 16),
         TableColumn("Title", titles, links=[link(hit) for hit in hits]),
         *_if_any(wide, "More", [f"+{hit.more}" if hit.more else "" for hit in hits], 6),
-        TableColumn("Target", [hit.observation.target or "" for hit in hits], 24 if wider else 16 if wide else 9),
-        TableColumn("Instrument" if wide else "Instr.", [instrument(hit) for hit in hits], 16 if wider else 12 if wide else 7),
+        TableColumn(
+            "Target",
+            [hit.observation.target or "" for hit in hits],
+            24 if wider else 16 if wide else 9,
+        ),
+        TableColumn(
+            "Instrument" if wide else "Instr.",
+            [instrument(hit) for hit in hits],
+            16 if wider else 12 if wide else 7,
+        ),
         *_if_any(wider, "Filters", [" ".join(hit.observation.filters) for hit in hits], 20),
-        *_if_any(True, "Arcmin", ["" if hit.separation is None else f"{hit.separation:.2f}" for hit in hits], 8),
+        *_if_any(
+            True,
+            "Arcmin",
+            ["" if hit.separation is None else f"{hit.separation:.2f}" for hit in hits],
+            8,
+        ),
         TableColumn("Score", [f"{hit.score:.3f}" for hit in hits], 6, "right"),
         TableColumn("%ile", [f"{hit.percentile:.2f}" for hit in hits], 6, "right"),
         TableColumn("Split", [hit.split for hit in hits], 10 if wide else 5),
@@ -90,7 +146,11 @@ def hit_table(hits: Sequence[Hit], width: int) -> list[TableColumn]:
 
 
 def _if_any(is_room: bool, name: str, cells: list[str], width: int) -> list[TableColumn]:
-    return [TableColumn(name, cells, width, "right" if name in ("More", "Arcmin") else "left")] if is_room and any(cells) else []
+    return (
+        [TableColumn(name, cells, width, "right" if name in ("More", "Arcmin") else "left")]
+        if is_room and any(cells)
+        else []
+    )
 
 
 def instrument(hit: Hit) -> str:

@@ -23,11 +23,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "pdf")
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # told apart by the colour-blind, too
+_COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#000000",
+)  # told apart by the colour-blind, too
 _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 # Names and titles are anybody's: a dollar sign in them begins no formula.
-_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 9, "legend.frameon": False,
-               "legend.fontsize": 8, "pdf.fonttype": 42, "text.parse_math": False}
+_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "pdf.fonttype": 42,
+    "text.parse_math": False,
+}
 _GREY = "#777777"
 
 
@@ -36,8 +52,10 @@ def require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise PaperclipError("--plots needs matplotlib, which is not installed",
-                             "install it: pipx inject paperclip-cli matplotlib, or: pip install matplotlib") from error
+        raise PaperclipError(
+            "--plots needs matplotlib, which is not installed",
+            "install it: pipx inject paperclip-cli matplotlib, or: pip install matplotlib",
+        ) from error
 
 
 def draw(figures: Figures, folder: Path) -> list[Path]:
@@ -55,7 +73,10 @@ def _all(figures: Figures) -> Iterator[tuple[str, Figure]]:
     if figures.similarities:
         yield "similarity", _similarity(figures.similarities)
     for direction in dict.fromkeys(curve.direction for curve in figures.curves):
-        yield f"retrieval-{direction}", _retrieval([curve for curve in figures.curves if curve.direction == direction])
+        yield (
+            f"retrieval-{direction}",
+            _retrieval([curve for curve in figures.curves if curve.direction == direction]),
+        )
     for number, gallery in enumerate(figures.galleries, 1):
         ending = f"-{number}" if len(figures.galleries) > 1 else ""
         yield f"images-by-text{ending}", _images_by_text(gallery)
@@ -66,7 +87,9 @@ def _save(figure: Figure, place: Path) -> Iterator[Path]:
     for form in FORMATS:
         file = io.BytesIO()
         # Without a date, the same figure is the same file.
-        figure.savefig(file, format=form, dpi=150, metadata={"CreationDate": None} if form == "pdf" else None)
+        figure.savefig(
+            file, format=form, dpi=150, metadata={"CreationDate": None} if form == "pdf" else None
+        )
         path = place.with_name(f"{place.name}.{form}")
         replace_file(path, file.getvalue())
         yield path
@@ -84,13 +107,29 @@ def _training(logs: Sequence[TrainingLog]) -> Figure:
     figure, (losses, accuracies) = _figure(1, 2, 8.5, 3.6)
     for log, colour in zip(logs, _cycle(len(logs)), strict=True):
         losses.plot(*_series(log, "loss"), color=colour, alpha=0.35, linewidth=0.8)
-        losses.plot(*_series(log, "validation_loss"), "o-", color=colour, markersize=3, label=f"{_short(log.name)}, validation")
-        accuracies.plot(*_series(log, "validation_accuracy_10"), "o-", color=colour, markersize=3, label=_short(log.name))
+        losses.plot(
+            *_series(log, "validation_loss"),
+            "o-",
+            color=colour,
+            markersize=3,
+            label=f"{_short(log.name)}, validation",
+        )
+        accuracies.plot(
+            *_series(log, "validation_accuracy_10"),
+            "o-",
+            color=colour,
+            markersize=3,
+            label=_short(log.name),
+        )
     losses.set(xlabel="step", ylabel="loss (InfoNCE)", title="pale: training, in its own batches")
     if any(log.has_paper_loss for log in logs):
         _levels(losses, paper.LOSS)
-    accuracies.set(xlabel="step", ylabel="retrieval accuracy at 10 %", ylim=(0, 1),
-                   title="image to text, unique; dotted: the paper's\nlast values, text to image in batches of 100")
+    accuracies.set(
+        xlabel="step",
+        ylabel="retrieval accuracy at 10 %",
+        ylim=(0, 1),
+        title="image to text, unique; dotted: the paper's\nlast values, text to image in batches of 100",
+    )
     _levels(accuracies, paper.TOP_10)
     losses.legend()
     accuracies.legend(loc="upper left")
@@ -108,8 +147,15 @@ def _levels(axes: Axes, values: dict[str, float]) -> None:
     for name, value in values.items():
         is_crowded = any(0 < other - value < near for other in values.values())
         axes.axhline(value, color=_GREY, linestyle=":", linewidth=0.8)
-        axes.annotate(name, (1, value), xycoords=("axes fraction", "data"), ha="right", va="top" if is_crowded else "bottom", fontsize=7,
-                      color=_GREY)
+        axes.annotate(
+            name,
+            (1, value),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="top" if is_crowded else "bottom",
+            fontsize=7,
+            color=_GREY,
+        )
 
 
 def _similarity(found: Sequence[Similarities]) -> Figure:
@@ -118,10 +164,20 @@ def _similarity(found: Sequence[Similarities]) -> Figure:
     everything = np.concatenate([np.concatenate([one.true, one.shuffled]) for one in found])
     bins = np.linspace(everything.min(), everything.max(), 41).tolist()
     for axes, one in zip(panels, found, strict=True):
-        for values, name, colour in ((one.shuffled, "shuffled pairs", _GREY), (one.true, "true pairs", _COLOURS[0])):
+        for values, name, colour in (
+            (one.shuffled, "shuffled pairs", _GREY),
+            (one.true, "true pairs", _COLOURS[0]),
+        ):
             if not len(values):
                 continue
-            axes.hist(values, bins, density=True, color=colour, alpha=0.45, label=f"{name}, mean {values.mean():.3f}")
+            axes.hist(
+                values,
+                bins,
+                density=True,
+                color=colour,
+                alpha=0.45,
+                label=f"{name}, mean {values.mean():.3f}",
+            )
             axes.axvline(values.mean(), color=colour, linewidth=1)
         axes.set(title=_short(one.name), ylabel="density")
         axes.legend()
@@ -133,22 +189,51 @@ def _retrieval(curves: Sequence[Curve]) -> Figure:
     """Retrieval accuracy against the fraction that is retrieved; controls dashed; the paper's values at 10 %."""
     figure, (axes,) = _figure(1, 1, 6.4, 4.4)
     for curve, colour in zip(curves, _cycle(len(curves)), strict=True):
-        style = {"linestyle": "--", "linewidth": 1.0} if curve.role == CONTROL else {"linewidth": 1.6}
+        style = (
+            {"linestyle": "--", "linewidth": 1.0} if curve.role == CONTROL else {"linewidth": 1.6}
+        )
         axes.plot(curve.fraction, curve.accuracy, color=colour, label=_short(curve.name), **style)  # type: ignore[arg-type]
         if curve.role != CONTROL:
-            axes.fill_between(curve.fraction, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
+            axes.fill_between(
+                curve.fraction, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0
+            )
     chance = np.geomspace(curves[0].fraction[0], 1, 50)
     axes.plot(chance, chance, color=_GREY, linestyle=":", label="chance")
     alike = (curves[0].protocol, curves[0].direction) == (PAPER_BATCH, TEXT_TO_IMAGE)
-    axes.plot([0.1] * len(paper.TOP_10), list(paper.TOP_10.values()), "D", color=_GREY, markersize=4, fillstyle="full" if alike else "none",
-              label="paper (Hubble)" if alike else "paper (Hubble, text to\nimage, batches of 100)")
+    axes.plot(
+        [0.1] * len(paper.TOP_10),
+        list(paper.TOP_10.values()),
+        "D",
+        color=_GREY,
+        markersize=4,
+        fillstyle="full" if alike else "none",
+        label="paper (Hubble)" if alike else "paper (Hubble, text to\nimage, batches of 100)",
+    )
     for name, value in paper.TOP_10.items():
-        axes.annotate(name, (0.1, value), xytext=(-6, 0), textcoords="offset points", ha="right", va="center", fontsize=7, color=_GREY,
-                      bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5})
+        axes.annotate(
+            name,
+            (0.1, value),
+            xytext=(-6, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=7,
+            color=_GREY,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
+        )
     first = max(curves[0].fraction[0], _TICKS[0])
-    axes.set(xscale="log", xlim=(first, 1), ylim=(0, 1.02), xlabel="retrieved fraction of the candidates", ylabel="retrieval accuracy",
-             title=f"{curves[0].direction.replace('-', ' ')}, protocol {curves[0].protocol}; bands: 95 % by proposal")
-    axes.set_xticks([tick for tick in _TICKS if tick >= first], [f"{100 * tick:g} %" for tick in _TICKS if tick >= first])
+    axes.set(
+        xscale="log",
+        xlim=(first, 1),
+        ylim=(0, 1.02),
+        xlabel="retrieved fraction of the candidates",
+        ylabel="retrieval accuracy",
+        title=f"{curves[0].direction.replace('-', ' ')}, protocol {curves[0].protocol}; bands: 95 % by proposal",
+    )
+    axes.set_xticks(
+        [tick for tick in _TICKS if tick >= first],
+        [f"{100 * tick:g} %" for tick in _TICKS if tick >= first],
+    )
     axes.minorticks_off()
     axes.legend(loc="upper left")
     return figure
@@ -157,7 +242,9 @@ def _retrieval(curves: Sequence[Curve]) -> Figure:
 def _images_by_text(gallery: Gallery) -> Figure:
     """One row a query, its best pictures from left to right."""
     columns = max(len(pictures) for _, pictures in gallery.by_text)
-    figure, panels = _figure(len(gallery.by_text), columns, 2.1 * columns, 2.6 * len(gallery.by_text))
+    figure, panels = _figure(
+        len(gallery.by_text), columns, 2.1 * columns, 2.6 * len(gallery.by_text)
+    )
     figure.suptitle(f"{_short(gallery.name)}: images by text", fontsize=10)
     for place, axes in enumerate(panels):
         row, column = divmod(place, columns)
@@ -178,7 +265,9 @@ def _texts_by_image(gallery: Gallery) -> Figure:
     figure, panels = _figure(len(gallery.by_image), 2, 6.4, 2.3 * len(gallery.by_image))
     figure.suptitle(f"{_short(gallery.name)}: phrases of the paper's list by image", fontsize=10)
     longest = max(cosine for _, phrases in gallery.by_image for _, cosine in phrases)
-    for (picture, phrases), left, right in zip(gallery.by_image, panels[::2], panels[1::2], strict=True):
+    for (picture, phrases), left, right in zip(
+        gallery.by_image, panels[::2], panels[1::2], strict=True
+    ):
         _show(left, picture.pixels)
         left.set_title(_wrapped(f"{picture.key}: {picture.title}", 34), fontsize=8)
         names, cosines = zip(*reversed(phrases), strict=True)

@@ -26,23 +26,35 @@ def send_table(path: Path, title: str) -> tuple[str, ...]:
         try:
             client.connect()
         except SAMPHubError as error:
-            raise PaperclipError("no SAMP hub is running", "start TOPCAT or Aladin, then ask again") from error
+            raise PaperclipError(
+                "no SAMP hub is running", "start TOPCAT or Aladin, then ask again"
+            ) from error
         try:
             takers = sorted(client.get_subscribed_clients(_LOAD))
             if not takers:
-                raise PaperclipError("no program on the SAMP hub takes tables", "start TOPCAT or Aladin, then ask again")
+                raise PaperclipError(
+                    "no program on the SAMP hub takes tables",
+                    "start TOPCAT or Aladin, then ask again",
+                )
             return tuple(_send(client, taker, path, title) for taker in takers)
         except SAMPProxyError as error:
-            raise PaperclipError(f"the SAMP hub does not answer: {error}", "start TOPCAT or Aladin again") from error
+            raise PaperclipError(
+                f"the SAMP hub does not answer: {error}", "start TOPCAT or Aladin again"
+            ) from error
         finally:
             client.disconnect()
 
 
 def _send(client, taker: str, path: Path, title: str) -> str:  # type: ignore[no-untyped-def]
     name = str(client.get_metadata(taker).get("samp.name", taker))
-    message = {"samp.mtype": _LOAD, "samp.params": {"url": path.as_uri(), "name": title, "table-id": path.name}}
+    message = {
+        "samp.mtype": _LOAD,
+        "samp.params": {"url": path.as_uri(), "name": title, "table-id": path.name},
+    }
     answer = client.call_and_wait(taker, message, str(_TIMEOUT))
     if answer.get("samp.status") != "samp.ok":
         reason = answer.get("samp.error", {}).get("samp.errortxt", "it does not say why")
-        raise PaperclipError(f"{name} could not load the table: {reason}", "see what it says itself")
+        raise PaperclipError(
+            f"{name} could not load the table: {reason}", "see what it says itself"
+        )
     return name

@@ -14,49 +14,85 @@ from paperclip_cli.evaluation.table import ALL, BASELINE, CONTROL, Result
 from paperclip_cli.output import console
 
 PERCENT = 10  # whose interval a table shows
-CIRCULAR = ("This test is circular: images are judged by texts such as models are trained to match, so a search for words in these texts "
-            "may win it.")
+CIRCULAR = (
+    "This test is circular: images are judged by texts such as models are trained to match, so a search for words in these texts "
+    "may win it."
+)
 
 
 def show(rows: Sequence[Result], judgement: Judgement | None, split: str, form: str) -> None:
     """Prints results in one of the formats of `cli.session.Format`."""
     if form == "table":
-        for direction, group in itertools.groupby(sorted(rows, key=lambda row: row.direction), key=lambda row: row.direction):
+        for direction, group in itertools.groupby(
+            sorted(rows, key=lambda row: row.direction), key=lambda row: row.direction
+        ):
             _table(direction, list(group))
         if judgement:
             _relevance_table(judgement)
     elif form == "json":
-        judged = {"judge": {"by": _judge(judgement), "circular": CIRCULAR, "rows": _judged(judgement, split)}} if judgement else {}
+        judged = (
+            {
+                "judge": {
+                    "by": _judge(judgement),
+                    "circular": CIRCULAR,
+                    "rows": _judged(judgement, split),
+                }
+            }
+            if judgement
+            else {}
+        )
         console.emit(json.dumps(_object(rows, split) | judged, indent=2) + "\n")
     elif form == "jsonl":
-        console.emit(console.rows([values(row, split) for row in rows] + _judged(judgement, split), form))
+        console.emit(
+            console.rows([values(row, split) for row in rows] + _judged(judgement, split), form)
+        )
     else:
         lines = [line for row in rows for line in _lines(row, split)]
         for row in _judged(judgement, split):
             low, high = row.pop("interval") or (None, None)
-            lines.append({name: value for name, value in row.items() if name != "by_query"} | {"low": low, "high": high})
+            lines.append(
+                {name: value for name, value in row.items() if name != "by_query"}
+                | {"low": low, "high": high}
+            )
         console.emit(console.rows(lines, form))
 
 
 def values(row: Result, split: str) -> dict:
     """A row as the command line promises it."""
     accuracy = row.accuracy
-    similarity = row.similarity and dict(zip(("true_mean", "shuffled_mean"), map(_finite, row.similarity), strict=True))
+    similarity = row.similarity and dict(
+        zip(("true_mean", "shuffled_mean"), map(_finite, row.similarity), strict=True)
+    )
     return _whose(row, split) | {
-        "n_images": row.n_images, "n_captions": row.n_captions, "n_proposals": row.n_proposals, "trained_on": row.trained_on,
-        "loss": _finite(row.loss), "retrieval_accuracy": _by_percent(accuracy.by_image),
-        "retrieval_accuracy_by_proposal": _by_percent(accuracy.by_proposal), "interval": _by_percent(accuracy.interval),
-        "chance": _by_percent(accuracy.chance), "similarity": similarity,
+        "n_images": row.n_images,
+        "n_captions": row.n_captions,
+        "n_proposals": row.n_proposals,
+        "trained_on": row.trained_on,
+        "loss": _finite(row.loss),
+        "retrieval_accuracy": _by_percent(accuracy.by_image),
+        "retrieval_accuracy_by_proposal": _by_percent(accuracy.by_proposal),
+        "interval": _by_percent(accuracy.interval),
+        "chance": _by_percent(accuracy.chance),
+        "similarity": similarity,
     }
 
 
 def _object(rows: Sequence[Result], split: str) -> dict:
     """The first row, with the same row of the baseline beside it, and all rows below."""
     same = (rows[0].subset, rows[0].direction)
-    baseline = next((row for row in rows if row.role == BASELINE and (row.subset, row.direction) == same), None)
-    reported = {name: {"retrieval_accuracy": {str(PERCENT): value}, "loss": loss} for name, (value, loss) in _paper(rows).items()}
-    return values(rows[0], split) | ({"baseline": values(baseline, split)} if baseline else {}) | {
-        "rows": [values(row, split) for row in rows]} | ({"paper": reported} if reported else {})
+    baseline = next(
+        (row for row in rows if row.role == BASELINE and (row.subset, row.direction) == same), None
+    )
+    reported = {
+        name: {"retrieval_accuracy": {str(PERCENT): value}, "loss": loss}
+        for name, (value, loss) in _paper(rows).items()
+    }
+    return (
+        values(rows[0], split)
+        | ({"baseline": values(baseline, split)} if baseline else {})
+        | {"rows": [values(row, split) for row in rows]}
+        | ({"paper": reported} if reported else {})
+    )
 
 
 def _lines(row: Result, split: str) -> list[dict]:
@@ -64,31 +100,71 @@ def _lines(row: Result, split: str) -> list[dict]:
     accuracy = row.accuracy
     true, others = row.similarity or (None, None)
     shared = _whose(row, split) | {"n_images": row.n_images, "n_captions": row.n_captions}
-    return [shared | {"percent": k, "retrieval_accuracy": by_image, "by_proposal": accuracy.by_proposal[k],
-                      "low": low, "high": high, "chance": accuracy.chance[k], "loss": row.loss,
-                      "similarity_true": _finite(true), "similarity_shuffled": _finite(others)}
-            for k, by_image in accuracy.by_image.items() for low, high in [accuracy.interval[k] or (None, None)]]
+    return [
+        shared
+        | {
+            "percent": k,
+            "retrieval_accuracy": by_image,
+            "by_proposal": accuracy.by_proposal[k],
+            "low": low,
+            "high": high,
+            "chance": accuracy.chance[k],
+            "loss": row.loss,
+            "similarity_true": _finite(true),
+            "similarity_shuffled": _finite(others),
+        }
+        for k, by_image in accuracy.by_image.items()
+        for low, high in [accuracy.interval[k] or (None, None)]
+    ]
 
 
 def _whose(row: Result, split: str) -> dict:
-    return {"model": row.name, "role": row.role, "subset": row.subset, "split": split, "protocol": row.protocol,
-            "direction": row.direction}
+    return {
+        "model": row.name,
+        "role": row.role,
+        "subset": row.subset,
+        "split": split,
+        "protocol": row.protocol,
+        "direction": row.direction,
+    }
 
 
 def _table(direction: str, rows: Sequence[Result]) -> None:
     """One line a row, then chance, and what the paper reports where it was measured in the same way."""
     first = rows[0]
-    console.emit(f"\n{direction.replace('-', ' ')}, protocol {first.protocol}, {first.n_images:,} images, {first.n_captions:,} captions\n")
+    console.emit(
+        f"\n{direction.replace('-', ' ')}, protocol {first.protocol}, {first.n_images:,} images, {first.n_captions:,} captions\n"
+    )
     percents = [k for k in first.accuracy.chance if k in (5, PERCENT, 20)]
     lines = [_cells(row, percents) for row in rows]
     lines.append(["chance", "", *(_number(first.accuracy.chance[k]) for k in percents), "", "", ""])
-    lines += [["paper: " + name, "", *("-" if k != PERCENT else _number(value) for k in percents), "", "", _number(loss) if loss else ""]
-              for name, (value, loss) in _paper(rows).items()]
-    names = ["Model", "Images", *(f"{k} %" for k in percents), f"95 % at {PERCENT} %", "Prop.", "Loss"]
+    lines += [
+        [
+            "paper: " + name,
+            "",
+            *("-" if k != PERCENT else _number(value) for k in percents),
+            "",
+            "",
+            _number(loss) if loss else "",
+        ]
+        for name, (value, loss) in _paper(rows).items()
+    ]
+    names = [
+        "Model",
+        "Images",
+        *(f"{k} %" for k in percents),
+        f"95 % at {PERCENT} %",
+        "Prop.",
+        "Loss",
+    ]
     widths = [None, 6, *(5 for _ in percents), 13, 5, 5]
     columns = zip(names, zip(*lines, strict=True), widths, strict=True)
-    console.table([console.TableColumn(name, cells, width, "right" if place > 1 else "left")
-                  for place, (name, cells, width) in enumerate(columns)])
+    console.table(
+        [
+            console.TableColumn(name, cells, width, "right" if place > 1 else "left")
+            for place, (name, cells, width) in enumerate(columns)
+        ]
+    )
     for row in rows:
         if row.similarity and row.subset == ALL and row.role != CONTROL:
             true, others = row.similarity
@@ -98,8 +174,14 @@ def _table(direction: str, rows: Sequence[Result]) -> None:
 
 def _cells(row: Result, percents: Iterable[int]) -> list[str]:
     accuracy, bounds = row.accuracy, row.accuracy.interval[PERCENT]
-    return [row.name, row.subset, *(_number(accuracy.by_image[k]) for k in percents),
-            f"{bounds[0]:.3f} - {bounds[1]:.3f}" if bounds else "-", _number(accuracy.by_proposal[PERCENT]), _number(row.loss)]
+    return [
+        row.name,
+        row.subset,
+        *(_number(accuracy.by_image[k]) for k in percents),
+        f"{bounds[0]:.3f} - {bounds[1]:.3f}" if bounds else "-",
+        _number(accuracy.by_proposal[PERCENT]),
+        _number(row.loss),
+    ]
 
 
 def _paper(rows: Sequence[Result]) -> dict[str, tuple[float, float | None]]:
@@ -108,7 +190,10 @@ def _paper(rows: Sequence[Result]) -> dict[str, tuple[float, float | None]]:
     if not alike:
         return {}
     has_loss = any(row.has_paper_loss for row in alike)
-    return {name: (value, paper.LOSS.get(name) if has_loss else None) for name, value in paper.TOP_10.items()}
+    return {
+        name: (value, paper.LOSS.get(name) if has_loss else None)
+        for name, value in paper.TOP_10.items()
+    }
 
 
 def _judge(judgement: Judgement) -> str:
@@ -119,23 +204,41 @@ def _judged(judgement: Judgement | None, split: str) -> list[dict]:
     """One row a contestant; `relevance` is the share of relevant images."""
     if judgement is None:
         return []
-    return [{"model": row.name, "role": row.role, "split": split, "protocol": f"judge {_judge(judgement)}", "direction": TEXT_TO_IMAGE,
-             "relevance": _finite(row.share), "interval": row.interval and [round(bound, 6) for bound in row.interval],
-             "by_query": {query: _finite(share) for query, share in row.by_query.items()}} for row in judgement.rows]
+    return [
+        {
+            "model": row.name,
+            "role": row.role,
+            "split": split,
+            "protocol": f"judge {_judge(judgement)}",
+            "direction": TEXT_TO_IMAGE,
+            "relevance": _finite(row.share),
+            "interval": row.interval and [round(bound, 6) for bound in row.interval],
+            "by_query": {query: _finite(share) for query, share in row.by_query.items()},
+        }
+        for row in judgement.rows
+    ]
 
 
 def _relevance_table(judgement: Judgement) -> None:
     """One line a query, one column a contestant; below them the share over all queries, with its interval."""
     rows = judgement.rows
-    console.emit(f"\nrelevant among the {TOP} best images of a query, judged by {_judge(judgement)} from the abstracts\n")
+    console.emit(
+        f"\nrelevant among the {TOP} best images of a query, judged by {_judge(judgement)} from the abstracts\n"
+    )
     heads = ["all queries", "95 % from", "95 % to"]
     columns = [console.TableColumn("Query", [*rows[0].by_query, *heads])]
     for row in rows:
         numbers = [*row.by_query.values(), row.share, *(row.interval or (None, None))]
-        columns.append(console.TableColumn(row.name, [_number(value) for value in numbers], 15, "right"))
+        columns.append(
+            console.TableColumn(row.name, [_number(value) for value in numbers], 15, "right")
+        )
     console.table(columns)
     if judgement.model:
-        console.emit("paper (Hubble): " + ", ".join(f"{name} {value:.2f}" for name, value in paper.RELEVANCE.items()) + "\n")
+        console.emit(
+            "paper (Hubble): "
+            + ", ".join(f"{name} {value:.2f}" for name, value in paper.RELEVANCE.items())
+            + "\n"
+        )
     console.emit(CIRCULAR + "\n")
 
 
@@ -144,7 +247,10 @@ def _number(value: float | None) -> str:
 
 
 def _by_percent(given: Mapping) -> dict[str, object]:
-    return {str(k): [round(bound, 6) for bound in value] if isinstance(value, tuple) else _finite(value) for k, value in given.items()}
+    return {
+        str(k): [round(bound, 6) for bound in value] if isinstance(value, tuple) else _finite(value)
+        for k, value in given.items()
+    }
 
 
 def _finite(value: float | None) -> float | None:

@@ -22,11 +22,16 @@ _CHUNK = 4096  # bytes of base64 in one escape sequence at most (the protocol's 
 def thumbnails(hits: Sequence[Hit], width: int, has_graphics: bool) -> str:
     """As many pictures in a row as a terminal of `width` cells holds, each over its rank and target."""
     fit = max(1, width // (_CELLS + 1))
-    return "".join(_row(hits[start:start + fit], has_graphics) for start in range(0, len(hits), fit))
+    return "".join(
+        _row(hits[start : start + fit], has_graphics) for start in range(0, len(hits), fit)
+    )
 
 
 def _row(hits: Sequence[Hit], has_graphics: bool) -> str:
-    captions = " ".join(console.fitted(f"{hit.rank}. {hit.observation.target or Path(hit.image).name}", _CELLS) for hit in hits).rstrip()
+    captions = " ".join(
+        console.fitted(f"{hit.rank}. {hit.observation.target or Path(hit.image).name}", _CELLS)
+        for hit in hits
+    ).rstrip()
     pixels = _SIDE if has_graphics else 2 * _LINES
     pictures = [_square(Path(hit.image), pixels) for hit in hits]
     return f"{''.join(_graphics(pictures)) if has_graphics else console.half_blocks(pictures)}{captions}\n"
@@ -56,7 +61,11 @@ def _graphics(pictures: Sequence[np.ndarray]) -> Iterator[str]:
 def _transmit(picture: np.ndarray) -> Iterator[str]:
     """One picture at the cursor, which stays: raw RGB, deflated. The terminal is asked not to answer (q=2)."""
     data = base64.b64encode(zlib.compress(picture.tobytes())).decode()
-    chunks = [data[start:start + _CHUNK] for start in range(0, len(data), _CHUNK)]
+    chunks = [data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)]
     for number, chunk in enumerate(chunks):
-        head = f"a=T,f=24,o=z,s={picture.shape[1]},v={picture.shape[0]},c={_CELLS},r={_LINES},C=1,q=2," if number == 0 else ""
+        head = (
+            f"a=T,f=24,o=z,s={picture.shape[1]},v={picture.shape[0]},c={_CELLS},r={_LINES},C=1,q=2,"
+            if number == 0
+            else ""
+        )
         yield f"\x1b_G{head}m={int(number < len(chunks) - 1)};{chunk}\x1b\\"

@@ -17,7 +17,11 @@ from paperclip_cli.output.hits import COLUMNS, Column, values
 from paperclip_cli.records import Hit
 
 _POSITION = ("s_ra", "s_dec")
-_VOTABLE_TYPES = {"int": {"datatype": "long"}, "float": {"datatype": "double"}, "str": {"datatype": "unicodeChar", "arraysize": "*"}}
+_VOTABLE_TYPES = {
+    "int": {"datatype": "long"},
+    "float": {"datatype": "double"},
+    "str": {"datatype": "unicodeChar", "arraysize": "*"},
+}
 _ECSV_TYPES = {"int": "int64", "float": "float64", "str": "string"}
 
 
@@ -43,12 +47,20 @@ def _votable_lines(hits: Sequence[Hit], provenance: Mapping[str, str]) -> Iterat
 
 def _field(column: Column) -> str:
     frame = "icrs" if column.name in _POSITION else None
-    known = {"name": column.name, **_VOTABLE_TYPES[_kind(column)], "unit": column.unit, "ucd": column.ucd, "ref": frame}
+    known = {
+        "name": column.name,
+        **_VOTABLE_TYPES[_kind(column)],
+        "unit": column.unit,
+        "ucd": column.ucd,
+        "ref": frame,
+    }
     return _element("FIELD", known, f"<DESCRIPTION>{escape(column.description)}</DESCRIPTION>")
 
 
 def _element(name: str, attributes: Mapping[str, str | None], content: str = "") -> str:
-    said = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items() if value is not None)
+    said = "".join(
+        f" {key}={quoteattr(value)}" for key, value in attributes.items() if value is not None
+    )
     return f"<{name}{said}>{content}</{name}>" if content else f"<{name}{said}/>"
 
 
@@ -66,8 +78,13 @@ def ecsv(hits: Sequence[Hit], provenance: Mapping[str, str]) -> str:
 def _ecsv_header(provenance: Mapping[str, str]) -> Iterator[str]:
     yield from ("%ECSV 1.0", "---", "delimiter: ','", "datatype:")
     for column in COLUMNS:
-        known = {"name": column.name, "datatype": _ECSV_TYPES[_kind(column)], "unit": column.unit, "description": column.description,
-                 "meta": {"ucd": column.ucd} if column.ucd else None}
+        known = {
+            "name": column.name,
+            "datatype": _ECSV_TYPES[_kind(column)],
+            "unit": column.unit,
+            "description": column.description,
+            "meta": {"ucd": column.ucd} if column.ucd else None,
+        }
         yield f"- {_json({key: value for key, value in known.items() if value is not None})}"
     said = {name: printable(value) for name, value in provenance.items()}
     yield f"meta: {_json({'name': 'paperclip', 'frame': 'ICRS', **said})}"
@@ -90,4 +107,8 @@ def _cells(hit: Hit) -> list[str]:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return repr(value) if isinstance(value, float) else printable(";".join(value) if isinstance(value, list) else str(value))
+    return (
+        repr(value)
+        if isinstance(value, float)
+        else printable(";".join(value) if isinstance(value, list) else str(value))
+    )

@@ -15,9 +15,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from paperclip_cli.previews.fetch_log import Entry, Place, read_ledger, rewrite_ledger, shard_ledgers
+from paperclip_cli.previews.fetch_log import (
+    Entry,
+    Place,
+    read_ledger,
+    rewrite_ledger,
+    shard_ledgers,
+)
 from paperclip_cli.records import Key, Preview, Proposal, Record, read_jsonl, write_jsonl
-from paperclip_cli.workspace import MANIFEST, Manifest, Workspace, read_manifest, replace_file, write_manifest
+from paperclip_cli.workspace import (
+    MANIFEST,
+    Manifest,
+    Workspace,
+    read_manifest,
+    replace_file,
+    write_manifest,
+)
 
 PROPOSALS, PREVIEWS, ORIGINALS = "proposals.jsonl", "previews.jsonl", "originals"
 
@@ -30,7 +43,13 @@ class Holdings:
     previews: tuple[Preview, ...]
     ledger: Mapping[Place, Entry]
 
-    def after(self, proposals: Mapping[Key, Proposal], previews: Iterable[Preview], entries: Iterable[Entry], gone: set[Key]) -> Holdings:
+    def after(
+        self,
+        proposals: Mapping[Key, Proposal],
+        previews: Iterable[Preview],
+        entries: Iterable[Entry],
+        gone: set[Key],
+    ) -> Holdings:
         """With `proposals` in the place of what is held of them, without those that are `gone`, and with all others as they are."""
         touched = proposals.keys() | gone
         kept = [preview for preview in self.previews if preview.key not in touched]
@@ -38,18 +57,27 @@ class Holdings:
         known = {**self.proposals, **proposals}
         held = sorted({preview.key for preview in merged} & known.keys())
         ledger = [entry for entry in self.ledger.values() if entry.key not in touched]
-        return Holdings({key: known[key] for key in held}, tuple(merged), {entry.place: entry for entry in [*ledger, *entries]})
+        return Holdings(
+            {key: known[key] for key in held},
+            tuple(merged),
+            {entry.place: entry for entry in [*ledger, *entries]},
+        )
 
     def files(self) -> set[str]:
         """The paths that belong to the mission, relative to the folder of its previews."""
-        return {path for entry in self.ledger.values() for path in entry.files} | {preview.image for preview in self.previews}
+        return {path for entry in self.ledger.values() for path in entry.files} | {
+            preview.image for preview in self.previews
+        }
 
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 by source, over the names and states of the images that were taken from it."""
         lines: defaultdict[str, list[str]] = defaultdict(list)
         for entry in self.ledger.values():
             lines[entry.source].append(f"{entry.key} {entry.name} {entry.stamp}")
-        return {source: hashlib.sha256("\n".join(sorted(lines[source])).encode()).hexdigest() for source in sorted(lines)}
+        return {
+            source: hashlib.sha256("\n".join(sorted(lines[source])).encode()).hexdigest()
+            for source in sorted(lines)
+        }
 
 
 def read_holdings(workspace: Workspace, mission: str, skip_damaged: bool = False) -> Holdings:
@@ -61,11 +89,17 @@ def read_holdings(workspace: Workspace, mission: str, skip_damaged: bool = False
     return Holdings({proposal.key: proposal for proposal in proposals}, tuple(previews), ledger)
 
 
-def write_holdings(workspace: Workspace, mission: str, holdings: Holdings, manifest: Manifest) -> bool:
+def write_holdings(
+    workspace: Workspace, mission: str, holdings: Holdings, manifest: Manifest
+) -> bool:
     """Replaces records, ledger and manifests; False, with nothing written, where the records say all this already."""
-    texts = {workspace.proposals(mission) / PROPOSALS: write_jsonl(holdings.proposals.values()),
-             workspace.previews(mission) / PREVIEWS: write_jsonl(holdings.previews)}
-    is_same = all(path.is_file() and path.read_bytes() == text.encode() for path, text in texts.items())
+    texts = {
+        workspace.proposals(mission) / PROPOSALS: write_jsonl(holdings.proposals.values()),
+        workspace.previews(mission) / PREVIEWS: write_jsonl(holdings.previews),
+    }
+    is_same = all(
+        path.is_file() and path.read_bytes() == text.encode() for path, text in texts.items()
+    )
     if is_same and all(read_manifest(path.parent) for path in texts):
         return False
     unfinish(workspace, mission)
@@ -73,7 +107,9 @@ def write_holdings(workspace: Workspace, mission: str, holdings: Holdings, manif
         replace_file(path, text)
     counts = {"proposals": len(holdings.proposals), "images": len(holdings.previews)}
     for path in texts:
-        write_manifest(path.parent, replace(manifest, counts=counts, inputs=holdings.fingerprints()))
+        write_manifest(
+            path.parent, replace(manifest, counts=counts, inputs=holdings.fingerprints())
+        )
     return True
 
 
@@ -95,7 +131,11 @@ def tidy(workspace: Workspace, mission: str, holdings: Holdings) -> None:
 
 def is_untidy(folder: Path) -> bool:
     """Whether a run that was killed, or shards, left what `tidy` removes: half-written files, ledgers that are not taken in."""
-    hidden = (path for pattern in ("proposal_*/.*", f"{ORIGINALS}/proposal_*/.*") for path in folder.glob(pattern))
+    hidden = (
+        path
+        for pattern in ("proposal_*/.*", f"{ORIGINALS}/proposal_*/.*")
+        for path in folder.glob(pattern)
+    )
     return bool(shard_ledgers(folder)) or next(hidden, None) is not None
 
 

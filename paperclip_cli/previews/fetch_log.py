@@ -58,13 +58,17 @@ def shard_ledger(index: int, count: int) -> str:
     return f"ledger-{index}-of-{count}.jsonl"
 
 
-def read_ledger(folder: Path, name: str | None = None, skip_damaged: bool = False) -> dict[Place, Entry]:
+def read_ledger(
+    folder: Path, name: str | None = None, skip_damaged: bool = False
+) -> dict[Place, Entry]:
     """The entries by image, later ones in the place of earlier ones; a torn last line is passed over, others only if asked for.
 
     Without a `name`, those of all ledgers: the shards' are newer than the common one, which takes them in.
     """
     paths = [folder / name] if name else [folder / LEDGER, *shard_ledgers(folder)]
-    entries: list[Entry] = [entry for path in paths if path.exists() for entry in read_jsonl(path, Entry, skip_damaged)]
+    entries: list[Entry] = [
+        entry for path in paths if path.exists() for entry in read_jsonl(path, Entry, skip_damaged)
+    ]
     return {entry.place: entry for entry in entries}
 
 
@@ -83,6 +87,7 @@ def shard_ledgers(folder: Path) -> list[Path]:
 def appending(folder: Path, name: str = LEDGER) -> Iterator[Callable[[Entry], None]]:
     """Gives a function that adds an entry; each is handed to the system at once, so that only a power cut can lose it."""
     with (folder / name).open("a", encoding="utf-8") as file:
+
         def append(entry: Entry) -> None:
             file.write(to_json(entry) + "\n")
             file.flush()

@@ -16,7 +16,10 @@ def fetched_missions(workspace: Workspace, wanted: Sequence[str] = ()) -> tuple[
     present = workspace.names("proposals")
     missing = [mission for mission in wanted if mission not in present]
     if missing:
-        raise MissingStage(f"nothing was fetched for mission {missing[0]!r}", f"paperclip fetch --mission {missing[0]}")
+        raise MissingStage(
+            f"nothing was fetched for mission {missing[0]!r}",
+            f"paperclip fetch --mission {missing[0]}",
+        )
     if not present:
         raise MissingStage(f"nothing was fetched into {workspace.root}", "paperclip fetch")
     return tuple(sorted(set(wanted))) or tuple(present)
@@ -24,7 +27,11 @@ def fetched_missions(workspace: Workspace, wanted: Sequence[str] = ()) -> tuple[
 
 def read_proposals(workspace: Workspace, missions: Sequence[str]) -> dict[Key, Proposal]:
     """The proposals of some missions by key, in the order of the keys."""
-    found = (proposal for mission in missions for proposal in read_jsonl(workspace.proposals(mission) / "proposals.jsonl", Proposal))
+    found = (
+        proposal
+        for mission in missions
+        for proposal in read_jsonl(workspace.proposals(mission) / "proposals.jsonl", Proposal)
+    )
     return dict(sorted((proposal.key, proposal) for proposal in found))
 
 
@@ -42,8 +49,14 @@ def stored_path(preview: Preview) -> str:
 
 def fetched_fingerprints(workspace: Workspace, missions: Sequence[str]) -> dict[str, str]:
     """SHA-256 of every record file of some missions: what a stage that reads them depends on."""
-    paths = {f"{mission}/{path.name}": path for mission in missions
-             for path in (workspace.proposals(mission) / "proposals.jsonl", workspace.previews(mission) / "previews.jsonl")}
+    paths = {
+        f"{mission}/{path.name}": path
+        for mission in missions
+        for path in (
+            workspace.proposals(mission) / "proposals.jsonl",
+            workspace.previews(mission) / "previews.jsonl",
+        )
+    }
     return {name: file_sha256(path) for name, path in paths.items() if path.exists()}
 
 

@@ -18,8 +18,12 @@ from paperclip_cli.report import Check, State
 
 _DISTRIBUTION = "paperclip-cli"
 # What is not needed until it is asked for: the backend, its command, the module, the extra that brings it.
-_OPTIONAL = (("llama-cpp", "summarize", "llama_cpp", "llama"), ("outlines", "summarize", "outlines", "outlines"),
-             ("hnsw", "index", "hnswlib", "hnsw"), ("plots", "evaluate", "matplotlib", "plots"))
+_OPTIONAL = (
+    ("llama-cpp", "summarize", "llama_cpp", "llama"),
+    ("outlines", "summarize", "outlines", "outlines"),
+    ("hnsw", "index", "hnswlib", "hnsw"),
+    ("plots", "evaluate", "matplotlib", "plots"),
+)
 _PATIENCE = 5.0  # seconds for a server to answer
 
 
@@ -32,7 +36,9 @@ def versions() -> Iterator[Check]:
     for line in metadata.requires(_DISTRIBUTION) or ():
         requirement = Requirement(line)
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            yield _library(requirement.name, str(requirement.specifier), requirement.specifier.contains)
+            yield _library(
+                requirement.name, str(requirement.specifier), requirement.specifier.contains
+            )
 
 
 def _library(name: str, wanted: str, fits) -> Check:  # type: ignore[no-untyped-def]
@@ -52,7 +58,11 @@ def backends() -> Iterator[Check]:
     yield Check("backends", "exact", "built in (query)")
     for name, command, module, extra in _OPTIONAL:
         is_there = importlib.util.find_spec(module) is not None
-        yield Check("backends", name, f"{'installed' if is_there else f'pip install {_DISTRIBUTION}[{extra}]'} ({command})")
+        yield Check(
+            "backends",
+            name,
+            f"{'installed' if is_there else f'pip install {_DISTRIBUTION}[{extra}]'} ({command})",
+        )
 
 
 def network(is_offline: bool) -> Iterator[Check]:
@@ -66,7 +76,9 @@ def network(is_offline: bool) -> Iterator[Check]:
         answers[name] = _server(name, url)
 
     # Daemons, because a name server that is silent cannot be hurried.
-    threads = [threading.Thread(target=ask, args=server, daemon=True) for server in _servers().items()]
+    threads = [
+        threading.Thread(target=ask, args=server, daemon=True) for server in _servers().items()
+    ]
     for thread in threads:
         thread.start()
     end = time.monotonic() + _PATIENCE
@@ -80,7 +92,11 @@ def _servers() -> dict[str, str]:
     from astroquery.mast import conf
     from huggingface_hub import constants
 
-    return {"MAST": conf.server, "Hugging Face Hub": constants.ENDPOINT, "CDS (names)": sesame_url.get()[0]}
+    return {
+        "MAST": conf.server,
+        "Hugging Face Hub": constants.ENDPOINT,
+        "CDS (names)": sesame_url.get()[0],
+    }
 
 
 def _server(name: str, url: str) -> Check:
@@ -90,7 +106,11 @@ def _server(name: str, url: str) -> Check:
         return _silent(name, url)
     except requests.RequestException:
         return _unreachable(name, f"{url} cannot be reached")
-    return _unreachable(name, f"{url} answers {status}") if status >= 500 else Check("network", name, f"{url} answers")
+    return (
+        _unreachable(name, f"{url} answers {status}")
+        if status >= 500
+        else Check("network", name, f"{url} answers")
+    )
 
 
 def _silent(name: str, url: str) -> Check:
@@ -98,5 +118,13 @@ def _silent(name: str, url: str) -> Check:
 
 
 def _unreachable(name: str, found: str) -> Check:
-    proxy = " and HTTPS_PROXY" if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") else ""
-    return Check("network", name, found, State.NOTE, f"check the network{proxy}; what is in the cache needs none")
+    proxy = (
+        " and HTTPS_PROXY" if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") else ""
+    )
+    return Check(
+        "network",
+        name,
+        found,
+        State.NOTE,
+        f"check the network{proxy}; what is in the cache needs none",
+    )

@@ -10,7 +10,9 @@ _HINT = 'give coordinates: --near "202.47 47.195"; for a planet, --target Jupite
 def resolve_name(name: str, offline: bool) -> tuple[float, float]:
     """Right ascension and declination (degrees, ICRS) of an object. PaperclipError where it is unknown, or may not be asked for."""
     if offline:
-        raise PaperclipError(f"--offline: the position of {name!r} would have to be asked for", _HINT)
+        raise PaperclipError(
+            f"--offline: the position of {name!r} would have to be asked for", _HINT
+        )
     from astropy.coordinates import SkyCoord
     from astropy.coordinates.name_resolve import NameResolveError
 

@@ -20,16 +20,36 @@ Lists = Mapping[str, Sequence[str]]
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"<(\w+)>")
 _MODERN = 25  # the cycle from which categories are no longer written in capitals
-_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_VOWEL = re.compile(r"\b([Aa]) (?=(?!uni|use|usu|one\b|eur|u-)[aeiou]|HII|SNR|X-ray|NGC)", re.IGNORECASE)
+_WORDS = (
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
+_VOWEL = re.compile(
+    r"\b([Aa]) (?=(?!uni|use|usu|one\b|eur|u-)[aeiou]|HII|SNR|X-ray|NGC)", re.IGNORECASE
+)
 
 
 def write_text(random: Random, plan: Plan) -> tuple[str, str, str]:
     """Title, abstract (4 to 8 sentences) and category of a proposal."""
     lists = {**_shared(), **_class_lists(plan.kind.phrases, plan.subtype), **_values(random, plan)}
     title = _sentence(random, _pick(random, lists["title"]), lists).rstrip(".")
-    modern = [name for name in lists["categories"] if name.isupper() == (plan.cycle < _MODERN)] or lists["categories"]
-    return title, " ".join(_sentence(random, phrase, lists) for phrase in _outline(random, plan, lists)), _pick(random, modern)
+    modern = [
+        name for name in lists["categories"] if name.isupper() == (plan.cycle < _MODERN)
+    ] or lists["categories"]
+    return (
+        title,
+        " ".join(_sentence(random, phrase, lists) for phrase in _outline(random, plan, lists)),
+        _pick(random, modern),
+    )
 
 
 def _outline(random: Random, plan: Plan, lists: Lists) -> list[str]:
@@ -44,7 +64,7 @@ def _outline(random: Random, plan: Plan, lists: Lists) -> list[str]:
     body = context + state + [middle[i] for i in random.permutation(len(middle))]
     order = random.random()
     if order < 0.25:
-        body = state + context + body[len(context) + 1:]
+        body = state + context + body[len(context) + 1 :]
     elif order < 0.4:
         body = [body[i] for i in random.permutation(len(body))]
     spare = [phrase for phrase in lists["distraction"] if phrase not in body]
@@ -65,12 +85,14 @@ def _sentence(random: Random, phrase: str, lists: Lists) -> str:
     while True:
         match = _CHOICE.search(phrase)
         if match:
-            phrase = phrase[:match.start()] + _pick(random, match[1].split("|")) + phrase[match.end():]
+            phrase = (
+                phrase[: match.start()] + _pick(random, match[1].split("|")) + phrase[match.end() :]
+            )
             continue
         match = _NAME.search(phrase)
         if match is None:
             break
-        phrase = phrase[:match.start()] + _pick(random, lists[match[1]]) + phrase[match.end():]
+        phrase = phrase[: match.start()] + _pick(random, lists[match[1]]) + phrase[match.end() :]
     phrase = re.sub(r"\s+([.,;:?])", r"\1", " ".join(phrase.split()))
     return _VOWEL.sub(r"\1n ", phrase[0].upper() + phrase[1:])
 
@@ -79,16 +101,36 @@ def _values(random: Random, plan: Plan) -> dict[str, list[str]]:
     """What the proposal itself says: instrument, filters, counts."""
     cameras = sorted({frame.pointing.camera.instrument for frame in plan.frames})
     filters = sorted({name for frame in plan.frames for name in frame.band.names})[:3]
-    targets, orbits = len(plan.targets), max(2, round(sum(frame.exposure for frame in plan.frames) / 2400))
-    joined = " and ".join([", ".join(filters[:-1]), filters[-1]]) if len(filters) > 1 else filters[0]
-    return {"instrument": cameras, "filters": [joined], "first": filters[:1], "target": [plan.targets[0].name],
-            "n": [_WORDS[targets - 2] if targets > 1 else "two", str(int(random.integers(targets + 1, 60)))], "orbits": [str(orbits)],
-            "few": [str(random.choice(_WORDS))], "ratio": [str(int(random.integers(5, 80)))], "before": [str(max(plan.cycle - 1, 1))]}
+    targets, orbits = (
+        len(plan.targets),
+        max(2, round(sum(frame.exposure for frame in plan.frames) / 2400)),
+    )
+    joined = (
+        " and ".join([", ".join(filters[:-1]), filters[-1]]) if len(filters) > 1 else filters[0]
+    )
+    return {
+        "instrument": cameras,
+        "filters": [joined],
+        "first": filters[:1],
+        "target": [plan.targets[0].name],
+        "n": [
+            _WORDS[targets - 2] if targets > 1 else "two",
+            str(int(random.integers(targets + 1, 60))),
+        ],
+        "orbits": [str(orbits)],
+        "few": [str(random.choice(_WORDS))],
+        "ratio": [str(int(random.integers(5, 80)))],
+        "before": [str(max(plan.cycle - 1, 1))],
+    }
 
 
 @cache
 def _file(name: str) -> dict:
-    return tomllib.loads(resources.files("paperclip_cli.simulation").joinpath("phrases", f"{name}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        resources.files("paperclip_cli.simulation")
+        .joinpath("phrases", f"{name}.toml")
+        .read_text(encoding="utf-8")
+    )
 
 
 @cache
@@ -99,7 +141,11 @@ def _shared() -> dict[str, list[str]]:
 @cache
 def _class_lists(phrases: str, subtype: str) -> dict[str, list[str]]:
     """The lists of a class. A subtype's own names for the object are twice as likely as the class's; its other phrases are added."""
-    section = next(data[phrases] for data in map(_file, ("galaxies", "stars", "nebulae", "solar")) if phrases in data)
+    section = next(
+        data[phrases]
+        for data in map(_file, ("galaxies", "stars", "nebulae", "solar"))
+        if phrases in data
+    )
     lists = {name: list(values) for name, values in section.items() if name != "kinds"}
     special = section["kinds"][subtype]
     for name, values in special.items():

@@ -56,7 +56,10 @@ class SimulatedSky:
     def previews(self, key: Key) -> Sequence[Candidate]:
         """The frames of a proposal."""
         plan, stamp = self._plan(key), f"simulated sky {VERSION}, seed {self.seed}"
-        return [Candidate(key, frame.name, stamp, self._observation(plan, frame)) for frame in plan.frames]
+        return [
+            Candidate(key, frame.name, stamp, self._observation(plan, frame))
+            for frame in plan.frames
+        ]
 
     def read(self, candidate: Candidate) -> np.ndarray:
         """The picture: uint8 [H, W]."""
@@ -73,7 +76,13 @@ class SimulatedSky:
     def truth(self, candidate: Candidate) -> FrameTruth:
         """What the frame shows."""
         plan, frame = self._find(candidate)
-        return FrameTruth(plan.kind.label, plan.subtype, frame.target.faint, frame.pointing.off_centre, bool(frame.conditions.failure))
+        return FrameTruth(
+            plan.kind.label,
+            plan.subtype,
+            frame.target.faint,
+            frame.pointing.off_centre,
+            bool(frame.conditions.failure),
+        )
 
     def _plan(self, key: Key) -> Plan:
         index = key.proposal_id - first_id(self.seed)
@@ -90,14 +99,32 @@ class SimulatedSky:
 
     def _proposal(self, plan: Plan) -> Proposal:
         title, abstract, category = write_text(stream(self.seed, "text", plan.proposal_id), plan)
-        return Proposal(self.mission, plan.proposal_id, abstract, title=title, category=category, cycle=str(plan.cycle), proposal_type="GO")
+        return Proposal(
+            self.mission,
+            plan.proposal_id,
+            abstract,
+            title=title,
+            category=category,
+            cycle=str(plan.cycle),
+            proposal_type="GO",
+        )
 
     def _observation(self, plan: Plan, frame: Frame) -> Observation:
         target, camera = frame.target, frame.pointing.camera
-        return Observation(target=target.name, moving=plan.kind.where == "solar", s_ra=round(target.ra, 6), s_dec=round(target.dec, 6),
-                           s_region=polygon(target.ra, target.dec, frames.footprint(frame)), instrument=camera.instrument,
-                           detector=camera.detector, filters=frame.band.names, cycle=str(plan.cycle), obs_id=frame.name,
-                           t_min=round(frame.start, 5), t_exptime=frame.exposure)
+        return Observation(
+            target=target.name,
+            moving=plan.kind.where == "solar",
+            s_ra=round(target.ra, 6),
+            s_dec=round(target.dec, 6),
+            s_region=polygon(target.ra, target.dec, frames.footprint(frame)),
+            instrument=camera.instrument,
+            detector=camera.detector,
+            filters=frame.band.names,
+            cycle=str(plan.cycle),
+            obs_id=frame.name,
+            t_min=round(frame.start, 5),
+            t_exptime=frame.exposure,
+        )
 
 
 def simulated_sky(n: int, seed: int) -> SimulatedSky:

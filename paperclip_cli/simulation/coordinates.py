@@ -11,8 +11,13 @@ from paperclip_cli.simulation.drawing import Random
 
 OBLIQUITY = np.radians(23.4392911)
 # Galactic to ICRS (Hipparcos catalogue, vol. 1, eq. 1.5.11, transposed).
-_GALACTIC = np.array([[-0.0548755604, 0.4941094279, -0.8676661490], [-0.8734370902, -0.4448296300, -0.1980763734],
-                      [-0.4838350155, 0.7469822445, 0.4559837762]])
+_GALACTIC = np.array(
+    [
+        [-0.0548755604, 0.4941094279, -0.8676661490],
+        [-0.8734370902, -0.4448296300, -0.1980763734],
+        [-0.4838350155, 0.7469822445, 0.4559837762],
+    ]
+)
 
 
 def galactic_to_icrs(longitude: float, latitude: float) -> tuple[float, float]:
@@ -35,11 +40,15 @@ def draw_position(random: Random, where: str) -> tuple[float, float]:
         return ecliptic_to_icrs(random.uniform(0, 360), random.normal(0, 2.0))
     if where == "galactic":
         return galactic_to_icrs(random.uniform(0, 360), random.laplace(0, 5.0))
-    latitude = np.degrees(np.arcsin(random.uniform(np.sin(np.radians(20.0)), 1))) * random.choice((-1.0, 1.0))
+    latitude = np.degrees(np.arcsin(random.uniform(np.sin(np.radians(20.0)), 1))) * random.choice(
+        (-1.0, 1.0)
+    )
     return galactic_to_icrs(random.uniform(0, 360), float(latitude))
 
 
-def deproject(ra: float, dec: float, east: np.ndarray, north: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def deproject(
+    ra: float, dec: float, east: np.ndarray, north: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Positions (degrees) of offsets (arcsec) on the tangent plane at `ra`, `dec`: the inverse gnomonic projection."""
     xi, eta = np.radians(np.asarray(east) / 3600), np.radians(np.asarray(north) / 3600)
     sine, cosine = np.sin(np.radians(dec)), np.cos(np.radians(dec))
@@ -57,7 +66,14 @@ def polygon(ra: float, dec: float, corners: np.ndarray) -> str:
 def designation(ra: float, dec: float) -> str:
     """A position as the IAU writes it into a name: J123456.7-012345."""
     hours, degrees = ra / 15, abs(dec)
-    parts = int(hours), int(hours * 60 % 60), int(hours * 36000 % 600) / 10, int(degrees), int(degrees * 60 % 60), int(degrees * 3600 % 60)
+    parts = (
+        int(hours),
+        int(hours * 60 % 60),
+        int(hours * 36000 % 600) / 10,
+        int(degrees),
+        int(degrees * 60 % 60),
+        int(degrees * 3600 % 60),
+    )
     return f"J{parts[0]:02d}{parts[1]:02d}{parts[2]:04.1f}{'-' if dec < 0 else '+'}{parts[3]:02d}{parts[4]:02d}{parts[5]:02d}"
 
 
@@ -67,4 +83,6 @@ def _vector(longitude: float, latitude: float) -> np.ndarray:
 
 
 def _angles(vector: np.ndarray) -> tuple[float, float]:
-    return float(np.degrees(np.arctan2(vector[1], vector[0])) % 360), float(np.degrees(np.arcsin(np.clip(vector[2], -1, 1))))
+    return float(np.degrees(np.arctan2(vector[1], vector[0])) % 360), float(
+        np.degrees(np.arcsin(np.clip(vector[2], -1, 1)))
+    )

@@ -31,12 +31,16 @@ class Grid:
     @cached_property
     def x(self) -> Image:
         """float32 [1, W], in radii; broadcasts against `y`."""
-        return ((np.arange(self.shape[1], dtype=np.float32) - self.centre[0]) / self.radius)[None, :].astype(np.float32)
+        return ((np.arange(self.shape[1], dtype=np.float32) - self.centre[0]) / self.radius)[
+            None, :
+        ].astype(np.float32)
 
     @cached_property
     def y(self) -> Image:
         """float32 [H, 1], in radii, upwards."""
-        return ((self.centre[1] - np.arange(self.shape[0], dtype=np.float32)) / self.radius)[:, None].astype(np.float32)
+        return ((self.centre[1] - np.arange(self.shape[0], dtype=np.float32)) / self.radius)[
+            :, None
+        ].astype(np.float32)
 
     @property
     def pixel(self) -> float:
@@ -74,7 +78,12 @@ class Stars:
         return Stars(c * self.x - s * self.y, s * self.x + c * self.y, self.flux)
 
     def __add__(self, other: Stars) -> Stars:
-        return Stars(*(np.concatenate(pair) for pair in ((self.x, other.x), (self.y, other.y), (self.flux, other.flux))))
+        return Stars(
+            *(
+                np.concatenate(pair)
+                for pair in ((self.x, other.x), (self.y, other.y), (self.flux, other.flux))
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -110,9 +119,15 @@ class Turbulence:
     def on(self, grid: Grid) -> Image:
         """The field on a frame, float32 [H, W], linear between cells."""
         values = self.cells
-        for axis, size, centre in ((0, grid.shape[0], grid.centre[1]), (1, grid.shape[1], grid.centre[0])):
+        for axis, size, centre in (
+            (0, grid.shape[0], grid.centre[1]),
+            (1, grid.shape[1], grid.centre[0]),
+        ):
             cell, odd = np.divmod(np.arange(size) - round(centre), CELL)
-            near, next_one = np.take(values, cell % TILE, axis), np.take(values, (cell + odd) % TILE, axis)
+            near, next_one = (
+                np.take(values, cell % TILE, axis),
+                np.take(values, (cell + odd) % TILE, axis),
+            )
             values = np.float32(0.5) * (near + next_one)
         return values
 
@@ -139,7 +154,9 @@ def draw_turbulence(random: Random, radius: float, slope: float, largest: float)
     return Turbulence(cells / cells.std())
 
 
-def deposit(shape: tuple[int, int], columns: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> Image:
+def deposit(
+    shape: tuple[int, int], columns: np.ndarray, rows: np.ndarray, weights: np.ndarray
+) -> Image:
     """Adds weights at fractional pixel positions, shared among the four nearest pixels; those outside are dropped. float32 [H, W]."""
     left, top = np.floor(columns).astype(np.int64), np.floor(rows).astype(np.int64)
     inside = (left >= 0) & (top >= 0) & (left < shape[1] - 1) & (top < shape[0] - 1)
@@ -147,19 +164,35 @@ def deposit(shape: tuple[int, int], columns: np.ndarray, rows: np.ndarray, weigh
     right, down, weights = columns[inside] - left, rows[inside] - top, weights[inside]
     start = top * shape[1] + left
     index = np.concatenate([start, start + 1, start + shape[1], start + shape[1] + 1])
-    share = np.concatenate([(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down])
+    share = np.concatenate(
+        [(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down]
+    )
     total = np.bincount(index, np.tile(weights, 4) * share, shape[0] * shape[1])
     return total.reshape(shape).astype(np.float32)
 
 
-def strokes(shape: tuple[int, int], columns: np.ndarray, rows: np.ndarray, length: np.ndarray, angle: np.ndarray,
-            weights: np.ndarray) -> Image:
+def strokes(
+    shape: tuple[int, int],
+    columns: np.ndarray,
+    rows: np.ndarray,
+    length: np.ndarray,
+    angle: np.ndarray,
+    weights: np.ndarray,
+) -> Image:
     """Straight lines of `length` pixels that start at the given pixels; `weights` is the light a pixel of length. float32 [H, W]."""
     counts = np.maximum(np.ceil(length / 0.7), 1).astype(np.int64)
     line = np.repeat(np.arange(len(counts)), counts)
-    along = (np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)) / counts[line] * length[line]
-    return deposit(shape, columns[line] + along * np.cos(angle)[line], rows[line] - along * np.sin(angle)[line],
-                   (weights * np.maximum(length, 1) / counts)[line])
+    along = (
+        (np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts))
+        / counts[line]
+        * length[line]
+    )
+    return deposit(
+        shape,
+        columns[line] + along * np.cos(angle)[line],
+        rows[line] - along * np.sin(angle)[line],
+        (weights * np.maximum(length, 1) / counts)[line],
+    )
 
 
 def blurred(image: Image, sigma: float) -> Image:
@@ -172,7 +205,7 @@ def blurred(image: Image, sigma: float) -> Image:
         padded, size = np.pad(image, ((reach, reach), (0, 0))), image.shape[0]
         total = np.zeros_like(image)
         for i, weight in enumerate(kernel):
-            total += weight * padded[i:i + size]
+            total += weight * padded[i : i + size]
         image = np.ascontiguousarray(total.T)
     return image
 

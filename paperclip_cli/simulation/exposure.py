@@ -37,10 +37,16 @@ def draw_conditions(random: Random, signal: float) -> Conditions:
     """Conditions that know nothing of the target but its brightness."""
     grey = random.random() < 0.4
     failure = str(random.choice(["", "trailed", "closed", "stray"], p=(0.975, 0.012, 0.005, 0.008)))
-    return Conditions(signal=signal, seeing=float(random.uniform(0.6, 0.9)), spikes=float(random.uniform(0.5, 1.5)),
-                      zero=float(random.uniform(0.02, 0.05) if grey else random.uniform(0.0, 0.012)),
-                      bend=float(10 ** random.uniform(-1.4, -0.8)), gradient=float(random.exponential(0.4)),
-                      satellite=bool(random.random() < 0.03), failure=failure)
+    return Conditions(
+        signal=signal,
+        seeing=float(random.uniform(0.6, 0.9)),
+        spikes=float(random.uniform(0.5, 1.5)),
+        zero=float(random.uniform(0.02, 0.05) if grey else random.uniform(0.0, 0.012)),
+        bend=float(10 ** random.uniform(-1.4, -0.8)),
+        gradient=float(random.exponential(0.4)),
+        satellite=bool(random.random() < 0.03),
+        failure=failure,
+    )
 
 
 def spread_function(seeing: float, spikes: float, angle: float, reach: int = REACH) -> Image:
@@ -65,8 +71,12 @@ def trail_function(random: Random, reach: int = REACH) -> Image:
     along = np.linspace(-0.95, 0.95, steps) * reach * random.uniform(0.4, 1.0)
     across = np.cumsum(random.normal(0, 0.08, steps))
     across -= across.mean()
-    streak = deposit((2 * reach + 1, 2 * reach + 1), reach + along * np.cos(angle) - across * np.sin(angle),
-                     reach - along * np.sin(angle) - across * np.cos(angle), random.uniform(0.5, 1.5, steps))
+    streak = deposit(
+        (2 * reach + 1, 2 * reach + 1),
+        reach + along * np.cos(angle) - across * np.sin(angle),
+        reach - along * np.sin(angle) - across * np.cos(angle),
+        random.uniform(0.5, 1.5, steps),
+    )
     return streak / streak.max()
 
 
@@ -77,21 +87,31 @@ def spread(light: Image, stars: Image, function: Image) -> Image:
     scene = np.zeros((PADDED, PADDED), np.float32)
     scene[:height, :width] = light / function.sum() + stars
     kernel = np.zeros((PADDED, PADDED), np.float32)
-    kernel[:2 * reach + 1, :2 * reach + 1] = function
+    kernel[: 2 * reach + 1, : 2 * reach + 1] = function
     kernel = np.roll(kernel, (-reach, -reach), (0, 1))
     # NumPy transforms float32 in single precision, which is eight times faster, only where it has to scale: hence "ortho".
     spectrum = np.fft.rfft2(scene, norm="ortho") * np.fft.rfft2(kernel, norm="ortho")
-    return np.fft.irfft2(spectrum, s=scene.shape, norm="ortho")[:height, :width] * np.float32(PADDED)
+    return np.fft.irfft2(spectrum, s=scene.shape, norm="ortho")[:height, :width] * np.float32(
+        PADDED
+    )
 
 
-def add_noise(random: Random, image: Image, depth: np.ndarray, gradient: float, u: Image, v: Image) -> Image:
+def add_noise(
+    random: Random, image: Image, depth: np.ndarray, gradient: float, u: Image, v: Image
+) -> Image:
     """Sky and photon noise (deeper where more exposures overlap), the four amplifiers' offsets and a slope of the background."""
     times = np.float32(depth.max()) / np.maximum(depth, 1).astype(np.float32)
-    noise = np.sqrt(times * (1 + np.float32(0.03) * np.maximum(image, 0))) * random.standard_normal(image.shape, dtype=np.float32)
+    noise = np.sqrt(times * (1 + np.float32(0.03) * np.maximum(image, 0))) * random.standard_normal(
+        image.shape, dtype=np.float32
+    )
     low_left, right, up, both = random.normal(0, 0.15, 4).tolist()
-    four = np.asarray([low_left, low_left + right, low_left + up, low_left + right + up + both], np.float32)
+    four = np.asarray(
+        [low_left, low_left + right, low_left + up, low_left + right + up + both], np.float32
+    )
     is_right, is_up = u > 0, v > 0
-    offsets = np.where(is_up, np.where(is_right, four[3], four[2]), np.where(is_right, four[1], four[0]))
+    offsets = np.where(
+        is_up, np.where(is_right, four[3], four[2]), np.where(is_right, four[1], four[0])
+    )
     angle = random.uniform(0, 2 * np.pi)
     slope = gradient / 80 * (float(np.cos(angle)) * u + float(np.sin(angle)) * v)
     return image + noise + offsets + slope
@@ -102,12 +122,20 @@ def cosmic_rays(random: Random, depth: np.ndarray) -> Image:
     height, width = depth.shape
     count = int(random.poisson(random.uniform(0.3, 1.5) * 6e-4 * height * width))
     columns, rows = random.uniform(0, width - 1, count), random.uniform(0, height - 1, count)
-    hits = strokes(depth.shape, columns, rows, 0.5 + random.exponential(2.0, count), random.uniform(0, 2 * np.pi, count),
-                   10 ** random.uniform(1.2, 2.6, count))
+    hits = strokes(
+        depth.shape,
+        columns,
+        rows,
+        0.5 + random.exponential(2.0, count),
+        random.uniform(0, 2 * np.pi, count),
+        10 ** random.uniform(1.2, 2.6, count),
+    )
     return np.where(depth == 1, hits, 0)
 
 
-def bleeding(grid: Grid, stars: Stars, signal: float, pointing: Pointing, full_well: float = 6000.0) -> Image:
+def bleeding(
+    grid: Grid, stars: Stars, signal: float, pointing: Pointing, full_well: float = 6000.0
+) -> Image:
     """Charge that runs along the detector's columns out of the brightest stars."""
     flux = stars.flux * signal
     bright = np.argsort(flux)[-6:]
@@ -117,7 +145,9 @@ def bleeding(grid: Grid, stars: Stars, signal: float, pointing: Pointing, full_w
     angle = np.full(len(bright), np.arctan2(up, across))
     start_column = grid.columns(stars.x[bright]) - 0.5 * length * np.cos(angle)
     start_row = grid.rows(stars.y[bright]) + 0.5 * length * np.sin(angle)
-    return strokes(grid.shape, start_column, start_row, length, angle, np.full(len(bright), full_well))
+    return strokes(
+        grid.shape, start_column, start_row, length, angle, np.full(len(bright), full_well)
+    )
 
 
 def satellite_trail(random: Random, shape: tuple[int, int]) -> Image:
@@ -126,9 +156,18 @@ def satellite_trail(random: Random, shape: tuple[int, int]) -> Image:
     column, row = random.uniform(0.2, 0.8, 2) * (shape[1], shape[0])
     shifts = np.arange(-1.0, 1.1, 0.7) * random.uniform(0.6, 1.6)
     reach = 1.5 * max(shape)
-    start = column - 0.5 * reach * np.cos(angle) - shifts * np.sin(angle), row + 0.5 * reach * np.sin(angle) - shifts * np.cos(angle)
+    start = (
+        column - 0.5 * reach * np.cos(angle) - shifts * np.sin(angle),
+        row + 0.5 * reach * np.sin(angle) - shifts * np.cos(angle),
+    )
     count = len(shifts)
-    return strokes(shape, *start, np.full(count, reach), np.full(count, angle), np.full(count, random.uniform(3, 12)))
+    return strokes(
+        shape,
+        *start,
+        np.full(count, reach),
+        np.full(count, angle),
+        np.full(count, random.uniform(3, 12)),
+    )
 
 
 def stretched(image: Image, covered: np.ndarray, zero: float, bend: float) -> np.ndarray:

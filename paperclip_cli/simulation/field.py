@@ -11,23 +11,42 @@ def field_stars(random: Random, shape: tuple[int, int], density: float) -> Stars
     """`density` stars on average over a full canvas, at pixel positions (not radii); flux in units of the noise."""
     count = int(random.poisson(density * shape[0] * shape[1] / 512**2))
     flux = power_law(random, count, 1.6, 12.0, 12000.0)
-    return Stars(random.uniform(0, shape[1] - 1, count), random.uniform(0, shape[0] - 1, count), flux)
+    return Stars(
+        random.uniform(0, shape[1] - 1, count), random.uniform(0, shape[0] - 1, count), flux
+    )
 
 
 def field_galaxies(random: Random, shape: tuple[int, int], density: float) -> Image:
     """Faint background galaxies, float32 [H, W] in units of the noise."""
     count = int(random.poisson(density * shape[0] * shape[1] / 512**2))
-    return galaxy_stamps(shape, random.uniform(0, shape[1], count), random.uniform(0, shape[0], count),
-                         flux=power_law(random, count, 2.0, 4.0, 120.0), size=random.gamma(2.5, 0.6, count) + 0.6,
-                         index=random.choice((1.0, 1.0, 1.0, 4.0), count), flattening=random.uniform(0.3, 1.0, count),
-                         angle=random.uniform(0, np.pi, count))
+    return galaxy_stamps(
+        shape,
+        random.uniform(0, shape[1], count),
+        random.uniform(0, shape[0], count),
+        flux=power_law(random, count, 2.0, 4.0, 120.0),
+        size=random.gamma(2.5, 0.6, count) + 0.6,
+        index=random.choice((1.0, 1.0, 1.0, 4.0), count),
+        flattening=random.uniform(0.3, 1.0, count),
+        angle=random.uniform(0, np.pi, count),
+    )
 
 
-def galaxy_stamps(shape: tuple[int, int], columns: np.ndarray, rows: np.ndarray, *, flux: np.ndarray, size: np.ndarray, index: np.ndarray,
-                  flattening: np.ndarray, angle: np.ndarray) -> Image:
+def galaxy_stamps(
+    shape: tuple[int, int],
+    columns: np.ndarray,
+    rows: np.ndarray,
+    *,
+    flux: np.ndarray,
+    size: np.ndarray,
+    index: np.ndarray,
+    flattening: np.ndarray,
+    angle: np.ndarray,
+) -> Image:
     """Many small Sersic galaxies: `flux` is the surface brightness at the effective radius `size` (pixels). float32 [H, W]."""
     image = np.zeros(shape, np.float32)
-    for column, row, brightness, radius, n, q, turn in zip(columns, rows, flux, size, index, flattening, angle, strict=True):
+    for column, row, brightness, radius, n, q, turn in zip(
+        columns, rows, flux, size, index, flattening, angle, strict=True
+    ):
         reach = int(min(4.5 * radius * (1.6 if n > 2 else 1.0) + 2, 160))
         left, right = max(int(column) - reach, 0), min(int(column) + reach + 1, shape[1])
         top, bottom = max(int(row) - reach, 0), min(int(row) + reach + 1, shape[0])

@@ -19,10 +19,14 @@ def paint(seed: int, plan: Plan, frame: Frame) -> np.ndarray:
     u, v = pointing.detector()
     depth = pointing.depth(u, v)
     random = stream(seed, "pixels", plan.proposal_id, frame.number)
-    image = _seen(seed, random, plan, frame, grid) if conditions.failure != "closed" else grid.zeros()
+    image = (
+        _seen(seed, random, plan, frame, grid) if conditions.failure != "closed" else grid.zeros()
+    )
     if conditions.failure == "stray":
         image += _stray_light(random, u, v)
-    image = exposure.add_noise(random, image, depth, conditions.gradient, u, v) + exposure.cosmic_rays(random, depth)
+    image = exposure.add_noise(
+        random, image, depth, conditions.gradient, u, v
+    ) + exposure.cosmic_rays(random, depth)
     if conditions.satellite:
         image += exposure.satellite_trail(random, grid.shape)
     return exposure.stretched(image, depth > 0, conditions.zero, conditions.bend)
@@ -38,11 +42,20 @@ def blank(frame: Frame) -> np.ndarray:
 def _seen(seed: int, random: Random, plan: Plan, frame: Frame, grid: Grid) -> Image:
     """The sky through the telescope, before noise; float32 [H, W] in units of the noise."""
     kind, conditions = plan.kind, frame.conditions
-    scene = kind.paint(stream(seed, "object", plan.proposal_id, frame.target.number), grid, plan.subtype, frame.band)
+    scene = kind.paint(
+        stream(seed, "object", plan.proposal_id, frame.target.number),
+        grid,
+        plan.subtype,
+        frame.band,
+    )
     signal = np.float32(conditions.signal)
     foreground = field.field_stars(random, grid.shape, random.uniform(*kind.stars))
-    light = scene.light * signal + field.field_galaxies(random, grid.shape, random.uniform(*kind.background))
-    points = deposit(grid.shape, grid.columns(scene.stars.x), grid.rows(scene.stars.y), scene.stars.flux * signal)
+    light = scene.light * signal + field.field_galaxies(
+        random, grid.shape, random.uniform(*kind.background)
+    )
+    points = deposit(
+        grid.shape, grid.columns(scene.stars.x), grid.rows(scene.stars.y), scene.stars.flux * signal
+    )
     if kind.where == "solar":
         points += _trailed(random, grid, foreground)
     else:
@@ -50,21 +63,35 @@ def _seen(seed: int, random: Random, plan: Plan, frame: Frame, grid: Grid) -> Im
     if conditions.failure == "trailed":
         function = exposure.trail_function(random)
     else:
-        function = exposure.spread_function(conditions.seeing, conditions.spikes, frame.pointing.roll + SPIKES)
+        function = exposure.spread_function(
+            conditions.seeing, conditions.spikes, frame.pointing.roll + SPIKES
+        )
     image = exposure.spread(light, points, function)
-    return image + exposure.bleeding(grid, _all_stars(grid, scene.stars, foreground, conditions.signal), 1.0, frame.pointing)
+    return image + exposure.bleeding(
+        grid, _all_stars(grid, scene.stars, foreground, conditions.signal), 1.0, frame.pointing
+    )
 
 
 def _trailed(random: Random, grid: Grid, stars: Stars) -> Image:
     """Field stars drawn out while the telescope followed a moving target."""
     length, angle = random.uniform(5, 45), random.uniform(0, 2 * np.pi)
     count = len(stars.flux)
-    return strokes(grid.shape, stars.x, stars.y, np.full(count, length), np.full(count, angle), stars.flux * 2 / length)
+    return strokes(
+        grid.shape,
+        stars.x,
+        stars.y,
+        np.full(count, length),
+        np.full(count, angle),
+        stars.flux * 2 / length,
+    )
 
 
 def _all_stars(grid: Grid, members: Stars, foreground: Stars, signal: float) -> Stars:
     """Members and foreground stars in the members' coordinates, flux in units of the noise."""
-    x, y = (foreground.x - grid.centre[0]) / grid.radius, (grid.centre[1] - foreground.y) / grid.radius
+    x, y = (
+        (foreground.x - grid.centre[0]) / grid.radius,
+        (grid.centre[1] - foreground.y) / grid.radius,
+    )
     return Stars(members.x, members.y, members.flux * signal) + Stars(x, y, foreground.flux)
 
 

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.simulation.drawing import Grid, Image, Random, Scene, Stars, bell, power_law, sersic, turbulence
+from paperclip_cli.simulation.drawing import (
+    Grid,
+    Image,
+    Random,
+    Scene,
+    Stars,
+    bell,
+    power_law,
+    sersic,
+    turbulence,
+)
 from paperclip_cli.simulation.instruments import Band
 
 
@@ -31,18 +41,32 @@ class Arms:
 
     def crests(self, r: np.ndarray, arm: np.ndarray) -> np.ndarray:
         """Azimuth of the crest of the given arm (0, 1, ...) at radius r."""
-        return self.hand * (np.log(r / self.inner) / self.pitch + (2 * np.pi * arm - self.phase) / self.count)
+        return self.hand * (
+            np.log(r / self.inner) / self.pitch + (2 * np.pi * arm - self.phase) / self.count
+        )
 
 
 def spiral(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A disk with logarithmic arms, dust on their inner edge, knots of young stars, a bulge and (kind `barred`) a bar."""
     flocculent = kind == "flocculent"
     tilt, turn = float(np.cos(np.radians(random.uniform(0, 62)))), random.uniform(0, np.pi)
-    arms = Arms(count=int(random.integers(4, 7) if flocculent else random.choice((2, 2, 2, 3, 4))),
-                pitch=float(np.tan(np.radians(random.uniform(12, 26)))), inner=random.uniform(0.16, 0.26),
-                phase=random.uniform(0, 2 * np.pi), hand=float(random.choice((-1.0, 1.0))))
-    scale, contrast, sharpness = random.uniform(0.26, 0.36), random.uniform(1.5, 3.5), random.uniform(1.5, 4.0)
-    bulge, size, index = random.uniform(0.5, 4.0), random.uniform(0.05, 0.11), random.uniform(1.5, 4.0)
+    arms = Arms(
+        count=int(random.integers(4, 7) if flocculent else random.choice((2, 2, 2, 3, 4))),
+        pitch=float(np.tan(np.radians(random.uniform(12, 26)))),
+        inner=random.uniform(0.16, 0.26),
+        phase=random.uniform(0, 2 * np.pi),
+        hand=float(random.choice((-1.0, 1.0))),
+    )
+    scale, contrast, sharpness = (
+        random.uniform(0.26, 0.36),
+        random.uniform(1.5, 3.5),
+        random.uniform(1.5, 4.0),
+    )
+    bulge, size, index = (
+        random.uniform(0.5, 4.0),
+        random.uniform(0.05, 0.11),
+        random.uniform(1.5, 4.0),
+    )
     bar_length, bar_width = random.uniform(0.2, 0.34), random.uniform(0.05, 0.08)
     clumps, waves = turbulence(random, grid, 2.2, 0.12), turbulence(random, grid, 3.5, 0.7)
 
@@ -52,7 +76,10 @@ def spiral(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     wave = arms.wave(along, across, r) + waves * (0.7 if flocculent else 0.35)
     begin = bar_length if kind == "barred" else arms.inner
     reach = _smooth_step((r - 0.8 * begin) / 0.12) * np.exp(-((r / 1.05) ** 6))
-    crest, lane = (np.exp(sharp * (np.cos(wave + shift) - 1)) * reach for sharp, shift in ((sharpness, 0.0), (2 * sharpness, 0.9)))
+    crest, lane = (
+        np.exp(sharp * (np.cos(wave + shift) - 1)) * reach
+        for sharp, shift in ((sharpness, 0.0), (2 * sharpness, 0.9))
+    )
     patchy = np.exp(0.55 * clumps - 0.15)
     disk = 1.3 * np.exp(-r / scale) * np.exp(-((r / 1.25) ** 8))
     young = disk * (0.15 + contrast * (0.5 if flocculent else 1.0) * crest * patchy)
@@ -61,13 +88,19 @@ def spiral(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     round_r = np.hypot(along, across * (0.5 + 0.5 * tilt)) / size
     light += 0.15 * bulge * band.weight(-0.7) * sersic(round_r + 0.02, index)
     if kind == "barred":
-        light += _bar(along, across, arms.phase / arms.count * arms.hand, bar_length, bar_width) * band.weight(-0.6)
+        light += _bar(
+            along, across, arms.phase / arms.count * arms.hand, bar_length, bar_width
+        ) * band.weight(-0.6)
     return Scene(light, _knots(random, arms, scale, tilt, band).turned(turn))
 
 
 def elliptical(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A Sersic spheroid of high index with its system of globular clusters; kind `shells` adds the sharp edges of an old merger."""
-    index, flattening, turn = random.uniform(3.2, 6.5), random.uniform(0.55, 1.0), random.uniform(0, np.pi)
+    index, flattening, turn = (
+        random.uniform(3.2, 6.5),
+        random.uniform(0.55, 1.0),
+        random.uniform(0, np.pi),
+    )
     size, edges = random.uniform(0.35, 0.7), random.uniform(0.3, 1.3, 6).tolist()
     sides, widths = random.choice((-1.0, 1.0), 6).tolist(), random.uniform(0.5, 0.9, 6).tolist()
     along, across = grid.turned(turn)
@@ -76,7 +109,14 @@ def elliptical(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     if kind == "shells":
         for edge, side, width in zip(edges, sides, widths, strict=True):
             cap = np.clip(along * side / r - width, 0, 1) / (1 - width)
-            light += 0.35 / (0.4 + edge) * light * cap * np.exp(-np.clip(edge - r, 0, None) / 0.1) * _smooth_step((edge - r) * 60)
+            light += (
+                0.35
+                / (0.4 + edge)
+                * light
+                * cap
+                * np.exp(-np.clip(edge - r, 0, None) / 0.1)
+                * _smooth_step((edge - r) * 60)
+            )
     count = int(random.integers(40, 160))
     distance, angle = random.exponential(0.55, count), random.uniform(0, 2 * np.pi, count)
     flux = power_law(random, count, 1.9, 0.05, 0.7)
@@ -85,29 +125,61 @@ def elliptical(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
 
 def edge_on(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A disk seen from the side, exponential along and sech^2 across, cut by a lane of dust, with a round or boxy bulge."""
-    turn, thickness, scale = random.uniform(0, np.pi), random.uniform(0.025, 0.05), random.uniform(0.26, 0.36)
-    depth, bulge, size = random.uniform(1.5, 4.0), random.uniform(0.15, 1.0), random.uniform(0.1, 0.2)
+    turn, thickness, scale = (
+        random.uniform(0, np.pi),
+        random.uniform(0.025, 0.05),
+        random.uniform(0.26, 0.36),
+    )
+    depth, bulge, size = (
+        random.uniform(1.5, 4.0),
+        random.uniform(0.15, 1.0),
+        random.uniform(0.1, 0.2),
+    )
     boxy, warp, offset = random.uniform(2.0, 3.2), random.normal(0, 0.04), random.normal(0, 0.008)
     fuzz, ragged = turbulence(random, grid, 2.4, 0.15), turbulence(random, grid, 3.0, 0.3)
     along, across = grid.turned(turn)
     extent, height = np.abs(along), across - warp * along * np.abs(along)
-    disk = 1.6 * np.exp(-extent / scale) * np.exp(-((extent / 1.05) ** 8)) / np.cosh(np.clip(height / thickness, -30, 30)) ** 2
+    disk = (
+        1.6
+        * np.exp(-extent / scale)
+        * np.exp(-((extent / 1.05) ** 8))
+        / np.cosh(np.clip(height / thickness, -30, 30)) ** 2
+    )
     halo = 0.12 * np.exp(-np.hypot(along, height * 2.2) / 0.3)
-    core = 0.3 * bulge * sersic(((extent / size) ** boxy + (np.abs(height) / (0.75 * size)) ** boxy) ** (1 / boxy) + 0.03, 1.8)
-    lane = bell((height - offset + 0.25 * thickness * ragged) / (0.38 * thickness)) * np.exp(-((extent / 0.85) ** 4)) * np.exp(0.5 * fuzz)
+    core = (
+        0.3
+        * bulge
+        * sersic(
+            ((extent / size) ** boxy + (np.abs(height) / (0.75 * size)) ** boxy) ** (1 / boxy)
+            + 0.03,
+            1.8,
+        )
+    )
+    lane = (
+        bell((height - offset + 0.25 * thickness * ragged) / (0.38 * thickness))
+        * np.exp(-((extent / 0.85) ** 4))
+        * np.exp(0.5 * fuzz)
+    )
     opacity = np.exp(-depth * lane * band.weight(0.5))
     light = disk * opacity * np.exp(0.25 * fuzz) * band.weight(0.2) + halo * band.weight(-0.5)
     # A quarter of the bulge lies in front of the dust.
     light += core * (0.25 + 0.75 * opacity) * band.weight(-0.6)
     count = int(random.integers(30, 80))
-    knots = Stars(random.normal(0, 0.45, count), random.normal(0, 1.2 * thickness, count),
-                  power_law(random, count, 1.8, 0.05, 0.8) * band.weight(0.8))
+    knots = Stars(
+        random.normal(0, 0.45, count),
+        random.normal(0, 1.2 * thickness, count),
+        power_law(random, count, 1.8, 0.05, 0.8) * band.weight(0.8),
+    )
     return Scene(light, knots.turned(turn))
 
 
 def dwarf(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A small ragged galaxy that resolves into stars: a faint body, patches of star formation away from its middle, bubbles of gas."""
-    turn, flattening, count = random.uniform(0, np.pi), random.uniform(0.4, 0.8), int(random.integers(700, 2200))
+    turn, flattening, count = (
+        random.uniform(0, np.pi),
+        random.uniform(0.4, 0.8),
+        int(random.integers(700, 2200)),
+    )
     patches = turbulence(random, grid, 2.8, 0.35)
     centres = random.normal(0, 0.33, (7, 2)) * (1.0, flattening)
     sizes, strengths = random.uniform(0.05, 0.16, 7), random.exponential(0.6, 7).tolist()
@@ -116,11 +188,19 @@ def dwarf(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     gas = grid.zeros()
     for (x, y), size, strength in zip(centres.tolist(), sizes.tolist(), strengths, strict=True):
         d = np.hypot(along - x, across - y) / size
-        gas += strength * (bell((d - 1) / 0.25) if kind == "starburst" or strength > 0.8 else bell(d))
+        gas += strength * (
+            bell((d - 1) / 0.25) if kind == "starburst" or strength > 0.8 else bell(d)
+        )
     ragged = np.exp(0.6 * patches)
-    light = ragged * (0.35 * np.exp(-((r / 0.55) ** 1.6)) * band.weight(0.1) + 0.4 * gas * np.exp(-((r / 0.9) ** 4)) * band.line)
-    old = Stars(random.normal(0, 0.42, count), random.normal(0, 0.42 * flattening, count),
-                power_law(random, count, 2.0, 0.04, 0.8) * band.weight(-0.5))
+    light = ragged * (
+        0.35 * np.exp(-((r / 0.55) ** 1.6)) * band.weight(0.1)
+        + 0.4 * gas * np.exp(-((r / 0.9) ** 4)) * band.line
+    )
+    old = Stars(
+        random.normal(0, 0.42, count),
+        random.normal(0, 0.42 * flattening, count),
+        power_law(random, count, 2.0, 0.04, 0.8) * band.weight(-0.5),
+    )
     group = random.integers(0, 7, count // 4)
     x, y = (centres[group] + random.normal(0, 0.7, (len(group), 2)) * sizes[group, None]).T
     young = Stars(x, y, power_law(random, len(group), 1.7, 0.08, 2.5) * band.weight(0.9))

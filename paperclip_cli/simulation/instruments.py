@@ -21,7 +21,14 @@ class Chip:
     @property
     def corners(self) -> np.ndarray:
         """[4, 2], counter-clockwise."""
-        return np.array([[self.left, self.bottom], [self.right, self.bottom], [self.right, self.top], [self.left, self.top]])
+        return np.array(
+            [
+                [self.left, self.bottom],
+                [self.right, self.bottom],
+                [self.right, self.top],
+                [self.left, self.top],
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -68,21 +75,86 @@ def _square(half: float) -> tuple[tuple[float, float], ...]:
     return ((-half, -half), (half, -half), (half, half), (-half, half))
 
 
-_OPTICAL = (("F555W", 541.0), ("F606W", 592.0), ("F625W", 631.0), ("F775W", 769.0), ("F814W", 805.0), ("F850LP", 902.0))
+_OPTICAL = (
+    ("F555W", 541.0),
+    ("F606W", 592.0),
+    ("F625W", 631.0),
+    ("F775W", 769.0),
+    ("F814W", 805.0),
+    ("F850LP", 902.0),
+)
 
-_ACS = Camera("ACS/WFC", "WFC", (Chip(-101, -101, 101, -1.3), Chip(-101, 1.3, 101, 101)), shear=0.05, aims=((0, 0), (0, -45), (0, 12)),
-              filters=(("F435W", 433.0), ("F475W", 475.0), *_OPTICAL, ("F658N", 658.0)), outline=_square(101), cycles=(11, 31), share=0.36)
-_UVIS = Camera("WFC3/UVIS", "UVIS", (Chip(-81, -81, 81, -0.6), Chip(-81, 0.6, 81, 81)), shear=0.07, aims=((0, 0), (0, -36), (0, 10)),
-               filters=(("F275W", 271.0), ("F336W", 335.0), ("F438W", 432.0), *_OPTICAL, ("F502N", 501.0), ("F656N", 656.0)),
-               outline=_square(81), cycles=(17, 31), share=0.28)
-_IR = Camera("WFC3/IR", "IR", (Chip(-68, -61.5, 68, 61.5),), shear=0.0, aims=((0, 0), (0, 4)),
-             filters=(("F105W", 1055.0), ("F110W", 1153.0), ("F125W", 1249.0), ("F140W", 1392.0), ("F160W", 1537.0)),
-             outline=((-68, -61.5), (68, -61.5), (68, 61.5), (-68, 61.5)), cycles=(17, 31), share=0.2, blind_spot=True)
-_WFPC2 = Camera("WFPC2/WFC", "WF", (Chip(-80, 0.3, -0.3, 80), Chip(-80, -80, -0.3, -0.3), Chip(0.3, -80, 80, -0.3), Chip(0.3, 0.3, 36, 36)),
-                shear=0.0, aims=((-16, -16), (-40, -40), (-22, -14)),
-                filters=(("F300W", 299.0), ("F450W", 456.0), *_OPTICAL[:2], ("F702W", 692.0), ("F814W", 800.0), ("F502N", 501.0),
-                         ("F656N", 656.0)),
-                outline=((-80, -80), (80, -80), (80, 0), (36, 0), (36, 36), (0, 36), (0, 80), (-80, 80)), cycles=(5, 16), share=0.2)
+_ACS = Camera(
+    "ACS/WFC",
+    "WFC",
+    (Chip(-101, -101, 101, -1.3), Chip(-101, 1.3, 101, 101)),
+    shear=0.05,
+    aims=((0, 0), (0, -45), (0, 12)),
+    filters=(("F435W", 433.0), ("F475W", 475.0), *_OPTICAL, ("F658N", 658.0)),
+    outline=_square(101),
+    cycles=(11, 31),
+    share=0.36,
+)
+_UVIS = Camera(
+    "WFC3/UVIS",
+    "UVIS",
+    (Chip(-81, -81, 81, -0.6), Chip(-81, 0.6, 81, 81)),
+    shear=0.07,
+    aims=((0, 0), (0, -36), (0, 10)),
+    filters=(
+        ("F275W", 271.0),
+        ("F336W", 335.0),
+        ("F438W", 432.0),
+        *_OPTICAL,
+        ("F502N", 501.0),
+        ("F656N", 656.0),
+    ),
+    outline=_square(81),
+    cycles=(17, 31),
+    share=0.28,
+)
+_IR = Camera(
+    "WFC3/IR",
+    "IR",
+    (Chip(-68, -61.5, 68, 61.5),),
+    shear=0.0,
+    aims=((0, 0), (0, 4)),
+    filters=(
+        ("F105W", 1055.0),
+        ("F110W", 1153.0),
+        ("F125W", 1249.0),
+        ("F140W", 1392.0),
+        ("F160W", 1537.0),
+    ),
+    outline=((-68, -61.5), (68, -61.5), (68, 61.5), (-68, 61.5)),
+    cycles=(17, 31),
+    share=0.2,
+    blind_spot=True,
+)
+_WFPC2 = Camera(
+    "WFPC2/WFC",
+    "WF",
+    (
+        Chip(-80, 0.3, -0.3, 80),
+        Chip(-80, -80, -0.3, -0.3),
+        Chip(0.3, -80, 80, -0.3),
+        Chip(0.3, 0.3, 36, 36),
+    ),
+    shear=0.0,
+    aims=((-16, -16), (-40, -40), (-22, -14)),
+    filters=(
+        ("F300W", 299.0),
+        ("F450W", 456.0),
+        *_OPTICAL[:2],
+        ("F702W", 692.0),
+        ("F814W", 800.0),
+        ("F502N", 501.0),
+        ("F656N", 656.0),
+    ),
+    outline=((-80, -80), (80, -80), (80, 0), (36, 0), (36, 36), (0, 36), (0, 80), (-80, 80)),
+    cycles=(5, 16),
+    share=0.2,
+)
 CAMERAS = (_ACS, _UVIS, _IR, _WFPC2)
 
 
@@ -97,7 +169,17 @@ def draw_band(random: Random, camera: Camera) -> Band:
     """One to three broad filters, or a single narrow one."""
     first = int(random.integers(len(camera.filters)))
     narrow = camera.filters[first][0].endswith("N")
-    broad = [i for i, (name, _) in enumerate(camera.filters) if not name.endswith("N") and i != first]
-    more = [] if narrow else random.permutation(broad)[:random.choice(3, p=(0.5, 0.35, 0.15))].tolist()
+    broad = [
+        i for i, (name, _) in enumerate(camera.filters) if not name.endswith("N") and i != first
+    ]
+    more = (
+        []
+        if narrow
+        else random.permutation(broad)[: random.choice(3, p=(0.5, 0.35, 0.15))].tolist()
+    )
     chosen = [camera.filters[i] for i in sorted([first, *more])]
-    return Band(tuple(name for name, _ in chosen), float(np.mean([wavelength for _, wavelength in chosen])), narrow)
+    return Band(
+        tuple(name for name, _ in chosen),
+        float(np.mean([wavelength for _, wavelength in chosen])),
+        narrow,
+    )

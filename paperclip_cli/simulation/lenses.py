@@ -27,7 +27,10 @@ class Mass:
     def source(self, x: Image, y: Image) -> tuple[Image, Image]:
         """Where the ray seen at (x, y) comes from in the source plane."""
         along, across = self.deflection(x, y)
-        g1, g2 = self.shear * float(np.cos(2 * self.shear_turn)), self.shear * float(np.sin(2 * self.shear_turn))
+        g1, g2 = (
+            self.shear * float(np.cos(2 * self.shear_turn)),
+            self.shear * float(np.sin(2 * self.shear_turn)),
+        )
         return x - along - g1 * x - g2 * y, y - across - g2 * x + g1 * y
 
     def deflection(self, x: Image, y: Image) -> tuple[Image, Image]:
@@ -37,7 +40,10 @@ class Mass:
         flat = (1 - q * q) ** 0.5
         psi = np.sqrt(q * q * u * u + v * v) + 1e-6
         strength = self.einstein * q**0.5 / flat
-        du, dv = strength * np.arctan(flat * u / psi), strength * np.arctanh(np.clip(flat * v / psi, -0.999999, 0.999999))
+        du, dv = (
+            strength * np.arctan(flat * u / psi),
+            strength * np.arctanh(np.clip(flat * v / psi, -0.999999, 0.999999)),
+        )
         return c * du - s * dv, s * du + c * dv
 
 
@@ -61,16 +67,34 @@ class Source:
         disk = sersic(r / self.size + 0.05, 1.0)
         if self.point:
             return 7.0 * bell(r / 0.012) + 0.12 * disk
-        return 0.6 * disk + 0.8 * sum(bell(np.hypot(dx - kx, dy - ky) / 0.02) for kx, ky in self.knots)
+        return 0.6 * disk + 0.8 * sum(
+            bell(np.hypot(dx - kx, dy - ky) / 0.02) for kx, ky in self.knots
+        )
 
 
 def lens(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A massive elliptical and what it makes of a galaxy behind it: `ring`, `arc`, or a `quad` of a quasar."""
-    mass = Mass(EINSTEIN, random.uniform(0.62, 0.9), random.uniform(0, np.pi), random.uniform(0, 0.08), random.uniform(0, np.pi))
-    offset, direction = EINSTEIN * _source_offset(random, kind, mass.axis_ratio), random.uniform(0, 2 * np.pi)
+    mass = Mass(
+        EINSTEIN,
+        random.uniform(0.62, 0.9),
+        random.uniform(0, np.pi),
+        random.uniform(0, 0.08),
+        random.uniform(0, np.pi),
+    )
+    offset, direction = (
+        EINSTEIN * _source_offset(random, kind, mass.axis_ratio),
+        random.uniform(0, 2 * np.pi),
+    )
     size = random.uniform(0.05, 0.11)
-    source = Source(offset * float(np.cos(direction)), offset * float(np.sin(direction)), size, random.uniform(0.45, 1.0),
-                    random.uniform(0, np.pi), tuple(map(tuple, random.normal(0, 0.6 * size, (3, 2)).tolist())), kind == "quad")
+    source = Source(
+        offset * float(np.cos(direction)),
+        offset * float(np.sin(direction)),
+        size,
+        random.uniform(0.45, 1.0),
+        random.uniform(0, np.pi),
+        tuple(map(tuple, random.normal(0, 0.6 * size, (3, 2)).tolist())),
+        kind == "quad",
+    )
     brightness, lens_light = random.uniform(0.5, 1.3), random.uniform(0.06, 0.14)
     light = brightness * band.weight(0.6) * _traced(grid, mass, source)
     along, across = grid.turned(mass.turn)
@@ -81,7 +105,11 @@ def lens(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
 def _source_offset(random: Random, kind: str, axis_ratio: float) -> float:
     """How far the source lies from the axis, in Einstein radii: inside the diamond caustic for rings and quads, outside it for arcs."""
     caustic = 0.7 * (1 - axis_ratio) / axis_ratio**0.5
-    low, high = {"ring": (0.0, 0.3 * caustic), "quad": (0.25 * caustic, 0.75 * caustic), "arc": (0.25, 0.55)}[kind]
+    low, high = {
+        "ring": (0.0, 0.3 * caustic),
+        "quad": (0.25 * caustic, 0.75 * caustic),
+        "arc": (0.25, 0.55),
+    }[kind]
     return random.uniform(low, high)
 
 
@@ -90,11 +118,17 @@ def _traced(grid: Grid, mass: Mass, source: Source) -> Image:
     columns = _clipped(grid.columns(np.array([-REACH, REACH])), grid.shape[1])
     rows = _clipped(grid.rows(np.array([REACH, -REACH])), grid.shape[0])
     steps = (np.arange(FINE) - (FINE - 1) / 2) / FINE
-    x = ((np.arange(columns.start, columns.stop)[:, None] + steps).ravel() - grid.centre[0]) / grid.radius
+    x = (
+        (np.arange(columns.start, columns.stop)[:, None] + steps).ravel() - grid.centre[0]
+    ) / grid.radius
     y = (grid.centre[1] - (np.arange(rows.start, rows.stop)[:, None] + steps).ravel()) / grid.radius
-    seen = source.brightness(*mass.source(x.astype(np.float32)[None, :], y.astype(np.float32)[:, None]))
+    seen = source.brightness(
+        *mass.source(x.astype(np.float32)[None, :], y.astype(np.float32)[:, None])
+    )
     light = grid.zeros()
-    light[rows, columns] = seen.reshape(rows.stop - rows.start, FINE, columns.stop - columns.start, FINE).mean(axis=(1, 3))
+    light[rows, columns] = seen.reshape(
+        rows.stop - rows.start, FINE, columns.stop - columns.start, FINE
+    ).mean(axis=(1, 3))
     return light
 
 

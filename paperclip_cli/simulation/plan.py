@@ -21,7 +21,13 @@ from paperclip_cli.simulation.pointing import Pointing, draw_pointing
 SKY_SIZE = 1_000_000  # proposals that a sky can have; two seeds less than 998 apart share no number
 FAINT_SHARE = 0.43
 FIRST_CYCLE, LAST_CYCLE = 9, 31
-PLANETS = {"banded": "JUPITER", "ringed": "SATURN", "icy": "NEPTUNE", "rocky": "MARS", "crescent": "VENUS"}
+PLANETS = {
+    "banded": "JUPITER",
+    "ringed": "SATURN",
+    "icy": "NEPTUNE",
+    "rocky": "MARS",
+    "crescent": "VENUS",
+}
 
 
 @dataclass(frozen=True)
@@ -95,8 +101,16 @@ def plan_proposal(seed: int, index: int) -> Plan:
     targets = [_target(seed, proposal_id, number, kind, subtype) for number in range(distinct)]
     # The camera comes from a stream that the class has never touched.
     camera = draw_camera(stream(seed, "camera", proposal_id), cycle)
-    return Plan(proposal_id, kind, subtype, cycle,
-                tuple(_frame(seed, proposal_id, number, targets[number % distinct], camera, cycle, kind) for number in range(count)))
+    return Plan(
+        proposal_id,
+        kind,
+        subtype,
+        cycle,
+        tuple(
+            _frame(seed, proposal_id, number, targets[number % distinct], camera, cycle, kind)
+            for number in range(count)
+        ),
+    )
 
 
 def _class_of(seed: int, index: int) -> Kind:
@@ -110,7 +124,15 @@ def _target(seed: int, proposal_id: int, number: int, kind: Kind, subtype: str) 
     ra, dec = draw_position(random, kind.where)
     faint = bool(random.random() < FAINT_SHARE)
     signal = 10 ** (random.uniform(0.9, 1.35) if faint else random.uniform(1.6, 2.9))
-    return Target(number, _target_name(random, kind, subtype, ra, dec), ra, dec, float(random.uniform(*kind.radius)), float(signal), faint)
+    return Target(
+        number,
+        _target_name(random, kind, subtype, ra, dec),
+        ra,
+        dec,
+        float(random.uniform(*kind.radius)),
+        float(signal),
+        faint,
+    )
 
 
 def _target_name(random: Random, kind: Kind, subtype: str, ra: float, dec: float) -> str:
@@ -122,12 +144,17 @@ def _target_name(random: Random, kind: Kind, subtype: str, ra: float, dec: float
     return f"SIM-{designation(ra, dec)}"
 
 
-def _frame(seed: int, proposal_id: int, number: int, target: Target, camera: Camera, cycle: int, kind: Kind) -> Frame:
+def _frame(
+    seed: int, proposal_id: int, number: int, target: Target, camera: Camera, cycle: int, kind: Kind
+) -> Frame:
     random = stream(seed, "frame", proposal_id, number)
     band = draw_band(random, camera)
     pointing = draw_pointing(random, camera)
     conditions = draw_conditions(random, target.signal)
-    exposure = float(len(pointing.dithers) * round(random.uniform(0.5, 60) if kind.label == "planet" else random.uniform(200, 1300), 1))
+    exposure = float(
+        len(pointing.dithers)
+        * round(random.uniform(0.5, 60) if kind.label == "planet" else random.uniform(200, 1300), 1)
+    )
     start = 50_811.0 + 365.25 * (cycle - FIRST_CYCLE) + random.uniform(0, 365)
     root = "".join(random.choice(list("0123456789abcdefghijklmnopqrstuvwxyz"), 6))
     return Frame(number, target, pointing, band, conditions, exposure, float(start), root)

@@ -34,7 +34,9 @@ class Pointing:
     def extent(self) -> tuple[np.ndarray, np.ndarray]:
         """The lower left and upper right corner (arcsec) of all that is covered, the aperture being the origin."""
         steps = np.array(self.dithers)
-        corners = (np.array(self.camera.outline)[:, None, :] + steps[None]).reshape(-1, 2) @ self.turn.T
+        corners = (np.array(self.camera.outline)[:, None, :] + steps[None]).reshape(
+            -1, 2
+        ) @ self.turn.T
         return corners.min(axis=0), corners.max(axis=0)
 
     @property
@@ -79,7 +81,12 @@ class Pointing:
         depth = np.zeros(self.shape, np.uint8)
         for du, dv in self.dithers:
             for chip in self.camera.chips:
-                depth += (u > chip.left + du) & (u < chip.right + du) & (v > chip.bottom + dv) & (v < chip.top + dv)
+                depth += (
+                    (u > chip.left + du)
+                    & (u < chip.right + du)
+                    & (v > chip.bottom + dv)
+                    & (v < chip.top + dv)
+                )
             if self.camera.blind_spot:
                 u0, v0, radius = BLIND_SPOT
                 depth[(u - du - u0) ** 2 + (v - dv - v0) ** 2 < radius**2] = 0
@@ -91,15 +98,26 @@ def draw_pointing(random: Random, camera: Camera) -> Pointing:
     count = int(random.choice(4, p=(0.25, 0.3, 0.15, 0.3))) + 1
     step = float(random.choice([0.4, 3.0, 7.0], p=(0.5, 0.35, 0.15)))
     dithers = random.normal(0, step, (count, 2))
-    return Pointing(camera, float(random.uniform(0, 2 * np.pi)), tuple((float(a), float(b)) for a, b in dithers), _draw_aim(random, camera))
+    return Pointing(
+        camera,
+        float(random.uniform(0, 2 * np.pi)),
+        tuple((float(a), float(b)) for a, b in dithers),
+        _draw_aim(random, camera),
+    )
 
 
 def _draw_aim(random: Random, camera: Camera) -> tuple[float, float]:
     """Near one of the camera's aims, the first most often; one target in five lies anywhere on a chip."""
     others = len(camera.aims) - 1
     aim = camera.aims[int(random.choice(others + 1, p=[0.75] + [0.25 / others] * others))]
-    jitter, stray, place = random.normal(0, 2, 2), random.random() < 0.2, random.uniform(0.22, 0.78, 2)
+    jitter, stray, place = (
+        random.normal(0, 2, 2),
+        random.random() < 0.2,
+        random.uniform(0.22, 0.78, 2),
+    )
     chip = camera.chips[int(random.integers(min(len(camera.chips), 3)))]
     if stray:
-        return float(chip.left + place[0] * (chip.right - chip.left)), float(chip.bottom + place[1] * (chip.top - chip.bottom))
+        return float(chip.left + place[0] * (chip.right - chip.left)), float(
+            chip.bottom + place[1] * (chip.top - chip.bottom)
+        )
     return float(aim[0] + jitter[0]), float(aim[1] + jitter[1])

@@ -6,30 +6,60 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paperclip_cli.simulation.drawing import Grid, Image, Random, Scene, Stars, bell, star, step, turbulence
+from paperclip_cli.simulation.drawing import (
+    Grid,
+    Image,
+    Random,
+    Scene,
+    Stars,
+    bell,
+    star,
+    step,
+    turbulence,
+)
 from paperclip_cli.simulation.instruments import Band
 
 DISK = 0.55  # a planet's radius in units of the grid's: its rings and moons need the rest
-RINGS = ((1.25, 1.52, 0.55), (1.53, 1.95, 1.2), (2.03, 2.27, 0.8))  # inner and outer edge in planetary radii, brightness
+RINGS = (
+    (1.25, 1.52, 0.55),
+    (1.53, 1.95, 1.2),
+    (2.03, 2.27, 0.8),
+)  # inner and outer edge in planetary radii, brightness
 FLATTENING = {"banded": 0.935, "ringed": 0.91}
 
 
 def planet(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A planet's disk, darkened towards its limb: kind `banded`, `ringed`, `icy` (smooth, a few bright clouds), `rocky` or `crescent`."""
-    pole, tilt, radius = random.normal(0.5 * np.pi, 0.5), random.uniform(0.15, 0.45), DISK * (0.75 if kind == "ringed" else 1.0)
-    lit = float(np.cos(random.uniform(1.5, 2.2) if kind == "crescent" else random.uniform(0.0, 0.35)))
+    pole, tilt, radius = (
+        random.normal(0.5 * np.pi, 0.5),
+        random.uniform(0.15, 0.45),
+        DISK * (0.75 if kind == "ringed" else 1.0),
+    )
+    lit = float(
+        np.cos(random.uniform(1.5, 2.2) if kind == "crescent" else random.uniform(0.0, 0.35))
+    )
     along, across = grid.turned(pole)  # along the axis of rotation, and across it
     latitude, longitude = along / (radius * FLATTENING.get(kind, 0.985)), across / radius
     edge = np.hypot(latitude, longitude)
     cosine = np.sqrt(np.clip(1 - edge * edge, 0, 1))
     disk = np.clip((1 - edge) * radius * grid.radius + 0.5, 0, 1)
     terminator = np.clip((lit * cosine + (1 - lit * lit) ** 0.5 * longitude) * 3.0, 0, 1)
-    light = 2.0 * disk * _surface(random, grid, kind, latitude, longitude) * (0.35 + 0.65 * cosine) * terminator
+    light = (
+        2.0
+        * disk
+        * _surface(random, grid, kind, latitude, longitude)
+        * (0.35 + 0.65 * cosine)
+        * terminator
+    )
     if kind == "ringed":
         light = _with_rings(light, disk, along / radius, across / radius, tilt)
     count = int(random.integers(0, 5))
     sides, distance = random.choice((-1.0, 1.0), 8), random.uniform(1.3, 3.2, 8) * radius
-    moons = Stars(random.normal(0, 0.04, 8)[:count], (distance * sides)[:count], random.uniform(1.0, 6.0, 8)[:count])
+    moons = Stars(
+        random.normal(0, 0.04, 8)[:count],
+        (distance * sides)[:count],
+        random.uniform(1.0, 6.0, 8)[:count],
+    )
     return Scene(light.astype(np.float32), moons.turned(pole))
 
 
@@ -48,24 +78,44 @@ class Outgassing:
         coma = self.size / r * np.exp(-r / (6 * self.size))
         bent, behind = across - self.curve * along * np.abs(along), np.clip(along, 0, None)
         opening = 0.5 * self.size + self.width * behind
-        fan = bell(bent / opening) * self.size / opening * np.exp(-behind / self.length) * step(along / (0.3 * self.size))
+        fan = (
+            bell(bent / opening)
+            * self.size
+            / opening
+            * np.exp(-behind / self.length)
+            * step(along / (0.3 * self.size))
+        )
         return 0.9 * coma + 1.3 * fan
 
 
 def comet(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A comet: a coma, a curved fan of dust and (kind `ion`) a straight rayed tail; kind `fragments` is a broken one."""
     turn, train = random.uniform(0, 2 * np.pi), random.uniform(0.9, 1.3)
-    whole = Outgassing(size=random.uniform(0.05, 0.1), width=random.uniform(0.16, 0.35), curve=random.normal(0, 0.25),
-                       length=random.uniform(0.6, 1.1))
+    whole = Outgassing(
+        size=random.uniform(0.05, 0.1),
+        width=random.uniform(0.16, 0.35),
+        curve=random.normal(0, 0.25),
+        length=random.uniform(0.6, 1.1),
+    )
     wisps = turbulence(random, grid, 3.2, 0.4)
-    rays = zip(random.normal(0.3, 0.07, 6).tolist(), random.uniform(0.05, 0.2, 6).tolist(), strict=True)
-    pieces = np.stack([random.uniform(-0.7, 0.7, 9), random.normal(0, 0.015, 9), random.uniform(0.25, 1.0, 9)], axis=1).tolist()
+    rays = zip(
+        random.normal(0.3, 0.07, 6).tolist(), random.uniform(0.05, 0.2, 6).tolist(), strict=True
+    )
+    pieces = np.stack(
+        [random.uniform(-0.7, 0.7, 9), random.normal(0, 0.015, 9), random.uniform(0.25, 1.0, 9)],
+        axis=1,
+    ).tolist()
     along, across = grid.turned(turn)
     if kind == "fragments":
-        part, light = Outgassing(0.35 * whole.size, 0.7 * whole.width, whole.curve, 0.35 * whole.length), grid.zeros()
+        part, light = (
+            Outgassing(0.35 * whole.size, 0.7 * whole.width, whole.curve, 0.35 * whole.length),
+            grid.zeros(),
+        )
         c, s = float(np.cos(train)), float(np.sin(train))
         for place, offset, strength in pieces:
-            light += strength * part.light(along - (c * place - s * offset), across - (s * place + c * offset), grid.pixel)
+            light += strength * part.light(
+                along - (c * place - s * offset), across - (s * place + c * offset), grid.pixel
+            )
         return Scene(light)
     light = whole.light(along, across, grid.pixel) * np.exp(0.15 * wisps)
     if kind == "ion":
@@ -78,15 +128,35 @@ def comet(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
 def _surface(random: Random, grid: Grid, kind: str, latitude: Image, longitude: Image) -> Image:
     """Reflectivity of the disk, float32 [H, W] about 1."""
     swirls, spots = turbulence(random, grid, 2.8, 0.2), turbulence(random, grid, 3.8, 0.45)
-    number, phase, contrast = random.uniform(6, 11), random.uniform(0, 2 * np.pi), random.uniform(0.15, 0.3)
-    x, y, size = random.uniform(-0.5, 0.5), random.uniform(0.25, 0.45) * float(random.choice((-1.0, 1.0))), random.uniform(0.1, 0.18)
+    number, phase, contrast = (
+        random.uniform(6, 11),
+        random.uniform(0, 2 * np.pi),
+        random.uniform(0.15, 0.3),
+    )
+    x, y, size = (
+        random.uniform(-0.5, 0.5),
+        random.uniform(0.25, 0.45) * float(random.choice((-1.0, 1.0))),
+        random.uniform(0.1, 0.18),
+    )
     clouds = random.uniform(-0.7, 0.7, (3, 2)).tolist()
-    waves = np.sin(number * latitude + phase + 0.25 * swirls) + 0.5 * np.sin(2.3 * number * latitude + 2 * phase + 0.3 * swirls)
+    waves = np.sin(number * latitude + phase + 0.25 * swirls) + 0.5 * np.sin(
+        2.3 * number * latitude + 2 * phase + 0.3 * swirls
+    )
     if kind == "banded":
-        storm = np.exp(-((((longitude - x) / (1.7 * size)) ** 2 + ((latitude - y) / size) ** 2) ** 2))
+        storm = np.exp(
+            -((((longitude - x) / (1.7 * size)) ** 2 + ((latitude - y) / size) ** 2) ** 2)
+        )
         return 1 + contrast * waves - 0.45 * storm
     if kind == "icy":
-        return 0.8 + 0.08 * waves + 0.5 * sum(np.exp(-(((longitude - a) / 0.2) ** 2 + ((latitude - b) / 0.06) ** 2)) for a, b in clouds)
+        return (
+            0.8
+            + 0.08 * waves
+            + 0.5
+            * sum(
+                np.exp(-(((longitude - a) / 0.2) ** 2 + ((latitude - b) / 0.06) ** 2))
+                for a, b in clouds
+            )
+        )
     if kind == "rocky":
         return 0.85 - 0.3 * step(3 * spots) + 0.7 * step((latitude - 0.82) / 0.02)
     return 1 + 0.4 * contrast * waves
@@ -95,7 +165,10 @@ def _surface(random: Random, grid: Grid, kind: str, latitude: Image, longitude: 
 def _with_rings(light: Image, disk: Image, along: Image, across: Image, tilt: float) -> Image:
     """Rings about the equator, half of them before the disk and half behind it; lengths in planetary radii."""
     r = np.hypot(across, along / float(np.sin(tilt)))
-    ring = sum(np.where((r > inner) & (r < outer), np.float32(brightness), 0) for inner, outer, brightness in RINGS)
+    ring = sum(
+        np.where((r > inner) & (r < outer), np.float32(brightness), 0)
+        for inner, outer, brightness in RINGS
+    )
     shadow = 1 - 0.6 * bell((along + 0.25) / 0.05) * disk
     before = np.where((ring > 0) & (along < 0), np.float32(0.35), 1)
     return light * shadow * before + ring * (1 + 0.08 * np.sin(60 * r)) * (1 - (along > 0) * disk)

@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import numpy as np
 
-from paperclip_cli.simulation.drawing import Grid, Random, Scene, Stars, bell, disc, power_law, sersic, star, turbulence
+from paperclip_cli.simulation.drawing import (
+    Grid,
+    Random,
+    Scene,
+    Stars,
+    bell,
+    disc,
+    power_law,
+    sersic,
+    star,
+    turbulence,
+)
 from paperclip_cli.simulation.instruments import Band
 
 
 def globular(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A globular cluster: stars drawn from a King (1962) profile over the glow of those too faint to be resolved."""
     dense = kind == "dense"
-    core, tidal = (random.uniform(0.03, 0.08) if dense else random.uniform(0.12, 0.3)), random.uniform(1.7, 2.6)
+    core, tidal = (
+        (random.uniform(0.03, 0.08) if dense else random.uniform(0.12, 0.3)),
+        random.uniform(1.7, 2.6),
+    )
     count = int(random.integers(3500, 9000) if dense else random.integers(1200, 4500))
     flattening, turn = random.uniform(0.88, 1.0), random.uniform(0, np.pi)
     distance, angle = king_radii(random, count, core, tidal), random.uniform(0, 2 * np.pi, count)
-    members = Stars(distance * np.cos(angle), distance * np.sin(angle) * flattening, power_law(random, count, 1.75, 0.03, 5.0))
-    glow = (0.5 if dense else 0.18) * band.weight(-0.3) * king_profile(np.hypot(grid.x, grid.y), core, tidal)
+    members = Stars(
+        distance * np.cos(angle),
+        distance * np.sin(angle) * flattening,
+        power_law(random, count, 1.75, 0.03, 5.0),
+    )
+    glow = (
+        (0.5 if dense else 0.18)
+        * band.weight(-0.3)
+        * king_profile(np.hypot(grid.x, grid.y), core, tidal)
+    )
     return Scene(glow, members.turned(turn))
 
 
@@ -36,11 +58,19 @@ def king_radii(random: Random, count: int, core: float, tidal: float) -> np.ndar
 
 def open_cluster(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A loose group of bright young stars with a sprinkling of fainter ones; kind `embedded` still has some of its gas."""
-    bright, faint, spread = int(random.integers(12, 36)), int(random.integers(60, 220)), random.uniform(0.3, 0.5)
+    bright, faint, spread = (
+        int(random.integers(12, 36)),
+        int(random.integers(60, 220)),
+        random.uniform(0.3, 0.5),
+    )
     gas = turbulence(random, grid, 3.8, 0.8)
     groups = random.normal(0, 0.25, (3, 2))
-    x, y = groups[random.integers(0, 3, bright + faint)].T + random.normal(0, spread, (2, bright + faint))
-    flux = np.concatenate([power_law(random, bright, 1.4, 3.0, 40.0), power_law(random, faint, 1.6, 0.1, 3.0)]) * band.weight(0.7)
+    x, y = groups[random.integers(0, 3, bright + faint)].T + random.normal(
+        0, spread, (2, bright + faint)
+    )
+    flux = np.concatenate(
+        [power_law(random, bright, 1.4, 3.0, 40.0), power_law(random, faint, 1.6, 0.1, 3.0)]
+    ) * band.weight(0.7)
     light = grid.zeros()
     if kind == "embedded":
         light += 0.12 * band.line * np.exp(-((np.hypot(grid.x, grid.y) / 0.9) ** 2) + 0.6 * gas)
@@ -58,18 +88,39 @@ def crowded_field(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
         opacity = np.exp(-1.8 * np.clip(clouds - 0.4, 0, None) * band.weight(0.4))
         light *= opacity
         columns, rows = np.rint(grid.columns(x)).astype(int), np.rint(grid.rows(y)).astype(int)
-        flux = flux * opacity[np.clip(rows, 0, grid.shape[0] - 1), np.clip(columns, 0, grid.shape[1] - 1)]
+        flux = (
+            flux
+            * opacity[np.clip(rows, 0, grid.shape[0] - 1), np.clip(columns, 0, grid.shape[1] - 1)]
+        )
     return Scene(light, Stars(x, y, flux))
 
 
 def quasar(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A saturated nucleus with its diffraction spikes in a faint host; kind `jet` adds a knotty jet, `companions` close neighbours."""
-    nucleus, host, size = 10 ** random.uniform(2.6, 3.2), random.uniform(0.3, 0.9), random.uniform(0.15, 0.3)
-    flattening, turn, jet_turn = random.uniform(0.6, 1.0), random.uniform(0, np.pi), random.uniform(0, 2 * np.pi)
+    nucleus, host, size = (
+        10 ** random.uniform(2.6, 3.2),
+        random.uniform(0.3, 0.9),
+        random.uniform(0.15, 0.3),
+    )
+    flattening, turn, jet_turn = (
+        random.uniform(0.6, 1.0),
+        random.uniform(0, np.pi),
+        random.uniform(0, 2 * np.pi),
+    )
     wisps = turbulence(random, grid, 2.8, 0.4)
     along, across = grid.turned(turn)
-    light = 0.3 * host * sersic(np.hypot(along, across / flattening) / size + 0.05, 2.0) * np.exp(0.25 * wisps)
-    neighbours = zip(*disc(random, 4, 0.8), random.uniform(0.03, 0.06, 4), random.uniform(0.1, 0.6, 4), strict=True)
+    light = (
+        0.3
+        * host
+        * sersic(np.hypot(along, across / flattening) / size + 0.05, 2.0)
+        * np.exp(0.25 * wisps)
+    )
+    neighbours = zip(
+        *disc(random, 4, 0.8),
+        random.uniform(0.03, 0.06, 4),
+        random.uniform(0.1, 0.6, 4),
+        strict=True,
+    )
     if kind == "companions":
         for x, y, width, flux in (map(float, neighbour) for neighbour in neighbours):
             light += flux * sersic(np.hypot(grid.x - x, grid.y - y) / width + 0.1, 2.0)

@@ -9,7 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from paperclip_cli.records import Observation
-from paperclip_cli.sky.footprint import Shape, angles_between, enclose, observed_footprint, parse_region, separation, unit_vector
+from paperclip_cli.sky.footprint import (
+    Shape,
+    angles_between,
+    enclose,
+    observed_footprint,
+    parse_region,
+    separation,
+    unit_vector,
+)
 
 _SLACK = 1e-9  # degrees: what is on the rim is in, whatever the last bit says
 
@@ -37,7 +45,12 @@ class Cone:
     def band(self) -> tuple[str, tuple]:
         """An SQL condition on the columns of `Place` that holds for all that the cone can meet, and for little else."""
         reach = self.radius + _SLACK
-        return "(abs(sky_dec - ?) <= sky_radius + ? OR abs(s_dec - ?) <= ?)", (self.dec, reach, self.dec, reach)
+        return "(abs(sky_dec - ?) <= sky_radius + ? OR abs(s_dec - ?) <= ?)", (
+            self.dec,
+            reach,
+            self.dec,
+            reach,
+        )
 
     def meets(self, place: Place) -> bool:
         """The circle around the footprint decides for most; the footprint itself where the circle alone is met."""

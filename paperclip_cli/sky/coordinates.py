@@ -8,8 +8,11 @@ from paperclip_cli.config.quantities import NUMBER
 from paperclip_cli.errors import UsageError
 
 # One coordinate: a decimal, or parts divided by colons, by letters (h or d, m, s) or by the signs for degrees, minutes and seconds.
-_COORDINATE = re.compile(rf"""(?P<sign>[+\-−]?)\s*(?P<first>{NUMBER})\s*(?P<mark>[hd°:]?)
-                              (?:\s*(?P<second>{NUMBER})\s*[m'′:]?(?:\s*(?P<third>{NUMBER})\s*(?:s|"|″|''|′′)?)?)?""", re.VERBOSE)
+_COORDINATE = re.compile(
+    rf"""(?P<sign>[+\-−]?)\s*(?P<first>{NUMBER})\s*(?P<mark>[hd°:]?)
+                              (?:\s*(?P<second>{NUMBER})\s*[m'′:]?(?:\s*(?P<third>{NUMBER})\s*(?:s|"|″|''|′′)?)?)?""",
+    re.VERBOSE,
+)
 _BETWEEN = re.compile(r"\s*,\s*|\s+|(?=[+\-−])")
 _HINT = 'write "202.47 47.195" (degrees) or "13:29:52 +47:11:43" (hours, degrees)'
 
@@ -23,7 +26,10 @@ def parse_position(text: str) -> tuple[float, float] | None:
         UsageError: numbers that are not two coordinates, or not of a place on the sky.
     """
     for cut in _BETWEEN.finditer(text.strip()):
-        first, second = (_COORDINATE.fullmatch(half.strip().lower()) for half in (cut.string[:cut.start()], cut.string[cut.end():]))
+        first, second = (
+            _COORDINATE.fullmatch(half.strip().lower())
+            for half in (cut.string[: cut.start()], cut.string[cut.end() :])
+        )
         if first is not None and second is not None and _is_marked(first) and _is_marked(second):
             ra, dec = _value(first, hours=True), _value(second, hours=False)
             if ra is None or dec is None or not 0 <= ra <= 360 or not -90 <= dec <= 90:
@@ -43,7 +49,11 @@ def _value(match: re.Match[str], hours: bool) -> float | None:
     """Degrees; None where the parts are no such thing (61 minutes, 1.5 hours and 3 minutes, a declination in hours)."""
     parts = [part for part in match.group("first", "second", "third") if part is not None]
     numbers = [float(part) for part in parts] + [0.0, 0.0]
-    if any("." in part for part in parts[:-1]) or max(numbers[1:3]) >= 60 or (match["mark"] == "h" and not hours):
+    if (
+        any("." in part for part in parts[:-1])
+        or max(numbers[1:3]) >= 60
+        or (match["mark"] == "h" and not hours)
+    ):
         return None
     value = numbers[0] + numbers[1] / 60 + numbers[2] / 3600
     in_hours = hours and match["mark"] in ("h", ":")

@@ -42,7 +42,11 @@ def observed_footprint(observation: Observation) -> Footprint | None:
         shapes = parse_region(observation.s_region)
         if shapes:
             return enclose(shapes)
-    if observation.s_ra is None or observation.s_dec is None or not _on_sky(observation.s_ra, observation.s_dec):
+    if (
+        observation.s_ra is None
+        or observation.s_dec is None
+        or not _on_sky(observation.s_ra, observation.s_dec)
+    ):
         return None
     return enclose([Shape((unit_vector(observation.s_ra, observation.s_dec),))])
 
@@ -52,7 +56,10 @@ def parse_region(text: str) -> list[Shape]:
     before, *pieces = re.split(r"\b(POLYGON|CIRCLE)\b", text.upper())
     if not set(re.findall(r"\w+", before)) <= _FRAMES | {"UNION"}:
         return []
-    shapes = [_shape(kind, re.sub(r"[(),]", " ", rest).split()) for kind, rest in zip(pieces[::2], pieces[1::2], strict=True)]
+    shapes = [
+        _shape(kind, re.sub(r"[(),]", " ", rest).split())
+        for kind, rest in zip(pieces[::2], pieces[1::2], strict=True)
+    ]
     return [] if None in shapes else [shape for shape in shapes if shape is not None]
 
 
@@ -72,7 +79,10 @@ def _shape(kind: str, words: Sequence[str]) -> Shape | None:
         return None
     vertices = [unit_vector(*corner) for corner in corners]
     # A corner that repeats the one before it (STC-S allows a closed ring) spans no arc.
-    return Shape(tuple(vertex for i, vertex in enumerate(vertices) if vertex != vertices[i - 1]) or (vertices[0],))
+    return Shape(
+        tuple(vertex for i, vertex in enumerate(vertices) if vertex != vertices[i - 1])
+        or (vertices[0],)
+    )
 
 
 def _on_sky(ra: float, dec: float) -> bool:
@@ -97,18 +107,24 @@ def enclose(shapes: Sequence[Shape]) -> Footprint:
     length = np.linalg.norm(mean)
     centre = mean / length if length > 1e-9 else vertices[0]
     rims = [shape.rim for shape in shapes for _ in shape.vertices]
-    radius = max(angle + rim for angle, rim in zip(angles_between(vertices, centre), rims, strict=True))
+    radius = max(
+        angle + rim for angle, rim in zip(angles_between(vertices, centre), rims, strict=True)
+    )
     return Footprint(tuple(shapes), tuple(centre.tolist()), min(float(radius), math.pi))
 
 
 def angles_between(vectors: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Radians between unit vectors [N, 3] and one or as many others; exact for tiny and for large angles."""
-    return 2 * np.arctan2(np.linalg.norm(vectors - other, axis=-1), np.linalg.norm(vectors + other, axis=-1))
+    return 2 * np.arctan2(
+        np.linalg.norm(vectors - other, axis=-1), np.linalg.norm(vectors + other, axis=-1)
+    )
 
 
 def separation(first: Footprint, second: Footprint) -> float:
     """The least angle between two footprints, in degrees; 0 where they touch or overlap."""
-    return math.degrees(min(_shape_separation(one, other) for one in first.shapes for other in second.shapes))
+    return math.degrees(
+        min(_shape_separation(one, other) for one in first.shapes for other in second.shapes)
+    )
 
 
 def _shape_separation(first: Shape, second: Shape) -> float:
@@ -128,9 +144,13 @@ def _to_arcs(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     normals = normals / np.where(lengths > 0, lengths, 1)[:, None]
     point = points[:, None]
     # The foot of the perpendicular lies on the arc if it is on the inner side of both ends.
-    beside = (np.sum(np.cross(normals, starts) * point, axis=-1) > 0) & (np.sum(np.cross(ends, normals) * point, axis=-1) > 0)
+    beside = (np.sum(np.cross(normals, starts) * point, axis=-1) > 0) & (
+        np.sum(np.cross(ends, normals) * point, axis=-1) > 0
+    )
     across = np.abs(np.arcsin(np.clip(np.sum(normals * point, axis=-1), -1, 1)))
-    return np.where(beside, across, np.minimum(angles_between(point, starts), angles_between(point, ends)))
+    return np.where(
+        beside, across, np.minimum(angles_between(point, starts), angles_between(point, ends))
+    )
 
 
 def _contains(polygon: np.ndarray, point: np.ndarray) -> bool:

@@ -11,21 +11,37 @@ import re
 
 from paperclip_cli.records import Wcs
 
-_CARD = re.compile(r"^(CTYPE[12]|CRPIX[12]|CRVAL[12]|CD[12]_[12]|CDELT[12]|CROTA2)\s*=\s*'?([^'\n/]+?)'?\s*$", re.MULTILINE)
+_CARD = re.compile(
+    r"^(CTYPE[12]|CRPIX[12]|CRVAL[12]|CD[12]_[12]|CDELT[12]|CROTA2)\s*=\s*'?([^'\n/]+?)'?\s*$",
+    re.MULTILINE,
+)
 
 
 def read_comment(comment: bytes | str | None) -> Wcs | None:
     """The coordinates of the full-size preview; None where the comment has none, or none that make sense."""
     text = comment.decode("latin-1") if isinstance(comment, bytes) else comment or ""
     cards = dict(_CARD.findall(text[:4096]))
-    if not (cards.get("CTYPE1", "").startswith("RA---TAN") and cards.get("CTYPE2", "").startswith("DEC--TAN")):
+    if not (
+        cards.get("CTYPE1", "").startswith("RA---TAN")
+        and cards.get("CTYPE2", "").startswith("DEC--TAN")
+    ):
         return None
     try:
-        values = {name: float(value) for name, value in cards.items() if not name.startswith("CTYPE")}
-        crval, crpix, cd = (values["CRVAL1"], values["CRVAL2"]), (values["CRPIX1"], values["CRPIX2"]), _matrix(values)
+        values = {
+            name: float(value) for name, value in cards.items() if not name.startswith("CTYPE")
+        }
+        crval, crpix, cd = (
+            (values["CRVAL1"], values["CRVAL2"]),
+            (values["CRPIX1"], values["CRPIX2"]),
+            _matrix(values),
+        )
     except (ValueError, KeyError):
         return None
-    sensible = all(map(math.isfinite, (*crval, *crpix, *cd))) and 0 <= crval[0] <= 360 and abs(crval[1]) <= 90
+    sensible = (
+        all(map(math.isfinite, (*crval, *crpix, *cd)))
+        and 0 <= crval[0] <= 360
+        and abs(crval[1]) <= 90
+    )
     return Wcs(crval, crpix, cd) if sensible and cd[0] * cd[3] != cd[1] * cd[2] else None
 
 
@@ -50,7 +66,9 @@ def sky_to_pixel(wcs: Wcs, ra: float, dec: float) -> tuple[float, float] | None:
         return None
     a, b, c, d = wcs.cd
     determinant = a * d - b * c
-    return wcs.crpix[0] + (d * xi - b * eta) / determinant, wcs.crpix[1] + (a * eta - c * xi) / determinant
+    return wcs.crpix[0] + (d * xi - b * eta) / determinant, wcs.crpix[1] + (
+        a * eta - c * xi
+    ) / determinant
 
 
 def gnomonic(about: tuple[float, float], ra: float, dec: float) -> tuple[float, float]:
@@ -60,7 +78,9 @@ def gnomonic(about: tuple[float, float], ra: float, dec: float) -> tuple[float, 
     if cosine <= 0:
         return math.nan, math.nan
     xi = math.cos(dec) * math.sin(ra - ra0) / cosine
-    eta = (math.cos(dec0) * math.sin(dec) - math.sin(dec0) * math.cos(dec) * math.cos(ra - ra0)) / cosine
+    eta = (
+        math.cos(dec0) * math.sin(dec) - math.sin(dec0) * math.cos(dec) * math.cos(ra - ra0)
+    ) / cosine
     return math.degrees(xi), math.degrees(eta)
 
 
@@ -71,20 +91,27 @@ def pixel_to_sky(wcs: Wcs, x: float, y: float) -> tuple[float, float]:
     xi, eta = math.radians(a * dx + b * dy), math.radians(c * dx + d * dy)
     ra0, dec0 = map(math.radians, wcs.crval)
     ra = ra0 + math.atan2(xi, math.cos(dec0) - eta * math.sin(dec0))
-    dec = math.atan2(math.sin(dec0) + eta * math.cos(dec0), math.hypot(xi, math.cos(dec0) - eta * math.sin(dec0)))
+    dec = math.atan2(
+        math.sin(dec0) + eta * math.cos(dec0), math.hypot(xi, math.cos(dec0) - eta * math.sin(dec0))
+    )
     return math.degrees(ra) % 360, math.degrees(dec)
 
 
 def frame_region(wcs: Wcs, width: int, height: int) -> str:
     """STC-S polygon of the frame of a preview, counter-clockwise from its lower left corner. The exposed part may be smaller."""
     corners = ((0.5, 0.5), (width + 0.5, 0.5), (width + 0.5, height + 0.5), (0.5, height + 0.5))
-    return "POLYGON ICRS " + " ".join(f"{angle:.7f}" for corner in corners for angle in pixel_to_sky(wcs, *corner))
+    return "POLYGON ICRS " + " ".join(
+        f"{angle:.7f}" for corner in corners for angle in pixel_to_sky(wcs, *corner)
+    )
 
 
 def unit_square(wcs: Wcs, side: int) -> Wcs:
     """The coordinates of a canvas of `side` pixels as if it were one pixel: they do not change when the canvas is resampled."""
-    return Wcs(wcs.crval, ((wcs.crpix[0] - 0.5) / side + 0.5, (wcs.crpix[1] - 0.5) / side + 0.5),
-               tuple(value * side for value in wcs.cd))  # type: ignore[arg-type]
+    return Wcs(
+        wcs.crval,
+        ((wcs.crpix[0] - 0.5) / side + 0.5, (wcs.crpix[1] - 0.5) / side + 0.5),
+        tuple(value * side for value in wcs.cd),
+    )  # type: ignore[arg-type]
 
 
 def _matrix(values: dict[str, float]) -> tuple[float, float, float, float]:
@@ -99,8 +126,8 @@ def jpeg_comment(data: bytes) -> bytes | None:
     """The first comment (COM segment, ITU T.81 section B.2.4.5) before the picture itself; None where there is none."""
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] not in (0xD9, 0xDA):
-        length = int.from_bytes(data[place + 2:place + 4], "big")
+        length = int.from_bytes(data[place + 2 : place + 4], "big")
         if data[place + 1] == 0xFE:
-            return data[place + 4:place + 2 + length]
+            return data[place + 4 : place + 2 + length]
         place += 2 + max(2, length)
     return None

@@ -13,7 +13,13 @@ from paperclip_cli.dataset.join import Row, join, mark_seen
 from paperclip_cli.dataset.pairs import Pair, write_split
 from paperclip_cli.dataset.split import SPLITS, TEST, TRAIN, VALIDATION, split_keys
 from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
-from paperclip_cli.previews.records import fetched_fingerprints, fetched_missions, read_image, read_previews, read_proposals
+from paperclip_cli.previews.records import (
+    fetched_fingerprints,
+    fetched_missions,
+    read_image,
+    read_previews,
+    read_proposals,
+)
 from paperclip_cli.progress import Progress, SilentProgress, Task
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.summaries.files import SUMMARIES, choose_set, read_summaries
@@ -37,7 +43,9 @@ ROOM = 77 - ENDS  # tokens of CLIP's text encoder between start and end
 Splits = Mapping[str, Sequence[Row]]
 
 
-def run(config: BuildDatasetConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
+def run(
+    config: BuildDatasetConfig, workspace: Workspace, progress: Progress | None = None
+) -> Report:
     """Builds a dataset, or says that it is there already. MissingStage where images, abstracts or summaries are missing."""
     missions = fetched_missions(workspace, config.missions)
     chosen = choose_set(workspace, config.summaries, needed=config.captions == "summary")
@@ -50,7 +58,12 @@ def run(config: BuildDatasetConfig, workspace: Workspace, progress: Progress | N
             inputs[f"summaries/{chosen}"] = file_sha256(workspace.summaries(chosen) / SUMMARIES)
         plan = Manifest(STAGE, settings(config, "name", "out", "force"), inputs)
         found = read_manifest(folder)
-        if not config.force and found and is_finished(folder, STAGE, plan.config, inputs) and not found.extra.get("failed"):
+        if (
+            not config.force
+            and found
+            and is_finished(folder, STAGE, plan.config, inputs)
+            and not found.extra.get("failed")
+        ):
             return _report(found, folder, unchanged=True)
         return _build(config, workspace, folder, plan, progress or SilentProgress())
 
@@ -61,10 +74,19 @@ def _refuse_foreign(folder: Path) -> None:
         raise PaperclipError(f"{folder} is a file", "give --out a new or an empty folder")
     manifest = read_manifest(folder)
     if folder.is_dir() and any(folder.iterdir()) and (manifest is None or manifest.stage != STAGE):
-        raise PaperclipError(f"{folder} holds something that is not a dataset of paperclip", "give --out a new or an empty folder")
+        raise PaperclipError(
+            f"{folder} holds something that is not a dataset of paperclip",
+            "give --out a new or an empty folder",
+        )
 
 
-def _build(config: BuildDatasetConfig, workspace: Workspace, folder: Path, plan: Manifest, progress: Progress) -> Report:
+def _build(
+    config: BuildDatasetConfig,
+    workspace: Workspace,
+    folder: Path,
+    plan: Manifest,
+    progress: Progress,
+) -> Report:
     """Writes the dataset beside the old one, which it replaces when it is whole."""
     rows, excluded = _joined(config, workspace)
     splits = mark_seen(_divide(rows, config))
@@ -74,11 +96,25 @@ def _build(config: BuildDatasetConfig, workspace: Workspace, folder: Path, plan:
             for split, members in splits.items():
                 write_split(new, split, _pairs(members, workspace, task, failures))
         lost = {failure.item for failure in failures}
-        splits = {split: kept for split, members in splits.items() if (kept := [row for row in members if _name(row) not in lost])}
+        splits = {
+            split: kept
+            for split, members in splits.items()
+            if (kept := [row for row in members if _name(row) not in lost])
+        }
         if not splits:
-            raise PaperclipError(f"none of the {len(rows):,} images can be used: {failures[0].reason}", "run `paperclip fetch` again")
-        (new / "README.md").write_text(dataset_card(splits, plan.config, _sources(workspace, config.missions)), encoding="utf-8")
-        checksums = {str(path.relative_to(new)): file_sha256(path) for path in sorted(new.rglob("*")) if path.is_file()}
+            raise PaperclipError(
+                f"none of the {len(rows):,} images can be used: {failures[0].reason}",
+                "run `paperclip fetch` again",
+            )
+        (new / "README.md").write_text(
+            dataset_card(splits, plan.config, _sources(workspace, config.missions)),
+            encoding="utf-8",
+        )
+        checksums = {
+            str(path.relative_to(new)): file_sha256(path)
+            for path in sorted(new.rglob("*"))
+            if path.is_file()
+        }
         notes = [*_notes(splits, config), _cut_captions(splits, workspace)]
         extra = {"excluded": excluded, "failed": len(failures), "notes": notes, "sha256": checksums}
         done = replace(plan, counts=_counts(splits), extra=extra)
@@ -89,22 +125,33 @@ def _build(config: BuildDatasetConfig, workspace: Workspace, folder: Path, plan:
 def _joined(config: BuildDatasetConfig, workspace: Workspace) -> tuple[list[Row], dict[str, int]]:
     previews = read_previews(workspace, config.missions)
     if not previews:
-        raise MissingStage(f"no image was fetched for {', '.join(config.missions)}", "paperclip fetch")
+        raise MissingStage(
+            f"no image was fetched for {', '.join(config.missions)}", "paperclip fetch"
+        )
     summaries = read_summaries(workspace, config.summaries) if config.summaries else {}
-    rows, excluded = join(read_proposals(workspace, config.missions), previews, summaries, config.captions)
+    rows, excluded = join(
+        read_proposals(workspace, config.missions), previews, summaries, config.captions
+    )
     if not rows:
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in excluded.items())
-        raise PaperclipError(f"no image has a caption ({reasons})", "fetch images and abstracts of the same proposals")
+        raise PaperclipError(
+            f"no image has a caption ({reasons})",
+            "fetch images and abstracts of the same proposals",
+        )
     return rows, excluded
 
 
 def _divide(rows: Sequence[Row], config: BuildDatasetConfig) -> dict[str, list[Row]]:
-    keys = split_keys((row.proposal.key for row in rows), config.val_fraction, config.test_fraction, config.seed)
+    keys = split_keys(
+        (row.proposal.key for row in rows), config.val_fraction, config.test_fraction, config.seed
+    )
     home = {key: split for split, members in keys.items() for key in members}
     return {split: [row for row in rows if home[row.proposal.key] == split] for split in keys}
 
 
-def _pairs(rows: Sequence[Row], workspace: Workspace, task: Task, failures: list[Failure]) -> Iterator[Pair]:
+def _pairs(
+    rows: Sequence[Row], workspace: Workspace, task: Task, failures: list[Failure]
+) -> Iterator[Pair]:
     for row in rows:
         task.advance()
         try:
@@ -122,30 +169,48 @@ def _name(row: Row) -> str:
 def _sources(workspace: Workspace, missions: Sequence[str]) -> dict[str, str]:
     """Mission -> what it was fetched from (of a folder the name only: its path is nobody else's business), and when."""
     manifests = {mission: read_manifest(workspace.previews(mission)) for mission in missions}
-    return {mission: f"{', '.join(Path(source).name for source in manifest.inputs) or 'previews'}, fetched {manifest.created[:10]}"
-            for mission, manifest in manifests.items() if manifest}
+    return {
+        mission: f"{', '.join(Path(source).name for source in manifest.inputs) or 'previews'}, fetched {manifest.created[:10]}"
+        for mission, manifest in manifests.items()
+        if manifest
+    }
 
 
 def _counts(splits: Splits) -> dict[str, int]:
     rows = [row for members in splits.values() for row in members]
-    return {"images": len(rows), "proposals": len({row.proposal.key for row in rows}),
-            **{f"{split} images": len(members) for split, members in splits.items()}}
+    return {
+        "images": len(rows),
+        "proposals": len({row.proposal.key for row in rows}),
+        **{f"{split} images": len(members) for split, members in splits.items()},
+    }
 
 
 def _notes(splits: Splits, config: BuildDatasetConfig) -> list[str]:
     held_out = [row for split, members in splits.items() if split != TRAIN for row in members]
     notes = []
     if TRAIN in splits and held_out:
-        notes.append(f"held-out images whose sky is in training: {share([row.seen_sky for row in held_out])}; "
-                     f"whose text is: {share([row.seen_text for row in held_out])}")
-    wanted = {TRAIN: config.val_fraction + config.test_fraction < 1, VALIDATION: config.val_fraction > 0, TEST: config.test_fraction > 0}
+        notes.append(
+            f"held-out images whose sky is in training: {share([row.seen_sky for row in held_out])}; "
+            f"whose text is: {share([row.seen_text for row in held_out])}"
+        )
+    wanted = {
+        TRAIN: config.val_fraction + config.test_fraction < 1,
+        VALIDATION: config.val_fraction > 0,
+        TEST: config.test_fraction > 0,
+    }
     missing = [split for split in SPLITS if wanted[split] and split not in splits]
-    return [*notes, f"no proposal fell into {' and '.join(missing)}: so few can fall anywhere"] if missing else notes
+    return (
+        [*notes, f"no proposal fell into {' and '.join(missing)}: so few can fall anywhere"]
+        if missing
+        else notes
+    )
 
 
 def _cut_captions(splits: Splits, workspace: Workspace) -> str:
     """Which share of the captions is longer than CLIP's text encoder. Counted by its tokenizer if that is on this machine."""
-    captions = list({row.proposal.key: row.caption for members in splits.values() for row in members}.values())
+    captions = list(
+        {row.proposal.key: row.caption for members in splits.values() for row in members}.values()
+    )
     try:
         folder = hub.locate(DEFAULT_MODEL, replace(workspace, offline=True), (), _no_tokenizer)
         lengths, how = Tokenizer.read(folder).count(captions), ""
@@ -159,5 +224,11 @@ def _no_tokenizer(folder: Path) -> list[str]:
 
 
 def _report(done: Manifest, folder: Path, unchanged: bool = False) -> Report:
-    return Report(STAGE, done.counts, done.extra.get("excluded", {}), notes=tuple(done.extra.get("notes", ())), output=folder,
-                  unchanged=unchanged)
+    return Report(
+        STAGE,
+        done.counts,
+        done.extra.get("excluded", {}),
+        notes=tuple(done.extra.get("notes", ())),
+        output=folder,
+        unchanged=unchanged,
+    )

@@ -33,12 +33,20 @@ def run(config: CiteConfig, workspace: Workspace) -> Debts:
     if config.hits:
         keys = [reference.key for reference in read_references(config.hits)]
         if None in keys:
-            raise UsageError("an observation alone does not say which proposal it belongs to",
-                             "give hst:15354 or the file of a `query --json`")
+            raise UsageError(
+                "an observation alone does not say which proposal it belongs to",
+                "give hst:15354 or the file of a `query --json`",
+            )
         return Debts(_grouped(key for key in keys if key is not None), _model(index))
     if index is not None:
-        return Debts(_grouped(image.proposal.key for image in index.observations.images() if image.proposal), _model(index))
-    return Debts(_grouped(preview.key for preview in read_previews(workspace, fetched_missions(workspace))), None)
+        return Debts(
+            _grouped(image.proposal.key for image in index.observations.images() if image.proposal),
+            _model(index),
+        )
+    return Debts(
+        _grouped(preview.key for preview in read_previews(workspace, fetched_missions(workspace))),
+        None,
+    )
 
 
 def _index(config: CiteConfig, workspace: Workspace) -> Index | None:
@@ -59,7 +67,10 @@ def _model(index: Index | None) -> str | None:
     """The model behind an index, what it was trained from, and the licence of that."""
     if index is None:
         return None
-    name, folder = str(index.manifest.config.get("model")), Path(str(index.manifest.config.get("model_folder")))
+    name, folder = (
+        str(index.manifest.config.get("model")),
+        Path(str(index.manifest.config.get("model_folder"))),
+    )
     try:
         base = json.loads((folder / CARD).read_text(encoding="utf-8")).get("base", {})
     except (OSError, ValueError, AttributeError):

@@ -49,8 +49,12 @@ class Descriptions:
     report: Report
 
 
-def run(config: DescribeConfig, workspace: Workspace, progress: Progress | None = None,
-        tell: Callable[[Description], None] = lambda _: None) -> Descriptions:
+def run(
+    config: DescribeConfig,
+    workspace: Workspace,
+    progress: Progress | None = None,
+    tell: Callable[[Description], None] = lambda _: None,
+) -> Descriptions:
     """Describes images (files, folders with `batch`, or the cached previews of proposals such as `hst:15354`) with the labels that match
     them best. `tell` hears of each as soon as its batch is done.
 
@@ -60,18 +64,34 @@ def run(config: DescribeConfig, workspace: Workspace, progress: Progress | None 
     """
     phrases = read_labels(config.labels) if config.labels else PAPER_PHRASES
     model = resolve(config.model, workspace)
-    candidates = [candidate for name in config.images for candidate in _candidates(name, config.batch, workspace)]
+    candidates = [
+        candidate
+        for name in config.images
+        for candidate in _candidates(name, config.batch, workspace)
+    ]
     if not candidates:
-        raise PaperclipError(f"there is no image in {', '.join(config.images) or 'the list'}", "give JPEG, PNG, TIFF or FITS files")
+        raise PaperclipError(
+            f"there is no image in {', '.join(config.images) or 'the list'}",
+            "give JPEG, PNG, TIFF or FITS files",
+        )
     texts = embed_phrases(phrases, config.templates, model, workspace)
     items: list[Description] = []
     failures: list[Failure] = []
     tower = None
-    with quiet_decoders(), (progress or SilentProgress()).task(STAGE, total=len(candidates), unit="images") as task:
-        prepared = read_ahead(candidates, (), model.view, Reading(hdu=config.hdu, stretch=config.stretch))
+    with (
+        quiet_decoders(),
+        (progress or SilentProgress()).task(STAGE, total=len(candidates), unit="images") as task,
+    ):
+        prepared = read_ahead(
+            candidates, (), model.view, Reading(hdu=config.hdu, stretch=config.stretch)
+        )
         while batch := list(islice(prepared, _BATCH)):
-            readable = [(str(done.candidate.path), done.views) for done in batch if done.views is not None]
-            failures += [Failure(done.candidate.stored, done.reason) for done in batch if done.views is None]
+            readable = [
+                (str(done.candidate.path), done.views) for done in batch if done.views is not None
+            ]
+            failures += [
+                Failure(done.candidate.stored, done.reason) for done in batch if done.views is None
+            ]
             if readable:
                 tower = tower or ImageEmbedder(model, min(_BATCH, len(candidates)))
                 vectors = tower.embed(np.concatenate([views for _, views in readable]))
@@ -80,8 +100,12 @@ def run(config: DescribeConfig, workspace: Workspace, progress: Progress | None 
                     tell(items[-1])
             task.advance(len(batch))
     if not items:
-        raise PaperclipError(f"{failures[0].item}: {failures[0].reason}", "give JPEG, PNG, TIFF or FITS files")
-    return Descriptions(tuple(items), Report(STAGE, {"images": len(items)}, failures=tuple(failures)))
+        raise PaperclipError(
+            f"{failures[0].item}: {failures[0].reason}", "give JPEG, PNG, TIFF or FITS files"
+        )
+    return Descriptions(
+        tuple(items), Report(STAGE, {"images": len(items)}, failures=tuple(failures))
+    )
 
 
 def _candidates(name: str, takes_folders: bool, workspace: Workspace) -> list[Candidate]:
@@ -94,11 +118,21 @@ def _candidates(name: str, takes_folders: bool, workspace: Workspace) -> list[Ca
     if path.exists() or not _KEY.fullmatch(name):
         return [Candidate(path.absolute(), name)]
     key = Key.parse(name)
-    previews = [preview for preview in read_previews(workspace, [key.mission]) if preview.key == key]
+    previews = [
+        preview for preview in read_previews(workspace, [key.mission]) if preview.key == key
+    ]
     if not previews:
-        raise MissingStage(f"no image of {key} was fetched", f"paperclip fetch --mission {key.mission} --proposal {key.proposal_id}")
-    return [Candidate(workspace.previews(key.mission) / preview.image, f"{key} {preview.image}", key) for preview in previews]
+        raise MissingStage(
+            f"no image of {key} was fetched",
+            f"paperclip fetch --mission {key.mission} --proposal {key.proposal_id}",
+        )
+    return [
+        Candidate(workspace.previews(key.mission) / preview.image, f"{key} {preview.image}", key)
+        for preview in previews
+    ]
 
 
-def _best_labels(labels: Sequence[str], cosines: np.ndarray, k: int) -> tuple[tuple[str, float], ...]:
+def _best_labels(
+    labels: Sequence[str], cosines: np.ndarray, k: int
+) -> tuple[tuple[str, float], ...]:
     return tuple((labels[place], float(cosines[place])) for place in best(cosines, k))

@@ -32,7 +32,9 @@ _LITTLE_SPACE = 5e9  # bytes
 _KINDS = ("proposals", "previews", "summaries", "datasets", "models", "indexes", "training", "hub")
 
 
-def run(config: DoctorConfig, workspace: Workspace, progress: Progress | None = None) -> Iterator[Check]:
+def run(
+    config: DoctorConfig, workspace: Workspace, progress: Progress | None = None
+) -> Iterator[Check]:
     """Versions, devices, cache, network, backends, and the health of what is in the cache, as they are found."""
     yield from versions()
     yield from _devices()
@@ -45,15 +47,29 @@ def run(config: DoctorConfig, workspace: Workspace, progress: Progress | None = 
 def _devices() -> Iterator[Check]:
     import jax
 
-    yield Check("devices", "machine", f"{processors()} cores, {physical_memory() / 1e9:.0f} GB of memory")
+    yield Check(
+        "devices", "machine", f"{processors()} cores, {physical_memory() / 1e9:.0f} GB of memory"
+    )
     try:
         devices = jax.local_devices()
     except RuntimeError as error:
-        yield Check("devices", "jax", str(error).partition("\n")[0], State.PROBLEM, "see JAX_PLATFORMS, or install jax again")
+        yield Check(
+            "devices",
+            "jax",
+            str(error).partition("\n")[0],
+            State.PROBLEM,
+            "see JAX_PLATFORMS, or install jax again",
+        )
         return
     found = f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
     if devices[0].platform == "cpu" and Path("/proc/driver/nvidia/version").exists():
-        yield Check("devices", "jax", f"{found}, but there is an NVIDIA driver", State.NOTE, "pip install 'paperclip-cli[cuda]'")
+        yield Check(
+            "devices",
+            "jax",
+            f"{found}, but there is an NVIDIA driver",
+            State.NOTE,
+            "pip install 'paperclip-cli[cuda]'",
+        )
     else:
         yield Check("devices", "jax", found)
 
@@ -61,24 +77,46 @@ def _devices() -> Iterator[Check]:
 def _cache(workspace: Workspace) -> Iterator[Check]:
     root = workspace.root
     if not root.exists():
-        yield Check("cache", "folder", f"{root} is not there yet", State.NOTE, "paperclip demo, or paperclip fetch --help")
+        yield Check(
+            "cache",
+            "folder",
+            f"{root} is not there yet",
+            State.NOTE,
+            "paperclip demo, or paperclip fetch --help",
+        )
         return
     can_write = os.access(root, os.W_OK)
-    yield Check("cache", "folder", f"{root}{'' if can_write else ' cannot be written'}", State.OK if can_write else State.NOTE,
-                "" if can_write else "queries work; for all else give --cache-dir another folder")
+    yield Check(
+        "cache",
+        "folder",
+        f"{root}{'' if can_write else ' cannot be written'}",
+        State.OK if can_write else State.NOTE,
+        "" if can_write else "queries work; for all else give --cache-dir another folder",
+    )
     free = shutil.disk_usage(root).free
     is_little = free < _LITTLE_SPACE
-    yield Check("cache", "free space", _size(free), State.NOTE if is_little else State.OK,
-                "all of Hubble needs 3 GB, a training 2 GB" if is_little else "")
+    yield Check(
+        "cache",
+        "free space",
+        _size(free),
+        State.NOTE if is_little else State.OK,
+        "all of Hubble needs 3 GB, a training 2 GB" if is_little else "",
+    )
     for kind in _KINDS:
         if (root / kind).is_dir():
             names = ", ".join(workspace.names(kind)) or "nothing finished"
-            yield Check("cache", kind, f"{names} ({_size(sum(path.lstat().st_size for path in (root / kind).rglob('*')))})")
+            yield Check(
+                "cache",
+                kind,
+                f"{names} ({_size(sum(path.lstat().st_size for path in (root / kind).rglob('*')))})",
+            )
 
 
 def _health(config: DoctorConfig, workspace: Workspace, progress: Progress) -> Iterator[Check]:
     for name in workspace.names("previews"):
-        yield from _looked_at(f"previews {name}", partial(_previews, name, config, workspace, progress))
+        yield from _looked_at(
+            f"previews {name}", partial(_previews, name, config, workspace, progress)
+        )
     for name in workspace.names("datasets"):
         yield from _looked_at(f"dataset {name}", partial(_dataset, name, workspace))
     for name in workspace.names("models"):
@@ -86,7 +124,13 @@ def _health(config: DoctorConfig, workspace: Workspace, progress: Progress) -> I
     finished = workspace.names("models")
     for folder in sorted((workspace.root / "training").glob("[!.]*")):
         if folder.name not in finished:
-            yield Check("health", f"training {folder.name}", "not finished", State.NOTE, "give the same paperclip train again: it goes on")
+            yield Check(
+                "health",
+                f"training {folder.name}",
+                "not finished",
+                State.NOTE,
+                "give the same paperclip train again: it goes on",
+            )
     for name in workspace.names("indexes"):
         yield from _looked_at(f"index {name}", partial(_index, name, config, workspace))
 
@@ -98,10 +142,18 @@ def _looked_at(name: str, look) -> Iterator[Check]:  # type: ignore[no-untyped-d
     except PaperclipError as error:
         yield Check("health", name, error.message, State.PROBLEM, error.hint or "")
     except (OSError, ValueError) as error:
-        yield Check("health", name, str(error).partition("\n")[0], State.PROBLEM, "make it again with --force")
+        yield Check(
+            "health",
+            name,
+            str(error).partition("\n")[0],
+            State.PROBLEM,
+            "make it again with --force",
+        )
 
 
-def _previews(name: str, config: DoctorConfig, workspace: Workspace, progress: Progress) -> Iterator[Check]:
+def _previews(
+    name: str, config: DoctorConfig, workspace: Workspace, progress: Progress
+) -> Iterator[Check]:
     previews = read_previews(workspace, [name])
     counted = f"{len(previews):,} images"
     if not config.verify:
@@ -115,41 +167,73 @@ def _previews(name: str, config: DoctorConfig, workspace: Workspace, progress: P
             return f"{preview.image}: {error}"
         return None
 
-    with progress.task(STAGE, len(previews), "images") as task, closing(in_threads(fault, previews, 4)) as results:
+    with (
+        progress.task(STAGE, len(previews), "images") as task,
+        closing(in_threads(fault, previews, 4)) as results,
+    ):
         faults = []
         for found in results:
             faults += [found] if found else []
             task.advance()
     if faults:
-        yield Check("health", f"previews {name}", f"{len(faults):,} of {counted} are damaged, first {faults[0]}", State.PROBLEM,
-                    f"paperclip fetch --mission {name} --verify")
+        yield Check(
+            "health",
+            f"previews {name}",
+            f"{len(faults):,} of {counted} are damaged, first {faults[0]}",
+            State.PROBLEM,
+            f"paperclip fetch --mission {name} --verify",
+        )
     else:
         yield Check("health", f"previews {name}", f"{counted}, each as it was written")
 
 
 def _dataset(name: str, workspace: Workspace) -> Iterator[Check]:
     folder = workspace.dataset(name)
-    yield Check("health", f"dataset {name}", ", ".join(f"{count_rows(folder, split):,} {split}" for split in available_splits(folder)))
+    yield Check(
+        "health",
+        f"dataset {name}",
+        ", ".join(f"{count_rows(folder, split):,} {split}" for split in available_splits(folder)),
+    )
 
 
 def _model(name: str, workspace: Workspace) -> Iterator[Check]:
     model = ModelFolder.open(workspace.model(name), name)
     size = (model.path / WEIGHTS).stat().st_size
-    yield Check("health", f"model {name}", f"{_size(size)}, {model.view.size} pixels, {model.config.projection_dim} dimensions")
+    yield Check(
+        "health",
+        f"model {name}",
+        f"{_size(size)}, {model.view.size} pixels, {model.config.projection_dim} dimensions",
+    )
 
 
 def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
     index = open_index(workspace.index(name))
-    yield Check("health", f"index {name}", f"{index.manifest.counts['images']:,} images, model {index.manifest.config['model']}")
+    yield Check(
+        "health",
+        f"index {name}",
+        f"{index.manifest.counts['images']:,} images, model {index.manifest.config['model']}",
+    )
     rebuild = f"paperclip index --index {name}"
     if is_unfinished(index.folder):
-        yield Check("health", f"index {name}", "an update was interrupted", State.NOTE, f"{rebuild} goes on with it")
+        yield Check(
+            "health",
+            f"index {name}",
+            "an update was interrupted",
+            State.NOTE,
+            f"{rebuild} goes on with it",
+        )
     known = {image.entry.path for image in index.observations.images()}
     if any(path.startswith("previews/") for path in known):
         fetched = read_previews(workspace, workspace.names("previews"))
         new = sum(stored_path(preview) not in known for preview in fetched)
         if new:
-            yield Check("health", f"index {name}", f"{new:,} fetched images are not in it", State.NOTE, rebuild)
+            yield Check(
+                "health",
+                f"index {name}",
+                f"{new:,} fetched images are not in it",
+                State.NOTE,
+                rebuild,
+            )
     model_of(index, workspace, afresh=config.verify)
     if config.verify:
         yield from _verified(index, rebuild)
@@ -157,14 +241,29 @@ def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
 
 def _verified(index: Index, rebuild: str) -> Iterator[Check]:
     """Every vector has length 1, and the database is whole."""
-    lengths = [np.linalg.norm(index.vectors[start:start + 65_536], axis=1) for start in range(0, len(index.vectors), 65_536)]
+    lengths = [
+        np.linalg.norm(index.vectors[start : start + 65_536], axis=1)
+        for start in range(0, len(index.vectors), 65_536)
+    ]
     bad = sum(int(np.count_nonzero(~(np.abs(part - 1) < 1e-3))) for part in lengths)
     if bad:
-        yield Check("health", f"index {index.name}", f"{bad:,} vectors are damaged", State.PROBLEM, f"{rebuild} --force")
+        yield Check(
+            "health",
+            f"index {index.name}",
+            f"{bad:,} vectors are damaged",
+            State.PROBLEM,
+            f"{rebuild} --force",
+        )
     ((answer,), *_) = index.observations.execute("PRAGMA integrity_check")
     ((tiles,),) = index.observations.execute("SELECT coalesce(sum(tiles), 0) FROM images")
     if answer != "ok" or tiles != len(index.vectors):
-        yield Check("health", f"index {index.name}", f"{index.observations.path} is damaged: {answer}", State.PROBLEM, f"{rebuild} --force")
+        yield Check(
+            "health",
+            f"index {index.name}",
+            f"{index.observations.path} is damaged: {answer}",
+            State.PROBLEM,
+            f"{rebuild} --force",
+        )
     if not bad and answer == "ok":
         yield Check("health", f"index {index.name}", "vectors and observations are whole")
 

@@ -23,7 +23,15 @@ from paperclip_cli.evaluation.held_out import uncut
 from paperclip_cli.evaluation.plot_data import Figures, TrainingLog, curve, similarities
 from paperclip_cli.evaluation.relevance import Judgement, best_images, random_images, relevance
 from paperclip_cli.evaluation.retrieval import DIRECTIONS, PAPER_BATCH, Embeddings
-from paperclip_cli.evaluation.table import BASELINE, CONTROL, MODEL, Contestant, Result, Seen, results
+from paperclip_cli.evaluation.table import (
+    BASELINE,
+    CONTROL,
+    MODEL,
+    Contestant,
+    Result,
+    Seen,
+    results,
+)
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.progress import Progress, SilentProgress
@@ -57,9 +65,13 @@ class HeldOutPairs:
         """Whether there is a training split that is not itself measured."""
         return TRAIN in available_splits(self.dataset) and TRAIN not in self.splits
 
-    def embed(self, model: ModelFolder, config: EvaluateConfig, progress: Progress, look: Look) -> Embeddings:
+    def embed(
+        self, model: ModelFolder, config: EvaluateConfig, progress: Progress, look: Look
+    ) -> Embeddings:
         runs = _SEED if config.protocol == PAPER_BATCH else None
-        return embed_pairs(model, self.dataset, self.splits, self.pairs, config.batch_size, progress, look, runs)
+        return embed_pairs(
+            model, self.dataset, self.splits, self.pairs, config.batch_size, progress, look, runs
+        )
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,12 @@ class Evaluation:
         return self.rows[0]
 
 
-def run(config: EvaluateConfig, workspace: Workspace, progress: Progress | None = None, judge: Judge | None = None) -> Evaluation:
+def run(
+    config: EvaluateConfig,
+    workspace: Workspace,
+    progress: Progress | None = None,
+    judge: Judge | None = None,
+) -> Evaluation:
     """Embeds a split with the models and measures retrieval. MissingStage without a dataset, an error without a model.
 
     With a `judge`, the best images of the paper's queries are judged by their abstracts.
@@ -95,15 +112,37 @@ def run(config: EvaluateConfig, workspace: Workspace, progress: Progress | None 
     if config.controls:
         contestants += _controls(contestants[0], models[0][1], config, measured, progress)
     directions = [direction for direction in DIRECTIONS if config.direction in (direction, "both")]
-    rows = [row for contestant in contestants for row in results(contestant, seen, config.protocol, directions)]
-    counts = {"images": rows[0].n_images, "captions": rows[0].n_captions, "proposals": rows[0].n_proposals}
-    notes = [f"on the {' and the '.join(splits)} split of {dataset}", str(seen), *_warnings(contestants)]
+    rows = [
+        row
+        for contestant in contestants
+        for row in results(contestant, seen, config.protocol, directions)
+    ]
+    counts = {
+        "images": rows[0].n_images,
+        "captions": rows[0].n_captions,
+        "proposals": rows[0].n_proposals,
+    }
+    notes = [
+        f"on the {' and the '.join(splits)} split of {dataset}",
+        str(seen),
+        *_warnings(contestants),
+    ]
     if config.controls and not measured.has_training:
-        notes.append("no controls by instrument and by statistics: they need a training split that is not itself measured")
+        notes.append(
+            "no controls by instrument and by statistics: they need a training split that is not itself measured"
+        )
     found = [model for _, model in models]
     figures = _figures(contestants, found, config, measured, directions) if config.plots else None
-    judgement, failures = _judgement(contestants, found, pairs, judge, workspace, progress) if judge else (None, ())
-    return Evaluation(tuple(rows), splits, Report(STAGE, counts, failures=failures, notes=tuple(notes)), figures, judgement)
+    judgement, failures = (
+        _judgement(contestants, found, pairs, judge, workspace, progress) if judge else (None, ())
+    )
+    return Evaluation(
+        tuple(rows),
+        splits,
+        Report(STAGE, counts, failures=failures, notes=tuple(notes)),
+        figures,
+        judgement,
+    )
 
 
 def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
@@ -113,35 +152,78 @@ def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
         return tuple(present)
     chosen = wanted or next((split for split in (TEST, VALIDATION) if split in present), None)
     if chosen is None:
-        raise PaperclipError(f"the dataset {dataset} has a training split only", "build one with --test-fraction, or give --split all")
+        raise PaperclipError(
+            f"the dataset {dataset} has a training split only",
+            "build one with --test-fraction, or give --split all",
+        )
     if chosen not in present:
-        raise PaperclipError(f"the dataset {dataset} has no {chosen} split", f"it has {' and '.join(present)}")
+        raise PaperclipError(
+            f"the dataset {dataset} has no {chosen} split", f"it has {' and '.join(present)}"
+        )
     return (chosen,)
 
 
-def _contestant(role: str, model: ModelFolder, config: EvaluateConfig, measured: HeldOutPairs, progress: Progress) -> Contestant:
+def _contestant(
+    role: str,
+    model: ModelFolder,
+    config: EvaluateConfig,
+    measured: HeldOutPairs,
+    progress: Progress,
+) -> Contestant:
     trained = set(model.card.get("data", {}).get("splits", {}).get(TRAIN, ()))
     # `paper-batch` augments images and captions as training does.
-    found = measured.embed(model, config, progress, alternative_views.augmented if config.protocol == PAPER_BATCH else alternative_views.centre)
-    return Contestant(model.name, role, found, np.asarray([str(pair.key) in trained for pair in measured.pairs], bool), _scale(model),
-                      has_paper_loss=_has_raw_scale(model))
+    found = measured.embed(
+        model,
+        config,
+        progress,
+        alternative_views.augmented if config.protocol == PAPER_BATCH else alternative_views.centre,
+    )
+    return Contestant(
+        model.name,
+        role,
+        found,
+        np.asarray([str(pair.key) in trained for pair in measured.pairs], bool),
+        _scale(model),
+        has_paper_loss=_has_raw_scale(model),
+    )
 
 
-def _controls(first: Contestant, model: ModelFolder, config: EvaluateConfig, measured: HeldOutPairs,
-              progress: Progress) -> list[Contestant]:
+def _controls(
+    first: Contestant,
+    model: ModelFolder,
+    config: EvaluateConfig,
+    measured: HeldOutPairs,
+    progress: Progress,
+) -> list[Contestant]:
     """The first model on outlines and on shuffled pairs, then what needs no model."""
     pairs, split = measured.pairs, uncut(measured.pairs)
-    header = controls.by_header(split, [_words(_header(pair)) for pair in pairs], [_words(text) for text in split.texts])
-    made = [replace(first, name="outline only", role=CONTROL, found=measured.embed(model, config, progress, alternative_views.outline)),
-            replace(first, name="shuffled pairs", role=CONTROL, found=retrieval.shuffled(first.found)),
-            _control("header (BM25)", header)]
+    header = controls.by_header(
+        split, [_words(_header(pair)) for pair in pairs], [_words(text) for text in split.texts]
+    )
+    made = [
+        replace(
+            first,
+            name="outline only",
+            role=CONTROL,
+            found=measured.embed(model, config, progress, alternative_views.outline),
+        ),
+        replace(first, name="shuffled pairs", role=CONTROL, found=retrieval.shuffled(first.found)),
+        _control("header (BM25)", header),
+    ]
     if measured.has_training:
         training = read_split(measured.dataset, TRAIN, images=False)
         known = [pair.caption for pair in training]
         instruments = [[_instrument(pair) for pair in some] for some in (pairs, training)]
-        here, there = (_statistics(measured.dataset, splits, progress) for splits in (measured.splits, (TRAIN,)))
-        made += [_control("instrument only", controls.by_group(split, instruments[0], known, instruments[1])),
-                 _control("image statistics", controls.by_neighbours(split, here, known, there))]
+        here, there = (
+            _statistics(measured.dataset, splits, progress)
+            for splits in (measured.splits, (TRAIN,))
+        )
+        made += [
+            _control(
+                "instrument only", controls.by_group(split, instruments[0], known, instruments[1])
+            ),
+            _control("image statistics", controls.by_neighbours(split, here, known, there)),
+        ]
     return made
 
 
@@ -155,7 +237,17 @@ def _words(text: str) -> list[str]:
 
 def _header(pair: Pair) -> str:
     observation = pair.observation
-    return " ".join(filter(None, (spaced(observation.target or ""), observation.instrument, observation.detector, *observation.filters)))
+    return " ".join(
+        filter(
+            None,
+            (
+                spaced(observation.target or ""),
+                observation.instrument,
+                observation.detector,
+                *observation.filters,
+            ),
+        )
+    )
 
 
 def _instrument(pair: Pair) -> tuple[str | None, ...]:
@@ -167,57 +259,113 @@ def _statistics(dataset: Path, splits: Sequence[str], progress: Progress) -> np.
     total = sum(count_rows(dataset, split) for split in splits)
     found = []
     with progress.task("image statistics", total, "images") as task:
-        for some in look_through(dataset, splits, lambda canvas, _: controls.statistics(controls.without_padding(canvas))):
+        for some in look_through(
+            dataset, splits, lambda canvas, _: controls.statistics(controls.without_padding(canvas))
+        ):
             found.append(some)
             task.advance(len(some))
     return np.concatenate(found)
 
 
-def _figures(contestants: Sequence[Contestant], models: Sequence[ModelFolder], config: EvaluateConfig, measured: HeldOutPairs,
-             directions: Sequence[str]) -> Figures:
+def _figures(
+    contestants: Sequence[Contestant],
+    models: Sequence[ModelFolder],
+    config: EvaluateConfig,
+    measured: HeldOutPairs,
+    directions: Sequence[str],
+) -> Figures:
     """The models come first among the contestants; a gallery is made of the first and of the baseline."""
     both = list(zip(contestants, models, strict=False))
-    logs = [TrainingLog(model.name, read_metrics(model.path / METRICS), contestant.has_paper_loss)
-            for contestant, model in both if (model.path / METRICS).is_file()]
-    curves = [curve(contestant, config.protocol, direction) for direction in directions for contestant in contestants]
-    galleries = [gallery(model, contestant.found.images, measured.dataset, measured.splits, measured.pairs)
-                 for contestant, model in both[:1] + [pair for pair in both[1:] if pair[0].role == BASELINE]]
+    logs = [
+        TrainingLog(model.name, read_metrics(model.path / METRICS), contestant.has_paper_loss)
+        for contestant, model in both
+        if (model.path / METRICS).is_file()
+    ]
+    curves = [
+        curve(contestant, config.protocol, direction)
+        for direction in directions
+        for contestant in contestants
+    ]
+    galleries = [
+        gallery(model, contestant.found.images, measured.dataset, measured.splits, measured.pairs)
+        for contestant, model in both[:1] + [pair for pair in both[1:] if pair[0].role == BASELINE]
+    ]
     return Figures(logs, [similarities(contestant) for contestant, _ in both], curves, galleries)
 
 
-def _judgement(contestants: Sequence[Contestant], models: Sequence[ModelFolder], pairs: Sequence[Pair], judge: Judge,
-               workspace: Workspace, progress: Progress) -> tuple[Judgement, tuple[Failure, ...]]:
+def _judgement(
+    contestants: Sequence[Contestant],
+    models: Sequence[ModelFolder],
+    pairs: Sequence[Pair],
+    judge: Judge,
+    workspace: Workspace,
+    progress: Progress,
+) -> tuple[Judgement, tuple[Failure, ...]]:
     """The models' best images for the paper's queries, those of a keyword search over the abstracts, and random ones, before a judge."""
     abstracts, place = retrieval.number([pair.abstract for pair in pairs])
     search = Bm25([_words(text) for text in abstracts])
-    scores = [(contestant.name, contestant.role, TextTower.open(model).embed(QUERIES) @ contestant.found.images.T)
-              for contestant, model in zip(contestants, models, strict=False)]
-    scores += [("abstract (BM25)", CONTROL, np.stack([search.scores(_words(query)) for query in QUERIES])[:, place]),
-               ("random images", CONTROL, random_images(len(pairs), len(QUERIES)))]
+    scores = [
+        (
+            contestant.name,
+            contestant.role,
+            TextTower.open(model).embed(QUERIES) @ contestant.found.images.T,
+        )
+        for contestant, model in zip(contestants, models, strict=False)
+    ]
+    scores += [
+        (
+            "abstract (BM25)",
+            CONTROL,
+            np.stack([search.scores(_words(query)) for query in QUERIES])[:, place],
+        ),
+        ("random images", CONTROL, random_images(len(pairs), len(QUERIES))),
+    ]
     rankings = [best_images(*one) for one in scores]
-    questions = dict.fromkeys((query, abstracts[place[image]]) for ranking in rankings
-                              for query, images in zip(QUERIES, ranking.images, strict=True) for image in images)
-    verdicts, failures = _verdicts(list(questions), judge, workspace.root / "verdicts" / f"{judge.backend}.jsonl", progress)
-    rows = tuple(relevance(ranking, QUERIES, lambda query, image: verdicts.get((QUERIES[query], abstracts[place[image]])))
-                 for ranking in rankings)
+    questions = dict.fromkeys(
+        (query, abstracts[place[image]])
+        for ranking in rankings
+        for query, images in zip(QUERIES, ranking.images, strict=True)
+        for image in images
+    )
+    verdicts, failures = _verdicts(
+        list(questions), judge, workspace.root / "verdicts" / f"{judge.backend}.jsonl", progress
+    )
+    rows = tuple(
+        relevance(
+            ranking,
+            QUERIES,
+            lambda query, image: verdicts.get((QUERIES[query], abstracts[place[image]])),
+        )
+        for ranking in rankings
+    )
     return Judgement(judge.backend, judge.model, rows), tuple(failures)
 
 
-def _verdicts(questions: Sequence[tuple[str, str]], judge: Judge, path: Path,
-              progress: Progress) -> tuple[dict[tuple[str, str], bool], list[Failure]]:
+def _verdicts(
+    questions: Sequence[tuple[str, str]], judge: Judge, path: Path, progress: Progress
+) -> tuple[dict[tuple[str, str], bool], list[Failure]]:
     """What the judge says to each query and abstract. The verdicts of a language model are kept in a file, and not asked for again."""
     made_by = judge.backend, judge.model, judge.version
     known = read_verdicts(path, *made_by)
-    found = {question: known[question[0], digest(question[1])] for question in questions if (question[0], digest(question[1])) in known}
+    found = {
+        question: known[question[0], digest(question[1])]
+        for question in questions
+        if (question[0], digest(question[1])) in known
+    }
     waiting, failures = [question for question in questions if question not in found], []
     if waiting:
         judge.prepare()
-    with progress.task("judge", len(waiting), "abstracts") as task, keeping(path) if judge.model else nullcontext() as keep:
+    with (
+        progress.task("judge", len(waiting), "abstracts") as task,
+        keeping(path) if judge.model else nullcontext() as keep,
+    ):
         for query, abstract in waiting:
             try:
                 found[query, abstract] = judge.is_relevant(query, abstract)
             except BadItem as error:
-                failures.append(Failure(f"{query}: {' '.join(abstract.split())[:60]} ...", str(error)))
+                failures.append(
+                    Failure(f"{query}: {' '.join(abstract.split())[:60]} ...", str(error))
+                )
             else:
                 if keep is not None:
                     keep(Verdict(query, digest(abstract), found[query, abstract], *made_by))
@@ -237,5 +385,12 @@ def _has_raw_scale(model: ModelFolder) -> bool:
 
 
 def _warnings(contestants: Sequence[Contestant]) -> list[str]:
-    counts = [(contestant.name, int(np.count_nonzero(contestant.trained_on)), len(contestant.trained_on)) for contestant in contestants]
-    return [f"{name} was trained on the proposals of {trained:,} of these {total:,} images" for name, trained, total in counts if trained]
+    counts = [
+        (contestant.name, int(np.count_nonzero(contestant.trained_on)), len(contestant.trained_on))
+        for contestant in contestants
+    ]
+    return [
+        f"{name} was trained on the proposals of {trained:,} of these {total:,} images"
+        for name, trained, total in counts
+        if trained
+    ]

@@ -21,8 +21,24 @@ from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
 from paperclip_cli.images.pictures import encode_jpeg, make_canvas, quiet_decoders
 from paperclip_cli.malloc import keep_freed_pages
-from paperclip_cli.previews.collection import ORIGINALS, Holdings, is_untidy, read_holdings, tidy, unfinish, write_holdings
-from paperclip_cli.previews.fetch_log import LEDGER, Entry, Place, appending, read_ledger, rewrite_ledger, shard_ledger
+from paperclip_cli.previews.collection import (
+    ORIGINALS,
+    Holdings,
+    is_untidy,
+    read_holdings,
+    tidy,
+    unfinish,
+    write_holdings,
+)
+from paperclip_cli.previews.fetch_log import (
+    LEDGER,
+    Entry,
+    Place,
+    appending,
+    read_ledger,
+    rewrite_ledger,
+    shard_ledger,
+)
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Observation, Preview
 from paperclip_cli.report import Failure, Report
@@ -113,8 +129,13 @@ class _Plan:
     def jobs(self) -> list[_Job]:
         """One job an image, whether or not it is done already."""
         recipe = f"size {self.config.size} recipe {RECIPE}"
-        return [_Job(image, f"proposal_{image.key.proposal_id}/{name}", f"{image.stamp} {recipe}") for wanted in self.choice.wanted
-                for image, name in zip(wanted.images, file_names([image.name for image in wanted.images]), strict=True)]
+        return [
+            _Job(image, f"proposal_{image.key.proposal_id}/{name}", f"{image.stamp} {recipe}")
+            for wanted in self.choice.wanted
+            for image, name in zip(
+                wanted.images, file_names([image.name for image in wanted.images]), strict=True
+            )
+        ]
 
     def todo(self, held: Holdings) -> list[_Job]:
         """The jobs that are not done."""
@@ -122,14 +143,20 @@ class _Plan:
 
     def _is_done(self, job: _Job, entry: Entry | None) -> bool:
         """Whether the ledger and the disk hold what this job would make."""
-        if entry is None or self.config.force or (entry.source, entry.stamp) != (self.archive.identity, job.stamp):
+        if (
+            entry is None
+            or self.config.force
+            or (entry.source, entry.stamp) != (self.archive.identity, job.stamp)
+        ):
             return False
         if entry.failure:
             return not (self.config.retry_failed or entry.may_pass)
         if entry.image != job.image or (self.config.keep_originals and entry.kept is None):
             return False
         there = all((self.folder / path).is_file() for path in entry.files)
-        return there and (not self.config.verify or file_sha256(self.folder / entry.image) == entry.sha256)
+        return there and (
+            not self.config.verify or file_sha256(self.folder / entry.image) == entry.sha256
+        )
 
 
 def file_names(names: Sequence[str]) -> list[str]:
@@ -139,8 +166,11 @@ def file_names(names: Sequence[str]) -> list[str]:
     """
     stems = [PurePosixPath(name).stem for name in names]
     shared = Counter(stem.lower() for stem in stems)
-    return [(stem if _PLAIN_NAME.fullmatch(stem) and shared[stem.lower()] == 1 else _marked(stem, name)) + ".jpg"
-            for stem, name in zip(stems, names, strict=True)]
+    return [
+        (stem if _PLAIN_NAME.fullmatch(stem) and shared[stem.lower()] == 1 else _marked(stem, name))
+        + ".jpg"
+        for stem, name in zip(stems, names, strict=True)
+    ]
 
 
 def _marked(stem: str, name: str) -> str:
@@ -152,13 +182,17 @@ def _open(config: FetchConfig, workspace: Workspace, progress: Progress) -> Arch
     if config.source is not None:
         from paperclip_cli.archives.folder import open_folder
 
-        return open_folder(config.source, config.resolved_mission, Path(config.catalog) if config.catalog else None)
+        return open_folder(
+            config.source, config.resolved_mission, Path(config.catalog) if config.catalog else None
+        )
     if config.simulate is not None:
         from paperclip_cli.simulation import simulated_sky
 
         archive = simulated_sky(config.simulate, config.seed)
         if config.resolved_mission != archive.mission:
-            raise UsageError(f"a simulated sky is always mission {archive.mission!r}", "leave --mission out")
+            raise UsageError(
+                f"a simulated sky is always mission {archive.mission!r}", "leave --mission out"
+            )
         return archive
     from paperclip_cli.archives.mast.open import open_mast
 
@@ -168,13 +202,21 @@ def _open(config: FetchConfig, workspace: Workspace, progress: Progress) -> Arch
 def _refuse_nothing(archive: Archive, choice: Choice) -> None:
     if not choice.wanted and choice.failed:
         key, reason = next(iter(choice.failed.items()))
-        raise PaperclipError(f"{archive.identity} could not be asked for {key}: {reason}", "run the same command again later")
+        raise PaperclipError(
+            f"{archive.identity} could not be asked for {key}: {reason}",
+            "run the same command again later",
+        )
     if not choice.considered:
-        raise PaperclipError(f"nothing in {archive.identity} is selected",
-                             "--proposal, --cycle and --instrument must all be met; --dry-run counts what there is")
+        raise PaperclipError(
+            f"nothing in {archive.identity} is selected",
+            "--proposal, --cycle and --instrument must all be met; --dry-run counts what there is",
+        )
     if not choice.wanted:
         left_out = ", ".join(f"{count:,} {reason}" for reason, count in choice.excluded.items())
-        raise PaperclipError(f"nothing selected in {archive.identity} has both an abstract and an image", f"left out: {left_out}")
+        raise PaperclipError(
+            f"nothing selected in {archive.identity} has both an abstract and an image",
+            f"left out: {left_out}",
+        )
 
 
 def _held(plan: _Plan, workspace: Workspace) -> Holdings:
@@ -182,7 +224,9 @@ def _held(plan: _Plan, workspace: Workspace) -> Holdings:
     return read_holdings(workspace, plan.archive.mission, skip_damaged=plan.config.force)
 
 
-def _make(plan: _Plan, todo: Sequence[_Job], held: Holdings, workspace: Workspace, progress: Progress) -> Holdings:
+def _make(
+    plan: _Plan, todo: Sequence[_Job], held: Holdings, workspace: Workspace, progress: Progress
+) -> Holdings:
     """Makes the previews in `todo` and enters each in the ledger as soon as it is on disk."""
     if {job.image for job in todo} & {preview.image for preview in held.previews}:
         unfinish(workspace, plan.archive.mission)  # files that the records name are about to change
@@ -194,8 +238,11 @@ def _make(plan: _Plan, todo: Sequence[_Job], held: Holdings, workspace: Workspac
         workers, on_stop = plan.config.workers, plan.archive.stop
     else:  # nothing is waited for: more threads than processors only get into each other's way
         workers, on_stop = min(plan.config.workers, processors()), _nothing
-    with (progress.task(STAGE, len(todo), unit="images") as task, appending(plan.folder, plan.ledger) as append,
-          closing(in_threads(lambda job: _make_one(plan, job), todo, workers, on_stop)) as results):
+    with (
+        progress.task(STAGE, len(todo), unit="images") as task,
+        appending(plan.folder, plan.ledger) as append,
+        closing(in_threads(lambda job: _make_one(plan, job), todo, workers, on_stop)) as results,
+    ):
         for entry, transferred in results:
             append(entry)
             ledger[entry.place] = entry
@@ -236,7 +283,13 @@ def _make_one(plan: _Plan, job: _Job) -> tuple[Entry, int]:
     data = encode_jpeg(canvas)
     replace_file(plan.folder / job.image, data)
     kept = _keep(plan, job, reading.original) if plan.config.keep_originals else None
-    entry = replace(entry, image=job.image, sha256=hashlib.sha256(data).hexdigest(), side=canvas.shape[0], kept=kept)
+    entry = replace(
+        entry,
+        image=job.image,
+        sha256=hashlib.sha256(data).hexdigest(),
+        side=canvas.shape[0],
+        kept=kept,
+    )
     if reading.wcs is not None:
         placed = on_canvas(reading.wcs, width, height, canvas.shape[0], plan.config.size)
         entry = replace(entry, wcs=placed, region=frame_region(reading.wcs, width, height))
@@ -248,7 +301,9 @@ def _keep(plan: _Plan, job: _Job, original: bytes | None) -> str:
     if original is None:
         return ""
     suffix = PurePosixPath(job.candidate.name).suffix.lower()
-    path = PurePosixPath(ORIGINALS, job.image).with_suffix(suffix if _SUFFIX.fullmatch(suffix) else ".bin")
+    path = PurePosixPath(ORIGINALS, job.image).with_suffix(
+        suffix if _SUFFIX.fullmatch(suffix) else ".bin"
+    )
     replace_file(plan.folder / path, original)
     return str(path)
 
@@ -257,14 +312,31 @@ def _after(plan: _Plan, held: Holdings) -> Holdings:
     """What the cache holds when all jobs are done."""
     wanted = {wanted.proposal.key: wanted.proposal for wanted in plan.choice.wanted}
     entries = [(job.candidate, held.ledger[job.place]) for job in plan.jobs()]
-    previews = [Preview(*image.key, entry.image, entry.sha256, entry.side, image.name, _placed(image.observation, entry), entry.wcs)
-                for image, entry in entries if not entry.failure]
-    return held.after(wanted, previews, [entry for _, entry in entries], _gone(plan, held) - wanted.keys())
+    previews = [
+        Preview(
+            *image.key,
+            entry.image,
+            entry.sha256,
+            entry.side,
+            image.name,
+            _placed(image.observation, entry),
+            entry.wcs,
+        )
+        for image, entry in entries
+        if not entry.failure
+    ]
+    return held.after(
+        wanted, previews, [entry for _, entry in entries], _gone(plan, held) - wanted.keys()
+    )
 
 
 def _placed(observation: Observation, entry: Entry) -> Observation:
     """With the frame of the picture for a footprint, where the archive's tables have none."""
-    return replace(observation, s_region=entry.region) if entry.region and not observation.s_region else observation
+    return (
+        replace(observation, s_region=entry.region)
+        if entry.region and not observation.s_region
+        else observation
+    )
 
 
 def _gone(plan: _Plan, held: Holdings) -> set[Key]:
@@ -275,7 +347,18 @@ def _gone(plan: _Plan, held: Holdings) -> set[Key]:
 
 
 def _manifest(plan: _Plan) -> Manifest:
-    config = settings(plan.config, "workers", "force", "retry_failed", "verify", "dry_run", "rate", "timeout", "shard", "refresh")
+    config = settings(
+        plan.config,
+        "workers",
+        "force",
+        "retry_failed",
+        "verify",
+        "dry_run",
+        "rate",
+        "timeout",
+        "shard",
+        "refresh",
+    )
     return Manifest(STAGE, config, extra={"excluded": _excluded(plan)})
 
 
@@ -283,14 +366,26 @@ def _excluded(plan: _Plan) -> dict[str, int]:
     return dict(Counter(plan.archive.excluded) + Counter(plan.choice.excluded))
 
 
-def _report(plan: _Plan, held: Holdings, read: int, to_read: Sequence[_Job] | None = None) -> Report:
+def _report(
+    plan: _Plan, held: Holdings, read: int, to_read: Sequence[_Job] | None = None
+) -> Report:
     """Counts what was selected. The failures are those of all selected images, also where an earlier run met them."""
     jobs = plan.jobs()
-    failures = [Failure(f"{entry.key} {entry.name}", entry.failure) for job in jobs
-                if (entry := held.ledger.get(job.place)) and entry.stamp == job.stamp and entry.failure]
-    failures = [*(Failure(str(key), reason) for key, reason in plan.choice.failed.items()), *failures]
+    failures = [
+        Failure(f"{entry.key} {entry.name}", entry.failure)
+        for job in jobs
+        if (entry := held.ledger.get(job.place)) and entry.stamp == job.stamp and entry.failure
+    ]
+    failures = [
+        *(Failure(str(key), reason) for key, reason in plan.choice.failed.items()),
+        *failures,
+    ]
     counts = {"proposals": len(plan.choice.wanted), "images": len(jobs)}
-    notes = ["these failures are an earlier run's; --retry-failed tries the images again"] if failures and not read else []
+    notes = (
+        ["these failures are an earlier run's; --retry-failed tries the images again"]
+        if failures and not read
+        else []
+    )
     if to_read is not None:
         counts["to read"] = len(to_read)
         notes += _forecast(plan, to_read)
@@ -305,8 +400,16 @@ def _forecast(plan: _Plan, todo: Sequence[_Job]) -> list[str]:
         return ["a dry run: nothing was written"]
     config, size = plan.config, sum(job.candidate.size or USUAL_BYTES for job in todo)
     seconds = max(size / USUAL_SPEED, len(todo) / config.rate if config.rate else 0)
-    speed = f"at {USUAL_SPEED / 1e6:.0f} MB/s" + (f" and {config.rate:g} requests a second" if config.rate else "")
+    speed = f"at {USUAL_SPEED / 1e6:.0f} MB/s" + (
+        f" and {config.rate:g} requests a second" if config.rate else ""
+    )
     minutes = max(1, round(seconds / 60))
-    estimate = (f"about {size / 1e6:,.0f} MB to download, {minutes:,} min {speed}; "
-                f"about {len(todo) * KEPT_BYTES / 1e6:,.0f} MB are kept")
-    return [estimate, *(f"{job.candidate.key} {job.candidate.name}" for job in todo[:10]), "a dry run: no image was downloaded"]
+    estimate = (
+        f"about {size / 1e6:,.0f} MB to download, {minutes:,} min {speed}; "
+        f"about {len(todo) * KEPT_BYTES / 1e6:,.0f} MB are kept"
+    )
+    return [
+        estimate,
+        *(f"{job.candidate.key} {job.candidate.name}" for job in todo[:10]),
+        "a dry run: no image was downloaded",
+    ]

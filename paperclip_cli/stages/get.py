@@ -43,17 +43,34 @@ def run(config: GetConfig, workspace: Workspace, progress: Progress | None = Non
     missing = {path: uri for path, uri in wanted.items() if not path.exists()}
     if missing and not config.dry_run:
         if workspace.offline:
-            raise PaperclipError(f"--offline, and {next(iter(missing))} is not there", "leave out --offline")
+            raise PaperclipError(
+                f"--offline, and {next(iter(missing))} is not there", "leave out --offline"
+            )
         failures += _download(missing, config, wire, progress)
     lost = {failure.item for failure in failures}
-    files = tuple(path for path in wanted if path.name not in lost and not (config.dry_run and path in missing))
+    files = tuple(
+        path
+        for path in wanted
+        if path.name not in lost and not (config.dry_run and path in missing)
+    )
     counts = {"files": len(wanted), "already there": len(wanted) - len(missing)}
-    report = Report(STAGE, counts, failures=tuple(failures), output=config.out.absolute(), unchanged=not missing and not failures)
+    report = Report(
+        STAGE,
+        counts,
+        failures=tuple(failures),
+        output=config.out.absolute(),
+        unchanged=not missing and not failures,
+    )
     return Got(files, tuple(missing.values()), report)
 
 
-def _wanted(references: Sequence[Reference], config: GetConfig, workspace: Workspace, wire: Wire,
-            failures: list[Failure]) -> Iterator[tuple[Path, str]]:
+def _wanted(
+    references: Sequence[Reference],
+    config: GetConfig,
+    workspace: Workspace,
+    wire: Wire,
+    failures: list[Failure],
+) -> Iterator[tuple[Path, str]]:
     """Where each file is to lie, and its address."""
     held = _Held(workspace)
     ask = _asker(workspace, wire)
@@ -75,7 +92,9 @@ def _addresses(reference: Reference, held: _Held, ask: Callable[[str], str]) -> 
         raise BadItem("a picture of your own has no science file in the archive")
     found = held.of_proposal(reference.key)
     if not found:
-        raise BadItem(f"nothing of it was fetched: run `paperclip fetch --proposal {reference.key}` first, or give an observation")
+        raise BadItem(
+            f"nothing of it was fetched: run `paperclip fetch --proposal {reference.key}` first, or give an observation"
+        )
     return found
 
 
@@ -99,12 +118,20 @@ class _Held:
         self._previews: list[Preview] | None = None
 
     def of_proposal(self, key: Key) -> list[str]:
-        return [uri for preview in self._all() if preview.key == key and (uri := preview.observation.product_uri)]
+        return [
+            uri
+            for preview in self._all()
+            if preview.key == key and (uri := preview.observation.product_uri)
+        ]
 
     def of_observation(self, obs_id: str) -> list[str]:
         name = obs_id.lower()
-        return [uri for preview in self._all() if (preview.observation.obs_id or "").lower() == name
-                and (uri := preview.observation.product_uri)]
+        return [
+            uri
+            for preview in self._all()
+            if (preview.observation.obs_id or "").lower() == name
+            and (uri := preview.observation.product_uri)
+        ]
 
     def _all(self) -> list[Preview]:
         if self._previews is None:
@@ -112,7 +139,9 @@ class _Held:
         return self._previews
 
 
-def _download(missing: dict[Path, str], config: GetConfig, wire: Wire, progress: Progress) -> list[Failure]:
+def _download(
+    missing: dict[Path, str], config: GetConfig, wire: Wire, progress: Progress
+) -> list[Failure]:
     downloader, failures, megabytes = Downloader(wire), [], 0.0
 
     def one(item: tuple[Path, str]) -> tuple[int, Failure | None]:
@@ -122,8 +151,10 @@ def _download(missing: dict[Path, str], config: GetConfig, wire: Wire, progress:
         except BadItem as error:
             return 0, Failure(path.name, str(error))
 
-    with (progress.task(STAGE, len(missing), unit="files") as task,
-          closing(in_threads(one, list(missing.items()), config.workers, wire.pace.stop)) as results):
+    with (
+        progress.task(STAGE, len(missing), unit="files") as task,
+        closing(in_threads(one, list(missing.items()), config.workers, wire.pace.stop)) as results,
+    ):
         for size, failure in results:
             megabytes += size / 1e6
             failures += [failure] if failure else []

@@ -26,7 +26,12 @@ from paperclip_cli.indexes.hnsw import build_graph, check_installed, graph_state
 from paperclip_cli.indexes.journal import Journal, discard_journal, is_unfinished
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
 from paperclip_cli.indexes.update import Embeddings, State, publish, sweep, write_generation
-from paperclip_cli.previews.records import fetched_missions, read_previews, read_proposals, stored_path
+from paperclip_cli.previews.records import (
+    fetched_missions,
+    read_previews,
+    read_proposals,
+    stored_path,
+)
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Preview, Proposal
 from paperclip_cli.report import Failure, Report
@@ -76,7 +81,11 @@ class Maker:
 
     @property
     def identity(self) -> dict:
-        return {"model": self.fingerprint, "view": asdict(self.view), "reading": asdict(self.reading)}
+        return {
+            "model": self.fingerprint,
+            "view": asdict(self.view),
+            "reading": asdict(self.reading),
+        }
 
 
 @dataclass(frozen=True)
@@ -88,12 +97,18 @@ class Scope:
     proposals: Mapping[Key, Proposal]
 
     def __contains__(self, stored: str) -> bool:
-        return any(stored == root or stored.startswith(f"{root.rstrip('/')}/") for root in self.roots)
+        return any(
+            stored == root or stored.startswith(f"{root.rstrip('/')}/") for root in self.roots
+        )
 
 
-def run(config: IndexConfig, workspace: Workspace, progress: Progress | None = None,
-        images: Callable[[ModelFolder, int], ImageTower] = open_image_tower,
-        texts: Callable[[ModelFolder], TextTower] = open_text_tower) -> Report:
+def run(
+    config: IndexConfig,
+    workspace: Workspace,
+    progress: Progress | None = None,
+    images: Callable[[ModelFolder, int], ImageTower] = open_image_tower,
+    texts: Callable[[ModelFolder], TextTower] = open_text_tower,
+) -> Report:
     """Brings an index up to date, or makes it. A query meanwhile is answered from the old state.
 
     Raises:
@@ -107,25 +122,43 @@ def run(config: IndexConfig, workspace: Workspace, progress: Progress | None = N
     model = resolve(config.model, workspace)
     with lock(folder), quiet_decoders():
         old = None if config.force or read_manifest(folder) is None else open_index(folder)
-        maker = Maker(model, fingerprint(model, workspace), *_seeing(config, model, old), images, texts)
+        maker = Maker(
+            model, fingerprint(model, workspace), *_seeing(config, model, old), images, texts
+        )
         if old is not None:
             _check_maker(old, maker)
         before = State.of(old) if old else State()
-        embeddings = Embeddings(old, before.entries, Journal(folder, maker.identity, model.config.projection_dim))
-        entries, failures = _embed(scope, before, embeddings, maker, config.batch_size, progress or SilentProgress())
+        embeddings = Embeddings(
+            old, before.entries, Journal(folder, maker.identity, model.config.projection_dim)
+        )
+        entries, failures = _embed(
+            scope, before, embeddings, maker, config.batch_size, progress or SilentProgress()
+        )
         after = _merge(before, scope, entries)
         if not after.entries and failures:
-            raise PaperclipError(f"none of the {len(failures):,} images can be used; {failures[0].item}: {failures[0].reason}")
+            raise PaperclipError(
+                f"none of the {len(failures):,} images can be used; {failures[0].item}: {failures[0].reason}"
+            )
         is_unchanged = old is not None and after == before
         if not is_unchanged:
             _publish(folder, after, embeddings, maker)
-        has_lost_graph = old is not None and not is_unchanged and graph_state(folder, old.generation, old.vectors) != "none"
+        has_lost_graph = (
+            old is not None
+            and not is_unchanged
+            and graph_state(folder, old.generation, old.vectors) != "none"
+        )
         sweep(folder)
         discard_journal(folder)
         is_new_graph = config.hnsw and _build_graph(folder, progress or SilentProgress())
     lost = "the graph of the vectors is gone with their old state: build it anew with --hnsw"
-    return Report(STAGE, _changes(before, after), failures=tuple(failures), notes=(lost,) if has_lost_graph and not config.hnsw else (),
-                  output=folder, unchanged=is_unchanged and not is_new_graph)
+    return Report(
+        STAGE,
+        _changes(before, after),
+        failures=tuple(failures),
+        notes=(lost,) if has_lost_graph and not config.hnsw else (),
+        output=folder,
+        unchanged=is_unchanged and not is_new_graph,
+    )
 
 
 def _build_graph(folder: Path, progress: Progress) -> bool:
@@ -147,27 +180,53 @@ def status(config: IndexConfig, workspace: Workspace) -> dict:
     known = {image.entry.path: image.entry for image in index.observations.images()}
     manifest = index.manifest
     present = [Candidate(index.file_of(entry, workspace), path) for path, entry in known.items()]
-    touched = [candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None]
+    touched = [
+        candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None
+    ]
     gone = [candidate for candidate in touched if not candidate.path.exists()]
-    new = _new_files(config, known) if config.paths else [preview for preview in read_previews(workspace, workspace.names("previews"))
-                                                          if stored_path(preview) not in known]
-    return {"index": index.name, "folder": str(index.folder), "model": manifest.config["model"], "fingerprint": manifest.inputs["model"],
-            "view": _view_name(index.view, index.reading), "made": manifest.created, "age_days": _age(manifest.created),
-            "images": len(known), "vectors": len(index.vectors), "dimension": index.vectors.shape[1],
-            "bytes": sum(path.stat().st_size for path in index.folder.iterdir() if path.is_file()),
-            "hnsw": graph_state(index.folder, index.generation, index.vectors),
-            "new": len(new), "changed": len(touched) - len(gone), "gone": len(gone),
-            "unfinished": is_unfinished(index.folder)}
+    new = (
+        _new_files(config, known)
+        if config.paths
+        else [
+            preview
+            for preview in read_previews(workspace, workspace.names("previews"))
+            if stored_path(preview) not in known
+        ]
+    )
+    return {
+        "index": index.name,
+        "folder": str(index.folder),
+        "model": manifest.config["model"],
+        "fingerprint": manifest.inputs["model"],
+        "view": _view_name(index.view, index.reading),
+        "made": manifest.created,
+        "age_days": _age(manifest.created),
+        "images": len(known),
+        "vectors": len(index.vectors),
+        "dimension": index.vectors.shape[1],
+        "bytes": sum(path.stat().st_size for path in index.folder.iterdir() if path.is_file()),
+        "hnsw": graph_state(index.folder, index.generation, index.vectors),
+        "new": len(new),
+        "changed": len(touched) - len(gone),
+        "gone": len(gone),
+        "unfinished": is_unfinished(index.folder),
+    }
 
 
 def _new_files(config: IndexConfig, known: Container[str]) -> list[Path]:
-    return [path for path in find_images(path.expanduser().resolve() for path in config.paths) if str(path) not in known]
+    return [
+        path
+        for path in find_images(path.expanduser().resolve() for path in config.paths)
+        if str(path) not in known
+    ]
 
 
 def _age(created: str) -> float | None:
     """Days since a manifest was written, None where it does not say."""
     try:
-        return round((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds() / 86_400, 2)
+        return round(
+            (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds() / 86_400, 2
+        )
     except ValueError:
         return None
 
@@ -179,15 +238,19 @@ def find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
         found = [Candidate(path, str(path)) for path in find_images(roots)]
         if not found:
             names = ", ".join(map(str, config.paths))
-            raise PaperclipError(f"there is no image in {names}", "give a folder of JPEG, PNG, TIFF or FITS files")
+            raise PaperclipError(
+                f"there is no image in {names}", "give a folder of JPEG, PNG, TIFF or FITS files"
+            )
         return Scope(found, [str(root) for root in roots], {})
     missions = fetched_missions(workspace, config.missions)
     candidates = {stored_path(preview): preview for preview in read_previews(workspace, missions)}
     if not candidates:
         raise MissingStage(f"no image was fetched for {', '.join(missions)}", "paperclip fetch")
-    return Scope([_candidate(workspace, stored, preview) for stored, preview in candidates.items()],
-                 [f"previews/{mission}" for mission in missions] if config.missions else ["previews"],
-                 read_proposals(workspace, missions))
+    return Scope(
+        [_candidate(workspace, stored, preview) for stored, preview in candidates.items()],
+        [f"previews/{mission}" for mission in missions] if config.missions else ["previews"],
+        read_proposals(workspace, missions),
+    )
 
 
 def _candidate(workspace: Workspace, stored: str, preview: Preview) -> Candidate:
@@ -200,8 +263,13 @@ def _seeing(config: IndexConfig, model: ModelFolder, old: Index | None) -> tuple
     view, reading = (old.view, old.reading) if old else (model.view, Reading())
     if config.view is not None:
         is_tiled = config.view == "tiles"
-        view, reading = replace(view, kind=model.view.kind if is_tiled else config.view), replace(reading, tiles=is_tiled)
-    given = {name: value for name in ("hdu", "stretch") if (value := getattr(config, name)) is not None}
+        view, reading = (
+            replace(view, kind=model.view.kind if is_tiled else config.view),
+            replace(reading, tiles=is_tiled),
+        )
+    given = {
+        name: value for name in ("hdu", "stretch") if (value := getattr(config, name)) is not None
+    }
     return view, replace(reading, **given)
 
 
@@ -210,10 +278,17 @@ def _check_maker(old: Index, maker: Maker) -> None:
     hint = "rebuild it with --force, or give the new one a name of its own with --index NAME"
     if old.manifest.inputs.get("model") != maker.fingerprint:
         name = old.manifest.config.get("model")
-        other = f"another model ({name})" if name != maker.model.name else f"another version of model {name}"
+        other = (
+            f"another model ({name})"
+            if name != maker.model.name
+            else f"another version of model {name}"
+        )
         raise PaperclipError(f"index {old.name!r} was made by {other}", hint)
     if (old.view, old.reading) != (maker.view, maker.reading):
-        raise PaperclipError(f"index {old.name!r} was made with another view ({_view_name(old.view, old.reading)})", hint)
+        raise PaperclipError(
+            f"index {old.name!r} was made with another view ({_view_name(old.view, old.reading)})",
+            hint,
+        )
 
 
 def _view_name(view: View, reading: Reading) -> str:
@@ -222,8 +297,14 @@ def _view_name(view: View, reading: Reading) -> str:
     return f"{'tiles' if reading.tiles else view.kind}{hdu}{f', {reading.stretch}' if reading.stretch != 'preview' else ''}"
 
 
-def _embed(scope: Scope, before: State, embeddings: Embeddings, maker: Maker, batch_size: int,
-           progress: Progress) -> tuple[list[Entry], list[Failure]]:
+def _embed(
+    scope: Scope,
+    before: State,
+    embeddings: Embeddings,
+    maker: Maker,
+    batch_size: int,
+    progress: Progress,
+) -> tuple[list[Entry], list[Failure]]:
     """The entries of all candidates that can be read; vectors that there are none of yet go into the journal, batch by batch."""
     entries, rest = _untouched(scope, {entry.path: entry for entry in before.entries})
     failures: list[Failure] = []
@@ -232,13 +313,19 @@ def _embed(scope: Scope, before: State, embeddings: Embeddings, maker: Maker, ba
     tower = None
     with progress.task(STAGE, total=len(rest), unit="images") as task:
         for batch in _batches(read_ahead(rest, embeddings, maker.view, maker.reading), batch_size):
-            unknown = {done.entry.sha256: done.views for done in batch if done.entry is not None and done.views is not None}
+            unknown = {
+                done.entry.sha256: done.views
+                for done in batch
+                if done.entry is not None and done.views is not None
+            }
             fresh = {digest: views for digest, views in unknown.items() if digest not in embeddings}
             if fresh:
                 tower = tower or maker.images(maker.model, min(batch_size, len(rest)))
                 _append(embeddings.journal, tower, fresh)
             entries += [done.entry for done in batch if done.entry is not None]
-            failures += [Failure(done.candidate.stored, done.reason) for done in batch if done.entry is None]
+            failures += [
+                Failure(done.candidate.stored, done.reason) for done in batch if done.entry is None
+            ]
             task.advance(len(batch))
     return entries, failures
 
@@ -272,16 +359,31 @@ def _merge(before: State, scope: Scope, entries: Sequence[Entry]) -> State:
     merged = tuple(sorted([*kept, *entries], key=lambda entry: entry.path))
     proposals = {**before.proposals, **scope.proposals}
     keys = {entry.key for entry in merged if entry.key is not None}
-    return State(merged, {key: proposals.get(key) or Proposal(*key, abstract="") for key in sorted(keys)})
+    return State(
+        merged, {key: proposals.get(key) or Proposal(*key, abstract="") for key in sorted(keys)}
+    )
 
 
 def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -> None:
     number, vectors = write_generation(folder, state, _splits(maker.model), embeddings)
     background = measure(vectors, maker.texts(maker.model).embed(UNRELATED_TEXTS))
-    config = {"model": maker.model.name, "model_folder": str(maker.model.path), "view": asdict(maker.view),
-              "reading": asdict(maker.reading)}
-    publish(folder, Manifest(STAGE, config, {"model": maker.fingerprint}, {"images": len(state.entries), "vectors": len(vectors)},
-                             {"dimension": embeddings.dimension, "background": asdict(background)}), number)
+    config = {
+        "model": maker.model.name,
+        "model_folder": str(maker.model.path),
+        "view": asdict(maker.view),
+        "reading": asdict(maker.reading),
+    }
+    publish(
+        folder,
+        Manifest(
+            STAGE,
+            config,
+            {"model": maker.fingerprint},
+            {"images": len(state.entries), "vectors": len(vectors)},
+            {"dimension": embeddings.dimension, "background": asdict(background)},
+        ),
+        number,
+    )
 
 
 def _splits(model: ModelFolder) -> dict[Key, str]:
@@ -290,15 +392,20 @@ def _splits(model: ModelFolder) -> dict[Key, str]:
         splits = model.card.get("data", {}).get("splits", {})
         return {Key.parse(key): split for split, keys in splits.items() for key in keys}
     except (AttributeError, TypeError, ValueError) as error:
-        raise PaperclipError(f"{model.path}: the splits in its paperclip.json cannot be read ({error})",
-                             "take the file from the model again") from error
+        raise PaperclipError(
+            f"{model.path}: the splits in its paperclip.json cannot be read ({error})",
+            "take the file from the model again",
+        ) from error
 
 
 def _changes(before: State, after: State) -> dict[str, int]:
     """How many images are new, changed, renamed and removed, and how many there are."""
     old, new = ({entry.path: entry.sha256 for entry in state.entries} for state in (before, after))
     gone = Counter(digest for path, digest in old.items() if path not in new)
-    counts = Counter(images=len(new), changed=sum(path in old and old[path] != digest for path, digest in new.items()))
+    counts = Counter(
+        images=len(new),
+        changed=sum(path in old and old[path] != digest for path, digest in new.items()),
+    )
     for path, digest in new.items():
         if path not in old:
             is_renamed = gone[digest] > 0

@@ -38,7 +38,9 @@ class Answer:
     provenance: dict[str, str]
 
 
-def run(config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None = None) -> Iterator[Answer]:
+def run(
+    config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None = None
+) -> Iterator[Answer]:
     """Answers the query of `config`; with `lines`, each of them in turn as one more text of it.
 
     Raises:
@@ -49,7 +51,9 @@ def run(config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None =
     if lines is None:
         _refuse_empty(config)
     index = open_index(workspace.index(choose_index(config.index, workspace)))
-    searcher = Searcher(config, workspace, index, model_of(index, workspace), is_many=lines is not None)
+    searcher = Searcher(
+        config, workspace, index, model_of(index, workspace), is_many=lines is not None
+    )
     if lines is None:
         yield searcher.answer(config.texts)
     else:
@@ -84,23 +88,38 @@ def _copy(source: Path, place: Path) -> None:
 class Searcher:
     """An open index and an open model: what several queries share."""
 
-    def __init__(self, config: QueryConfig, workspace: Workspace, index: Index, model: ModelFolder, is_many: bool = False) -> None:
+    def __init__(
+        self,
+        config: QueryConfig,
+        workspace: Workspace,
+        index: Index,
+        model: ModelFolder,
+        is_many: bool = False,
+    ) -> None:
         self.config, self.workspace, self.index = config, workspace, index
         self.texts = TextTower.open(model)
         self.selection = select(index.observations, config)
-        self.provenance = "{software}, index {index}, model {model} {fingerprint:.12}".format(**_provenance(index))
+        self.provenance = "{software}, index {index}, model {model} {fingerprint:.12}".format(
+            **_provenance(index)
+        )
         self.search = Search(index, self.selection.rows, is_many)
         # What every query of this run has in common: float32 [D], not normalised.
         self.text_weights, image_weights, minus_weights = config.counts
-        self.common = self._images(config.images, image_weights) - self._sum(config.minus, minus_weights)
+        self.common = self._images(config.images, image_weights) - self._sum(
+            config.minus, minus_weights
+        )
 
     def answer(self, texts: tuple[str, ...]) -> Answer:
         """The hits for some texts together with the images, and without the unwanted, of the configuration."""
         return self._answer(texts, self.text_weights, self._sum(texts, self.text_weights))
 
-    def _answer(self, texts: tuple[str, ...], weights: tuple[float, ...], wanted: np.ndarray) -> Answer:
+    def _answer(
+        self, texts: tuple[str, ...], weights: tuple[float, ...], wanted: np.ndarray
+    ) -> Answer:
         query = _describe(self.config, texts, weights)
-        ranked = self.search.ranked(normalised(wanted + self.common), " ".join(texts), self.config.rank_by)
+        ranked = self.search.ranked(
+            normalised(wanted + self.common), " ".join(texts), self.config.rank_by
+        )
         hits = tuple(self._hits(query, ranked))
         return Answer(query, hits, tuple(self._notes(hits)), _provenance(self.index))
 
@@ -127,7 +146,9 @@ class Searcher:
             try:
                 views.append(image_view(path, self.index.view, self.index.reading))
             except BadItem as error:
-                raise PaperclipError(f"{path}: {error}", "give --image a JPEG, PNG, TIFF or FITS file") from error
+                raise PaperclipError(
+                    f"{path}: {error}", "give --image a JPEG, PNG, TIFF or FITS file"
+                ) from error
         embedder = ImageEmbedder(whole_model_of(self.index, self.workspace), len(views))
         return np.asarray(weights, np.float32) @ embedder.embed(np.stack(views))
 
@@ -156,12 +177,24 @@ class Searcher:
         observation = entry.observation
         if proposal is not None and not observation.cycle:
             observation = replace(observation, cycle=proposal.cycle or None)
-        return Hit(rank=rank, query=query, score=cosine, percentile=self.index.background.percentile(cosine),
-                   mission=entry.key.mission if entry.key else None, proposal_id=entry.key.proposal_id if entry.key else None,
-                   image=str(self.index.file_of(entry, self.workspace)), title=proposal.title if proposal else "", split=image.split,
-                   category=proposal.category if proposal else "", abstract=proposal.abstract if proposal else "",
-                   separation=self._separation(observation),
-                   more=more, observation=observation, provenance=self.provenance, tile_region=self._tile_region(image))
+        return Hit(
+            rank=rank,
+            query=query,
+            score=cosine,
+            percentile=self.index.background.percentile(cosine),
+            mission=entry.key.mission if entry.key else None,
+            proposal_id=entry.key.proposal_id if entry.key else None,
+            image=str(self.index.file_of(entry, self.workspace)),
+            title=proposal.title if proposal else "",
+            split=image.split,
+            category=proposal.category if proposal else "",
+            abstract=proposal.abstract if proposal else "",
+            separation=self._separation(observation),
+            more=more,
+            observation=observation,
+            provenance=self.provenance,
+            tile_region=self._tile_region(image),
+        )
 
     def _tile_region(self, image: Image) -> str | None:
         if not self.index.reading.tiles or image.entry.wcs is None:
@@ -185,7 +218,11 @@ class Searcher:
             yield f"{self.selection.moving:,} images of moving targets in the cone are left out (--moving adds them)"
         if not hits:
             yield "no image meets the conditions"
-        elif self.selection.rows is None and not self.config.images and max(hit.score for hit in hits) < self.index.background.best:
+        elif (
+            self.selection.rows is None
+            and not self.config.images
+            and max(hit.score for hit in hits) < self.index.background.best
+        ):
             yield "nothing stands out: texts that have nothing to do with this index score as high"
 
 
@@ -207,15 +244,24 @@ def _selected(group: list[tuple[int, int]], rows: np.ndarray | None) -> int:
 def _provenance(index: Index) -> dict[str, str]:
     """What gave an answer."""
     manifest = index.manifest
-    return {"software": f"paperclip {__version__}", "index": f"{index.name} of {manifest.created}", "model": manifest.config["model"],
-            "fingerprint": manifest.inputs["model"]}
+    return {
+        "software": f"paperclip {__version__}",
+        "index": f"{index.name} of {manifest.created}",
+        "model": manifest.config["model"],
+        "fingerprint": manifest.inputs["model"],
+    }
 
 
 def _describe(config: QueryConfig, texts: tuple[str, ...], weights: tuple[float, ...]) -> str:
     """A query in one line: `spiral galaxy + 2 × M51.fits - edge-on`."""
     _, image_weights, minus_weights = config.counts
-    wanted = [*map(_weighed, texts, weights), *map(_weighed, (path.name for path in config.images), image_weights)]
-    return "".join([" + ".join(wanted), *(f" - {part}" for part in map(_weighed, config.minus, minus_weights))])
+    wanted = [
+        *map(_weighed, texts, weights),
+        *map(_weighed, (path.name for path in config.images), image_weights),
+    ]
+    return "".join(
+        [" + ".join(wanted), *(f" - {part}" for part in map(_weighed, config.minus, minus_weights))]
+    )
 
 
 def _weighed(part: str, weight: float) -> str:

@@ -41,7 +41,11 @@ from paperclip_cli.workspace import (
 
 STAGE = "train"
 PLAN, METRICS, CHECKPOINTS = "plan.json", "metrics.jsonl", "checkpoints"
-_MAY_CHANGE = {"steps", "eval_every", "learning_rate"}  # by `--resume`: none touches a step that is done
+_MAY_CHANGE = {
+    "steps",
+    "eval_every",
+    "learning_rate",
+}  # by `--resume`: none touches a step that is done
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,11 @@ class Plan:
     def differences(self, other: Plan) -> dict[str, str]:
         """Where the other differs, by name: `steps (300, now 500)`."""
         mine, theirs = self.config | self.inputs, other.config | other.inputs
-        return {name: f"{name} ({theirs.get(name)}, now {mine.get(name)})" for name in sorted(mine.keys() | theirs.keys())
-                if mine.get(name) != theirs.get(name)}
+        return {
+            name: f"{name} ({theirs.get(name)}, now {mine.get(name)})"
+            for name in sorted(mine.keys() | theirs.keys())
+            if mine.get(name) != theirs.get(name)
+        }
 
 
 def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
@@ -72,9 +79,16 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
         if finished and not config.force and plan == Plan(finished.config, finished.inputs):
             return _report(finished, folder, unchanged=True)
         begun = None if config.force else _begun(state)
-        _refuse_other(plan, begun or (Plan(finished.config, finished.inputs) if finished and not config.force else None), config)
+        _refuse_other(
+            plan,
+            begun
+            or (Plan(finished.config, finished.inputs) if finished and not config.force else None),
+            config,
+        )
         if config.resume and begun is None:
-            raise PaperclipError(f"there is no training of model {config.name!r} to resume", "leave out --resume")
+            raise PaperclipError(
+                f"there is no training of model {config.name!r} to resume", "leave out --resume"
+            )
         keep_freed_pages()
         remember_compilations(workspace.root / "jax")
         training = prepare(recipe, config, dataset, base, plan.inputs, progress)
@@ -97,12 +111,22 @@ def _recipe(config: TrainConfig, base: ModelFolder | None) -> Recipe:
     """The recipe; a model that we trained before keeps its view unless another is asked for."""
     recipe = training_recipe(config)
     if base is not None and "view" in base.card:
-        recipe = replace(recipe, view=config.view or base.view.kind, crop=config.crop or base.view.crop)
+        recipe = replace(
+            recipe, view=config.view or base.view.kind, crop=config.crop or base.view.crop
+        )
     return recipe
 
 
-def _plan(config: TrainConfig, recipe: Recipe, dataset: Path, base: ModelFolder | None, workspace: Workspace) -> Plan:
-    inputs = {"dataset": _dataset_fingerprint(dataset)} | ({"base": fingerprint(base, workspace)} if base else {})
+def _plan(
+    config: TrainConfig,
+    recipe: Recipe,
+    dataset: Path,
+    base: ModelFolder | None,
+    workspace: Workspace,
+) -> Plan:
+    inputs = {"dataset": _dataset_fingerprint(dataset)} | (
+        {"base": fingerprint(base, workspace)} if base else {}
+    )
     return Plan({"init": config.init, "seed": config.seed, **dataclasses.asdict(recipe)}, inputs)
 
 
@@ -122,15 +146,19 @@ def _begun(state: Path) -> Plan | None:
     try:
         return Plan(**json.loads((state / PLAN).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise PaperclipError(f"{state / PLAN} is damaged ({error})", "start over with `paperclip train --force`") from error
+        raise PaperclipError(
+            f"{state / PLAN} is damaged ({error})", "start over with `paperclip train --force`"
+        ) from error
 
 
 def _refuse_other(plan: Plan, other: Plan | None, config: TrainConfig) -> None:
     """What was trained by another plan is given up with --force only; --resume may ask for more steps or another rate."""
     changed = plan.differences(other) if other else {}
     if changed and not (config.resume and changed.keys() <= _MAY_CHANGE):
-        raise PaperclipError(f"model {config.name!r} was trained with other settings: {', '.join(changed.values())}",
-                             "give --name for another model, or --force to train this one anew")
+        raise PaperclipError(
+            f"model {config.name!r} was trained with other settings: {', '.join(changed.values())}",
+            "give --name for another model, or --force to train this one anew",
+        )
 
 
 def _open_state(state: Path, plan: Plan, begun: Plan | None) -> None:
@@ -139,7 +167,9 @@ def _open_state(state: Path, plan: Plan, begun: Plan | None) -> None:
     replace_file(state / PLAN, json.dumps(dataclasses.asdict(plan), indent=2) + "\n")
 
 
-def _go_on(training: Training, checkpoints: Checkpoints, state: Path, progress: Progress) -> TrainState:
+def _go_on(
+    training: Training, checkpoints: Checkpoints, state: Path, progress: Progress
+) -> TrainState:
     """The state after the last step."""
     begun = checkpoints.last()
     now = training.initial if begun is None else checkpoints.restore(begun, training.initial)
@@ -149,15 +179,45 @@ def _go_on(training: Training, checkpoints: Checkpoints, state: Path, progress: 
     return training.run(now, begun or 0, checkpoints, log, progress)
 
 
-def _finish(training: Training, final: TrainState, step: int, plan: Plan, dataset: Path, folder: Path, state: Path) -> None:
+def _finish(
+    training: Training,
+    final: TrainState,
+    step: int,
+    plan: Plan,
+    dataset: Path,
+    folder: Path,
+    state: Path,
+) -> None:
     """Writes the model's folder."""
-    log = [line for line in read_metrics(state / METRICS) if line["step"] == step and "validation_loss" in line]
-    scores = {name: value for name, value in log[-1].items() if name.startswith("validation") and value is not None} if log else {}
-    splits = {split: [str(key) for key in read_keys(dataset, split)] for split in available_splits(dataset)}
+    log = [
+        line
+        for line in read_metrics(state / METRICS)
+        if line["step"] == step and "validation_loss" in line
+    ]
+    scores = (
+        {
+            name: value
+            for name, value in log[-1].items()
+            if name.startswith("validation") and value is not None
+        }
+        if log
+        else {}
+    )
+    splits = {
+        split: [str(key) for key in read_keys(dataset, split)]
+        for split in available_splits(dataset)
+    }
     base = training.folder.name
-    paperclip = card.machine_card(plan.config | {"kept_step": step}, splits, base, card.licence(training.folder.path, base))
-    done = Manifest(STAGE, plan.config, plan.inputs, counts={"steps": training.recipe.steps, "images": len(training.batches.groups)},
-                    extra={"kept_step": step, **scores})
+    paperclip = card.machine_card(
+        plan.config | {"kept_step": step}, splits, base, card.licence(training.folder.path, base)
+    )
+    done = Manifest(
+        STAGE,
+        plan.config,
+        plan.inputs,
+        counts={"steps": training.recipe.steps, "images": len(training.batches.groups)},
+        extra={"kept_step": step, **scores},
+    )
     with replace_folder(folder) as new:
         model = replace(training.folder, path=new, name=folder.name, card=paperclip)
         readme = card.readme(folder.name, model.view, paperclip, scores, model.extras)
@@ -170,7 +230,19 @@ def _finish(training: Training, final: TrainState, step: int, plan: Plan, datase
 def _report(done: Manifest | None, folder: Path, unchanged: bool = False) -> Report:
     if done is None:
         raise PaperclipError(f"the manifest of {folder} cannot be read", "train again with --force")
-    step, loss, accuracy = (done.extra.get(name) for name in ("kept_step", "validation_loss", "validation_accuracy_10"))
-    scores = f": validation loss {loss:.3f}" if loss is not None else ", which is the last; there was no validation"
+    step, loss, accuracy = (
+        done.extra.get(name) for name in ("kept_step", "validation_loss", "validation_accuracy_10")
+    )
+    scores = (
+        f": validation loss {loss:.3f}"
+        if loss is not None
+        else ", which is the last; there was no validation"
+    )
     scores += f", retrieval accuracy at 10 % {accuracy:.3f}" if accuracy is not None else ""
-    return Report(STAGE, done.counts, notes=(f"the model is that of step {step}{scores}",), output=folder, unchanged=unchanged)
+    return Report(
+        STAGE,
+        done.counts,
+        notes=(f"the model is that of step {step}{scores}",),
+        output=folder,
+        unchanged=unchanged,
+    )

@@ -28,7 +28,9 @@ def choose_set(workspace: Workspace, name: str | None, needed: bool = True) -> s
     if needed and not present:
         raise MissingStage("there are no summaries yet", "paperclip summarize")
     if needed:
-        raise PaperclipError(f"there are several sets of summaries: {', '.join(present)}", "name one of them")
+        raise PaperclipError(
+            f"there are several sets of summaries: {', '.join(present)}", "name one of them"
+        )
     return None
 
 
@@ -42,7 +44,9 @@ def read_summaries(workspace: Workspace, name: str) -> dict[Key, Summary]:
 def read_failures(workspace: Workspace, name: str) -> dict[Key, FailedSummary]:
     """The proposals of a set that were given up and have no summary, by key; the last failure where a key recurs."""
     path = workspace.summaries(name) / FAILURES
-    found = {failed.key: failed for failed in read_jsonl(path, FailedSummary)} if path.exists() else {}
+    found = (
+        {failed.key: failed for failed in read_jsonl(path, FailedSummary)} if path.exists() else {}
+    )
     done = read_summaries(workspace, name) if found else {}
     return dict(sorted((key, failed) for key, failed in found.items() if key not in done))
 
@@ -53,7 +57,13 @@ def format_csv(summaries: Iterable[Summary]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for summary in summaries:
-        writer.writerow((summary.proposal_id, ", ".join(summary.objects_and_phenomena), ", ".join(summary.science_use_cases)))
+        writer.writerow(
+            (
+                summary.proposal_id,
+                ", ".join(summary.objects_and_phenomena),
+                ", ".join(summary.science_use_cases),
+            )
+        )
     return text.getvalue()
 
 
@@ -64,7 +74,10 @@ def read_csv(path: Path, mission: str) -> tuple[list[Summary], list[Failure]]:
             rows = csv.DictReader(file)
             missing = [name for name in COLUMNS[:2] if name not in (rows.fieldnames or ())]
             if missing:
-                raise PaperclipError(f"{path} has no column {missing[0]!r}", f"its first line must name {', '.join(COLUMNS)}")
+                raise PaperclipError(
+                    f"{path} has no column {missing[0]!r}",
+                    f"its first line must name {', '.join(COLUMNS)}",
+                )
             return _sorted_out(rows, mission)
     except (UnicodeDecodeError, csv.Error) as error:
         raise PaperclipError(f"{path} is not a CSV file in UTF-8: {error}") from error
@@ -77,9 +90,13 @@ def _sorted_out(rows: csv.DictReader, mission: str) -> tuple[list[Summary], list
         if not (number.isascii() and number.isdigit()):
             failures.append(Failure(f"line {rows.line_num}", "no proposal number"))
         elif not _items(objects):
-            failures.append(Failure(f"line {rows.line_num}, {mission}:{number}", "no objects and phenomena"))
+            failures.append(
+                Failure(f"line {rows.line_num}, {mission}:{number}", "no objects and phenomena")
+            )
         else:
-            summaries.append(Summary(mission, int(number), _items(objects), _items(uses), backend="import"))
+            summaries.append(
+                Summary(mission, int(number), _items(objects), _items(uses), backend="import")
+            )
     return summaries, failures
 
 

@@ -29,10 +29,16 @@ def digest(abstract: str) -> str:
     return hashlib.sha256(abstract.encode()).hexdigest()
 
 
-def read_verdicts(path: Path, backend: str, model: str, version: str) -> dict[tuple[str, str], bool]:
+def read_verdicts(
+    path: Path, backend: str, model: str, version: str
+) -> dict[tuple[str, str], bool]:
     """(query, digest) -> verdict of one judge; empty where there is no file."""
     found = read_jsonl(path, Verdict) if path.is_file() else ()
-    return {(one.query, one.abstract): one.relevant for one in found if (one.backend, one.model, one.version) == (backend, model, version)}
+    return {
+        (one.query, one.abstract): one.relevant
+        for one in found
+        if (one.backend, one.model, one.version) == (backend, model, version)
+    }
 
 
 @contextmanager

@@ -11,15 +11,45 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
-_BOUND = re.compile(r" |[-–/] ?")  # what may stand between two words of one term; `oxygen- rich` was once wrapped
+_BOUND = re.compile(
+    r" |[-–/] ?"
+)  # what may stand between two words of one term; `oxygen- rich` was once wrapped
 
-_IRREGULAR = {"nuclei": "nucleus", "radii": "radius", "spectra": "spectrum", "lenses": "lens", "lens": "lens", "axes": "axis",
-              "dwarves": "dwarf", "echoes": "echo", "haloes": "halo", "volcanoes": "volcano", "foci": "focus", "indices": "index",
-              "phenomena": "phenomenon", "maxima": "maximum", "minima": "minimum", "quanta": "quantum", "species": "species",
-              "series": "series", "novae": "nova", "strata": "stratum", "gases": "gas", "biases": "bias", "gas": "gas", "debris": "debris"}
+_IRREGULAR = {
+    "nuclei": "nucleus",
+    "radii": "radius",
+    "spectra": "spectrum",
+    "lenses": "lens",
+    "lens": "lens",
+    "axes": "axis",
+    "dwarves": "dwarf",
+    "echoes": "echo",
+    "haloes": "halo",
+    "volcanoes": "volcano",
+    "foci": "focus",
+    "indices": "index",
+    "phenomena": "phenomenon",
+    "maxima": "maximum",
+    "minima": "minimum",
+    "quanta": "quantum",
+    "species": "species",
+    "series": "series",
+    "novae": "nova",
+    "strata": "stratum",
+    "gases": "gas",
+    "biases": "bias",
+    "gas": "gas",
+    "debris": "debris",
+}
 _SPELLING = (
-    (re.compile(r"(?<=[a-z]{2})our(?=$|ed$|ing$|less$|hood$)"), "or"),  # colour, neighbour, behaviour
-    (re.compile(r"^(cent|met|fib|lust|spect|kilomet|millimet|submillimet|calib)re(?=$|d$)"), r"\1er"),
+    (
+        re.compile(r"(?<=[a-z]{2})our(?=$|ed$|ing$|less$|hood$)"),
+        "or",
+    ),  # colour, neighbour, behaviour
+    (
+        re.compile(r"^(cent|met|fib|lust|spect|kilomet|millimet|submillimet|calib)re(?=$|d$)"),
+        r"\1er",
+    ),
     (re.compile(r"is(?=ation$|e$|ed$|er$|ing$)"), "iz"),  # ionised, polarisation
     (re.compile(r"^(anal|catal)ys(?=e$|ed$|ing$)"), r"\1yz"),
     (re.compile(r"ll(?=ed$|ing$|er$)"), "l"),  # modelling, travelled
@@ -45,7 +75,9 @@ class Word:
 
 def words(text: str) -> list[Word]:
     """The words of a text. Hyphens and slashes divide, an apostrophe within a word does not."""
-    return [Word(found[0], found.start(), found.end(), stem(found[0])) for found in _WORD.finditer(text)]
+    return [
+        Word(found[0], found.start(), found.end(), stem(found[0])) for found in _WORD.finditer(text)
+    ]
 
 
 def are_bound(text: str, first: Word, second: Word) -> bool:
@@ -55,7 +87,7 @@ def are_bound(text: str, first: Word, second: Word) -> bool:
 
 def span(text: str, run: Sequence[Word]) -> str:
     """The text from the first to the last word of a run, as it stands."""
-    return text[run[0].start:run[-1].end]
+    return text[run[0].start : run[-1].end]
 
 
 def spaced(text: str) -> str:

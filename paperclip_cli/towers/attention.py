@@ -27,7 +27,14 @@ def attend(qkv: jax.Array, heads: int, causal: bool, fused: bool) -> jax.Array:
     return attended.reshape(batch, length, width)
 
 
-def attend_at(tokens: jax.Array, place: jax.Array, kernel: jax.Array, bias: jax.Array, heads: int, causal: bool) -> jax.Array:
+def attend_at(
+    tokens: jax.Array,
+    place: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array,
+    heads: int,
+    causal: bool,
+) -> jax.Array:
     """What `attend` gives for one token a row, [B, W], of tokens [B, L, W] that `kernel` [W, 3W] and `bias` [3W] project; `place` int [B].
 
     Keys and values are not computed: q (W_k x) is (W_k^T q) x, and the mean of W_v x is W_v of the mean. The keys' bias adds the
@@ -36,7 +43,9 @@ def attend_at(tokens: jax.Array, place: jax.Array, kernel: jax.Array, bias: jax.
     length, width = tokens.shape[1:]
     per_head = 3, heads, width // heads
     kernel, bias = kernel.reshape(width, *per_head), bias.reshape(per_head)
-    query = (jnp.einsum("bw,whd->bhd", token_at(tokens, place), kernel[:, 0]) + bias[0]) / math.sqrt(width // heads)
+    query = (
+        jnp.einsum("bw,whd->bhd", token_at(tokens, place), kernel[:, 0]) + bias[0]
+    ) / math.sqrt(width // heads)
     scores = jnp.einsum("bhw,blw->bhl", jnp.einsum("bhd,whd->bhw", query, kernel[:, 1]), tokens)
     if causal:
         scores = jnp.where(jnp.arange(length) <= place[:, None, None], scores, -jnp.inf)
@@ -56,7 +65,9 @@ def _attention(q: jax.Array, k: jax.Array, v: jax.Array, causal: bool) -> jax.Ar
     return _forward(q, k, v, causal)[0]
 
 
-def _forward(q: jax.Array, k: jax.Array, v: jax.Array, causal: bool) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+def _forward(
+    q: jax.Array, k: jax.Array, v: jax.Array, causal: bool
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     scores = jnp.einsum("bhld,bhmd->bhlm", q, k)
     if causal:
         scores = jnp.where(jnp.tri(scores.shape[2], dtype=bool), scores, -jnp.inf)
@@ -64,12 +75,20 @@ def _forward(q: jax.Array, k: jax.Array, v: jax.Array, causal: bool) -> tuple[ja
     return jnp.einsum("bhlm,bhmd->bhld", weights, v), (q, k, v, weights)
 
 
-def _backward(causal: bool, kept: tuple[jax.Array, ...], slope: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _backward(
+    causal: bool, kept: tuple[jax.Array, ...], slope: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     q, k, v, weights = kept
-    soft, by_weight = weights.astype(jnp.float32), jnp.einsum("bhld,bhmd->bhlm", slope, v).astype(jnp.float32)
+    soft, by_weight = (
+        weights.astype(jnp.float32),
+        jnp.einsum("bhld,bhmd->bhlm", slope, v).astype(jnp.float32),
+    )
     by_score = (soft * (by_weight - (soft * by_weight).sum(axis=-1, keepdims=True))).astype(q.dtype)
-    return (jnp.einsum("bhlm,bhmd->bhld", by_score, k), jnp.einsum("bhlm,bhld->bhmd", by_score, q),
-            jnp.einsum("bhlm,bhld->bhmd", weights, slope))
+    return (
+        jnp.einsum("bhlm,bhmd->bhld", by_score, k),
+        jnp.einsum("bhlm,bhld->bhmd", by_score, q),
+        jnp.einsum("bhlm,bhld->bhmd", weights, slope),
+    )
 
 
 _attention.defvjp(_forward, _backward)

@@ -21,25 +21,43 @@ def licence(base: Path | None, name: str) -> str:
     readme = base / "README.md" if base is not None else None
     if readme is None or not readme.is_file():
         return "other"
-    header = re.match(r"---\n(.*?)\n---", readme.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+    header = re.match(
+        r"---\n(.*?)\n---", readme.read_text(encoding="utf-8", errors="replace"), re.DOTALL
+    )
     found = re.search(r"^license: *([\w.-]+) *$", header[1], re.MULTILINE) if header else None
     return found[1] if found else "other"
 
 
-def machine_card(training: Mapping, splits: Mapping[str, Sequence[str]], base: str, terms: str) -> dict:
+def machine_card(
+    training: Mapping, splits: Mapping[str, Sequence[str]], base: str, terms: str
+) -> dict:
     """The content of `paperclip.json`, but for the view. `splits`: split -> keys of its proposals."""
-    return {"training": dict(training), "data": {"splits": {split: list(keys) for split, keys in splits.items()}},
-            "base": {"name": base, "license": terms}}
+    return {
+        "training": dict(training),
+        "data": {"splits": {split: list(keys) for split, keys in splits.items()}},
+        "base": {"name": base, "license": terms},
+    }
 
 
-def readme(name: str, view: View, card: Mapping, metrics: Mapping[str, float | None],
-           extras: Extras = Extras()) -> str:
+def readme(
+    name: str,
+    view: View,
+    card: Mapping,
+    metrics: Mapping[str, float | None],
+    extras: Extras = Extras(),
+) -> str:
     """The model card in the form of the Hugging Face Hub."""
     base, terms, splits = card["base"]["name"], card["base"]["license"], card["data"]["splits"]
     from_hub = f"base_model: {base}\n" if re.fullmatch(r"[\w.-]+/[\w.@-]+", base) else ""
     proposals = ", ".join(f"{len(keys):,} in {split}" for split, keys in splits.items())
-    seen = "the whole padded frame" if view.kind == "whole" else f"the central {view.crop:.3g} of the padded frame's side"
-    scores = "".join(f"| {what} | {value:.4g} |\n" for what, value in metrics.items() if value is not None)
+    seen = (
+        "the whole padded frame"
+        if view.kind == "whole"
+        else f"the central {view.crop:.3g} of the padded frame's side"
+    )
+    scores = "".join(
+        f"| {what} | {value:.4g} |\n" for what, value in metrics.items() if value is not None
+    )
     return f"""---
 license: {terms}
 {from_hub}library_name: transformers
@@ -75,12 +93,20 @@ def _warnings(training: Mapping, extras: Extras) -> str:
     """What a reader must know who uses these files without paperclip, or takes a control for a model."""
     lines = []
     if extras.head_size is not None:
-        lines.append(f"What was trained is not among its tensors: `heads.safetensors` holds two MLPs (inner width {extras.head_size:,}, "
-                     "GELU) that stand in place of the projections. Without them this is the base model.")
+        lines.append(
+            f"What was trained is not among its tensors: `heads.safetensors` holds two MLPs (inner width {extras.head_size:,}, "
+            "GELU) that stand in place of the projections. Without them this is the base model."
+        )
     if extras.logit_bias:
-        lines.append("`heads.safetensors` holds `logit_bias`, which the sigmoid loss adds to the logits; embeddings do not depend on it.")
+        lines.append(
+            "`heads.safetensors` holds `logit_bias`, which the sigmoid loss adds to the logits; embeddings do not depend on it."
+        )
     if training.get("logit_scale") == "reference":
-        lines.append("`logit_scale` itself multiplied the similarities in training, and not its exponential, as in the paper's code.")
+        lines.append(
+            "`logit_scale` itself multiplied the similarities in training, and not its exponential, as in the paper's code."
+        )
     if training.get("shuffle_pairs"):
-        lines.append("This is a control: its images were trained with the texts of other proposals.")
+        lines.append(
+            "This is a control: its images were trained with the texts of other proposals."
+        )
     return "".join(f"\n**{line}**\n" for line in lines)

@@ -23,7 +23,11 @@ from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
 
 Params: TypeAlias = dict[str, Any]
 Graph: TypeAlias = nnx.GraphDef
-EXTRAS = ("image_head", "text_head", "logit_bias")  # parameters beside the towers, where a model has them
+EXTRAS = (
+    "image_head",
+    "text_head",
+    "logit_bias",
+)  # parameters beside the towers, where a model has them
 _FEW_LAYERS = 4  # so few compile fast without a loop, and a loop more than doubles the time of a small tower's gradient on a CPU
 
 
@@ -42,45 +46,65 @@ def abstract(config: ClipConfig) -> tuple[Graph, Params]:
     return graph, nnx.to_pure_dict(shapes)
 
 
-def image_embeddings(graph: Graph, params: Params, pixels: jax.Array, how: Compute = Compute()) -> jax.Array:
+def image_embeddings(
+    graph: Graph, params: Params, pixels: jax.Array, how: Compute = Compute()
+) -> jax.Array:
     """Images [B, S, S, 3], normalised with the model's mean and deviation -> unit vectors [B, D] in float32.
 
     Where the towers compute in 16 bit, parameters are cast on the way in; normalisations and softmax stay float32.
     """
     pooled = image_features(graph, params, pixels, how)
-    return head_embeddings(params["image_head"], pooled) if "image_head" in params else _unit(
-        _model(graph, params, how).image_projection(pooled))
+    return (
+        head_embeddings(params["image_head"], pooled)
+        if "image_head" in params
+        else _unit(_model(graph, params, how).image_projection(pooled))
+    )
 
 
-def text_embeddings(graph: Graph, params: Params, ids: jax.Array, how: Compute = Compute()) -> jax.Array:
+def text_embeddings(
+    graph: Graph, params: Params, ids: jax.Array, how: Compute = Compute()
+) -> jax.Array:
     """Token ids int32 [B, L], each row with its start and end token and padded after -> unit vectors [B, D] in float32.
 
     No mask is needed: attention is causal, and the text is pooled at its end token, which sees no padding.
     """
     pooled = text_features(graph, params, ids, how)
-    return head_embeddings(params["text_head"], pooled) if "text_head" in params else _unit(
-        _model(graph, params, how).text_projection(pooled))
+    return (
+        head_embeddings(params["text_head"], pooled)
+        if "text_head" in params
+        else _unit(_model(graph, params, how).text_projection(pooled))
+    )
 
 
-def image_features(graph: Graph, params: Params, pixels: jax.Array, how: Compute = Compute()) -> jax.Array:
+def image_features(
+    graph: Graph, params: Params, pixels: jax.Array, how: Compute = Compute()
+) -> jax.Array:
     """Images as above -> what the vision tower pools, [B, W]."""
-    return _model(graph, params, how).vision(pixels if how.dtype is None else pixels.astype(how.dtype), how)
+    return _model(graph, params, how).vision(
+        pixels if how.dtype is None else pixels.astype(how.dtype), how
+    )
 
 
-def text_features(graph: Graph, params: Params, ids: jax.Array, how: Compute = Compute()) -> jax.Array:
+def text_features(
+    graph: Graph, params: Params, ids: jax.Array, how: Compute = Compute()
+) -> jax.Array:
     """Token ids as above -> what the text tower pools, [B, W]."""
     return _model(graph, params, how).text(ids, how)
 
 
 def head_embeddings(head: Params, pooled: jax.Array) -> jax.Array:
     """What a tower pooled, [B, W] -> unit vectors [B, D]: down(gelu(up(x))), the paper's MLP in place of the projection."""
-    inner = jax.nn.gelu(pooled.astype(jnp.float32) @ head["up"]["kernel"] + head["up"]["bias"], approximate=False)
+    inner = jax.nn.gelu(
+        pooled.astype(jnp.float32) @ head["up"]["kernel"] + head["up"]["bias"], approximate=False
+    )
     return _unit(inner @ head["down"]["kernel"] + head["down"]["bias"])
 
 
 def _model(graph: Graph, params: Params, how: Compute) -> Clip:
     own = {name: part for name, part in params.items() if name not in EXTRAS}
-    return nnx.merge(graph, own if how.dtype is None else jax.tree.map(lambda leaf: leaf.astype(how.dtype), own))
+    return nnx.merge(
+        graph, own if how.dtype is None else jax.tree.map(lambda leaf: leaf.astype(how.dtype), own)
+    )
 
 
 def _unit(vectors: jax.Array) -> jax.Array:
@@ -94,8 +118,12 @@ class Clip(nnx.Module):
     def __init__(self, config: ClipConfig, rngs: nnx.Rngs) -> None:
         self.vision = VisionTower(config.vision, rngs)
         self.text = TextTower(config.text, rngs)
-        self.image_projection = nnx.Linear(config.vision.hidden_size, config.projection_dim, use_bias=False, rngs=rngs)
-        self.text_projection = nnx.Linear(config.text.hidden_size, config.projection_dim, use_bias=False, rngs=rngs)
+        self.image_projection = nnx.Linear(
+            config.vision.hidden_size, config.projection_dim, use_bias=False, rngs=rngs
+        )
+        self.text_projection = nnx.Linear(
+            config.text.hidden_size, config.projection_dim, use_bias=False, rngs=rngs
+        )
         self.logit_scale = nnx.Param(jnp.zeros(()))
 
 
@@ -105,7 +133,9 @@ class VisionTower(nnx.Module):
     def __init__(self, config: VisionConfig, rngs: nnx.Rngs) -> None:
         width, patch = config.hidden_size, config.patch_size
         self.patch_size = patch
-        self.patches = nnx.Linear(patch * patch * config.num_channels, width, use_bias=False, rngs=rngs)
+        self.patches = nnx.Linear(
+            patch * patch * config.num_channels, width, use_bias=False, rngs=rngs
+        )
         self.class_token = nnx.Param(jnp.zeros((width,)))
         self.positions = nnx.Param(jnp.zeros((config.num_patches + 1, width)))
         self.norm_in = _layer_norm(config, rngs)
@@ -116,8 +146,12 @@ class VisionTower(nnx.Module):
         """Images [B, S, S, 3] -> pooled [B, W]."""
         patches = self.patches(_cut(pixels, self.patch_size))
         start = jnp.broadcast_to(self.class_token[...], (patches.shape[0], 1, patches.shape[2]))
-        tokens = jnp.concatenate([start.astype(patches.dtype), patches], axis=1) + self.positions[...]
-        return self.norm_out(self.layers(self.norm_in(tokens), jnp.zeros(len(tokens), jnp.int32), how))
+        tokens = (
+            jnp.concatenate([start.astype(patches.dtype), patches], axis=1) + self.positions[...]
+        )
+        return self.norm_out(
+            self.layers(self.norm_in(tokens), jnp.zeros(len(tokens), jnp.int32), how)
+        )
 
 
 class TextTower(nnx.Module):
@@ -134,7 +168,11 @@ class TextTower(nnx.Module):
     def __call__(self, ids: jax.Array, how: Compute) -> jax.Array:
         """Token ids [B, L] -> pooled [B, W]."""
         tokens = self.tokens[...][ids] + self.positions[: ids.shape[1]]
-        return self.norm_out(self.layers(tokens, jnp.argmax(ids if self.end is None else ids == self.end, axis=1), how))
+        return self.norm_out(
+            self.layers(
+                tokens, jnp.argmax(ids if self.end is None else ids == self.end, axis=1), how
+            )
+        )
 
 
 class Layers(nnx.Module):
@@ -155,12 +193,17 @@ class Layers(nnx.Module):
     def __call__(self, tokens: jax.Array, place: jax.Array, how: Compute) -> jax.Array:
         """Tokens [B, L, W] and the place int [B] of the one that is pooled -> what becomes of it, [B, W]."""
         graph, stacked = nnx.split(self.blocks)
-        early, last = jax.tree.map(lambda leaf: leaf[:-1], stacked), jax.tree.map(lambda leaf: leaf[-1], stacked)
+        early, last = (
+            jax.tree.map(lambda leaf: leaf[:-1], stacked),
+            jax.tree.map(lambda leaf: leaf[-1], stacked),
+        )
 
         def apply(hidden: jax.Array, layer: nnx.State) -> tuple[jax.Array, None]:
             return nnx.merge(graph, layer)(hidden, how.fused), None
 
-        hidden = jax.lax.scan(jax.checkpoint(apply) if how.remat else apply, tokens, early, unroll=self.unrolled)[0]
+        hidden = jax.lax.scan(
+            jax.checkpoint(apply) if how.remat else apply, tokens, early, unroll=self.unrolled
+        )[0]
         return nnx.merge(graph, last).at(hidden, place)
 
 
@@ -169,7 +212,11 @@ class Block(nnx.Module):
 
     def __init__(self, config: TextConfig | VisionConfig, causal: bool, rngs: nnx.Rngs) -> None:
         width, inner = config.hidden_size, config.intermediate_size
-        self.heads, self.causal, self.activation = config.num_attention_heads, causal, config.hidden_act
+        self.heads, self.causal, self.activation = (
+            config.num_attention_heads,
+            causal,
+            config.hidden_act,
+        )
         self.norm_1 = _layer_norm(config, rngs)
         self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
         self.out = nnx.Linear(width, width, rngs=rngs)
@@ -179,13 +226,17 @@ class Block(nnx.Module):
 
     def __call__(self, hidden: jax.Array, fused: bool) -> jax.Array:
         """[B, L, W] -> [B, L, W]."""
-        hidden = hidden + self.out(attend(self.qkv(self.norm_1(hidden)), self.heads, self.causal, fused))
+        hidden = hidden + self.out(
+            attend(self.qkv(self.norm_1(hidden)), self.heads, self.causal, fused)
+        )
         return hidden + self._mlp(hidden)
 
     def at(self, hidden: jax.Array, place: jax.Array) -> jax.Array:
         """Tokens [B, L, W] and places int [B] -> what `__call__` makes of the tokens there, [B, W]."""
         kernel, bias = self.qkv.kernel[...], self.qkv.bias[...]  # type: ignore[index]  # it has one
-        one = token_at(hidden, place) + self.out(attend_at(self.norm_1(hidden), place, kernel, bias, self.heads, self.causal))
+        one = token_at(hidden, place) + self.out(
+            attend_at(self.norm_1(hidden), place, kernel, bias, self.heads, self.causal)
+        )
         return one + self._mlp(one)
 
     def _mlp(self, hidden: jax.Array) -> jax.Array:
@@ -197,16 +248,23 @@ def quick_gelu(x: jax.Array) -> jax.Array:
     return x * jax.nn.sigmoid(1.702 * x)
 
 
-_ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"quick_gelu": quick_gelu, "gelu": partial(jax.nn.gelu, approximate=False)}
+_ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "quick_gelu": quick_gelu,
+    "gelu": partial(jax.nn.gelu, approximate=False),
+}
 
 
 def _cut(pixels: jax.Array, patch: int) -> jax.Array:
     """[B, S, S, C] -> [B, (S // patch)^2, patch * patch * C], row by row: a strided convolution as one matrix product."""
     batch, side, _, channels = pixels.shape
     count = side // patch
-    grid = pixels[:, : count * patch, : count * patch].reshape(batch, count, patch, count, patch, channels)
+    grid = pixels[:, : count * patch, : count * patch].reshape(
+        batch, count, patch, count, patch, channels
+    )
     return grid.transpose(0, 1, 3, 2, 4, 5).reshape(batch, count * count, patch * patch * channels)
 
 
 def _layer_norm(config: TextConfig | VisionConfig, rngs: nnx.Rngs) -> nnx.LayerNorm:
-    return nnx.LayerNorm(config.hidden_size, epsilon=config.layer_norm_eps, use_fast_variance=False, rngs=rngs)
+    return nnx.LayerNorm(
+        config.hidden_size, epsilon=config.layer_norm_eps, use_fast_variance=False, rngs=rngs
+    )

@@ -66,7 +66,9 @@ class VisionConfig:
     def __post_init__(self) -> None:
         _check_tower("vision_config", self)
         if self.patch_size > self.image_size:
-            raise _bad(f"vision_config.patch_size {self.patch_size} is larger than image_size {self.image_size}")
+            raise _bad(
+                f"vision_config.patch_size {self.patch_size} is larger than image_size {self.image_size}"
+            )
         if self.num_channels != 3:
             raise _bad(f"vision_config.num_channels is {self.num_channels}, and images here have 3")
 
@@ -93,8 +95,16 @@ class ClipConfig:
         """From a decoded `config.json`. PaperclipError where it is not a CLIP model's, or describes none that can be."""
         if values.get("model_type", "clip") != "clip":
             raise _bad(f"model_type is {values['model_type']!r}, not 'clip'")
-        own = {name: values[name] for name in ("projection_dim", "logit_scale_init_value") if values.get(name) is not None}
-        return cls(text=_tower(TextConfig, values, "text_config"), vision=_tower(VisionConfig, values, "vision_config"), **own)
+        own = {
+            name: values[name]
+            for name in ("projection_dim", "logit_scale_init_value")
+            if values.get(name) is not None
+        }
+        return cls(
+            text=_tower(TextConfig, values, "text_config"),
+            vision=_tower(VisionConfig, values, "vision_config"),
+            **own,
+        )
 
     @classmethod
     def read(cls, path: Path) -> ClipConfig:
@@ -102,9 +112,13 @@ class ClipConfig:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise PaperclipError(f"{path} cannot be read as JSON ({error})", "take the file from the model again") from error
+            raise PaperclipError(
+                f"{path} cannot be read as JSON ({error})", "take the file from the model again"
+            ) from error
         if not isinstance(values, dict):
-            raise PaperclipError(f"{path}: not the configuration of a model", "take the file from the model again")
+            raise PaperclipError(
+                f"{path}: not the configuration of a model", "take the file from the model again"
+            )
         try:
             return cls.from_dict(values)
         except PaperclipError as error:
@@ -113,11 +127,21 @@ class ClipConfig:
     def to_dict(self) -> dict:
         """What `transformers.CLIPModel.from_pretrained` reads."""
         towers = {
-            "text_config": {"model_type": "clip_text_model", "projection_dim": self.projection_dim} | dataclasses.asdict(self.text),
-            "vision_config": {"model_type": "clip_vision_model", "projection_dim": self.projection_dim} | dataclasses.asdict(self.vision),
+            "text_config": {"model_type": "clip_text_model", "projection_dim": self.projection_dim}
+            | dataclasses.asdict(self.text),
+            "vision_config": {
+                "model_type": "clip_vision_model",
+                "projection_dim": self.projection_dim,
+            }
+            | dataclasses.asdict(self.vision),
         }
-        return {"architectures": ["CLIPModel"], "model_type": "clip", "dtype": "float32", "projection_dim": self.projection_dim,
-                "logit_scale_init_value": self.logit_scale_init_value} | towers
+        return {
+            "architectures": ["CLIPModel"],
+            "model_type": "clip",
+            "dtype": "float32",
+            "projection_dim": self.projection_dim,
+            "logit_scale_init_value": self.logit_scale_init_value,
+        } | towers
 
 
 @dataclass(frozen=True)
@@ -132,7 +156,10 @@ class Extras:
     logit_bias: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.head_size is None or _is_count(self.head_size)) or type(self.logit_bias) is not bool:
+        if (
+            not (self.head_size is None or _is_count(self.head_size))
+            or type(self.logit_bias) is not bool
+        ):
             raise _bad(f"extras are {self!r}")
 
     def __bool__(self) -> bool:
@@ -145,18 +172,26 @@ def _tower(kind: type[Tower], values: dict, name: str) -> Tower:
     if not isinstance(found, dict):
         raise _bad(f"{name} is not an object")
     names = {f.name for f in dataclasses.fields(kind)}
-    return kind(**{key: value for key, value in found.items() if key in names and value is not None})
+    return kind(
+        **{key: value for key, value in found.items() if key in names and value is not None}
+    )
 
 
 def _check_tower(name: str, tower: TextConfig | VisionConfig) -> None:
     for f in dataclasses.fields(tower):
         value = getattr(tower, f.name)
-        if f.type == "int" and not (_is_token(value) if f.name.endswith("token_id") else _is_count(value)):
+        if f.type == "int" and not (
+            _is_token(value) if f.name.endswith("token_id") else _is_count(value)
+        ):
             raise _bad(f"{name}.{f.name} is {value!r}, not a positive whole number")
     if tower.hidden_size % tower.num_attention_heads:
-        raise _bad(f"{name}.hidden_size {tower.hidden_size} is not a multiple of num_attention_heads {tower.num_attention_heads}")
+        raise _bad(
+            f"{name}.hidden_size {tower.hidden_size} is not a multiple of num_attention_heads {tower.num_attention_heads}"
+        )
     if tower.hidden_act not in ACTIVATIONS:
-        raise _bad(f"{name}.hidden_act is {tower.hidden_act!r}, not one of {', '.join(ACTIVATIONS)}")
+        raise _bad(
+            f"{name}.hidden_act is {tower.hidden_act!r}, not one of {', '.join(ACTIVATIONS)}"
+        )
     if not isinstance(tower.layer_norm_eps, float | int) or not 0 < tower.layer_norm_eps < 1:
         raise _bad(f"{name}.layer_norm_eps is {tower.layer_norm_eps!r}, not between 0 and 1")
 

@@ -21,7 +21,9 @@ class ImageEmbedder:
         keep_freed_pages()
         graph, self._params = weights.load(folder)
         self._folder = folder
-        self._compiled = jax.jit(partial(_embed, graph, mean=jnp.asarray(folder.mean), std=jnp.asarray(folder.std)))
+        self._compiled = jax.jit(
+            partial(_embed, graph, mean=jnp.asarray(folder.mean), std=jnp.asarray(folder.std))
+        )
         self.batch_size = batch_size
 
     def embed(self, views: np.ndarray) -> np.ndarray:
@@ -37,7 +39,10 @@ class ImageEmbedder:
             done += len(vectors[-1])
         found = np.concatenate(vectors)
         if not np.isfinite(found).all():
-            raise PaperclipError(f"model {self._folder.name} gives embeddings that are not numbers", "take its weights again")
+            raise PaperclipError(
+                f"model {self._folder.name} gives embeddings that are not numbers",
+                "take its weights again",
+            )
         return found
 
     def _batch(self, views: np.ndarray) -> np.ndarray:
@@ -51,9 +56,14 @@ class ImageEmbedder:
                 if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
                     raise
                 if self.batch_size == 1:
-                    raise PaperclipError("one image at a time is still too much for the memory", "use a smaller model") from error
+                    raise PaperclipError(
+                        "one image at a time is still too much for the memory",
+                        "use a smaller model",
+                    ) from error
                 self.batch_size //= 2
 
 
-def _embed(graph: clip.Graph, params: clip.Params, views: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:
+def _embed(
+    graph: clip.Graph, params: clip.Params, views: jax.Array, mean: jax.Array, std: jax.Array
+) -> jax.Array:
     return clip.image_embeddings(graph, params, augment.normalise(views, mean, std))

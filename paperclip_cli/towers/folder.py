@@ -20,12 +20,27 @@ from paperclip_cli.towers import hub
 from paperclip_cli.towers.config import ClipConfig, Extras
 from paperclip_cli.workspace import Workspace, replace_file
 
-CONFIG, WEIGHTS, PREPROCESSOR, CARD = "config.json", "model.safetensors", "preprocessor_config.json", "paperclip.json"
+CONFIG, WEIGHTS, PREPROCESSOR, CARD = (
+    "config.json",
+    "model.safetensors",
+    "preprocessor_config.json",
+    "paperclip.json",
+)
 HEADS = "heads.safetensors"
 TOKENIZER, VOCABULARY, MERGES = "tokenizer.json", "vocab.json", "merges.txt"
 # What a model is: everything that changes an embedding, and nothing else that may lie in the folder.
-MODEL_FILES = (CONFIG, WEIGHTS, HEADS, TOKENIZER, VOCABULARY, MERGES, "tokenizer_config.json", "special_tokens_map.json",
-               PREPROCESSOR, CARD)
+MODEL_FILES = (
+    CONFIG,
+    WEIGHTS,
+    HEADS,
+    TOKENIZER,
+    VOCABULARY,
+    MERGES,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    PREPROCESSOR,
+    CARD,
+)
 # Means and deviations of OpenAI's CLIP, which every model has that does not say otherwise.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -53,11 +68,23 @@ class ModelFolder:
         """Reads the small files of a folder; the weights are only looked for."""
         missing = missing_files(path)
         if missing:
-            raise PaperclipError(f"model folder {path}: {missing[0]} is missing", "a model needs " + ", ".join(REQUIRED))
+            raise PaperclipError(
+                f"model folder {path}: {missing[0]} is missing",
+                "a model needs " + ", ".join(REQUIRED),
+            )
         config = ClipConfig.read(path / CONFIG)
         card = _read_json(path / CARD)
         mean, std = _normalisation(path / PREPROCESSOR)
-        return cls(path, name or path.name, config, _view(path / CARD, card, config), mean, std, card, _extras(path, card))
+        return cls(
+            path,
+            name or path.name,
+            config,
+            _view(path / CARD, card, config),
+            mean,
+            std,
+            card,
+            _extras(path, card),
+        )
 
 
 REQUIRED = (CONFIG, WEIGHTS, f"{TOKENIZER} (or {VOCABULARY} and {MERGES})")
@@ -65,7 +92,9 @@ REQUIRED = (CONFIG, WEIGHTS, f"{TOKENIZER} (or {VOCABULARY} and {MERGES})")
 
 def missing_files(path: Path) -> list[str]:
     """What of `REQUIRED` a folder lacks."""
-    tokenizer = (path / TOKENIZER).is_file() or ((path / VOCABULARY).is_file() and (path / MERGES).is_file())
+    tokenizer = (path / TOKENIZER).is_file() or (
+        (path / VOCABULARY).is_file() and (path / MERGES).is_file()
+    )
     there = ((path / CONFIG).is_file(), (path / WEIGHTS).is_file(), tokenizer)
     return [name for name, found in zip(REQUIRED, there, strict=True) if not found]
 
@@ -90,16 +119,23 @@ def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
     if hub.is_name(name):
         return ModelFolder.open(hub.locate(name, workspace, MODEL_FILES, missing_files), name)
     known = ", ".join(workspace.names("models")) or "none"
-    raise UsageError(f"no model {name!r}: neither in the cache (there: {known}) nor a folder",
-                     f"give a trained model's name, a folder, or a Hub name such as {DEFAULT_MODEL}")
+    raise UsageError(
+        f"no model {name!r}: neither in the cache (there: {known}) nor a folder",
+        f"give a trained model's name, a folder, or a Hub name such as {DEFAULT_MODEL}",
+    )
 
 
 def _only_model(workspace: Workspace) -> str:
     names = workspace.names("models")
     if not names:
-        raise PaperclipError("there is no model in the cache", f"run `paperclip train` first, or give --model {DEFAULT_MODEL}")
+        raise PaperclipError(
+            "there is no model in the cache",
+            f"run `paperclip train` first, or give --model {DEFAULT_MODEL}",
+        )
     if len(names) > 1:
-        raise UsageError(f"{len(names)} models ({', '.join(names)}) and no --model", f"add --model {names[0]}")
+        raise UsageError(
+            f"{len(names)} models ({', '.join(names)}) and no --model", f"add --model {names[0]}"
+        )
     return names[0]
 
 
@@ -117,7 +153,11 @@ def fingerprint(folder: ModelFolder, workspace: Workspace, afresh: bool = False)
         return remembered
     value = _hash(files)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
-        replace_file(memo, json.dumps({"folder": str(folder.path), "fingerprint": value, "stamp": stamp}, indent=2) + "\n")
+        replace_file(
+            memo,
+            json.dumps({"folder": str(folder.path), "fingerprint": value, "stamp": stamp}, indent=2)
+            + "\n",
+        )
     return value
 
 
@@ -145,9 +185,14 @@ def _view(path: Path, card: dict, config: ClipConfig) -> View:
     try:
         view = View(**({"size": config.vision.image_size} | values))
     except (TypeError, PaperclipError) as error:
-        raise PaperclipError(f"{path}: not a view: {values!r} ({error})", "take the file from the model again") from error
+        raise PaperclipError(
+            f"{path}: not a view: {values!r} ({error})", "take the file from the model again"
+        ) from error
     if view.size != config.vision.image_size:
-        raise PaperclipError(f"{path}: the view has {view.size} pixels and the model {config.vision.image_size}", "correct one of the two")
+        raise PaperclipError(
+            f"{path}: the view has {view.size} pixels and the model {config.vision.image_size}",
+            "correct one of the two",
+        )
     return view
 
 
@@ -156,9 +201,15 @@ def _extras(path: Path, card: dict) -> Extras:
     try:
         extras = Extras(**values)
     except (TypeError, PaperclipError) as error:
-        raise PaperclipError(f"{path / CARD}: not a model's extras: {values!r} ({error})", "take the file from the model again") from error
+        raise PaperclipError(
+            f"{path / CARD}: not a model's extras: {values!r} ({error})",
+            "take the file from the model again",
+        ) from error
     if extras and not (path / HEADS).is_file():
-        raise PaperclipError(f"model folder {path}: {HEADS} is missing, of which {CARD} speaks", "take the file from the model again")
+        raise PaperclipError(
+            f"model folder {path}: {HEADS} is missing, of which {CARD} speaks",
+            "take the file from the model again",
+        )
     return extras
 
 
@@ -166,12 +217,19 @@ def _normalisation(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
     values = _read_json(path)
     mean, std = values.get("image_mean", CLIP_MEAN), values.get("image_std", CLIP_STD)
     if not (_three_numbers(mean) and _three_numbers(std) and min(std) > 0):
-        raise PaperclipError(f"{path}: image_mean and image_std are not three numbers each", "take the file from the model again")
+        raise PaperclipError(
+            f"{path}: image_mean and image_std are not three numbers each",
+            "take the file from the model again",
+        )
     return tuple(map(float, mean)), tuple(map(float, std))
 
 
 def _three_numbers(values: object) -> bool:
-    return isinstance(values, list | tuple) and len(values) == 3 and all(type(value) in (int, float) for value in values)
+    return (
+        isinstance(values, list | tuple)
+        and len(values) == 3
+        and all(type(value) in (int, float) for value in values)
+    )
 
 
 def _read_json(path: Path) -> dict:
@@ -181,7 +239,9 @@ def _read_json(path: Path) -> dict:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise PaperclipError(f"{path} cannot be read as JSON ({error})", "take the file from the model again") from error
+        raise PaperclipError(
+            f"{path} cannot be read as JSON ({error})", "take the file from the model again"
+        ) from error
     if not isinstance(values, dict):
         raise PaperclipError(f"{path}: not a JSON object", "take the file from the model again")
     return values

@@ -32,8 +32,13 @@ def folder_of(name: str, workspace: Workspace) -> Path:
     return workspace.root / "hub" / name.replace("/", "--")
 
 
-def locate(name: str, workspace: Workspace, files: Sequence[str], missing: Missing,
-           advice: str = "choose a CLIP model in the Hugging Face layout") -> Path:
+def locate(
+    name: str,
+    workspace: Workspace,
+    files: Sequence[str],
+    missing: Missing,
+    advice: str = "choose a CLIP model in the Hugging Face layout",
+) -> Path:
     """The folder of a Hub model, downloaded if it is nowhere on this machine. The network is used only then.
 
     `files` are the only ones ever fetched; `missing` says what a folder lacks to be a model, `advice` what to do where the Hub lacks it.
@@ -46,12 +51,16 @@ def locate(name: str, workspace: Workspace, files: Sequence[str], missing: Missi
     if elsewhere is not None and not missing(elsewhere):
         return elsewhere
     if workspace.offline:
-        raise PaperclipError(f"{name}: {missing(folder)[0]} is not on this machine, and the network may not be used",
-                             f"put the model's files in {folder}, or run without --offline")
+        raise PaperclipError(
+            f"{name}: {missing(folder)[0]} is not on this machine, and the network may not be used",
+            f"put the model's files in {folder}, or run without --offline",
+        )
     _download(name, repository, revision, folder, files)
     lacking = missing(folder)
     if lacking:
-        raise PaperclipError(f"{name} on the Hub has no {lacking[0]}", _what_else(repository, lacking, advice))
+        raise PaperclipError(
+            f"{name} on the Hub has no {lacking[0]}", _what_else(repository, lacking, advice)
+        )
     return folder
 
 
@@ -67,34 +76,51 @@ def _in_hub_cache(repository: str, revision: str | None) -> Path | None:
     import huggingface_hub
 
     try:
-        return Path(huggingface_hub.snapshot_download(repository, revision=revision, local_files_only=True))
+        return Path(
+            huggingface_hub.snapshot_download(repository, revision=revision, local_files_only=True)
+        )
     except (OSError, ValueError):
         return None
 
 
-def _download(name: str, repository: str, revision: str | None, folder: Path, files: Sequence[str]) -> None:
+def _download(
+    name: str, repository: str, revision: str | None, folder: Path, files: Sequence[str]
+) -> None:
     import huggingface_hub
     from huggingface_hub import errors
 
     at_hand = f"put the model's files in {folder}"
     try:
         with _bars_on_a_terminal_only():
-            huggingface_hub.snapshot_download(repository, revision=revision, local_dir=folder, allow_patterns=list(files))
+            huggingface_hub.snapshot_download(
+                repository, revision=revision, local_dir=folder, allow_patterns=list(files)
+            )
     except errors.GatedRepoError as error:
-        raise PaperclipError(f"{name}: its licence must be accepted first", f"do so on the Hub and log in, or {at_hand}") from error
+        raise PaperclipError(
+            f"{name}: its licence must be accepted first",
+            f"do so on the Hub and log in, or {at_hand}",
+        ) from error
     except errors.RevisionNotFoundError as error:
-        raise PaperclipError(f"{repository} on the Hub has no revision {revision!r}", "look at its branches and tags") from error
+        raise PaperclipError(
+            f"{repository} on the Hub has no revision {revision!r}", "look at its branches and tags"
+        ) from error
     except errors.RepositoryNotFoundError as error:
-        raise PaperclipError(f"{name}: no such folder, and no such model on the Hub", f"check the name, or {at_hand}") from error
+        raise PaperclipError(
+            f"{name}: no such folder, and no such model on the Hub", f"check the name, or {at_hand}"
+        ) from error
     except (OSError, ValueError) as error:
-        raise PaperclipError(f"{name} could not be downloaded: {_first_line(error)}", f"try again, or {at_hand}") from error
+        raise PaperclipError(
+            f"{name} could not be downloaded: {_first_line(error)}", f"try again, or {at_hand}"
+        ) from error
 
 
 def _what_else(repository: str, lacking: Sequence[str], advice: str) -> str:
     if not any(name.endswith(".safetensors") for name in lacking):
         return advice
     number = _converted(repository)
-    revision = "refs/pr/N, if one of its pull requests adds it" if number is None else f"refs/pr/{number}"
+    revision = (
+        "refs/pr/N, if one of its pull requests adds it" if number is None else f"refs/pr/{number}"
+    )
     return f"only safetensors are read; try {repository}@{revision}"
 
 
@@ -104,7 +130,11 @@ def _converted(repository: str) -> int | None:
 
     try:
         for discussion in huggingface_hub.get_repo_discussions(repository, author=_CONVERTER):
-            if discussion.is_pull_request and discussion.status == "open" and discussion.author == _CONVERTER:
+            if (
+                discussion.is_pull_request
+                and discussion.status == "open"
+                and discussion.author == _CONVERTER
+            ):
                 return discussion.num
     except (OSError, ValueError, KeyError):
         return None  # this only makes a hint more precise

@@ -17,7 +17,10 @@ from paperclip_cli.towers.config import ClipConfig
 def draw(shapes: dict, config: ClipConfig, key: jax.Array) -> dict:
     """Random weights (float32) for parameters of these shapes. The numbers are NumPy's: XLA takes seconds to compile as many draws."""
     stream = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    return jax.tree.map_with_path(lambda path, leaf: jax.numpy.array(_initial(_names(path), leaf.shape, config, stream)), shapes)
+    return jax.tree.map_with_path(
+        lambda path, leaf: jax.numpy.array(_initial(_names(path), leaf.shape, config, stream)),
+        shapes,
+    )
 
 
 def draw_heads(config: ClipConfig, size: int, stream: np.random.Generator) -> dict:
@@ -27,17 +30,26 @@ def draw_heads(config: ClipConfig, size: int, stream: np.random.Generator) -> di
         kernel = stream.standard_normal((inputs, outputs), np.float32) * np.float32(inputs**-0.5)
         return {"kernel": jax.numpy.array(kernel), "bias": jax.numpy.zeros(outputs)}
 
-    return {name: {"up": layer(width, size), "down": layer(size, config.projection_dim)}
-            for name, width in (("image_head", config.vision.hidden_size), ("text_head", config.text.hidden_size))}
+    return {
+        name: {"up": layer(width, size), "down": layer(size, config.projection_dim)}
+        for name, width in (
+            ("image_head", config.vision.hidden_size),
+            ("text_head", config.text.hidden_size),
+        )
+    }
 
 
-def _initial(names: tuple[str, ...], shape: tuple[int, ...], config: ClipConfig, stream: np.random.Generator) -> np.ndarray:
+def _initial(
+    names: tuple[str, ...], shape: tuple[int, ...], config: ClipConfig, stream: np.random.Generator
+) -> np.ndarray:
     if names == ("logit_scale",):
         return np.full(shape, config.logit_scale_init_value, np.float32)
     if names[-1] in ("scale", "bias"):
         return np.full(shape, names[-1] == "scale", np.float32)
     values = stream.standard_normal(shape, np.float32)
-    values *= np.float32(_deviation(names, shape, config))  # in place: another array of 600 MB takes time
+    values *= np.float32(
+        _deviation(names, shape, config)
+    )  # in place: another array of 600 MB takes time
     return values
 
 
@@ -46,12 +58,22 @@ def _deviation(names: tuple[str, ...], shape: tuple[int, ...], config: ClipConfi
     if len(names) == 2 and names[-1] == "kernel":  # a projection
         return shape[0] ** -0.5
     tower, part = names[0], names[-2] if names[-1] == "kernel" else names[-1]
-    width, layers = (config.text.hidden_size, config.text.num_hidden_layers) if tower == "text" else (
-        config.vision.hidden_size, config.vision.num_hidden_layers)
+    width, layers = (
+        (config.text.hidden_size, config.text.num_hidden_layers)
+        if tower == "text"
+        else (config.vision.hidden_size, config.vision.num_hidden_layers)
+    )
     into_residual = width**-0.5 * (2 * layers) ** -0.5
-    return {"qkv": width**-0.5, "out": into_residual, "up": (2 * width) ** -0.5, "down": into_residual,
-            "patches": (3 * shape[0]) ** -0.5,  # the deviation of PyTorch's uniform default
-            "tokens": 0.02, "class_token": width**-0.5, "positions": 0.01 if tower == "text" else width**-0.5}[part]
+    return {
+        "qkv": width**-0.5,
+        "out": into_residual,
+        "up": (2 * width) ** -0.5,
+        "down": into_residual,
+        "patches": (3 * shape[0]) ** -0.5,  # the deviation of PyTorch's uniform default
+        "tokens": 0.02,
+        "class_token": width**-0.5,
+        "positions": 0.01 if tower == "text" else width**-0.5,
+    }[part]
 
 
 def _names(path: tuple) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from paperclip_cli.errors import UsageError
 from paperclip_cli.towers import hub
 from paperclip_cli.workspace import Workspace
 
-_GGUF = re.compile(r"(?P<name>[^:]+):(?P<file>(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.gguf)")
+_GGUF = re.compile(
+    r"(?P<name>[^:]+):(?P<file>(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.gguf)"
+)
 _FILES = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model", "vocab.txt", "merges.txt")
 _KIND = "choose a causal language model with safetensors"
 
@@ -22,10 +24,21 @@ def gguf_file(name: str, workspace: Workspace) -> Path:
         return path.absolute()
     match = _GGUF.fullmatch(name)
     if match is None or not hub.is_name(match["name"]):
-        raise UsageError(f"--llm {name}: no such file", "give a GGUF file, or org/name:file.gguf for one on the Hub")
+        raise UsageError(
+            f"--llm {name}: no such file",
+            "give a GGUF file, or org/name:file.gguf for one on the Hub",
+        )
     file = match["file"]
-    return hub.locate(match["name"], workspace, [file], lambda folder: [] if (folder / file).is_file() else [file],
-                      "look on the Hub for what its GGUF files are called") / file
+    return (
+        hub.locate(
+            match["name"],
+            workspace,
+            [file],
+            lambda folder: [] if (folder / file).is_file() else [file],
+            "look on the Hub for what its GGUF files are called",
+        )
+        / file
+    )
 
 
 def language_folder(name: str, workspace: Workspace) -> Path:
@@ -34,7 +47,10 @@ def language_folder(name: str, workspace: Workspace) -> Path:
     if path.is_dir():
         return path.absolute()
     if not hub.is_name(name):
-        raise UsageError(f"--llm {name}: no such folder", "give a folder with a language model, or a name on the Hub like org/name")
+        raise UsageError(
+            f"--llm {name}: no such folder",
+            "give a folder with a language model, or a name on the Hub like org/name",
+        )
     return hub.locate(name, workspace, _FILES, _lacking, _KIND)
 
 

@@ -18,25 +18,37 @@ import numpy as np
 _TOGETHER, _AGAINST = (0.7, 0.7), (0.4, -0.4)  # of the noise and of the diagonal
 
 
-def begin_attention(blocks: dict[str, Any], heads: int, stream: np.random.Generator) -> dict[str, Any]:
+def begin_attention(
+    blocks: dict[str, Any], heads: int, stream: np.random.Generator
+) -> dict[str, Any]:
     """The parameters of stacked blocks (`qkv` [N,W,3W] and `out` [N,W,W] among them) with such attention in each of the N layers."""
     layers, width, _ = blocks["qkv"]["kernel"].shape
     drawn = [_attention(width, heads, stream) for _ in range(layers)]
     qkv, out = (jnp.asarray(np.stack(part), jnp.float32) for part in zip(*drawn, strict=True))
-    return {**blocks, "qkv": {**blocks["qkv"], "kernel": qkv}, "out": {**blocks["out"], "kernel": out}}
+    return {
+        **blocks,
+        "qkv": {**blocks["qkv"], "kernel": qkv},
+        "out": {**blocks["out"], "kernel": out},
+    }
 
 
-def _attention(width: int, heads: int, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _attention(
+    width: int, heads: int, stream: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Queries, keys and values [W,3W] and the output [W,W] of a layer."""
     size = width // heads
     pairs = [_split(_drawn(width, _TOGETHER, stream), size) for _ in range(heads)]
     values, out = _split(_drawn(width, _AGAINST, stream), width)
-    return np.concatenate([*(query for query, _ in pairs), *(key.T for _, key in pairs), values], axis=1), out
+    return np.concatenate(
+        [*(query for query, _ in pairs), *(key.T for _, key in pairs), values], axis=1
+    ), out
 
 
 def _drawn(width: int, weights: tuple[float, float], stream: np.random.Generator) -> np.ndarray:
     noise, diagonal = weights
-    return noise * stream.standard_normal((width, width)) / np.sqrt(width) + diagonal * np.eye(width)
+    return noise * stream.standard_normal((width, width)) / np.sqrt(width) + diagonal * np.eye(
+        width
+    )
 
 
 def _split(product: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:

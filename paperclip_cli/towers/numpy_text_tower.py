@@ -26,8 +26,14 @@ _MODEL = "text_model"
 class TextTower:
     """Texts to unit vectors."""
 
-    def __init__(self, config: TextConfig, projection_dim: int, weights: TensorFile, tokenizer: Tokenizer,
-                 head: _Head | None = None) -> None:
+    def __init__(
+        self,
+        config: TextConfig,
+        projection_dim: int,
+        weights: TensorFile,
+        tokenizer: Tokenizer,
+        head: _Head | None = None,
+    ) -> None:
         """`head` stands in place of the projection, where a model has one."""
         self._config, self._projection_dim = config, projection_dim
         self._weights, self._tokenizer, self._head = weights, tokenizer, head
@@ -38,18 +44,32 @@ class TextTower:
         """Maps the weights of a model folder; nothing of them is read yet."""
         config, size, head = folder.config, folder.extras.head_size, None
         if size is not None:
-            head = _Head.read(TensorFile(folder.path / HEADS), (config.text.hidden_size, size, config.projection_dim))
-        return cls(config.text, config.projection_dim, TensorFile(folder.path / WEIGHTS), Tokenizer.load(folder), head)
+            head = _Head.read(
+                TensorFile(folder.path / HEADS),
+                (config.text.hidden_size, size, config.projection_dim),
+            )
+        return cls(
+            config.text,
+            config.projection_dim,
+            TensorFile(folder.path / WEIGHTS),
+            Tokenizer.load(folder),
+            head,
+        )
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """float32 [N, D], each row of length 1. Texts longer than the model's limit are cut as CLIP cuts them."""
         if not texts:
             return np.empty((0, self._projection_dim), np.float32)
-        tokens = [self._until_pooled(cut(ids, self._config.max_position_embeddings)) for ids in self._tokenizer.encode(texts)]
+        tokens = [
+            self._until_pooled(cut(ids, self._config.max_position_embeddings))
+            for ids in self._tokenizer.encode(texts)
+        ]
         groups = _by_length(tokens)
         # The tokens of all prompts are one array [T, W], so that a layer's products are few and large; only attention is by group.
         blocks = [(len(group), len(tokens[group[0]])) for group in groups]
-        hidden = np.concatenate([self._embed_tokens(np.asarray([tokens[i] for i in group])) for group in groups])
+        hidden = np.concatenate(
+            [self._embed_tokens(np.asarray([tokens[i] for i in group])) for group in groups]
+        )
         for number in range(self._config.num_hidden_layers):
             hidden = self._layer(f"{_MODEL}.encoder.layers.{number}")(hidden, blocks)
         vectors = np.empty((len(texts), self._projection_dim), np.float32)
@@ -59,7 +79,9 @@ class TextTower:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def _projection(self) -> Callable[[np.ndarray], np.ndarray]:
-        projection = self._weights.read("text_projection.weight", (self._projection_dim, self._config.hidden_size))
+        projection = self._weights.read(
+            "text_projection.weight", (self._projection_dim, self._config.hidden_size)
+        )
         return lambda pooled: pooled @ projection.T
 
     def _until_pooled(self, ids: list[int]) -> list[int]:
@@ -70,20 +92,35 @@ class TextTower:
     def _embed_tokens(self, ids: np.ndarray) -> np.ndarray:
         """[B, L] -> [B L, W]."""
         config, place = self._config, f"{_MODEL}.embeddings"
-        words, length = (config.vocab_size, config.hidden_size), (config.max_position_embeddings, config.hidden_size)
-        positions = self._weights.rows(f"{place}.position_embedding.weight", length, np.arange(ids.shape[1]))
-        return (self._weights.rows(f"{place}.token_embedding.weight", words, ids) + positions).reshape(-1, config.hidden_size)
+        words, length = (
+            (config.vocab_size, config.hidden_size),
+            (config.max_position_embeddings, config.hidden_size),
+        )
+        positions = self._weights.rows(
+            f"{place}.position_embedding.weight", length, np.arange(ids.shape[1])
+        )
+        return (
+            self._weights.rows(f"{place}.token_embedding.weight", words, ids) + positions
+        ).reshape(-1, config.hidden_size)
 
     def _layer(self, place: str) -> Callable[[np.ndarray, list[tuple[int, int]]], np.ndarray]:
         width, inner = self._config.hidden_size, self._config.intermediate_size
         norm_1, norm_2 = self._norm(f"{place}.layer_norm1"), self._norm(f"{place}.layer_norm2")
-        q, k, v, out = (self._linear(f"{place}.self_attn.{name}", width, width) for name in ("q_proj", "k_proj", "v_proj", "out_proj"))
-        up, down = self._linear(f"{place}.mlp.fc1", width, inner), self._linear(f"{place}.mlp.fc2", inner, width)
+        q, k, v, out = (
+            self._linear(f"{place}.self_attn.{name}", width, width)
+            for name in ("q_proj", "k_proj", "v_proj", "out_proj")
+        )
+        up, down = (
+            self._linear(f"{place}.mlp.fc1", width, inner),
+            self._linear(f"{place}.mlp.fc2", inner, width),
+        )
 
         def apply(hidden: np.ndarray, blocks: list[tuple[int, int]]) -> np.ndarray:
             normed, heads = norm_1(hidden), self._config.num_attention_heads
             groups = zip(*(_blocks(linear(normed), blocks) for linear in (q, k, v)), strict=True)
-            hidden = hidden + out(np.concatenate([_attend(a, b, c, heads).reshape(-1, width) for a, b, c in groups]))
+            hidden = hidden + out(
+                np.concatenate([_attend(a, b, c, heads).reshape(-1, width) for a, b, c in groups])
+            )
             return hidden + down(self._activation(up(norm_2(hidden))))
 
         return apply
@@ -93,7 +130,9 @@ class TextTower:
 
     def _norm(self, place: str) -> _LayerNorm:
         width = self._config.hidden_size
-        scale, bias = (self._weights.read(f"{place}.{name}", (width,)) for name in ("weight", "bias"))
+        scale, bias = (
+            self._weights.read(f"{place}.{name}", (width,)) for name in ("weight", "bias")
+        )
         return _LayerNorm(scale, bias, self._config.layer_norm_eps)
 
 
@@ -103,7 +142,9 @@ class _Linear(NamedTuple):
 
     @classmethod
     def read(cls, file: TensorFile, place: str, inputs: int, outputs: int) -> _Linear:
-        return cls(file.read(f"{place}.weight", (outputs, inputs)), file.read(f"{place}.bias", (outputs,)))
+        return cls(
+            file.read(f"{place}.weight", (outputs, inputs)), file.read(f"{place}.bias", (outputs,))
+        )
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         flat = x.reshape(-1, x.shape[-1]) @ self.weight.T + self.bias
@@ -118,7 +159,10 @@ class _Head(NamedTuple):
 
     @classmethod
     def read(cls, file: TensorFile, widths: tuple[int, int, int]) -> _Head:
-        return cls(_Linear.read(file, "text_head.fc1", *widths[:2]), _Linear.read(file, "text_head.fc2", *widths[1:]))
+        return cls(
+            _Linear.read(file, "text_head.fc1", *widths[:2]),
+            _Linear.read(file, "text_head.fc2", *widths[1:]),
+        )
 
     def __call__(self, pooled: np.ndarray) -> np.ndarray:
         return self.down(_gelu(self.up(pooled)))

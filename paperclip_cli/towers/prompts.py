@@ -16,7 +16,9 @@ from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace, replace_file
 
 
-def embed_phrases(phrases: Sequence[str], templates: Sequence[str], model: ModelFolder, workspace: Workspace) -> np.ndarray:
+def embed_phrases(
+    phrases: Sequence[str], templates: Sequence[str], model: ModelFolder, workspace: Workspace
+) -> np.ndarray:
     """float32 [N, D], each row of length 1: the mean of a phrase's embeddings in all `templates`, in which `{}` stands for it.
 
     The mean of unit vectors, as CLIP's authors average prompts (Radford et al. 2021, section 3.1.4).
@@ -41,4 +43,8 @@ def _recall(memo: Path, shape: tuple[int, int]) -> np.ndarray | None:
         vectors = np.load(memo, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None  # no memo, or one that was damaged: the model says it again
-    return vectors if vectors.dtype == np.float32 and vectors.shape == shape and np.isfinite(vectors).all() else None
+    return (
+        vectors
+        if vectors.dtype == np.float32 and vectors.shape == shape and np.isfinite(vectors).all()
+        else None
+    )

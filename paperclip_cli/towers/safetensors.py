@@ -18,7 +18,21 @@ from paperclip_cli.errors import PaperclipError
 
 MAX_HEADER = 100_000_000
 _FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-_SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1}
+_SIZES = {
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U64": 8,
+    "U32": 4,
+    "U16": 2,
+    "U8": 1,
+    "BOOL": 1,
+}
 
 
 class Entry(NamedTuple):
@@ -37,7 +51,9 @@ class TensorFile:
         try:
             self._bytes = np.memmap(path, np.uint8, "r")
         except (OSError, ValueError) as error:
-            raise PaperclipError(f"{path} cannot be read ({error})", "take the file from the model again") from error
+            raise PaperclipError(
+                f"{path} cannot be read ({error})", "take the file from the model again"
+            ) from error
         self._entries, self._data = _parse(path, self._bytes)
 
     def names(self) -> frozenset[str]:
@@ -49,7 +65,7 @@ class TensorFile:
 
     def bytes_of(self, entry: Entry) -> np.ndarray:
         """The bytes uint8 [n] of a tensor, as they lie in the file."""
-        return self._data[entry.start:entry.start + math.prod(entry.shape) * _SIZES[entry.dtype]]
+        return self._data[entry.start : entry.start + math.prod(entry.shape) * _SIZES[entry.dtype]]
 
     def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """A tensor of the shape that the configuration asks for, float32. It may be a read-only view of the file."""
@@ -63,17 +79,26 @@ class TensorFile:
 
     def _stored(self, name: str, shape: tuple[int, ...]) -> tuple[np.ndarray, str]:
         entry = self._checked(name, shape)
-        return np.frombuffer(self._data, _FLOATS[entry.dtype], math.prod(shape), entry.start).reshape(shape), entry.dtype
+        return np.frombuffer(
+            self._data, _FLOATS[entry.dtype], math.prod(shape), entry.start
+        ).reshape(shape), entry.dtype
 
     def _checked(self, name: str, shape: tuple[int, ...]) -> Entry:
         hint = "the weights do not belong to the config.json beside them, or the file is damaged"
         if name not in self._entries:
-            raise PaperclipError(f"{self.path}: tensor {name} is missing (expected shape {list(shape)})", hint)
+            raise PaperclipError(
+                f"{self.path}: tensor {name} is missing (expected shape {list(shape)})", hint
+            )
         entry = self._entries[name]
         if entry.shape != shape:
-            raise PaperclipError(f"{self.path}: tensor {name} has shape {list(entry.shape)}, expected {list(shape)}", hint)
+            raise PaperclipError(
+                f"{self.path}: tensor {name} has shape {list(entry.shape)}, expected {list(shape)}",
+                hint,
+            )
         if entry.dtype not in _FLOATS:
-            raise PaperclipError(f"{self.path}: tensor {name} holds {entry.dtype}, expected floats", hint)
+            raise PaperclipError(
+                f"{self.path}: tensor {name} holds {entry.dtype}, expected floats", hint
+            )
         return entry
 
 
@@ -83,7 +108,11 @@ def write_some(source: TensorFile, path: Path, names: Iterable[str]) -> None:
     entries = {name: source.entry(name) for name in sorted(names)}
     for name, entry in entries.items():
         size = math.prod(entry.shape) * _SIZES[entry.dtype]
-        header[name] = {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": [offset, offset + size]}
+        header[name] = {
+            "dtype": entry.dtype,
+            "shape": list(entry.shape),
+            "data_offsets": [offset, offset + size],
+        }
         offset += size
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -106,14 +135,23 @@ def _parse(path: Path, data: np.ndarray) -> tuple[dict[str, Entry], np.ndarray]:
             raise ValueError(f"header of {length} bytes in a file of {data.size}")
         header = json.loads(data[8 : 8 + length].tobytes())
         body = data[8 + length :]
-        return {name: _entry(name, values, body.size) for name, values in header.items() if name != "__metadata__"}, body
+        return {
+            name: _entry(name, values, body.size)
+            for name, values in header.items()
+            if name != "__metadata__"
+        }, body
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PaperclipError(f"{path} is not a valid safetensors file ({error})", "take the file from the model again") from error
+        raise PaperclipError(
+            f"{path} is not a valid safetensors file ({error})",
+            "take the file from the model again",
+        ) from error
 
 
 def _entry(name: str, values: dict, available: int) -> Entry:
     shape, (start, stop) = tuple(values["shape"]), values["data_offsets"]
     whole = all(type(number) is int and number >= 0 for number in (*shape, start, stop))
     if not whole or stop > available or stop - start != math.prod(shape) * _SIZES[values["dtype"]]:
-        raise ValueError(f"tensor {name!r} of {values['dtype']} {list(shape)} at bytes {start} to {stop} of {available}")
+        raise ValueError(
+            f"tensor {name!r} of {values['dtype']} {list(shape)} at bytes {start} to {stop} of {available}"
+        )
     return Entry(values["dtype"], shape, start)

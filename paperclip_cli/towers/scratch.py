@@ -29,10 +29,24 @@ TINY = "scratch:tiny"
 # most of which they would hold once or never; 16,384 leave nearly every astronomical word whole.
 SHAPES = {
     TINY: ClipConfig(
-        TextConfig(vocab_size=3_000, hidden_size=64, intermediate_size=256, num_hidden_layers=1, num_attention_heads=2,
-                   max_position_embeddings=40),
-        VisionConfig(hidden_size=48, intermediate_size=192, num_hidden_layers=3, num_attention_heads=2, image_size=64, patch_size=8),
-        projection_dim=64),
+        TextConfig(
+            vocab_size=3_000,
+            hidden_size=64,
+            intermediate_size=256,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            max_position_embeddings=40,
+        ),
+        VisionConfig(
+            hidden_size=48,
+            intermediate_size=192,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            image_size=64,
+            patch_size=8,
+        ),
+        projection_dim=64,
+    ),
     "scratch:base": ClipConfig(TextConfig(vocab_size=16_384), VisionConfig(patch_size=16)),
 }
 
@@ -53,7 +67,11 @@ class NewModel(NamedTuple):
     def draw(self, shapes: clip.Params, key: jax.Array) -> clip.Params:
         """Its weights, float32 of the shapes that `clip.abstract` gives. The same key gives the same."""
         params = init.draw(shapes, self.config, key)
-        return _seeing(_bag_of_words(params), self.config.vision.num_attention_heads, key) if self.name == TINY else params
+        return (
+            _seeing(_bag_of_words(params), self.config.vision.num_attention_heads, key)
+            if self.name == TINY
+            else params
+        )
 
 
 def new_model(name: str, corpus: Iterable[str]) -> NewModel:
@@ -62,9 +80,19 @@ def new_model(name: str, corpus: Iterable[str]) -> NewModel:
         raise UsageError(f"no model {name!r} to start from", f"choose {' or '.join(SHAPES)}")
     shape = SHAPES[name]
     words = tokenizer.train(corpus, shape.text.vocab_size)
-    text = dataclasses.replace(shape.text, vocab_size=words.size, bos_token_id=words.start, eos_token_id=words.end, pad_token_id=words.end)
+    text = dataclasses.replace(
+        shape.text,
+        vocab_size=words.size,
+        bos_token_id=words.start,
+        eos_token_id=words.end,
+        pad_token_id=words.end,
+    )
     config = dataclasses.replace(shape, text=text)
-    return NewModel(name, config, words, DARK_SKY_MEAN, DARK_SKY_STD, "sky") if name == TINY else NewModel(name, config, words)
+    return (
+        NewModel(name, config, words, DARK_SKY_MEAN, DARK_SKY_STD, "sky")
+        if name == TINY
+        else NewModel(name, config, words)
+    )
 
 
 def _seeing(params: clip.Params, heads: int, key: jax.Array) -> clip.Params:
@@ -72,7 +100,10 @@ def _seeing(params: clip.Params, heads: int, key: jax.Array) -> clip.Params:
     vision = params["vision"]
     stream = np.random.default_rng([*np.asarray(jax.random.key_data(key)).tolist(), 1])
     blocks = begin_attention(vision["layers"]["blocks"], heads, stream)
-    return {**params, "vision": {**vision, "positions": 0.1 * vision["positions"], "layers": {"blocks": blocks}}}
+    return {
+        **params,
+        "vision": {**vision, "positions": 0.1 * vision["positions"], "layers": {"blocks": blocks}},
+    }
 
 
 def _bag_of_words(params: clip.Params) -> clip.Params:

@@ -21,7 +21,9 @@ from paperclip_cli.workspace import replace_file
 
 ENDS = 2  # tokens around every text: its start and its end
 START, END, WORD_END = "<|startoftext|>", "<|endoftext|>", "</w>"
-_WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_WORDS = (
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+)
 _HINT = "take the tokenizer's files from the model again"
 
 
@@ -35,7 +37,10 @@ class Tokenizer:
         self.size = backend.get_vocab_size()
         enclosing = backend.encode("").ids
         if len(enclosing) != ENDS:
-            raise PaperclipError("the tokenizer does not put texts between a start and an end token", "only CLIP's tokenizers can be used")
+            raise PaperclipError(
+                "the tokenizer does not put texts between a start and an end token",
+                "only CLIP's tokenizers can be used",
+            )
         self.start, self.end = enclosing
 
     @classmethod
@@ -44,9 +49,15 @@ class Tokenizer:
         tokenizer = cls.read(folder.path)
         text = folder.config.text
         if tokenizer.size > text.vocab_size:
-            raise PaperclipError(f"{folder.path}: the tokenizer has {tokenizer.size} tokens and the model {text.vocab_size}", _HINT)
+            raise PaperclipError(
+                f"{folder.path}: the tokenizer has {tokenizer.size} tokens and the model {text.vocab_size}",
+                _HINT,
+            )
         if not text.pools_highest_id and tokenizer.end != text.eos_token_id:
-            raise PaperclipError(f"{folder.path}: the tokenizer ends texts with {tokenizer.end}, the model with {text.eos_token_id}", _HINT)
+            raise PaperclipError(
+                f"{folder.path}: the tokenizer ends texts with {tokenizer.end}, the model with {text.eos_token_id}",
+                _HINT,
+            )
         return tokenizer
 
     @classmethod
@@ -57,11 +68,20 @@ class Tokenizer:
                 return cls(Backend.from_file(str(path / TOKENIZER)))
             vocabulary = json.loads((path / VOCABULARY).read_text(encoding="utf-8"))
             lines = (path / MERGES).read_text(encoding="utf-8").split("\n")
-            return cls(_backend(vocabulary, [_pair(line) for line in lines if line and not line.startswith("#version")]))
+            return cls(
+                _backend(
+                    vocabulary,
+                    [_pair(line) for line in lines if line and not line.startswith("#version")],
+                )
+            )
         except PaperclipError as error:
             raise PaperclipError(f"{path}: {error.message}", error.hint) from error
-        except Exception as error:  # the library raises bare Exception for a file that it cannot parse
-            raise PaperclipError(f"{path}: the tokenizer cannot be read ({error})", _HINT) from error
+        except (
+            Exception
+        ) as error:  # the library raises bare Exception for a file that it cannot parse
+            raise PaperclipError(
+                f"{path}: the tokenizer cannot be read ({error})", _HINT
+            ) from error
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text with its start and end token, uncut."""
@@ -84,12 +104,23 @@ class Tokenizer:
         state = json.loads(self._backend.to_str())
         replace_file(path / TOKENIZER, json.dumps(state, ensure_ascii=False, indent=1) + "\n")
         replace_file(path / VOCABULARY, json.dumps(self._vocabulary(), ensure_ascii=False) + "\n")
-        merges = "".join(f"{left} {right}\n" for left, right in map(_pair, state["model"]["merges"]))
+        merges = "".join(
+            f"{left} {right}\n" for left, right in map(_pair, state["model"]["merges"])
+        )
         replace_file(path / MERGES, "#version: 0.2\n" + merges)
-        names = {"bos_token": self._token(self.start), "eos_token": self._token(self.end), "pad_token": self._token(self.end),
-                 "unk_token": self._token(self.end)}
+        names = {
+            "bos_token": self._token(self.start),
+            "eos_token": self._token(self.end),
+            "pad_token": self._token(self.end),
+            "unk_token": self._token(self.end),
+        }
         replace_file(path / "special_tokens_map.json", json.dumps(names, indent=2) + "\n")
-        settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": length, "do_lower_case": True, "errors": "replace"}
+        settings = {
+            "tokenizer_class": "CLIPTokenizer",
+            "model_max_length": length,
+            "do_lower_case": True,
+            "errors": "replace",
+        }
         replace_file(path / "tokenizer_config.json", json.dumps(settings | names, indent=2) + "\n")
 
     def _vocabulary(self) -> dict[str, int]:
@@ -104,8 +135,13 @@ def train(corpus: Iterable[str], vocab_size: int) -> Tokenizer:
     symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
     plain = symbols + [symbol + WORD_END for symbol in symbols]
     # The trainer breaks ties by id and numbers what it meets in the order of a hash table; what it calls special has its id beforehand.
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size - 2, min_frequency=2, special_tokens=plain, end_of_word_suffix=WORD_END,
-                                  show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size - 2,
+        min_frequency=2,
+        special_tokens=plain,
+        end_of_word_suffix=WORD_END,
+        show_progress=False,
+    )
     learner = _backend({}, [])
     learner.train_from_iterator(corpus, trainer)
     merges = [_pair(merge) for merge in json.loads(learner.to_str())["model"]["merges"]]
@@ -121,15 +157,25 @@ def cut(tokens: list[int], length: int) -> list[int]:
 def _backend(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Backend:
     """CLIP's rules around a vocabulary; without special tokens where it is empty, for the trainer."""
     unknown = END if END in vocabulary else None
-    backend = Backend(models.BPE(vocabulary, merges, end_of_word_suffix=WORD_END, unk_token=unknown))
-    backend.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
-    backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
-                                                     pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    backend = Backend(
+        models.BPE(vocabulary, merges, end_of_word_suffix=WORD_END, unk_token=unknown)
+    )
+    backend.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
     backend.decoder = decoders.ByteLevel()
     if vocabulary:
         backend.add_special_tokens([START, END])
         ends = ((END, vocabulary[END]), (START, vocabulary[START]))
-        backend.post_processor = processors.RobertaProcessing(*ends, trim_offsets=False, add_prefix_space=False)
+        backend.post_processor = processors.RobertaProcessing(
+            *ends, trim_offsets=False, add_prefix_space=False
+        )
     return backend
 
 

@@ -26,8 +26,14 @@ from paperclip_cli.workspace import replace_file, umask
 
 _BLOCKS = "/layers/blocks/"
 _QKV = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-_BLOCK = {"norm_1": ("layer_norm1",), "qkv": _QKV, "out": ("self_attn.out_proj",),
-          "norm_2": ("layer_norm2",), "up": ("mlp.fc1",), "down": ("mlp.fc2",)}
+_BLOCK = {
+    "norm_1": ("layer_norm1",),
+    "qkv": _QKV,
+    "out": ("self_attn.out_proj",),
+    "norm_2": ("layer_norm2",),
+    "up": ("mlp.fc1",),
+    "down": ("mlp.fc2",),
+}
 _SINGLE = {
     "image_projection/kernel": "visual_projection.weight",
     "text_projection/kernel": "text_projection.weight",
@@ -89,8 +95,12 @@ def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme:
     tokenizer.save(folder.path, folder.config.text.max_position_embeddings)
     _write_json(folder.path / PREPROCESSOR, preprocessor(folder))
     _write_json(folder.path / CONFIG, folder.config.to_dict())
-    _write_json(folder.path / CARD, folder.card | {"view": dataclasses.asdict(folder.view)} |
-                ({"extras": dataclasses.asdict(folder.extras)} if folder.extras else {}))
+    _write_json(
+        folder.path / CARD,
+        folder.card
+        | {"view": dataclasses.asdict(folder.view)}
+        | ({"extras": dataclasses.asdict(folder.extras)} if folder.extras else {}),
+    )
     replace_file(folder.path / "README.md", readme)
 
 
@@ -101,35 +111,59 @@ def tensors(params: clip.Params, config: ClipConfig) -> dict[str, np.ndarray]:
         name, array = _name(path), np.asarray(leaf, np.float32)
         for piece in _pieces(name, array.shape, config):
             part = array[piece.part]
-            found[piece.name] = np.asarray(_to_file(part, piece.shape) if _is_kernel(name) else part, order="C")
+            found[piece.name] = np.asarray(
+                _to_file(part, piece.shape) if _is_kernel(name) else part, order="C"
+            )
     return found
 
 
 def preprocessor(folder: ModelFolder) -> dict:
     """The settings with which transformers' CLIPImageProcessor makes the model's view of a canvas."""
     side = folder.view.size
-    return {"image_processor_type": "CLIPImageProcessor", "do_convert_rgb": True,
-            "do_resize": True, "size": {"shortest_edge": folder.view.store_side}, "resample": 3,
-            "do_center_crop": True, "crop_size": {"height": side, "width": side},
-            "do_rescale": True, "rescale_factor": 1 / 255,
-            "do_normalize": True, "image_mean": list(folder.mean), "image_std": list(folder.std)}
+    return {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_convert_rgb": True,
+        "do_resize": True,
+        "size": {"shortest_edge": folder.view.store_side},
+        "resample": 3,
+        "do_center_crop": True,
+        "crop_size": {"height": side, "width": side},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list(folder.mean),
+        "image_std": list(folder.std),
+    }
 
 
 def towers_and_extras(params: clip.Params) -> tuple[clip.Params, clip.Params]:
     """What lies in `model.safetensors`, and what beside it."""
-    towers, extras = ({name: part for name, part in params.items() if (name in clip.EXTRAS) == wanted} for wanted in (False, True))
+    towers, extras = (
+        {name: part for name, part in params.items() if (name in clip.EXTRAS) == wanted}
+        for wanted in (False, True)
+    )
     return towers, extras
 
 
 def _read_all(path: Path, shapes: clip.Params, config: ClipConfig) -> clip.Params:
     file = TensorFile(path)
-    return jax.tree.map_with_path(lambda place, leaf: _read(file, _name(place), leaf.shape, config), shapes)
+    return jax.tree.map_with_path(
+        lambda place, leaf: _read(file, _name(place), leaf.shape, config), shapes
+    )
 
 
 def _extra_shapes(folder: ModelFolder) -> clip.Params:
     """The shapes of what `folder.extras` speaks of."""
-    size, bias = folder.extras.head_size, {"logit_bias": jax.ShapeDtypeStruct((), np.float32)} if folder.extras.logit_bias else {}
-    return bias if size is None else bias | jax.eval_shape(lambda: init.draw_heads(folder.config, size, np.random.default_rng(0)))
+    size, bias = (
+        folder.extras.head_size,
+        {"logit_bias": jax.ShapeDtypeStruct((), np.float32)} if folder.extras.logit_bias else {},
+    )
+    return (
+        bias
+        if size is None
+        else bias
+        | jax.eval_shape(lambda: init.draw_heads(folder.config, size, np.random.default_rng(0)))
+    )
 
 
 def _read(file: TensorFile, path: str, shape: tuple[int, ...], config: ClipConfig) -> jax.Array:
@@ -155,7 +189,11 @@ def _pieces(path: str, shape: tuple[int, ...], config: ClipConfig) -> Iterator[P
     for layer in range(shape[0]):
         for place, name in enumerate(names):
             columns = (layer, ..., slice(place * width, (place + 1) * width))
-            yield Piece(f"{tower}_model.encoder.layers.{layer}.{name}.{_LEAF[leaf]}", (width, *shape[1:-1]), columns)
+            yield Piece(
+                f"{tower}_model.encoder.layers.{layer}.{name}.{_LEAF[leaf]}",
+                (width, *shape[1:-1]),
+                columns,
+            )
 
 
 def _extra_name(path: str) -> str:

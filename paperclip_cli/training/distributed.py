@@ -29,7 +29,10 @@ def join() -> None:
         return
     if COORDINATOR in os.environ:
         jax.distributed.initialize(os.environ[COORDINATOR], _number(COUNT), _number(NUMBER))
-    elif "SLURM_STEP_NODELIST" in os.environ and int(os.environ.get("SLURM_STEP_NUM_TASKS") or os.environ.get("SLURM_NTASKS") or 1) > 1:
+    elif (
+        "SLURM_STEP_NODELIST" in os.environ
+        and int(os.environ.get("SLURM_STEP_NUM_TASKS") or os.environ.get("SLURM_NTASKS") or 1) > 1
+    ):
         jax.distributed.initialize()
 
 
@@ -61,5 +64,8 @@ def any_of(*flags: bool) -> tuple[bool, ...]:
 def _number(name: str) -> int:
     value = os.environ.get(name, "")
     if not value.isdecimal():
-        raise UsageError(f"{COORDINATOR} is set, and {name} is {value!r}, not a number", f"set {COUNT} and {NUMBER} too, or neither")
+        raise UsageError(
+            f"{COORDINATOR} is set, and {name} is {value!r}, not a number",
+            f"set {COUNT} and {NUMBER} too, or neither",
+        )
     return int(value)

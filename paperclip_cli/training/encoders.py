@@ -33,18 +33,24 @@ class Pixels(NamedTuple):
 
     def __call__(self, views: jax.Array) -> jax.Array:
         """uint8 [B,S,S,1 or 3] -> float32 [B,S,S,3]."""
-        return normalise(views, jnp.asarray(self.mean, jnp.float32), jnp.asarray(self.std, jnp.float32))
+        return normalise(
+            views, jnp.asarray(self.mean, jnp.float32), jnp.asarray(self.std, jnp.float32)
+        )
 
 
 def towers(graph: clip.Graph, pixels: Pixels, how: clip.Compute = clip.Compute()) -> Encoders:
     """Whole towers: images uint8 [B,C',C',c] as they are stored, views uint8 [B,S,S,c], texts int32 [B,L]."""
-    return Encoders(partial(random_views, size=pixels.size),
-                    lambda params, views: clip.image_embeddings(graph, params, pixels(views), how),
-                    lambda params, tokens: clip.text_embeddings(graph, params, tokens, how))
+    return Encoders(
+        partial(random_views, size=pixels.size),
+        lambda params, views: clip.image_embeddings(graph, params, pixels(views), how),
+        lambda params, tokens: clip.text_embeddings(graph, params, tokens, how),
+    )
 
 
 def heads() -> Encoders:
     """Heads alone: images and texts are what the towers pooled, float32 [B,W], and hold their views already."""
-    return Encoders(lambda features, key: features,
-                    lambda params, features: clip.head_embeddings(params["image_head"], features),
-                    lambda params, features: clip.head_embeddings(params["text_head"], features))
+    return Encoders(
+        lambda features, key: features,
+        lambda params, features: clip.head_embeddings(params["image_head"], features),
+        lambda params, features: clip.head_embeddings(params["text_head"], features),
+    )

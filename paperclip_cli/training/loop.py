@@ -24,7 +24,14 @@ from paperclip_cli.training.metrics import MetricsLog
 from paperclip_cli.training.monitor import Monitor
 from paperclip_cli.training.sharding import Devices
 from paperclip_cli.training.signals import StopRequest, stop_requests
-from paperclip_cli.training.step import Batch, Learner, Metrics, TrainState, initial_state, train_step
+from paperclip_cli.training.step import (
+    Batch,
+    Learner,
+    Metrics,
+    TrainState,
+    initial_state,
+    train_step,
+)
 from paperclip_cli.training.validation import Validation
 
 CHECKPOINT_SECONDS = 600.0  # the longest that is lost when a machine dies between two evaluations
@@ -34,7 +41,9 @@ _STEPS_TO_AGREE = 10  # processes ask each other this often whether one of them 
 Step: TypeAlias = Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Metrics]]
 
 
-def compiled(learner: Learner, devices: Devices, params: clip.Params, batch: Batch, key: jax.Array) -> Step:
+def compiled(
+    learner: Learner, devices: Devices, params: clip.Params, batch: Batch, key: jax.Array
+) -> Step:
     """`train_step` for parameters and batches of these shapes, which need not be there yet. It uses up the state that it is given."""
     state = devices.shapes(jax.eval_shape(partial(initial_state, learner), params))
     step = jax.jit(partial(train_step, learner), donate_argnums=0, out_shardings=devices.everywhere)
@@ -61,22 +70,33 @@ class Training:
     key: jax.Array
     log_every: int
 
-    def run(self, state: TrainState, done: int, checkpoints: Checkpoints, log: MetricsLog | None, progress: Progress) -> TrainState:
+    def run(
+        self,
+        state: TrainState,
+        done: int,
+        checkpoints: Checkpoints,
+        log: MetricsLog | None,
+        progress: Progress,
+    ) -> TrainState:
         """From the state after `done` steps to that after the last. A state handed in is used up.
 
         Raises:
             PaperclipError: loss or gradient is not finite.
         """
         steps = range(done, self.recipe.steps)
-        with (stop_requests() as stop,
-              progress.table("train", self.recipe.steps, self.log_every) as table,
-              closing(look_ahead(self.batches[step] for step in steps)) as batches):
+        with (
+            stop_requests() as stop,
+            progress.table("train", self.recipe.steps, self.log_every) as table,
+            closing(look_ahead(self.batches[step] for step in steps)) as batches,
+        ):
             monitor = Monitor(log, table, self.batches.size, checkpoints.last)
             saved = time.monotonic()
             for step, batch in enumerate(batches, done + 1):
                 state, metrics = self.step(state, self._on_devices(batch), self.key)
                 monitor.watch(step, metrics)
-                stopping, late = self._agree(step, stop, time.monotonic() - saved > CHECKPOINT_SECONDS)
+                stopping, late = self._agree(
+                    step, stop, time.monotonic() - saved > CHECKPOINT_SECONDS
+                )
                 if stopping or late or self._is_evaluated(step):
                     monitor.settle()
                     self._keep(step, state, checkpoints, monitor)
@@ -92,7 +112,11 @@ class Training:
 
     def _on_devices(self, batch: HostBatch) -> Batch:
         spread = self.devices.spread
-        return Batch(spread(batch.images), spread(batch.texts), spread(batch.groups) if self.recipe.multi_positive else None)
+        return Batch(
+            spread(batch.images),
+            spread(batch.texts),
+            spread(batch.groups) if self.recipe.multi_positive else None,
+        )
 
     def _is_evaluated(self, step: int) -> bool:
         return step % self.recipe.eval_every == 0 or step == self.recipe.steps
@@ -108,7 +132,9 @@ class Training:
             stop.receive(signal.SIGTERM)  # another process was told
         return stopping, late
 
-    def _keep(self, step: int, state: TrainState, checkpoints: Checkpoints, monitor: Monitor) -> None:
+    def _keep(
+        self, step: int, state: TrainState, checkpoints: Checkpoints, monitor: Monitor
+    ) -> None:
         score = None
         if self._is_evaluated(step) and self.validation is not None:
             score = self.validation.score(_judged(state))

@@ -21,7 +21,10 @@ import jax
 import jax.numpy as jnp
 
 MAX_LOGIT_SCALE = math.log(100.0)
-SIGMOID_START = 10.0, -10.0  # SigLIP's scale and bias (section 3.2): most pairs of a batch are not true ones
+SIGMOID_START = (
+    10.0,
+    -10.0,
+)  # SigLIP's scale and bias (section 3.2): most pairs of a batch are not true ones
 
 
 class Objective(NamedTuple):
@@ -34,17 +37,27 @@ class Objective(NamedTuple):
         """What similarities are multiplied by."""
         return params["logit_scale"] if self.raw else similarity_scale(params["logit_scale"])
 
-    def __call__(self, params: dict, images: jax.Array, texts: jax.Array, groups: jax.Array | None = None) -> jax.Array:
+    def __call__(
+        self, params: dict, images: jax.Array, texts: jax.Array, groups: jax.Array | None = None
+    ) -> jax.Array:
         """The loss of images [B,D] and texts [B,D] (float32, L2-normalised; row i of both is one pair): a float32 scalar.
 
         `groups` int [B] numbers what the pairs belong to, None where only a pair's own text is true of it.
         """
         logits = self.scale(params) * images @ texts.T
-        return softmax_loss(logits, groups) if self.loss == "softmax" else sigmoid_loss(logits + params["logit_bias"], groups)
+        return (
+            softmax_loss(logits, groups)
+            if self.loss == "softmax"
+            else sigmoid_loss(logits + params["logit_bias"], groups)
+        )
 
     def hold(self, params: dict) -> dict:
         """The parameters with the scale at its limit where a step has brought it beyond."""
-        return params if self.raw else {**params, "logit_scale": jnp.minimum(params["logit_scale"], MAX_LOGIT_SCALE)}
+        return (
+            params
+            if self.raw
+            else {**params, "logit_scale": jnp.minimum(params["logit_scale"], MAX_LOGIT_SCALE)}
+        )
 
 
 def similarity_scale(logit_scale: jax.Array) -> jax.Array:
@@ -63,7 +76,9 @@ def softmax_loss(logits: jax.Array, groups: jax.Array | None = None) -> jax.Arra
         to_texts = to_images = jnp.diagonal(logits)
     else:
         true = _true(groups)
-        share = true / true.sum(axis=1, keepdims=True)  # symmetric: a group's rows and columns are equally many
+        share = true / true.sum(
+            axis=1, keepdims=True
+        )  # symmetric: a group's rows and columns are equally many
         to_texts, to_images = (share * logits).sum(axis=1), (share * logits).sum(axis=0)
     by_image = jax.nn.logsumexp(logits, axis=1) - to_texts
     by_text = jax.nn.logsumexp(logits, axis=0) - to_images

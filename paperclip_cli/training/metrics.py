@@ -11,14 +11,25 @@ from pathlib import Path
 
 from paperclip_cli.workspace import replace_file
 
-COLUMNS = ("step", "loss", "gradient_norm", "logit_scale", "logit_bias", "images_per_second", "validation_loss", "validation_accuracy_10")
+COLUMNS = (
+    "step",
+    "loss",
+    "gradient_norm",
+    "logit_scale",
+    "logit_bias",
+    "images_per_second",
+    "validation_loss",
+    "validation_accuracy_10",
+)
 
 
 class MetricsLog:
     """A file that is appended to. A training that goes on from a step first takes back what was logged after it."""
 
     def __init__(self, path: Path, step: int) -> None:
-        kept = [line for line in read_metrics(path) if line["step"] <= step] if path.is_file() else []
+        kept = (
+            [line for line in read_metrics(path) if line["step"] <= step] if path.is_file() else []
+        )
         replace_file(path, "".join(json.dumps(line) + "\n" for line in kept))
         replace_file(as_csv(path), _rows([dict(zip(COLUMNS, COLUMNS, strict=True)), *kept]))
         self._path = path
@@ -26,7 +37,10 @@ class MetricsLog:
     def add(self, step: int, **values: float | None) -> None:
         """Appends a line. Numbers are rounded to 6 digits; what is not finite becomes null, which JSON can say."""
         line = {"step": step, **{name: _plain(value) for name, value in values.items()}}
-        for path, text in ((self._path, json.dumps(line) + "\n"), (as_csv(self._path), _rows([line]))):
+        for path, text in (
+            (self._path, json.dumps(line) + "\n"),
+            (as_csv(self._path), _rows([line])),
+        ):
             with path.open("a", encoding="utf-8") as file:
                 file.write(text)
 

@@ -19,7 +19,9 @@ class Monitor:
     `log` is None in a process that does not write; `last_good` gives the last step that was kept, for the message of a training that fails.
     """
 
-    def __init__(self, log: MetricsLog | None, table: Table, size: int, last_good: Callable[[], int | None]) -> None:
+    def __init__(
+        self, log: MetricsLog | None, table: Table, size: int, last_good: Callable[[], int | None]
+    ) -> None:
         self._log, self._table, self._size, self._last_good = log, table, size, last_good
         self._waiting: tuple[int, Metrics] | None = None
         self._time = time.monotonic()
@@ -35,8 +37,12 @@ class Monitor:
             return
         step, metrics = self._waiting
         self._waiting = None
-        values = {"loss": float(metrics.loss), "gradient_norm": float(metrics.gradient), "logit_scale": float(metrics.scale),
-                  **({} if metrics.bias is None else {"logit_bias": float(metrics.bias)})}
+        values = {
+            "loss": float(metrics.loss),
+            "gradient_norm": float(metrics.gradient),
+            "logit_scale": float(metrics.scale),
+            **({} if metrics.bias is None else {"logit_bias": float(metrics.bias)}),
+        }
         now = time.monotonic()
         self._add(step, **values, images_per_second=self._size / (now - self._time))
         self._time = now
@@ -58,7 +64,15 @@ class Monitor:
         if all(map(math.isfinite, values)):
             return
         kept = self._last_good()
-        before = "there is no checkpoint before it" if kept is None else f"the last good checkpoint is that of step {kept}"
+        before = (
+            "there is no checkpoint before it"
+            if kept is None
+            else f"the last good checkpoint is that of step {kept}"
+        )
         hint = "train with a lower --learning-rate, or a longer --warmup-steps"
-        raise PaperclipError(f"step {step}: {what}; {before}",
-                             hint if kept is None else f"go on from there with --resume and a lower --learning-rate, or {hint} and --force")
+        raise PaperclipError(
+            f"step {step}: {what}; {before}",
+            hint
+            if kept is None
+            else f"go on from there with --resume and a lower --learning-rate, or {hint} and --force",
+        )

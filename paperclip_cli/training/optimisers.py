@@ -16,7 +16,9 @@ from optax import contrib
 from paperclip_cli.config import Recipe
 from paperclip_cli.towers import clip
 
-MATRIX_RATE = 10.0  # an orthogonal matrix has larger entries than AdamW's update of as large an effect
+MATRIX_RATE = (
+    10.0  # an orthogonal matrix has larger entries than AdamW's update of as large an effect
+)
 
 
 def optimiser(recipe: Recipe) -> optax.GradientTransformation:
@@ -46,13 +48,20 @@ def muon(recipe: Recipe) -> optax.GradientTransformation:
     """Muon for the stacked matrices [layer, in, out], at MATRIX_RATE times the rate; AdamW (its momentum too taken ahead, as Nesterov does)
     for embeddings, norms, biases and projections."""
     rate = learning_rate(recipe)
-    return contrib.muon(lambda step: MATRIX_RATE * rate(step), adam_learning_rate=rate, weight_decay=recipe.weight_decay,
-                        adam_weight_decay=recipe.weight_decay, muon_weight_dimension_numbers=_matrices)
+    return contrib.muon(
+        lambda step: MATRIX_RATE * rate(step),
+        adam_learning_rate=rate,
+        weight_decay=recipe.weight_decay,
+        adam_weight_decay=recipe.weight_decay,
+        muon_weight_dimension_numbers=_matrices,
+    )
 
 
 def _matrices(params: clip.Params) -> clip.Params:
     """Which axes of a parameter are a matrix's; None for what is none of a block's."""
-    return jax.tree.map_with_path(lambda path, _: contrib.MuonDimensionNumbers(1, 2) if _in_block(path) else None, params)
+    return jax.tree.map_with_path(
+        lambda path, _: contrib.MuonDimensionNumbers(1, 2) if _in_block(path) else None, params
+    )
 
 
 def _in_block(path: tuple) -> bool:

@@ -67,43 +67,103 @@ class _Setting:
 
     @cached_property
     def towers(self) -> FrozenTowers:
-        return FrozenTowers(self.begin.graph, self.params, self.pixels, self.how, self.devices, self.size)
+        return FrozenTowers(
+            self.begin.graph, self.params, self.pixels, self.how, self.devices, self.size
+        )
 
 
-def prepare(recipe: Recipe, config: TrainConfig, dataset: Path, base: ModelFolder | None, inputs: dict[str, str],
-            progress: Progress) -> Training:
+def prepare(
+    recipe: Recipe,
+    config: TrainConfig,
+    dataset: Path,
+    base: ModelFolder | None,
+    inputs: dict[str, str],
+    progress: Progress,
+) -> Training:
     """Reads the dataset, makes or loads the model, and says on which devices it will be trained. `inputs` are the fingerprints of both."""
     pairs = read_split(dataset, TRAIN)
     initial_key, key = jax.random.split(jax.random.key(config.seed))
-    begin = start(base or scratch.new_model(config.init, (pair.caption for pair in pairs)), recipe, config.seed, initial_key)
+    begin = start(
+        base or scratch.new_model(config.init, (pair.caption for pair in pairs)),
+        recipe,
+        config.seed,
+        initial_key,
+    )
     setting = _setting(recipe, config, dataset, begin, pairs, progress)
     learner = _learner(setting)
     validated = _held_out(setting)
-    step = in_a_thread(lambda: compiled(learner, setting.devices, _divided(begin.shapes, recipe)[1], _batch_shapes(setting, pairs), key))
+    step = in_a_thread(
+        lambda: compiled(
+            learner,
+            setting.devices,
+            _divided(begin.shapes, recipe)[1],
+            _batch_shapes(setting, pairs),
+            key,
+        )
+    )
     groups = number([pair.key for pair in pairs])[1]
     frozen, trained = _divided(setting.params, recipe)
     given = _inputs(setting, pairs, groups, inputs, key)
     validation = validated and _validation(setting, learner, *validated)
     if frozen:
         frozen = jax.device_get(frozen)  # the towers have done their work
-    batches = Batches(given, groups, setting.size, config.seed, recipe.unique_proposals, setting.devices.part)
-    state = jax.jit(partial(initial_state, learner))(trained)  # one program in place of one for each shape of a parameter
+    batches = Batches(
+        given, groups, setting.size, config.seed, recipe.unique_proposals, setting.devices.part
+    )
+    state = jax.jit(partial(initial_state, learner))(
+        trained
+    )  # one program in place of one for each shape of a parameter
     initial, augmenting = setting.devices.replicate((state, key))
     folder = replace(begin.folder, view=setting.view)
-    return Training(recipe, folder, begin.tokenizer, learner, step.result(), initial, frozen, setting.devices, batches, validation,
-                    augmenting, config.log_every)
+    return Training(
+        recipe,
+        folder,
+        begin.tokenizer,
+        learner,
+        step.result(),
+        initial,
+        frozen,
+        setting.devices,
+        batches,
+        validation,
+        augmenting,
+        config.log_every,
+    )
 
 
-def _setting(recipe: Recipe, config: TrainConfig, dataset: Path, begin: Start, pairs: list[Pair], progress: Progress) -> _Setting:
+def _setting(
+    recipe: Recipe,
+    config: TrainConfig,
+    dataset: Path,
+    begin: Start,
+    pairs: list[Pair],
+    progress: Progress,
+) -> _Setting:
     view = replace(begin.folder.view, kind=recipe.view, crop=recipe.crop)
     size = _batch_size(recipe, pairs, config.accumulate)
     devices = Devices(size, config.devices, config.accumulate)
     how = compute(config.dtype, devices, begin.folder.config, config.remat)
     if recipe.train == "head" and jax.process_count() > 1:
-        raise UsageError("--train head runs in one process: heads are small", "start it without srun")
-    progress.note(f"training on {devices}" + (" in bfloat16" if how.dtype else "")
-                  + (f"; batches of {size}, which are all proposals" if size < recipe.batch_size else ""))
-    return _Setting(recipe, config, dataset, begin, view, _caption_length(recipe, begin.folder), size, devices, how, progress)
+        raise UsageError(
+            "--train head runs in one process: heads are small", "start it without srun"
+        )
+    progress.note(
+        f"training on {devices}"
+        + (" in bfloat16" if how.dtype else "")
+        + (f"; batches of {size}, which are all proposals" if size < recipe.batch_size else "")
+    )
+    return _Setting(
+        recipe,
+        config,
+        dataset,
+        begin,
+        view,
+        _caption_length(recipe, begin.folder),
+        size,
+        devices,
+        how,
+        progress,
+    )
 
 
 def _divided(params: clip.Params, recipe: Recipe) -> tuple[clip.Params, clip.Params]:
@@ -117,8 +177,13 @@ def _divided(params: clip.Params, recipe: Recipe) -> tuple[clip.Params, clip.Par
 def _learner(setting: _Setting) -> Learner:
     recipe = setting.recipe
     whole = encoders.towers(setting.begin.graph, setting.pixels, setting.how)
-    return Learner(encoders.heads() if recipe.train == "head" else whole, optimiser(recipe),
-                   Objective(recipe.loss, recipe.logit_scale == "reference"), recipe.ema_decay, setting.config.accumulate)
+    return Learner(
+        encoders.heads() if recipe.train == "head" else whole,
+        optimiser(recipe),
+        Objective(recipe.loss, recipe.logit_scale == "reference"),
+        recipe.ema_decay,
+        setting.config.accumulate,
+    )
 
 
 def _batch_shapes(setting: _Setting, pairs: list[Pair]) -> Batch:
@@ -126,32 +191,55 @@ def _batch_shapes(setting: _Setting, pairs: list[Pair]) -> Batch:
     shape, rows, recipe = setting.devices.batch_shape, setting.size, setting.recipe
     groups = shape((rows,), np.int32) if recipe.multi_positive else None
     if recipe.train == "head":
-        widths = (tower.hidden_size for tower in (setting.begin.folder.config.vision, setting.begin.folder.config.text))
+        widths = (
+            tower.hidden_size
+            for tower in (setting.begin.folder.config.vision, setting.begin.folder.config.text)
+        )
         images, texts = (shape((rows, width), np.float32) for width in widths)
         return Batch(images, texts, groups)
     side = setting.view.store_side
-    return Batch(shape((rows, side, side, channels_of(pairs)), np.uint8), shape((rows, setting.length), np.int32), groups)
+    return Batch(
+        shape((rows, side, side, channels_of(pairs)), np.uint8),
+        shape((rows, setting.length), np.int32),
+        groups,
+    )
 
 
-def _inputs(setting: _Setting, pairs: list[Pair], groups: np.ndarray, inputs: dict[str, str], key: jax.Array) -> Inputs:
+def _inputs(
+    setting: _Setting, pairs: list[Pair], groups: np.ndarray, inputs: dict[str, str], key: jax.Array
+) -> Inputs:
     """What batches are made of: images and captions, or, for heads, what the frozen towers pool of them."""
     recipe, seed = setting.recipe, setting.config.seed
     texts = [pair.caption for pair in pairs]
-    captions = _captions(setting, exchanged(texts, groups, seed) if recipe.shuffle_pairs else texts, are_summaries(pairs))
+    captions = _captions(
+        setting,
+        exchanged(texts, groups, seed) if recipe.shuffle_pairs else texts,
+        are_summaries(pairs),
+    )
     room = _WORDS if recipe.caption_runs == "words" else setting.length - ENDS
     tokenize = partial(setting.begin.tokenizer.batch, length=setting.length)
-    pictures = Pictures(_images(setting, pairs), Texts(captions, tokenize, room, seed, recipe.caption_runs == "any"))
+    pictures = Pictures(
+        _images(setting, pairs), Texts(captions, tokenize, room, seed, recipe.caption_runs == "any")
+    )
     if recipe.train == "full":
         return pictures
-    seen = {name: getattr(recipe, name) for name in ("caption_tokens", "caption_runs", "shuffle_pairs")}
-    about = json.dumps([inputs, asdict(setting.view), seen, seed, str(setting.how.dtype)], sort_keys=True)
-    folder = setting.dataset / ".store" / f"features-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
+    seen = {
+        name: getattr(recipe, name) for name in ("caption_tokens", "caption_runs", "shuffle_pairs")
+    }
+    about = json.dumps(
+        [inputs, asdict(setting.view), seen, seed, str(setting.how.dtype)], sort_keys=True
+    )
+    folder = (
+        setting.dataset / ".store" / f"features-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
+    )
     return setting.towers.store(folder, pictures, recipe.head_views, key, setting.progress)
 
 
 def _captions(setting: _Setting, texts: list[str], summaries: bool) -> list[Caption]:
     if setting.recipe.caption_runs == "words":
-        return prepare_captions(texts, lambda pieces: [len(piece.split()) for piece in pieces], summaries)
+        return prepare_captions(
+            texts, lambda pieces: [len(piece.split()) for piece in pieces], summaries
+        )
     return prepare_captions(texts, setting.begin.tokenizer.count, summaries)
 
 
@@ -161,13 +249,19 @@ def _images(setting: _Setting, pairs: list[Pair]) -> Callable[[np.ndarray], np.n
     if cache == "none":
         return decoder(pairs, setting.view)
     store = _store(setting, pairs, TRAIN)
-    if cache == "device" or (cache == "auto" and setting.recipe.train == "full" and devices.have_room(store.nbytes)):
+    if cache == "device" or (
+        cache == "auto" and setting.recipe.train == "full" and devices.have_room(store.nbytes)
+    ):
         return devices.keep(store)  # type: ignore[return-value]
     return lambda rows: store[rows]
 
 
 def _store(setting: _Setting, pairs: list[Pair], split: str) -> np.ndarray:
-    return distributed.leader_first(lambda: open_store(pairs, setting.view, setting.dataset / ".store" / split, setting.progress))
+    return distributed.leader_first(
+        lambda: open_store(
+            pairs, setting.view, setting.dataset / ".store" / split, setting.progress
+        )
+    )
 
 
 def _held_out(setting: _Setting) -> tuple[list[Pair], HeldOut] | None:
@@ -176,13 +270,21 @@ def _held_out(setting: _Setting) -> tuple[list[Pair], HeldOut] | None:
         return None
     pairs = read_split(setting.dataset, VALIDATION)
     split = held_out(pairs, setting.begin.tokenizer.count, setting.length - ENDS)
-    if setting.recipe.keep == "best" and setting.recipe.best_by == "accuracy" and len(split.texts) * PERCENT < 100:
-        raise PaperclipError(f"the validation split has {len(split.texts)} captions, of which {PERCENT} % are less than one",
-                             "choose --best-by loss, or a dataset with more proposals in validation")
+    if (
+        setting.recipe.keep == "best"
+        and setting.recipe.best_by == "accuracy"
+        and len(split.texts) * PERCENT < 100
+    ):
+        raise PaperclipError(
+            f"the validation split has {len(split.texts)} captions, of which {PERCENT} % are less than one",
+            "choose --best-by loss, or a dataset with more proposals in validation",
+        )
     return pairs, split
 
 
-def _validation(setting: _Setting, learner: Learner, pairs: list[Pair], split: HeldOut) -> Validation:
+def _validation(
+    setting: _Setting, learner: Learner, pairs: list[Pair], split: HeldOut
+) -> Validation:
     views, tokens = _seen(setting, pairs, split)
     return Validation(learner, setting.devices, setting.size, views, tokens, split)
 
@@ -199,16 +301,24 @@ def _seen(setting: _Setting, pairs: list[Pair], split: HeldOut) -> tuple[np.ndar
 def _caption_length(recipe: Recipe, folder: ModelFolder) -> int:
     limit = folder.config.text.max_position_embeddings
     if recipe.caption_tokens is not None and recipe.caption_tokens > limit:
-        raise UsageError(f"--caption-tokens {recipe.caption_tokens} is more than the text encoder of {folder.name} takes",
-                         f"give at most {limit}")
+        raise UsageError(
+            f"--caption-tokens {recipe.caption_tokens} is more than the text encoder of {folder.name} takes",
+            f"give at most {limit}",
+        )
     return recipe.caption_tokens or limit
 
 
 def _batch_size(recipe: Recipe, pairs: list[Pair], parts: int) -> int:
     proposals = len({pair.key for pair in pairs})
     if proposals < 2:
-        raise PaperclipError("one proposal is too few to train on: there is nothing to tell it from", "add more to the dataset")
+        raise PaperclipError(
+            "one proposal is too few to train on: there is nothing to tell it from",
+            "add more to the dataset",
+        )
     size = min(recipe.batch_size, proposals)
     if size % parts:
-        raise UsageError(f"--accumulate {parts} does not divide a batch of {size}", "give a divisor of it, or another --batch-size")
+        raise UsageError(
+            f"--accumulate {parts} does not divide a batch of {size}",
+            "give a divisor of it, or another --batch-size",
+        )
     return size

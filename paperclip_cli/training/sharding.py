@@ -45,7 +45,11 @@ class Devices:
         first = self.used[0]
         kind = f"{processors()} cores" if first.platform == "cpu" else first.device_kind
         processes = f" in {jax.process_count()} processes" if jax.process_count() > 1 else ""
-        left = f"; {self.unused} unused, because the batch does not divide by more" if self.unused else ""
+        left = (
+            f"; {self.unused} unused, because the batch does not divide by more"
+            if self.unused
+            else ""
+        )
         return f"{len(self.used)} x {first.platform} ({kind}){processes}{left}"
 
     @property
@@ -63,7 +67,9 @@ class Devices:
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             return jax.random.wrap_key_data(self._replicated(jax.random.key_data(leaf)))
         values = np.asarray(leaf)
-        return jax.make_array_from_callback(values.shape, self.everywhere, lambda place: values[place])
+        return jax.make_array_from_callback(
+            values.shape, self.everywhere, lambda place: values[place]
+        )
 
     def spread(self, rows: np.ndarray | jax.Array) -> jax.Array:
         """This process's rows of a batch, a part a device. What lies on the devices already stays where it is."""
@@ -75,7 +81,10 @@ class Devices:
 
     def shapes(self, tree: Tree) -> Tree:
         """Stand-ins for what `replicate` makes of such arrays: shapes and types, without values."""
-        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.everywhere), tree)
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.everywhere),
+            tree,
+        )
 
     def batch_shape(self, shape: tuple[int, ...], dtype: type) -> Any:
         """A stand-in for what `spread` makes of a batch, with all of its rows, in whichever process they are."""
@@ -97,8 +106,14 @@ class Devices:
 def compute(dtype: str, devices: Devices, config: ClipConfig, remat: bool) -> Compute:
     """How towers compute here: `auto` is bfloat16 on an accelerator, where that is twice as fast, and float32 on a CPU."""
     narrow = dtype == "bfloat16" or (dtype == "auto" and devices.platform != "cpu")
-    widths = [tower.hidden_size // tower.num_attention_heads for tower in (config.text, config.vision)]
-    fused = narrow and devices.platform == "gpu" and all(width <= 128 and width % 8 == 0 for width in widths)  # what cuDNN takes
+    widths = [
+        tower.hidden_size // tower.num_attention_heads for tower in (config.text, config.vision)
+    ]
+    fused = (
+        narrow
+        and devices.platform == "gpu"
+        and all(width <= 128 and width % 8 == 0 for width in widths)
+    )  # what cuDNN takes
     return Compute(jnp.bfloat16 if narrow else None, remat, fused)
 
 
@@ -106,13 +121,22 @@ def _chosen(rows: int, wanted: int | None) -> tuple[list[jax.Device], int]:
     """The devices that share batches of so many rows, and how many are left over."""
     if jax.process_count() > 1:
         if wanted is not None:
-            raise UsageError(f"--devices {wanted} and {jax.process_count()} processes", "leave out --devices: all of them are used")
+            raise UsageError(
+                f"--devices {wanted} and {jax.process_count()} processes",
+                "leave out --devices: all of them are used",
+            )
         if rows % jax.device_count():
-            raise UsageError(f"a batch of {rows} does not divide by {jax.device_count()} devices", "give another --batch-size")
+            raise UsageError(
+                f"a batch of {rows} does not divide by {jax.device_count()} devices",
+                "give another --batch-size",
+            )
         return jax.devices(), 0
     local = jax.local_devices()
     if wanted is not None and not 1 <= wanted <= len(local):
-        raise UsageError(f"--devices {wanted}: there are {len(local)} ({local[0].device_kind})", f"give 1 to {len(local)}")
+        raise UsageError(
+            f"--devices {wanted}: there are {len(local)} ({local[0].device_kind})",
+            f"give 1 to {len(local)}",
+        )
     count = max(n for n in range(1, (wanted or len(local)) + 1) if rows % n == 0)
     return local[:count], (wanted or len(local)) - count
 

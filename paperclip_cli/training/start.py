@@ -45,12 +45,20 @@ def base_model(init: str, workspace: Workspace) -> ModelFolder | None:
 def start(base: ModelFolder | NewModel, recipe: Recipe, seed: int, key: jax.Array) -> Start:
     """A base or a new model, with what the recipe trains beside the towers: heads where it wants new ones, the sigmoid's bias where it
     needs one."""
-    described, words = (base, Tokenizer.load(base)) if isinstance(base, ModelFolder) else (_described(base), base.tokenizer)
+    described, words = (
+        (base, Tokenizer.load(base))
+        if isinstance(base, ModelFolder)
+        else (_described(base), base.tokenizer)
+    )
     folder = replace(described, extras=_extras(described.extras, recipe))
     graph, shapes = weights.abstract(folder)
 
     def params() -> clip.Params:
-        found = weights.load(base)[1] if isinstance(base, ModelFolder) else base.draw(weights.towers_and_extras(shapes)[0], key)
+        found = (
+            weights.load(base)[1]
+            if isinstance(base, ModelFolder)
+            else base.draw(weights.towers_and_extras(shapes)[0], key)
+        )
         whole = found | _added(described, folder.extras, recipe, seed)
         return {name: whole[name] for name in shapes}
 
@@ -58,11 +66,21 @@ def start(base: ModelFolder | NewModel, recipe: Recipe, seed: int, key: jax.Arra
 
 
 def _described(new: NewModel) -> ModelFolder:
-    return ModelFolder(Path(), new.name, new.config, View(size=new.config.vision.image_size, fill=new.fill), new.mean, new.std)
+    return ModelFolder(
+        Path(),
+        new.name,
+        new.config,
+        View(size=new.config.vision.image_size, fill=new.fill),
+        new.mean,
+        new.std,
+    )
 
 
 def _extras(old: Extras, recipe: Recipe) -> Extras:
-    return Extras(HEAD_SIZE if recipe.train == "head" and old.head_size is None else old.head_size, recipe.loss == "sigmoid")
+    return Extras(
+        HEAD_SIZE if recipe.train == "head" and old.head_size is None else old.head_size,
+        recipe.loss == "sigmoid",
+    )
 
 
 def _added(base: ModelFolder, wanted: Extras, recipe: Recipe, seed: int) -> clip.Params:

@@ -66,9 +66,17 @@ def initial_state(learner: Learner, params: clip.Params) -> TrainState:
     return TrainState(params, learner.optimiser.init(params), average, jnp.zeros((), jnp.int32))
 
 
-def train_step(learner: Learner, state: TrainState, batch: Batch, key: jax.Array) -> tuple[TrainState, Metrics]:
+def train_step(
+    learner: Learner, state: TrainState, batch: Batch, key: jax.Array
+) -> tuple[TrainState, Metrics]:
     """One step. `key` is the same throughout a training: the step's number is folded into it."""
-    return learn(learner, state, batch._replace(images=learner.encoders.vary(batch.images, jax.random.fold_in(key, state.step))))
+    return learn(
+        learner,
+        state,
+        batch._replace(
+            images=learner.encoders.vary(batch.images, jax.random.fold_in(key, state.step))
+        ),
+    )
 
 
 def learn(learner: Learner, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
@@ -77,7 +85,12 @@ def learn(learner: Learner, state: TrainState, batch: Batch) -> tuple[TrainState
     updates, optimiser = learner.optimiser.update(gradient, state.optimiser, state.params)
     params = learner.objective.hold(optax.apply_updates(state.params, updates))
     average = None if state.average is None else _blend(state.average, params, learner.ema_decay)
-    metrics = Metrics(loss, optax.tree.norm(gradient), learner.objective.scale(state.params), state.params.get("logit_bias"))
+    metrics = Metrics(
+        loss,
+        optax.tree.norm(gradient),
+        learner.objective.scale(state.params),
+        state.params.get("logit_bias"),
+    )
     return TrainState(params, optimiser, average, state.step + 1), metrics
 
 
@@ -87,11 +100,17 @@ def pair_loss(learner: Learner, params: clip.Params, batch: Batch) -> jax.Array:
     return learner.objective(params, images, texts, batch.groups)
 
 
-def loss_and_gradient(learner: Learner, params: clip.Params, batch: Batch) -> tuple[jax.Array, clip.Params]:
+def loss_and_gradient(
+    learner: Learner, params: clip.Params, batch: Batch
+) -> tuple[jax.Array, clip.Params]:
     """`pair_loss` and its gradient by the parameters, of a batch that is embedded at once or in parts."""
     if learner.parts == 1:
         return jax.value_and_grad(pair_loss, argnums=1)(learner, params, batch)
-    parts = batch._replace(images=_cut(batch.images, learner.parts), texts=_cut(batch.texts, learner.parts), groups=None)
+    parts = batch._replace(
+        images=_cut(batch.images, learner.parts),
+        texts=_cut(batch.texts, learner.parts),
+        groups=None,
+    )
     embedded = jax.lax.map(partial(_embed, learner, params), parts)
 
     def compare(params: clip.Params, embedded: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -100,7 +119,9 @@ def loss_and_gradient(learner: Learner, params: clip.Params, batch: Batch) -> tu
 
     loss, (direct, slopes) = jax.value_and_grad(compare, argnums=(0, 1))(params, embedded)
 
-    def add(total: clip.Params, of_part: tuple[Batch, tuple[jax.Array, jax.Array]]) -> tuple[clip.Params, None]:
+    def add(
+        total: clip.Params, of_part: tuple[Batch, tuple[jax.Array, jax.Array]]
+    ) -> tuple[clip.Params, None]:
         part, slope = of_part
         _, back = jax.vjp(lambda params: _embed(learner, params, part), params)
         return jax.tree.map(jnp.add, total, back(slope)[0]), None

@@ -30,7 +30,15 @@ class Validation:
     """A split to be embedded again and again: views uint8 [N,S,S,c] and the tokens of its distinct captions, int32 [M,L]; for heads
     alone what the towers pooled of them."""
 
-    def __init__(self, learner: Learner, devices: Devices, batch_size: int, views: np.ndarray, texts: np.ndarray, split: HeldOut) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        devices: Devices,
+        batch_size: int,
+        views: np.ndarray,
+        texts: np.ndarray,
+        split: HeldOut,
+    ) -> None:
         self._image = jax.jit(learner.encoders.image, out_shardings=devices.everywhere)
         self._text = jax.jit(learner.encoders.text, out_shardings=devices.everywhere)
         self._scale, self._devices, self._size = learner.objective.scale, devices, batch_size
@@ -41,5 +49,7 @@ class Validation:
         images = in_batches(partial(self._image, params), self._views, self._size, self._devices)
         texts = in_batches(partial(self._text, params), self._texts, self._size, self._devices)
         found = self._split.embeddings(images, texts)
-        accuracy = retrieval.accuracy(retrieval.ranks(found), found.proposal, len(texts), (PERCENT,))
+        accuracy = retrieval.accuracy(
+            retrieval.ranks(found), found.proposal, len(texts), (PERCENT,)
+        )
         return Score(retrieval.loss(found, float(self._scale(params))), accuracy.by_image[PERCENT])

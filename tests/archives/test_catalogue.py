@@ -10,15 +10,50 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.archives.catalogue import SEPARATOR, decode, format_catalogue, one_line, parse, read_catalogue
+from paperclip_cli.archives.catalogue import (
+    SEPARATOR,
+    decode,
+    format_catalogue,
+    one_line,
+    parse,
+    read_catalogue,
+)
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Proposal
 
 # Words that are made to be misread: labels, separators, blanks of other alphabets, control characters.
-TRAPS = ["ID:", "ID: 7", "Title:", "PI :", "Prop. Type:", "Cycle:  3", SEPARATOR, "-" * 60, "- -", "\x85", "\u2028", "\x00", "\ud800", "\t"]
-texts = st.lists(st.one_of(st.sampled_from(TRAPS), st.text(max_size=12)), max_size=40).map(" ".join).map(one_line)
-records = st.builds(Proposal, mission=st.just("hst"), proposal_id=st.integers(0, 999_999_999), abstract=texts, title=texts, category=texts,
-                    cycle=texts, pi=texts, proposal_type=texts)
+TRAPS = [
+    "ID:",
+    "ID: 7",
+    "Title:",
+    "PI :",
+    "Prop. Type:",
+    "Cycle:  3",
+    SEPARATOR,
+    "-" * 60,
+    "- -",
+    "\x85",
+    "\u2028",
+    "\x00",
+    "\ud800",
+    "\t",
+]
+texts = (
+    st.lists(st.one_of(st.sampled_from(TRAPS), st.text(max_size=12)), max_size=40)
+    .map(" ".join)
+    .map(one_line)
+)
+records = st.builds(
+    Proposal,
+    mission=st.just("hst"),
+    proposal_id=st.integers(0, 999_999_999),
+    abstract=texts,
+    title=texts,
+    category=texts,
+    cycle=texts,
+    pi=texts,
+    proposal_type=texts,
+)
 catalogues = st.lists(records, max_size=5, unique_by=lambda proposal: proposal.proposal_id)
 
 RECORD = """Prop. Type: GO
@@ -63,8 +98,14 @@ def test_one_line_is_idempotent(text: str) -> None:
     one_line(text).encode()
 
 
-@pytest.mark.parametrize("name, records, blank", [("hst/abstracts.cat", 15, "title"), ("hst/abstracts_fragments.cat", 11, ""),
-                                                  ("deepsky/abstracts.cat", 248, "")])
+@pytest.mark.parametrize(
+    "name, records, blank",
+    [
+        ("hst/abstracts.cat", 15, "title"),
+        ("hst/abstracts_fragments.cat", 11, ""),
+        ("deepsky/abstracts.cat", 248, ""),
+    ],
+)
 def test_real_catalogues(real_sample: Path, name: str, records: int, blank: str) -> None:
     catalogue = read_catalogue(real_sample / name, "hst")
     assert (len(catalogue.proposals), catalogue.duplicates, catalogue.without_id) == (records, 0, 0)
@@ -76,32 +117,58 @@ def test_real_catalogues(real_sample: Path, name: str, records: int, blank: str)
 
 def test_the_layout_of_the_real_file_is_kept(real_sample: Path) -> None:
     path = real_sample / "hst" / "abstracts.cat"
-    assert format_catalogue(read_catalogue(path, "hst").proposals) == path.read_text(encoding="utf-8")
+    assert format_catalogue(read_catalogue(path, "hst").proposals) == path.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_wrapped_fields_are_joined() -> None:
     (proposal,) = parse(RECORD, "hst").proposals
-    assert proposal == Proposal("hst", 10001, "We propose to observe ultraluminous X-ray sources.", "Locating Ultraluminous X-Ray Sources",
-                                "GALAXIES", "12", "Philip Kaaret", "GO")
+    assert proposal == Proposal(
+        "hst",
+        10001,
+        "We propose to observe ultraluminous X-ray sources.",
+        "Locating Ultraluminous X-Ray Sources",
+        "GALAXIES",
+        "12",
+        "Philip Kaaret",
+        "GO",
+    )
 
 
-@pytest.mark.parametrize("change", [lambda text: text.replace("\n", "\r\n"), lambda text: text.replace("\n", "\r"),
-                                    lambda text: text.replace("Title: ", "  Title :"), lambda text: text.replace("ID: ", "ID:\t"),
-                                    lambda text: "\n" + text.replace("            X-Ray", "X-Ray"), lambda text: text.replace("\n\n", "\n"),
-                                    lambda text: text.replace("PI:", "\nPI:"),
-                                    lambda text: text.replace("X-ray sources", "X-ray\x00\x07sources")])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\r"),
+        lambda text: text.replace("Title: ", "  Title :"),
+        lambda text: text.replace("ID: ", "ID:\t"),
+        lambda text: "\n" + text.replace("            X-Ray", "X-Ray"),
+        lambda text: text.replace("\n\n", "\n"),
+        lambda text: text.replace("PI:", "\nPI:"),
+        lambda text: text.replace("X-ray sources", "X-ray\x00\x07sources"),
+    ],
+)
 def test_small_departures_from_the_layout_change_nothing(change) -> None:  # type: ignore[no-untyped-def]
     assert parse(change(RECORD), "hst") == parse(RECORD, "hst")
 
 
 def test_blank_and_missing_fields_are_blank() -> None:
     text = f"Category:\nID: 5\n{SEPARATOR}\nID:6\n\n  An abstract.\n"
-    assert parse(text, "hst").proposals == (Proposal("hst", 5, ""), Proposal("hst", 6, "An abstract."))
+    assert parse(text, "hst").proposals == (
+        Proposal("hst", 5, ""),
+        Proposal("hst", 6, "An abstract."),
+    )
 
 
 def test_of_repeated_numbers_the_last_with_an_abstract_counts() -> None:
-    first, second, third = (Proposal("hst", 7, abstract, title) for abstract, title in (("One.", "a"), ("Two.", "b"), ("", "c")))
-    catalogue = parse(format_catalogue([first, second, third, replace(first, proposal_id=8)]), "hst")
+    first, second, third = (
+        Proposal("hst", 7, abstract, title)
+        for abstract, title in (("One.", "a"), ("Two.", "b"), ("", "c"))
+    )
+    catalogue = parse(
+        format_catalogue([first, second, third, replace(first, proposal_id=8)]), "hst"
+    )
     assert catalogue.proposals == (second, replace(first, proposal_id=8))
     assert catalogue.duplicates == 2
 
@@ -124,29 +191,50 @@ def test_a_lost_separator_costs_no_record() -> None:
 
 
 def test_dashes_within_an_abstract_do_not_end_it() -> None:
-    (proposal,) = parse(RECORD.replace("ultraluminous X-ray", "-----\nultraluminous -- X-ray"), "hst").proposals
+    (proposal,) = parse(
+        RECORD.replace("ultraluminous X-ray", "-----\nultraluminous -- X-ray"), "hst"
+    ).proposals
     assert proposal.abstract.endswith("observe ----- ultraluminous -- X-ray sources.")
 
 
 def test_a_stray_byte_spoils_one_letter_only() -> None:
-    data = "\ufeffTitle: Sérsic 13 naïve\nPI: Ångström\n".encode().replace("naïve".encode(), b"na\xefve\x81")
+    data = "\ufeffTitle: Sérsic 13 naïve\nPI: Ångström\n".encode().replace(
+        "naïve".encode(), b"na\xefve\x81"
+    )
     assert decode(data) == "Title: S\u00c3\u00a9rsic 13 naïve\ufffd\nPI: Ångström\n"
 
 
 def test_it_takes_linear_time() -> None:
     """Each of these took a regular expression or a loop for a walk in some version."""
-    hostile = ["ID: 5\n" + "x" * 3_000_000, "Title: " + "-" * 3_000_000, " " * 3_000_000 + "ID: 5", "ID" + " " * 3_000_000,
-               "-" * 3_000_000 + "x", "ID: 1\n" * 300_000, "\n" * 1_000_000, f"ID: 1\n\nx\n{SEPARATOR}\n" * 30_000]
+    hostile = [
+        "ID: 5\n" + "x" * 3_000_000,
+        "Title: " + "-" * 3_000_000,
+        " " * 3_000_000 + "ID: 5",
+        "ID" + " " * 3_000_000,
+        "-" * 3_000_000 + "x",
+        "ID: 1\n" * 300_000,
+        "\n" * 1_000_000,
+        f"ID: 1\n\nx\n{SEPARATOR}\n" * 30_000,
+    ]
     start = time.perf_counter()
     for text in hostile:
         parse(text, "hst")
     assert time.perf_counter() - start < 20
 
 
-@pytest.mark.parametrize("data, words", [(None, "there is no proposal catalogue"), (b"", "is empty"), (b" \n\r\n", "is empty"),
-                                         (b"<html>dataset parameter is required</html>", "there is no proposal in"),
-                                         (RECORD.replace("10001", "").encode(), "there is no proposal in")])
-def test_a_catalogue_that_is_none_is_one_clear_error(tmp_path: Path, data: bytes | None, words: str) -> None:
+@pytest.mark.parametrize(
+    "data, words",
+    [
+        (None, "there is no proposal catalogue"),
+        (b"", "is empty"),
+        (b" \n\r\n", "is empty"),
+        (b"<html>dataset parameter is required</html>", "there is no proposal in"),
+        (RECORD.replace("10001", "").encode(), "there is no proposal in"),
+    ],
+)
+def test_a_catalogue_that_is_none_is_one_clear_error(
+    tmp_path: Path, data: bytes | None, words: str
+) -> None:
     path = tmp_path / "abstracts.cat"
     if data is not None:
         path.write_bytes(data)

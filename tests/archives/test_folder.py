@@ -17,7 +17,9 @@ from tests.factories import make_proposal
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return write_archive_folder(tmp_path / "archive", {1: ["b.jpg", "a.png"], 2: ["a.fits"], 30: ["c.JPG"]})
+    return write_archive_folder(
+        tmp_path / "archive", {1: ["b.jpg", "a.png"], 2: ["a.fits"], 30: ["c.JPG"]}
+    )
 
 
 def names(archive: Archive, number: int) -> list[str]:
@@ -30,24 +32,41 @@ def test_it_lists_what_is_there(root: Path) -> None:
     assert names(archive, 1) == ["observations/proposal_1/a.png", "observations/proposal_1/b.jpg"]
     assert names(archive, 30) == ["observations/proposal_30/c.JPG"] and names(archive, 4) == []
     assert archive.read(archive.previews(Key("local", 1))[0]).shape == (30, 40)
-    assert archive.original(archive.previews(Key("local", 1))[1]) == (root / "observations/proposal_1/b.jpg").read_bytes()
+    assert (
+        archive.original(archive.previews(Key("local", 1))[1])
+        == (root / "observations/proposal_1/b.jpg").read_bytes()
+    )
     assert archive.excluded == {} and archive.identity == str(root)
 
 
-@pytest.mark.parametrize("sample, records, folders, images", [("deepsky", 248, 248, 258), ("hst", 15, 47, 67)])
-def test_real_archives(real_sample: Path, sample: str, records: int, folders: int, images: int) -> None:
+@pytest.mark.parametrize(
+    "sample, records, folders, images", [("deepsky", 248, 248, 258), ("hst", 15, 47, 67)]
+)
+def test_real_archives(
+    real_sample: Path, sample: str, records: int, folders: int, images: int
+) -> None:
     archive = open_folder(real_sample / sample, "hst")
-    assert (len(archive.catalogue), len(archive.images), sum(map(len, archive.images.values()))) == (records, folders, images)
+    assert (
+        len(archive.catalogue),
+        len(archive.images),
+        sum(map(len, archive.images.values())),
+    ) == (records, folders, images)
     assert archive.excluded == {}
     if sample == "deepsky":
         everything = [image.observation for listed in archive.images.values() for image in listed]
-        assert all(observation.target and observation.s_ra is not None and observation.s_dec is not None for observation in everything)
+        assert all(
+            observation.target and observation.s_ra is not None and observation.s_dec is not None
+            for observation in everything
+        )
 
 
 def test_images_without_a_record_belong_to_a_proposal_without_an_abstract(root: Path) -> None:
     write_image(root / "observations/proposal_99/a.png", 99)
     assert open_folder(root, "local").proposals()[-1] == open_folder(root, "local").proposals()[3]
-    assert [(proposal.proposal_id, proposal.abstract) for proposal in open_folder(root, "local").proposals()[3:]] == [(99, "")]
+    assert [
+        (proposal.proposal_id, proposal.abstract)
+        for proposal in open_folder(root, "local").proposals()[3:]
+    ] == [(99, "")]
 
 
 def test_several_folders_of_observations_are_one_archive(root: Path) -> None:
@@ -81,7 +100,9 @@ def test_links_that_lead_out_are_left_out(root: Path, tmp_path: Path) -> None:
     (root / "observations/proposal_7").symlink_to(secret)
     (root / "observations_more").symlink_to(secret)
     archive = open_folder(root, "local")
-    assert names(archive, 1) == [f"observations/proposal_1/{name}" for name in ("a.png", "b.jpg", "inside.png")]
+    assert names(archive, 1) == [
+        f"observations/proposal_1/{name}" for name in ("a.png", "b.jpg", "inside.png")
+    ]
     assert names(archive, 7) == []
     assert archive.excluded == {"symbolic links that lead out of the folder or nowhere": 6}
 
@@ -100,15 +121,32 @@ def test_names_that_are_no_text_are_left_out(root: Path) -> None:
 def test_the_table_describes_listed_images_only(root: Path, tmp_path: Path) -> None:
     """Paths in a table are looked up, never followed."""
     write_image(tmp_path / "outside.png", 1)
-    lines = ["image,proposal_id,target", "observations/proposal_1/a.png,1,plain",
-             "./observations/../observations/proposal_1/b.jpg,1,dotted",
-             f"{root}/observations/proposal_30/c.JPG,30,absolute", "a.fits,2,by its name", "../outside.png,1,out", "/etc/passwd,1,out",
-             f"{tmp_path}/outside.png,1,out", "observations/proposal_1/a.png,2,another proposal's", "missing.png,1,missing", "..,,odd"]
+    lines = [
+        "image,proposal_id,target",
+        "observations/proposal_1/a.png,1,plain",
+        "./observations/../observations/proposal_1/b.jpg,1,dotted",
+        f"{root}/observations/proposal_30/c.JPG,30,absolute",
+        "a.fits,2,by its name",
+        "../outside.png,1,out",
+        "/etc/passwd,1,out",
+        f"{tmp_path}/outside.png,1,out",
+        "observations/proposal_1/a.png,2,another proposal's",
+        "missing.png,1,missing",
+        "..,,odd",
+    ]
     (root / "observations.csv").write_text("\n".join(lines))
     archive = open_folder(root, "local")
-    told = {image.name: image.observation.target for listed in archive.images.values() for image in listed}
-    assert told == {"observations/proposal_1/a.png": "plain", "observations/proposal_1/b.jpg": "dotted",
-                    "observations/proposal_30/c.JPG": "absolute", "observations/proposal_2/a.fits": "by its name"}
+    told = {
+        image.name: image.observation.target
+        for listed in archive.images.values()
+        for image in listed
+    }
+    assert told == {
+        "observations/proposal_1/a.png": "plain",
+        "observations/proposal_1/b.jpg": "dotted",
+        "observations/proposal_30/c.JPG": "absolute",
+        "observations/proposal_2/a.fits": "by its name",
+    }
     assert archive.excluded == {"rows of the observation table without an image": 6}
 
 
@@ -117,14 +155,20 @@ def test_oddities_of_catalogue_and_table_are_counted(root: Path) -> None:
     catalogue.write_text(catalogue.read_text() * 2 + "ID: none\n")
     (root / "observations.csv").write_text("image,ra\nobservations/proposal_1/a.png,north\n")
     archive = open_folder(root, "local")
-    assert archive.excluded == {"records of the catalogue that repeat a proposal": 3, "records of the catalogue without a number": 1,
-                                "rows of the observation table with a value that could not be read": 1}
+    assert archive.excluded == {
+        "records of the catalogue that repeat a proposal": 3,
+        "records of the catalogue without a number": 1,
+        "rows of the observation table with a value that could not be read": 1,
+    }
     assert archive.previews(Key("local", 1))[0].observation == Observation()
 
 
 def test_another_catalogue_may_be_given(root: Path, tmp_path: Path) -> None:
     (tmp_path / "other.cat").write_text("ID: 2\n\nAnother abstract.\n")
-    assert open_folder(root, "hst", tmp_path / "other.cat").catalogue[0].abstract == "Another abstract."
+    assert (
+        open_folder(root, "hst", tmp_path / "other.cat").catalogue[0].abstract
+        == "Another abstract."
+    )
 
 
 def test_the_stamp_tells_whether_a_file_changed(root: Path) -> None:

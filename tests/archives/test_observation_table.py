@@ -10,9 +10,24 @@ from paperclip_cli.archives.observation_table import ObservationTable, Row, read
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Observation
 
-FULL = Observation(target="NGC 602", moving=False, s_ra=22.4, s_dec=-73.6, s_region="CIRCLE 22.4 -73.6 0.05", instrument="ACS",
-                   detector="WFC", filters=("F555W", "F814W"), cycle="12", obs_id="jdi601", t_min=53205.5, t_exptime=2156.0, access_url="https://x.y",
-                   preview_uri="mast:a", product_uri="mast:b", parallel=True)
+FULL = Observation(
+    target="NGC 602",
+    moving=False,
+    s_ra=22.4,
+    s_dec=-73.6,
+    s_region="CIRCLE 22.4 -73.6 0.05",
+    instrument="ACS",
+    detector="WFC",
+    filters=("F555W", "F814W"),
+    cycle="12",
+    obs_id="jdi601",
+    t_min=53205.5,
+    t_exptime=2156.0,
+    access_url="https://x.y",
+    preview_uri="mast:a",
+    product_uri="mast:b",
+    parallel=True,
+)
 
 
 def table(folder: Path, text: str | bytes, name: str = "observations.csv") -> ObservationTable:
@@ -25,28 +40,55 @@ def test_no_table_says_nothing(tmp_path: Path) -> None:
 
 
 def test_every_name_of_an_observation_is_a_column(tmp_path: Path) -> None:
-    values = {name: getattr(FULL, name) for name in FULL.__slots__} | {"filters": "F555W; F814W", "moving": "no", "parallel": "True"}
+    values = {name: getattr(FULL, name) for name in FULL.__slots__} | {
+        "filters": "F555W; F814W",
+        "moving": "no",
+        "parallel": "True",
+    }
     text = ",".join(["image", *values]) + "\n" + ",".join(["a.jpg", *map(str, values.values())])
     assert table(tmp_path, text).rows == (Row("a.jpg", None, FULL),)
 
 
-@pytest.mark.parametrize("text", ["image,proposal_id,target,ra,dec\r\nx/a.jpg,5,M 31,10.68,41.27\r\n",
-                                  "\ufeffImage,Proposal_ID,Target_Name,RA,Dec\nx/a.jpg,005,M 31,1.068e1,+41.27\n\n",
-                                  'image,proposal_id,target,ra,dec,unknown\n"x/a.jpg",5," M  31",10.68,41.27,1\n'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image,proposal_id,target,ra,dec\r\nx/a.jpg,5,M 31,10.68,41.27\r\n",
+        "\ufeffImage,Proposal_ID,Target_Name,RA,Dec\nx/a.jpg,005,M 31,1.068e1,+41.27\n\n",
+        'image,proposal_id,target,ra,dec,unknown\n"x/a.jpg",5," M  31",10.68,41.27,1\n',
+    ],
+)
 def test_plain_names_and_line_ends(tmp_path: Path, text: str) -> None:
-    assert table(tmp_path, text).rows == (Row("x/a.jpg", 5, Observation(target="M 31", s_ra=10.68, s_dec=41.27)),)
+    assert table(tmp_path, text).rows == (
+        Row("x/a.jpg", 5, Observation(target="M 31", s_ra=10.68, s_dec=41.27)),
+    )
 
 
 def test_blanks_are_unknown(tmp_path: Path) -> None:
     found = table(tmp_path, "image,ra,dec,moving,filters,target\na.jpg,,nan,--,,\nb.jpg\n,1,2,,,\n")
-    assert found == ObservationTable((Row("a.jpg", None, Observation()), Row("b.jpg", None, Observation())))
+    assert found == ObservationTable(
+        (Row("a.jpg", None, Observation()), Row("b.jpg", None, Observation()))
+    )
 
 
-@pytest.mark.parametrize("column, value", [("ra", "12h"), ("ra", "361"), ("dec", "-91"), ("dec", "inf"), ("moving", "perhaps"),
-                                           ("t_exptime", "-5"), ("t_min", "2004-07-18")])
-def test_values_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path, column: str, value: str) -> None:
+@pytest.mark.parametrize(
+    "column, value",
+    [
+        ("ra", "12h"),
+        ("ra", "361"),
+        ("dec", "-91"),
+        ("dec", "inf"),
+        ("moving", "perhaps"),
+        ("t_exptime", "-5"),
+        ("t_min", "2004-07-18"),
+    ],
+)
+def test_values_that_cannot_be_read_are_left_out_and_counted(
+    tmp_path: Path, column: str, value: str
+) -> None:
     found = table(tmp_path, f"image,target,{column}\na.jpg,M 31,{value}\n")
-    assert found == ObservationTable((Row("a.jpg", None, Observation(target="M 31")),), unreadable=1)
+    assert found == ObservationTable(
+        (Row("a.jpg", None, Observation(target="M 31")),), unreadable=1
+    )
 
 
 def test_stray_bytes_do_no_harm(tmp_path: Path) -> None:
@@ -69,21 +111,44 @@ def test_ecsv_with_other_units(tmp_path: Path) -> None:
     quantities = pytest.importorskip("astropy.table")
     units = pytest.importorskip("astropy.units")
     time = pytest.importorskip("astropy.time")
-    made = quantities.QTable({"image": ["a.jpg", "b.jpg"], "proposal_id": [5, 5], "ra": [1.0, 2.0] * units.hourangle,
-                              "dec": [600.0, -600.0] * units.arcmin, "t_exptime": [1.0, 2.0] * units.min,
-                              "t_min": time.Time([53205.5, 53206.5], format="mjd"), "moving": [True, False]})
+    made = quantities.QTable(
+        {
+            "image": ["a.jpg", "b.jpg"],
+            "proposal_id": [5, 5],
+            "ra": [1.0, 2.0] * units.hourangle,
+            "dec": [600.0, -600.0] * units.arcmin,
+            "t_exptime": [1.0, 2.0] * units.min,
+            "t_min": time.Time([53205.5, 53206.5], format="mjd"),
+            "moving": [True, False],
+        }
+    )
     made["target"] = quantities.MaskedColumn(["M 31", "?"], mask=[False, True])
     made.write(tmp_path / "observations.ecsv", format="ascii.ecsv")
     first, second = read_observations(tmp_path).rows
-    observation = Observation(target="M 31", moving=True, s_ra=pytest.approx(15.0), s_dec=10.0, t_min=53205.5, t_exptime=60.0)
+    observation = Observation(
+        target="M 31",
+        moving=True,
+        s_ra=pytest.approx(15.0),
+        s_dec=10.0,
+        t_min=53205.5,
+        t_exptime=60.0,
+    )
     assert first == Row("a.jpg", 5, observation)
-    assert second.observation.target is None and second.observation.s_dec == -10.0 and second.observation.moving is False
+    assert (
+        second.observation.target is None
+        and second.observation.s_dec == -10.0
+        and second.observation.moving is False
+    )
 
 
 def test_a_unit_that_does_not_fit_is_one_clear_error(tmp_path: Path) -> None:
     columns = "# - {name: image, datatype: string}\n# - {name: ra, unit: s, datatype: float64}\n"
     with pytest.raises(PaperclipError, match="cannot be read as ECSV: 's'"):
-        table(tmp_path, f"# %ECSV 1.0\n# ---\n# datatype:\n{columns}image ra\na.jpg 1\n", "observations.ecsv")
+        table(
+            tmp_path,
+            f"# %ECSV 1.0\n# ---\n# datatype:\n{columns}image ra\na.jpg 1\n",
+            "observations.ecsv",
+        )
 
 
 def test_damaged_ecsv_is_one_clear_error(tmp_path: Path) -> None:

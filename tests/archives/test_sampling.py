@@ -18,7 +18,10 @@ from paperclip_cli.records import Key, Observation, Proposal
 
 
 def images(number: int, count: int) -> list[Candidate]:
-    return [Candidate(Key("hst", number), f"total_{index}.jpg", "1", Observation()) for index in range(count)]
+    return [
+        Candidate(Key("hst", number), f"total_{index}.jpg", "1", Observation())
+        for index in range(count)
+    ]
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,23 @@ class ListedArchive:
 
 def archive(counts: Mapping[int, int], **fields: str) -> ListedArchive:
     proposals = [Proposal("hst", number, "An abstract.", **fields) for number in counts]
-    return ListedArchive(proposals, {number: images(number, count) for number, count in counts.items()})
+    return ListedArchive(
+        proposals, {number: images(number, count) for number, count in counts.items()}
+    )
 
 
 def drawn(listed: ListedArchive, **options: object) -> dict[int, list[str]]:
     choice = choose(listed, FetchConfig(**options))
-    return {wanted.proposal.proposal_id: [image.name for image in wanted.images] for wanted in choice.wanted}
+    return {
+        wanted.proposal.proposal_id: [image.name for image in wanted.images]
+        for wanted in choice.wanted
+    }
 
 
 @given(st.integers(0, 40), st.integers(1, 25), st.integers(0, 5), st.randoms())
-def test_a_draw_has_no_repetition_and_no_order(count: int, most: int, seed: int, shuffler: random.Random) -> None:
+def test_a_draw_has_no_repetition_and_no_order(
+    count: int, most: int, seed: int, shuffler: random.Random
+) -> None:
     listed = images(7, count)
     first = draw(listed, most, seed)
     shuffler.shuffle(listed)
@@ -83,7 +93,10 @@ def test_other_proposals_change_nothing() -> None:
 
 
 def test_what_lacks_abstract_or_image_is_counted() -> None:
-    proposals = [Proposal("hst", number, abstract) for number, abstract in ((1, "x"), (2, "x"), (3, ""), (4, ""))]
+    proposals = [
+        Proposal("hst", number, abstract)
+        for number, abstract in ((1, "x"), (2, "x"), (3, ""), (4, ""))
+    ]
     listed = replace(archive({1: 2, 2: 0, 3: 1, 4: 0}), listed=proposals)
     choice = choose(listed, FetchConfig())
     assert [wanted.proposal.proposal_id for wanted in choice.wanted] == [1]
@@ -91,14 +104,28 @@ def test_what_lacks_abstract_or_image_is_counted() -> None:
     assert {key.proposal_id for key in choice.considered} == {1, 2, 3, 4}
 
 
-@pytest.mark.parametrize("name, colour", [("hst_1_total_drc_color.jpg", True), ("x/COLOUR.png", True), ("a-color-b.jpg", True),
-                                          ("color2.jpg", True), ("discolored.jpg", False), ("color/a.jpg", False), ("colors.png", False)])
+@pytest.mark.parametrize(
+    "name, colour",
+    [
+        ("hst_1_total_drc_color.jpg", True),
+        ("x/COLOUR.png", True),
+        ("a-color-b.jpg", True),
+        ("color2.jpg", True),
+        ("discolored.jpg", False),
+        ("color/a.jpg", False),
+        ("colors.png", False),
+    ],
+)
 def test_colour_composites_are_told_by_the_word(name: str, colour: bool) -> None:
     listed = archive({1: 1})
-    listed = replace(listed, images={1: [*listed.images[1], Candidate(Key("hst", 1), name, "1", Observation())]})
+    listed = replace(
+        listed, images={1: [*listed.images[1], Candidate(Key("hst", 1), name, "1", Observation())]}
+    )
     assert (name in drawn(listed)[1]) is not colour
     assert name in drawn(listed, include_color=True)[1]
-    assert choose(listed, FetchConfig()).excluded == ({"colour composites (--include-color takes them)": 1} if colour else {})
+    assert choose(listed, FetchConfig()).excluded == (
+        {"colour composites (--include-color takes them)": 1} if colour else {}
+    )
 
 
 def test_selections() -> None:
@@ -118,15 +145,27 @@ def test_instruments() -> None:
     assert choose(listed, FetchConfig(instruments=("NIRCAM",))).considered == frozenset()
 
 
-@pytest.mark.parametrize("instrument, detector, name, named", [
-    ("ACS", "WFC", "ACS", True), ("ACS", "WFC", "wfc", True), ("ACS/WFC", None, "ACS/WFC", True), ("ACS", "WFC", "ACS/WFC", True),
-    ("WFC3", "IR", "WFC", False), (None, None, "ACS", False)])
-def test_names_of_instruments(instrument: str | None, detector: str | None, name: str, named: bool) -> None:
+@pytest.mark.parametrize(
+    "instrument, detector, name, named",
+    [
+        ("ACS", "WFC", "ACS", True),
+        ("ACS", "WFC", "wfc", True),
+        ("ACS/WFC", None, "ACS/WFC", True),
+        ("ACS", "WFC", "ACS/WFC", True),
+        ("WFC3", "IR", "WFC", False),
+        (None, None, "ACS", False),
+    ],
+)
+def test_names_of_instruments(
+    instrument: str | None, detector: str | None, name: str, named: bool
+) -> None:
     assert is_of_instrument(Observation(instrument=instrument, detector=detector), name) is named
 
 
 @given(st.integers(0, 60), st.integers(1, 6), st.integers(1, 40), st.integers(0, 5))
-def test_no_group_is_drawn_twice_before_every_group_is_drawn_once(count: int, groups: int, most: int, seed: int) -> None:
+def test_no_group_is_drawn_twice_before_every_group_is_drawn_once(
+    count: int, groups: int, most: int, seed: int
+) -> None:
     pool = images(1, count)
     grouped = [replace(image, group=f"g{place % groups}") for place, image in enumerate(pool)]
     drawn = Counter(image.group for image in draw(grouped, most, seed))

@@ -39,7 +39,12 @@ QUERIES = {
     "interacting galaxies": "interacting galaxies",
     "elliptical galaxy": "elliptical or lenticular galaxy",
 }
-TEMPLATES = (("{}",), ("an image of {}",), ("a telescope image of {}",), ("{}", "an image of {}", "a telescope image of {}"))
+TEMPLATES = (
+    ("{}",),
+    ("an image of {}",),
+    ("a telescope image of {}",),
+    ("{}", "an image of {}", "a telescope image of {}"),
+)
 NAME = "NGC 7000"
 
 
@@ -52,8 +57,13 @@ def main() -> None:
     workspace = Workspace(options.cache.absolute(), offline=True)
     with (options.source / "objects.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    classes = {(row["proposal_id"], PurePosixPath(row["image"]).stem): row["class10"] for row in rows}
-    every, held_out = (precisions(workspace, options.index, classes, splits) for splits in (None, ("validation", "test")))
+    classes = {
+        (row["proposal_id"], PurePosixPath(row["image"]).stem): row["class10"] for row in rows
+    }
+    every, held_out = (
+        precisions(workspace, options.index, classes, splits)
+        for splits in (None, ("validation", "test"))
+    )
     print_answers(every)
     print_precisions("all images", every)
     print_precisions("held-out images", held_out)
@@ -66,12 +76,18 @@ def class_of(image: str, classes: Mapping[tuple[str, str], str]) -> str:
     return classes[path.parent.name.removeprefix("proposal_"), path.stem]
 
 
-def precisions(workspace: Workspace, index: str | None, classes: Mapping, splits: Sequence[str] | None) -> dict[str, tuple]:
+def precisions(
+    workspace: Workspace, index: str | None, classes: Mapping, splits: Sequence[str] | None
+) -> dict[str, tuple]:
     """Query -> the classes of its top ten among the images of some splits, and the share of the right class among all of those."""
     found = {}
     for text, wanted in QUERIES.items():
         config = QueryConfig(texts=(text,), index=index, k=10**6, collapse="none")
-        hits = [hit for hit in next(query.run(config, workspace)).hits if splits is None or hit.split in splits]
+        hits = [
+            hit
+            for hit in next(query.run(config, workspace)).hits
+            if splits is None or hit.split in splits
+        ]
         ordered = [class_of(hit.image, classes) for hit in hits]
         found[text] = ordered[:K], ordered.count(wanted) / max(1, len(ordered))
     return found
@@ -79,7 +95,9 @@ def precisions(workspace: Workspace, index: str | None, classes: Mapping, splits
 
 def print_answers(found: Mapping[str, tuple]) -> None:
     for text, (top, _) in found.items():
-        print(f"{text:22}", ", ".join(f"{count} {name}" for name, count in Counter(top).most_common()))
+        print(
+            f"{text:22}", ", ".join(f"{count} {name}" for name, count in Counter(top).most_common())
+        )
 
 
 def print_precisions(title: str, found: Mapping[str, tuple]) -> None:
@@ -88,7 +106,9 @@ def print_precisions(title: str, found: Mapping[str, tuple]) -> None:
     for text, (top, base) in found.items():
         precision = top.count(QUERIES[text]) / max(1, len(top))
         gains.append((precision, base))
-        print(f"{text:22} {precision:15.2f} {base:11.2f} {precision / base if base else float('nan'):7.1f}")
+        print(
+            f"{text:22} {precision:15.2f} {base:11.2f} {precision / base if base else float('nan'):7.1f}"
+        )
     mean, base = np.mean(gains, axis=0)
     print(f"{'mean':22} {mean:15.2f} {base:11.2f} {mean / base:7.1f}")
 
@@ -98,16 +118,28 @@ def print_templates(workspace: Workspace, name: str | None, classes: Mapping) ->
     index = open_index(workspace.index(choose_index(name, workspace)))
     model = model_of(index, workspace)
     truth = [class_of(image.entry.path, classes) for image in index.observations.images()]
-    held = np.array([image.split in ("validation", "test") for image in index.observations.images()])
+    held = np.array(
+        [image.split in ("validation", "test") for image in index.observations.images()]
+    )
     names = sorted(set(truth))
     print(f"\n{'templates':44} precision at {K}   label accuracy (held out)")
     for templates in TEMPLATES:
         asked = embed_phrases(tuple(QUERIES), templates, model, workspace)
         tops = [[truth[place] for place in best(index.vectors @ vector, K)] for vector in asked]
-        precision = np.mean([top.count(wanted) / K for top, wanted in zip(tops, QUERIES.values(), strict=True)])
-        labels = (index.vectors @ embed_phrases(names, templates, model, workspace).T).argmax(axis=1)
-        right = np.array([names[label] == wanted for label, wanted in zip(labels, truth, strict=True)])
-        said = f"{right.mean():.3f} ({right[held].mean():.3f})" if held.any() else f"{right.mean():.3f}"
+        precision = np.mean(
+            [top.count(wanted) / K for top, wanted in zip(tops, QUERIES.values(), strict=True)]
+        )
+        labels = (index.vectors @ embed_phrases(names, templates, model, workspace).T).argmax(
+            axis=1
+        )
+        right = np.array(
+            [names[label] == wanted for label, wanted in zip(labels, truth, strict=True)]
+        )
+        said = (
+            f"{right.mean():.3f} ({right[held].mean():.3f})"
+            if held.any()
+            else f"{right.mean():.3f}"
+        )
         print(f"{' | '.join(templates):44} {precision:15.3f}   {said}")
 
 
@@ -120,15 +152,23 @@ def print_names(workspace: Workspace, index: str | None, rows: Sequence[Mapping[
                 objects.setdefault(name, set()).add(row["proposal_id"])
     print()
     for rank_by in ("keyword", "hybrid", "semantic"):
-        ranks = {name: rank_of(right, name, rank_by, workspace, index) for name, right in objects.items()}
+        ranks = {
+            name: rank_of(right, name, rank_by, workspace, index) for name, right in objects.items()
+        }
         first = sum(rank == 1 for rank in ranks.values())
         place = f"; {NAME}: rank {ranks[NAME]}" if NAME in ranks else f"; {NAME} is not among them"
-        print(f"{rank_by:9} finds {first} of {len(ranks)} objects first by their designation{place}")
+        print(
+            f"{rank_by:9} finds {first} of {len(ranks)} objects first by their designation{place}"
+        )
 
 
-def rank_of(right: set[str], name: str, rank_by: str, workspace: Workspace, index: str | None) -> int | None:
+def rank_of(
+    right: set[str], name: str, rank_by: str, workspace: Workspace, index: str | None
+) -> int | None:
     """The place of the first image of some proposals in the answer to a name."""
-    hits: Sequence[Hit] = next(query.run(QueryConfig(texts=(name,), index=index, k=100, rank_by=rank_by), workspace)).hits
+    hits: Sequence[Hit] = next(
+        query.run(QueryConfig(texts=(name,), index=index, k=100, rank_by=rank_by), workspace)
+    ).hits
     return next((hit.rank for hit in hits if str(hit.proposal_id) in right), None)
 
 

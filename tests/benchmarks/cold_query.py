@@ -59,21 +59,42 @@ scores = np.load(sys.argv[2], mmap_mode="r") @ (query[0] / np.linalg.norm(query[
 print(*np.argsort(-scores, kind="stable")[:10])
 """
 # What is asked of the program beyond the plain question, which counts as the first.
-FORMS = {"query --json": ["--json"], "--format votable": ["--format", "votable"], "--format ecsv": ["--format", "ecsv"], "table": [],
-         "--near": ["--json", "--near", "180 0", "--radius", "5deg"], "--rank-by hybrid": ["--json", "--rank-by", "hybrid"],
-         "--instrument": ["--json", "--instrument", "ACS"]}
+FORMS = {
+    "query --json": ["--json"],
+    "--format votable": ["--format", "votable"],
+    "--format ecsv": ["--format", "ecsv"],
+    "table": [],
+    "--near": ["--json", "--near", "180 0", "--radius", "5deg"],
+    "--rank-by hybrid": ["--json", "--rank-by", "hybrid"],
+    "--instrument": ["--json", "--instrument", "ACS"],
+}
 
 
 def make_model(folder: Path) -> None:
     """A random CLIP of the size of openai/clip-vit-base-patch16, with OpenAI's tokenizer."""
     from tests.clip_models import random_torch_clip, write_openai_tokenizer
 
-    text = {"hidden_size": 512, "intermediate_size": 2048, "num_attention_heads": 8, "num_hidden_layers": 12, "vocab_size": 49_408,
-            "bos_token_id": 49_406, "eos_token_id": 49_407}
-    vision = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12, "patch_size": 16}
+    text = {
+        "hidden_size": 512,
+        "intermediate_size": 2048,
+        "num_attention_heads": 8,
+        "num_hidden_layers": 12,
+        "vocab_size": 49_408,
+        "bos_token_id": 49_406,
+        "eos_token_id": 49_407,
+    }
+    vision = {
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "num_attention_heads": 12,
+        "num_hidden_layers": 12,
+        "patch_size": 16,
+    }
     random_torch_clip(text, vision, 512).save_pretrained(folder)
     write_openai_tokenizer(folder)
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 77}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 77})
+    )
     write_manifest(folder, Manifest("train", {}))
 
 
@@ -93,8 +114,14 @@ def export_text_tower(folder: Path) -> None:
             return self.model(input_ids=tokens).text_embeds
 
     with torch.no_grad():
-        torch.onnx.export(Tower().eval(), (torch.full((1, 77), 49_407),), folder / "text.onnx", input_names=["tokens"], dynamo=True,
-                          external_data=False)
+        torch.onnx.export(
+            Tower().eval(),
+            (torch.full((1, 77), 49_407),),
+            folder / "text.onnx",
+            input_names=["tokens"],
+            dynamo=True,
+            external_data=False,
+        )
     AutoTokenizer.from_pretrained(folder).backend_tokenizer.save(str(folder / "tokenizer.json"))
 
 
@@ -102,26 +129,57 @@ def make_index(workspace: Workspace, model: ModelFolder, count: int) -> None:
     """An index of random directions, seven images a proposal."""
     random = np.random.default_rng(0)
     keys = [Key("hst", 5000 + number // 7) for number in range(count)]
-    entries = [Entry(f"/archive/{number:07d}.jpg", 1, 1, f"{number:064x}", key, Observation(target=f"NGC {number // 3}", instrument="ACS"))
-               for number, key in enumerate(keys)]
-    proposals = {key: Proposal(*key, abstract="We propose to image merging galaxies. " * 30, title="Galaxy mergers") for key in set(keys)}
+    entries = [
+        Entry(
+            f"/archive/{number:07d}.jpg",
+            1,
+            1,
+            f"{number:064x}",
+            key,
+            Observation(target=f"NGC {number // 3}", instrument="ACS"),
+        )
+        for number, key in enumerate(keys)
+    ]
+    proposals = {
+        key: Proposal(
+            *key, abstract="We propose to image merging galaxies. " * 30, title="Galaxy mergers"
+        )
+        for key in set(keys)
+    }
     folder = workspace.index("default")
     journal = Journal(folder, {}, 512)
     for start in range(0, count, 10_000):
         block = random.standard_normal((min(10_000, count - start), 512), dtype=np.float32)
         block /= np.linalg.norm(block, axis=1, keepdims=True)
         journal.append([(f"{start + row:064x}", vector[None]) for row, vector in enumerate(block)])
-    number, _ = write_generation(folder, State(tuple(entries), proposals), {}, Embeddings(None, (), journal))
+    number, _ = write_generation(
+        folder, State(tuple(entries), proposals), {}, Embeddings(None, (), journal)
+    )
     background = {"scores": np.linspace(-0.2, 0.2, len(LEVELS)).tolist(), "best": 0.2}
     config = {"model": model.name, "model_folder": str(model.path), "view": {}}
-    publish(folder, Manifest("index", config, {"model": fingerprint(model, workspace)}, {"images": count, "vectors": count},
-                             {"dimension": 512, "background": background}), number)
+    publish(
+        folder,
+        Manifest(
+            "index",
+            config,
+            {"model": fingerprint(model, workspace)},
+            {"images": count, "vectors": count},
+            {"dimension": 512, "background": background},
+        ),
+        number,
+    )
 
 
 def timed(command: list[str]) -> tuple[float, str]:
     """Seconds of wall clock, and what the process printed."""
     begin = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
     return time.perf_counter() - begin, done.stdout
 
 
@@ -129,7 +187,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=31_859)
     parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--work", type=Path, help="keep model and index here; where they are there already, only the queries are run")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        help="keep model and index here; where they are there already, only the queries are run",
+    )
     parser.add_argument("--ours-only", action="store_true", help="leave the other two programs out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -141,11 +203,23 @@ def main() -> None:
         if not workspace.names("indexes"):
             make_index(workspace, ModelFolder.open(folder, "base"), options.images)
         (vectors,) = workspace.index("default").glob("vectors-*.npy")
-        paperclip = [str(Path(sys.executable).with_name("paperclip")), "--cache-dir", str(workspace.root), "--quiet", "query", QUERY]
+        paperclip = [
+            str(Path(sys.executable).with_name("paperclip")),
+            "--cache-dir",
+            str(workspace.root),
+            "--quiet",
+            "query",
+            QUERY,
+        ]
         asked = [str(folder), str(vectors), QUERY]
-        others = {"ONNX Runtime": [sys.executable, "-c", WITH_ONNX, *asked],
-                  "transformers + PyTorch": [sys.executable, "-c", THEIRS, *asked]}
-        first = {"paperclip query": [*paperclip, "--json", "--no-collapse"], **({} if options.ours_only else others)}
+        others = {
+            "ONNX Runtime": [sys.executable, "-c", WITH_ONNX, *asked],
+            "transformers + PyTorch": [sys.executable, "-c", THEIRS, *asked],
+        }
+        first = {
+            "paperclip query": [*paperclip, "--json", "--no-collapse"],
+            **({} if options.ours_only else others),
+        }
         compared = in_turns(first, options.runs)
         forms = in_turns({name: [*paperclip, *more] for name, more in FORMS.items()}, options.runs)
     print(f"{options.images:,} images, {options.runs} runs each")
@@ -154,7 +228,11 @@ def main() -> None:
         print(f"{name:24} {seconds:6.3f} s   paperclip takes {ours / seconds:.3f} of it")
     images = [int(Path(hit["image"]).stem) for hit in json.loads(answer)]
     if rest:
-        print("same ten images" if all(images == [int(number) for number in text.split()] for _, text in rest) else "DIFFERENT IMAGES")
+        print(
+            "same ten images"
+            if all(images == [int(number) for number in text.split()] for _, text in rest)
+            else "DIFFERENT IMAGES"
+        )
     (plain, _), *_ = forms.values()
     for name, (seconds, _) in forms.items():
         print(f"{name:24} {seconds:6.3f} s   {seconds - plain:+.3f} s")
@@ -162,8 +240,13 @@ def main() -> None:
 
 def in_turns(commands: dict[str, list[str]], count: int) -> dict[str, tuple[float, str]]:
     """The median time of each command, and what it printed last. The first round fills the page cache and does not count."""
-    runs = [{name: timed(command) for name, command in commands.items()} for _ in range(count + 1)][1:]
-    return {name: (statistics.median(run[name][0] for run in runs), runs[-1][name][1]) for name in commands}
+    runs = [{name: timed(command) for name, command in commands.items()} for _ in range(count + 1)][
+        1:
+    ]
+    return {
+        name: (statistics.median(run[name][0] for run in runs), runs[-1][name][1])
+        for name in commands
+    }
 
 
 if __name__ == "__main__":

@@ -42,22 +42,41 @@ def main() -> None:
         fetch.run(FetchConfig(source=options.source), workspace)
         build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), workspace)
         pairs = read_split(workspace.dataset("default"), "train")
-        print(f"{len(pairs)} images of {len({pair.key for pair in pairs})} proposals, {options.folds} folds, chance {PERCENT / 100:.2f}")
-        statistics = {f"{preview.mission}/{preview.image}": controls.statistics(read_picture(options.source / preview.original))
-                      for preview in read_previews(workspace, ("local",))}
+        print(
+            f"{len(pairs)} images of {len({pair.key for pair in pairs})} proposals, {options.folds} folds, chance {PERCENT / 100:.2f}"
+        )
+        statistics = {
+            f"{preview.mission}/{preview.image}": controls.statistics(
+                read_picture(options.source / preview.original)
+            )
+            for preview in read_previews(workspace, ("local",))
+        }
         if options.grey:
-            pairs = [replace(pair, image=encode_jpeg(levelled(decode_jpeg(pair.image)))) for pair in pairs]
+            pairs = [
+                replace(pair, image=encode_jpeg(levelled(decode_jpeg(pair.image))))
+                for pair in pairs
+            ]
         folds = deal(pairs, options.folds, options.seed)
         report("seven statistics", [neighbours(pairs, held, statistics) for held in folds])
-        report("scratch:tiny" + (" (grey)" if options.grey else ""),
-               [trained(pairs, held, number, workspace, options) for number, held in enumerate(folds)])
+        report(
+            "scratch:tiny" + (" (grey)" if options.grey else ""),
+            [trained(pairs, held, number, workspace, options) for number, held in enumerate(folds)],
+        )
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    made.add_argument("--from", dest="source", type=Path, required=True, help="an archive on disk, as for `paperclip fetch --from`")
+    made.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        required=True,
+        help="an archive on disk, as for `paperclip fetch --from`",
+    )
     made.add_argument("--folds", type=int, default=5)
-    made.add_argument("--grey", action="store_true", help="grey, equal-sized, equally stretched copies")
+    made.add_argument(
+        "--grey", action="store_true", help="grey, equal-sized, equally stretched copies"
+    )
     made.add_argument("--seed", type=int, default=42)
     made.add_argument("--work", help="a folder to keep (and reuse) what is made")
     made.add_argument("--steps", type=int)
@@ -71,34 +90,64 @@ def parser() -> argparse.ArgumentParser:
 def deal(pairs: Sequence[Pair], folds: int, seed: int) -> list[np.ndarray]:
     """For each fold, which pairs it holds: bool [N]. A proposal is in one fold only."""
     keys = sorted({pair.key for pair in pairs})
-    home = {keys[place]: number for number, part in enumerate(np.array_split(np.random.default_rng(seed).permutation(len(keys)), folds))
-            for place in part}
+    home = {
+        keys[place]: number
+        for number, part in enumerate(
+            np.array_split(np.random.default_rng(seed).permutation(len(keys)), folds)
+        )
+        for place in part
+    }
     return [np.asarray([home[pair.key] == number for pair in pairs]) for number in range(folds)]
 
 
 def levelled(canvas: np.ndarray) -> np.ndarray:
     """Grey, GREY_SIDE pixels a side, its 1st and 99.5th percentiles made black and white."""
-    grey = Image.fromarray(canvas).convert("L").resize((GREY_SIDE, GREY_SIDE), Image.Resampling.BICUBIC)
+    grey = (
+        Image.fromarray(canvas)
+        .convert("L")
+        .resize((GREY_SIDE, GREY_SIDE), Image.Resampling.BICUBIC)
+    )
     pixels = np.asarray(grey, np.float32)
     low, high = np.percentile(pixels, (1, 99.5))
     return (np.clip((pixels - low) / max(high - low, 1), 0, 1) * 255).astype(np.uint8)
 
 
-def trained(pairs: Sequence[Pair], held: np.ndarray, number: int, workspace: Workspace, options: argparse.Namespace) -> tuple[float, float]:
+def trained(
+    pairs: Sequence[Pair],
+    held: np.ndarray,
+    number: int,
+    workspace: Workspace,
+    options: argparse.Namespace,
+) -> tuple[float, float]:
     """Accuracy by image and by proposal of a model trained on the pairs outside the fold, on those in it."""
-    config = TrainConfig(init="scratch:tiny", steps=options.steps, learning_rate=options.learning_rate, weight_decay=options.weight_decay,
-                         ema_decay=options.ema_decay, crop=options.crop)
-    return measured(pairs, held, f"fold-{number}{'-grey' if options.grey else ''}", workspace, config)
+    config = TrainConfig(
+        init="scratch:tiny",
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        ema_decay=options.ema_decay,
+        crop=options.crop,
+    )
+    return measured(
+        pairs, held, f"fold-{number}{'-grey' if options.grey else ''}", workspace, config
+    )
 
 
-def measured(pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Workspace, config: TrainConfig) -> tuple[float, float]:
+def measured(
+    pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Workspace, config: TrainConfig
+) -> tuple[float, float]:
     """The same for any training: dataset and model are called `name`."""
     dataset = workspace.dataset(name)
     write_split(dataset, "train", (pair for pair, out in zip(pairs, held, strict=True) if not out))
     write_split(dataset, "test", (pair for pair, out in zip(pairs, held, strict=True) if out))
     start, cpu = time.monotonic(), time.process_time()
-    train.run(replace(config, dataset=name, name=name, force=True), workspace, console.PlainProgress())
-    print(f"{name}: trained in {time.monotonic() - start:.0f} s ({time.process_time() - cpu:.0f} s of processor time)", file=sys.stderr)
+    train.run(
+        replace(config, dataset=name, name=name, force=True), workspace, console.PlainProgress()
+    )
+    print(
+        f"{name}: trained in {time.monotonic() - start:.0f} s ({time.process_time() - cpu:.0f} s of processor time)",
+        file=sys.stderr,
+    )
     return shares(evaluate.run(EvaluateConfig(model=name, dataset=name), workspace).result.accuracy)
 
 
@@ -112,7 +161,9 @@ def searched(found: Embeddings) -> tuple[float, float]:
     return shares(retrieval.measure(retrieval.standing(found), found.proposal, (PERCENT,)))
 
 
-def neighbours(pairs: Sequence[Pair], held: np.ndarray, statistics: dict[str, np.ndarray]) -> tuple[float, float]:
+def neighbours(
+    pairs: Sequence[Pair], held: np.ndarray, statistics: dict[str, np.ndarray]
+) -> tuple[float, float]:
     """The same accuracy when an image is known by its statistics only, and its nearest neighbours' captions stand for it."""
     values = np.stack([statistics[pair.path] for pair in pairs])
     known = [pair.caption for pair, inside in zip(pairs, held, strict=True) if not inside]
@@ -124,8 +175,11 @@ def report(name: str, folds: Sequence[tuple[float, float]]) -> None:
     """One line: mean over folds and its standard error."""
     by_image, by_proposal = np.asarray(folds).T
     error = by_image.std(ddof=1) / np.sqrt(len(folds))
-    print(f"{name}: accuracy at {PERCENT} % {by_image.mean():.3f} +- {error:.3f} by image, {by_proposal.mean():.3f} by proposal "
-          f"(folds {' '.join(f'{value:.2f}' for value in by_image)})", flush=True)
+    print(
+        f"{name}: accuracy at {PERCENT} % {by_image.mean():.3f} +- {error:.3f} by image, {by_proposal.mean():.3f} by proposal "
+        f"(folds {' '.join(f'{value:.2f}' for value in by_image)})",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

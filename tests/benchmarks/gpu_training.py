@@ -25,7 +25,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout in which nothing is installed
+sys.path.insert(
+    0, str(Path(__file__).resolve().parents[2])
+)  # run from a checkout in which nothing is installed
 
 from paperclip_cli.config import PAPER_PRESET
 from paperclip_cli.dataset.batches import Batches, HostBatch, look_ahead
@@ -40,11 +42,30 @@ from paperclip_cli.training.sharding import Devices, compute
 from paperclip_cli.training.step import Batch, Learner, initial_state, train_step
 
 PAPER_STEPS, PAPER_BATCH = 20_000, 32
-PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12}  # dense bfloat16 operations a second, from NVIDIA's data sheets
+PEAKS = {
+    "H100": 989e12,
+    "H200": 989e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+}  # dense bfloat16 operations a second, from NVIDIA's data sheets
 FULL = ClipConfig(vision=VisionConfig(patch_size=16))
-TINY = ClipConfig(TextConfig(vocab_size=500, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2),
-                  VisionConfig(hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2, image_size=64,
-                               patch_size=16))
+TINY = ClipConfig(
+    TextConfig(
+        vocab_size=500,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+    ),
+    VisionConfig(
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=64,
+        patch_size=16,
+    ),
+)
 
 
 class Synthetic:
@@ -65,13 +86,31 @@ def operations(config: ClipConfig) -> float:
 
     The last block of a tower, which is computed at one token only, is left out: less than a hundredth of all.
     """
+
     def tower(tokens: int, width: int, inner: int, layers: int) -> float:
-        return (layers - 1) * tokens * (2 * (4 * width * width + 2 * width * inner) + 4 * tokens * width)
+        return (
+            (layers - 1)
+            * tokens
+            * (2 * (4 * width * width + 2 * width * inner) + 4 * tokens * width)
+        )
 
     vision, text = config.vision, config.text
     patches = 2 * vision.num_patches * 3 * vision.patch_size**2 * vision.hidden_size
-    forward = (patches + tower(vision.num_patches + 1, vision.hidden_size, vision.intermediate_size, vision.num_hidden_layers)
-               + tower(text.max_position_embeddings, text.hidden_size, text.intermediate_size, text.num_hidden_layers))
+    forward = (
+        patches
+        + tower(
+            vision.num_patches + 1,
+            vision.hidden_size,
+            vision.intermediate_size,
+            vision.num_hidden_layers,
+        )
+        + tower(
+            text.max_position_embeddings,
+            text.hidden_size,
+            text.intermediate_size,
+            text.num_hidden_layers,
+        )
+    )
     return 3 * forward
 
 
@@ -81,16 +120,27 @@ def measure(config: ClipConfig, folder: Path, size: int, steps: int, count: int)
     how = compute("auto", devices, config, remat=False)
     graph, shapes = clip.abstract(config)
     params = init.draw(shapes, config, jax.random.key(0))
-    learner = Learner(encoders.towers(graph, Pixels(config.vision.image_size, CLIP_MEAN, CLIP_STD), how), adamw(PAPER_PRESET))
+    learner = Learner(
+        encoders.towers(graph, Pixels(config.vision.image_size, CLIP_MEAN, CLIP_STD), how),
+        adamw(PAPER_PRESET),
+    )
     store, tokens = synthetic(config, folder, count)
-    compiled = jax.jit(partial(train_step, learner), donate_argnums=0, out_shardings=devices.everywhere)
+    compiled = jax.jit(
+        partial(train_step, learner), donate_argnums=0, out_shardings=devices.everywhere
+    )
     for cache in ("none", "device", "host"):
         # A state is used up by its step, and the averages of an earlier one would not change the time.
         state = devices.replicate(initial_state(learner, jax.tree.map(jax.numpy.copy, params)))
         images = devices.keep(store) if cache == "device" else lambda rows: store[rows]
         batches = Batches(Synthetic(images, tokens), np.arange(count), size, 0)
         begun = time.perf_counter()
-        with closing(look_ahead(repeated(batches, devices) if cache == "none" else (batches[step] for step in range(10**9)))) as source:
+        with closing(
+            look_ahead(
+                repeated(batches, devices)
+                if cache == "none"
+                else (batches[step] for step in range(10**9))
+            )
+        ) as source:
             state, metrics = compiled(state, spread(devices, next(source)), jax.random.key(1))
             jax.block_until_ready(metrics)
             first = time.perf_counter() - begun
@@ -110,7 +160,9 @@ def synthetic(config: ClipConfig, folder: Path, count: int) -> tuple[np.ndarray,
         with new_array(path, np.uint8, (count, side, side, 1)) as array:
             for row in range(count):
                 array[row] = rng.integers(0, 256, (side, side, 1), np.uint8)
-    tokens = rng.integers(1, config.text.vocab_size - 2, (count, config.text.max_position_embeddings), np.int32)
+    tokens = rng.integers(
+        1, config.text.vocab_size - 2, (count, config.text.max_position_embeddings), np.int32
+    )
     tokens[:, -1] = config.text.eos_token_id
     return np.load(path, mmap_mode="r"), tokens
 
@@ -126,17 +178,39 @@ def spread(devices: Devices, batch: HostBatch) -> Batch:
     return Batch(devices.spread(batch.images), devices.spread(batch.texts))
 
 
-def described(config: ClipConfig, devices: Devices, how: clip.Compute, size: int, cache: str, first: float, seconds: float,
-              loss: float) -> dict:
+def described(
+    config: ClipConfig,
+    devices: Devices,
+    how: clip.Compute,
+    size: int,
+    cache: str,
+    first: float,
+    seconds: float,
+    loss: float,
+) -> dict:
     device = devices.used[0]
     peak = next((value for name, value in PEAKS.items() if name in device.device_kind), None)
     used = operations(config) * size / seconds
     stats = device.memory_stats() or {}
-    line = {"device": str(devices), "dtype": str(np.dtype(how.dtype)) if how.dtype else "float32", "fused": how.fused, "batch": size,
-            "cache": cache, "first_step_s": round(first, 2), "step_ms": round(1e3 * seconds, 2), "pairs_per_s": round(size / seconds, 1),
-            "tflops": round(used / 1e12, 2), "mfu": round(used / peak / len(devices.used), 3) if peak else None,
-            "peak_memory_gb": round(stats["peak_bytes_in_use"] / 1e9, 2) if "peak_bytes_in_use" in stats else None, "loss": round(loss, 4)}
-    return line | ({"paper_minutes": round(PAPER_STEPS * seconds / 60, 1)} if size == PAPER_BATCH else {})
+    line = {
+        "device": str(devices),
+        "dtype": str(np.dtype(how.dtype)) if how.dtype else "float32",
+        "fused": how.fused,
+        "batch": size,
+        "cache": cache,
+        "first_step_s": round(first, 2),
+        "step_ms": round(1e3 * seconds, 2),
+        "pairs_per_s": round(size / seconds, 1),
+        "tflops": round(used / 1e12, 2),
+        "mfu": round(used / peak / len(devices.used), 3) if peak else None,
+        "peak_memory_gb": round(stats["peak_bytes_in_use"] / 1e9, 2)
+        if "peak_bytes_in_use" in stats
+        else None,
+        "loss": round(loss, 4),
+    }
+    return line | (
+        {"paper_minutes": round(PAPER_STEPS * seconds / 60, 1)} if size == PAPER_BATCH else {}
+    )
 
 
 def main() -> None:
@@ -144,7 +218,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[32, 256])
     parser.add_argument("--steps", type=int, default=100, help="that are timed")
     parser.add_argument("--images", type=int, default=4_096, help="in the store")
-    parser.add_argument("--tiny", action="store_true", help="a small model, few steps: does it run here?")
+    parser.add_argument(
+        "--tiny", action="store_true", help="a small model, few steps: does it run here?"
+    )
     options = parser.parse_args()
     config, steps, count = (TINY, 3, 300) if options.tiny else (FULL, options.steps, options.images)
     with tempfile.TemporaryDirectory() as folder:

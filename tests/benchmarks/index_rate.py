@@ -52,14 +52,25 @@ def measure_rate(place: Path, images: int, rounds: int) -> None:
     make_model(place / "model")
     model = ModelFolder.open(place / "model")
     write_previews(place / "p", images, 512)
-    views = np.stack([centre_view(decode_jpeg(path.read_bytes()), model.view) for path in sorted((place / "p").iterdir())])
+    views = np.stack(
+        [
+            centre_view(decode_jpeg(path.read_bytes()), model.view)
+            for path in sorted((place / "p").iterdir())
+        ]
+    )
     tower = ImageEmbedder(model, BATCH)
     tower.embed(views[:BATCH])
     times: dict[str, list[float]] = {"index": [], "bare model": []}
     for number in range(rounds):
         begin = time.perf_counter()
-        index.run(IndexConfig(paths=(place / "p",), model=str(model.path), batch_size=BATCH, name=f"i{number}"), Workspace(place / "cache"),
-                  images=lambda *_: tower, texts=lambda _: FakeTower(512))
+        index.run(
+            IndexConfig(
+                paths=(place / "p",), model=str(model.path), batch_size=BATCH, name=f"i{number}"
+            ),
+            Workspace(place / "cache"),
+            images=lambda *_: tower,
+            texts=lambda _: FakeTower(512),
+        )
         middle = time.perf_counter()
         tower.embed(views)
         times["index"].append(middle - begin)
@@ -76,8 +87,16 @@ def measure_update(place: Path, images: int, new: int) -> None:
 
     write_model(place / "model")
     write_previews(place / "p", images, 64)
-    command = [str(Path(sys.executable).with_name("paperclip")), "--cache-dir", str(place / "cache"), "--quiet", "index", str(place / "p"),
-               "--model", str(place / "model")]
+    command = [
+        str(Path(sys.executable).with_name("paperclip")),
+        "--cache-dir",
+        str(place / "cache"),
+        "--quiet",
+        "index",
+        str(place / "p"),
+        "--model",
+        str(place / "model"),
+    ]
 
     def seconds() -> float:
         begin = time.perf_counter()
@@ -91,7 +110,10 @@ def measure_update(place: Path, images: int, new: int) -> None:
     for name, found in seconds_of.items():
         print(f"{name:8} {found:7.2f} s")
     print(f"ratio of new to all            {seconds_of['new'] / seconds_of['all']:6.3f}")
-    slow = [found + count / MODEL_RATE for found, count in ((seconds_of["new"], new), (seconds_of["all"], images))]
+    slow = [
+        found + count / MODEL_RATE
+        for found, count in ((seconds_of["new"], new), (seconds_of["all"], images))
+    ]
     print(f"with a model of {MODEL_RATE:.0f} images/s     {slow[0] / slow[1]:6.3f}")
 
 

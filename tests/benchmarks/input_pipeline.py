@@ -30,7 +30,9 @@ from paperclip_cli.workspace import Workspace
 
 def ready(options: argparse.Namespace, workspace: Workspace, cache: str) -> Training:
     config = TrainConfig(init=options.init, batch_size=options.batch_size, cache=cache)
-    return prepare(training_recipe(config), config, workspace.dataset("default"), None, {}, SilentProgress())
+    return prepare(
+        training_recipe(config), config, workspace.dataset("default"), None, {}, SilentProgress()
+    )
 
 
 def input_rate(training: Training, batches: int) -> float:
@@ -48,7 +50,9 @@ def training_rate(training: Training, steps: int) -> float:
     state = training.initial
     with closing(look_ahead(training.batches[step] for step in range(steps + 1))) as source:
         for number, batch in enumerate(islice(source, steps + 1)):
-            state, metrics = training.step(state, Batch(*map(training.devices.spread, batch[:2])), training.key)
+            state, metrics = training.step(
+                state, Batch(*map(training.devices.spread, batch[:2])), training.key
+            )
             if number == 0:
                 jax.block_until_ready(state)
                 begun = time.perf_counter()
@@ -69,10 +73,20 @@ def main() -> None:
         workspace = Workspace(Path(folder), offline=True)
         fetch.run(FetchConfig(simulate=options.proposals), workspace)
         build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), workspace)
-        rates = {cache: input_rate(ready(options, workspace, cache), options.batches) for cache in ("host", "none")}
+        rates = {
+            cache: input_rate(ready(options, workspace, cache), options.batches)
+            for cache in ("host", "none")
+        }
         trained = training_rate(ready(options, workspace, "host"), options.steps)
-    print(json.dumps({"training": round(trained, 2), **{f"input_{name}": round(rate, 1) for name, rate in rates.items()},
-                      **{f"ratio_{name}": round(rate / trained, 1) for name, rate in rates.items()}}))
+    print(
+        json.dumps(
+            {
+                "training": round(trained, 2),
+                **{f"input_{name}": round(rate, 1) for name, rate in rates.items()},
+                **{f"ratio_{name}": round(rate / trained, 1) for name, rate in rates.items()},
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -39,11 +40,19 @@ def sequential(mast: StandInProcess, folder: Path, proposals: int) -> int:
     portal.MAST_DOWNLOAD_URL = mast.url + "/api/v0.1/Download/file"
     portal._column_configs.clear()
     for number in range(HST_FIRST, HST_FIRST + proposals):
-        products = client.get_product_list(client.query_criteria(obs_collection="HST", proposal_id=[str(number)]))
+        products = client.get_product_list(
+            client.query_criteria(obs_collection="HST", proposal_id=[str(number)])
+        )
         products = client.filter_products(products, productType="PREVIEW")
-        wanted = [name.endswith(".jpg") and "_total_" in name and not any(word in name for word in ("color", "thumb", "skycell"))
-                  for name in products["productFilename"]]
-        client.download_products(products[wanted], download_dir=str(folder / str(number)), verbose=False)
+        wanted = [
+            name.endswith(".jpg")
+            and "_total_" in name
+            and not any(word in name for word in ("color", "thumb", "skycell"))
+            for name in products["productFilename"]
+        ]
+        client.download_products(
+            products[wanted], download_dir=str(folder / str(number)), verbose=False
+        )
     paths = list(folder.rglob("*.jpg"))
     for path in paths:
         with Image.open(path) as image:
@@ -62,14 +71,18 @@ def ours(mast: StandInProcess, folder: Path, **settings: object) -> int:
         return fetch.run(config, Workspace(folder), progress()).counts["images"]
 
 
-def timed(name: str, mast: StandInProcess, work: Callable[[Path], int], latency: float, expected: int) -> float:
+def timed(
+    name: str, mast: StandInProcess, work: Callable[[Path], int], latency: float, expected: int
+) -> float:
     mast.set(latency=latency)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         pictures = work(Path(folder))
         seconds = time.perf_counter() - start
     assert pictures == expected, f"{name}: {pictures} pictures of {expected}"
-    print(f"{name:28} {seconds:7.1f} s  {len(mast.log()):5} requests  {pictures} pictures", flush=True)
+    print(
+        f"{name:28} {seconds:7.1f} s  {len(mast.log()):5} requests  {pictures} pictures", flush=True
+    )
     return seconds
 
 
@@ -78,11 +91,21 @@ def speed(proposals: int, side: int, latency: float) -> None:
     expected = proposals * PREVIEWS
     with standin(hst=proposals, jwst=0, previews=PREVIEWS, side=side) as mast:
         with tempfile.TemporaryDirectory() as folder:
-            ours(mast, Path(folder), rate=0)  # imports everything, and makes the stand-in draw its pictures
-        alone = timed("sequential, astroquery", mast, lambda folder: sequential(mast, folder, proposals), latency, expected)
+            ours(
+                mast, Path(folder), rate=0
+            )  # imports everything, and makes the stand-in draw its pictures
+        alone = timed(
+            "sequential, astroquery",
+            mast,
+            lambda folder: sequential(mast, folder, proposals),
+            latency,
+            expected,
+        )
         for workers in (4, 8):
             name = f"paperclip fetch --workers {workers}"
-            seconds = timed(name, mast, lambda folder: ours(mast, folder, rate=0, workers=workers), latency, expected)  # noqa: B023
+            seconds = timed(
+                name, mast, partial(ours, mast, rate=0, workers=workers), latency, expected
+            )
             print(f"{'':28} {alone / seconds:7.1f} times as fast")
 
 
@@ -103,12 +126,16 @@ def refusing(minutes: float, rate: float) -> None:
             last += 1
         most = max(most, last - first)
     assert pictures == proposals * PREVIEWS
-    print(f"{pictures} of {proposals * PREVIEWS} pictures in {seconds:.0f} s, {len(times)} requests, {refused} refused, "
-          f"{len(times) / (times[-1] - times[0]):.2f} a second, {most} in the busiest second (--rate {rate:g})")
+    print(
+        f"{pictures} of {proposals * PREVIEWS} pictures in {seconds:.0f} s, {len(times)} requests, {refused} refused, "
+        f"{len(times) / (times[-1] - times[0]):.2f} a second, {most} in the busiest second (--rate {rate:g})"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--proposals", type=int, default=40)
     parser.add_argument("--side", type=int, default=1000, help="width of the previews in pixels")
     parser.add_argument("--latency", type=float, default=0.15, help="seconds a request")

@@ -21,7 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.config import TINY_PRESET, BuildDatasetConfig, FetchConfig, SummarizeConfig, TrainConfig
+from paperclip_cli.config import (
+    TINY_PRESET,
+    BuildDatasetConfig,
+    FetchConfig,
+    SummarizeConfig,
+    TrainConfig,
+)
 from paperclip_cli.dataset.pairs import Pair, read_split
 from paperclip_cli.evaluation.held_out import held_out
 from paperclip_cli.images.pictures import decode_jpeg
@@ -58,7 +64,9 @@ MODES = {
     "unique-proposals": Mode({"unique_proposals": True}),
     "summaries": Mode(summaries=True),
     "head": Mode({"train": "head", "steps": HEAD_STEPS, "learning_rate": 1e-3}, from_base=True),
-    "base-full": Mode({"steps": TINY_PRESET.steps, "learning_rate": TINY_PRESET.learning_rate}, from_base=True),
+    "base-full": Mode(
+        {"steps": TINY_PRESET.steps, "learning_rate": TINY_PRESET.learning_rate}, from_base=True
+    ),
     "shuffled": Mode({"shuffle_pairs": True}),
 }
 
@@ -71,18 +79,30 @@ def main() -> None:
         if any(MODES[name].from_base for name in options.only) and options.base is None:
             train_base(workspace, options)
         pairs = captions[False]
-        print(f"{len(pairs)} images of {len({pair.key for pair in pairs})} proposals, {options.folds} folds; chance {PERCENT / 100:.2f}\n")
-        print("| training | view | by image | 95 % | by proposal | 95 % | s a fold |\n|---|---|---|---|---|---|---|", flush=True)
+        print(
+            f"{len(pairs)} images of {len({pair.key for pair in pairs})} proposals, {options.folds} folds; chance {PERCENT / 100:.2f}\n"
+        )
+        print(
+            "| training | view | by image | 95 % | by proposal | 95 % | s a fold |\n|---|---|---|---|---|---|---|",
+            flush=True,
+        )
         for name in options.only:
             for view in options.views if name == "full" else options.views[:1]:
-                print(row(name, view, captions[MODES[name].summaries], workspace, options), flush=True)
+                print(
+                    row(name, view, captions[MODES[name].summaries], workspace, options), flush=True
+                )
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     source = made.add_mutually_exclusive_group(required=True)
     source.add_argument("--simulate", type=int, help="proposals of a simulated sky")
-    source.add_argument("--from", dest="source", type=Path, help="an archive on disk, as for `paperclip fetch --from`")
+    source.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        help="an archive on disk, as for `paperclip fetch --from`",
+    )
     made.add_argument("--folds", type=int, default=5)
     made.add_argument("--views", nargs="+", choices=VIEWS, default=list(VIEWS))
     made.add_argument("--only", nargs="+", choices=tuple(MODES), default=list(MODES))
@@ -95,11 +115,21 @@ def parser() -> argparse.ArgumentParser:
 
 def read(workspace: Workspace, options: argparse.Namespace, summaries: bool) -> list[Pair]:
     """All pairs, with abstracts or with summaries as captions."""
-    fetch.run(FetchConfig(source=options.source, simulate=options.simulate, seed=options.seed), workspace)
+    fetch.run(
+        FetchConfig(source=options.source, simulate=options.simulate, seed=options.seed), workspace
+    )
     summarize.run(SummarizeConfig(), workspace)
     name = "summaries" if summaries else "abstracts"
-    build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0, name=name, captions="summary" if summaries else "abstract",
-                                         missions=(MISSION if options.simulate else "local",)), workspace)
+    build_dataset.run(
+        BuildDatasetConfig(
+            val_fraction=0,
+            test_fraction=0,
+            name=name,
+            captions="summary" if summaries else "abstract",
+            missions=(MISSION if options.simulate else "local",),
+        ),
+        workspace,
+    )
     return read_split(workspace.dataset(name), "train")
 
 
@@ -108,40 +138,71 @@ def train_base(workspace: Workspace, options: argparse.Namespace) -> None:
     other = Workspace(workspace.root / "other-sky", offline=True)
     fetch.run(FetchConfig(simulate=options.simulate or 400, seed=options.seed + OTHER_SKY), other)
     build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), other)
-    config = TrainConfig(init="scratch:tiny", dataset=str(other.dataset("default")), name=BASE, steps=BASE_STEPS)
+    config = TrainConfig(
+        init="scratch:tiny", dataset=str(other.dataset("default")), name=BASE, steps=BASE_STEPS
+    )
     train.run(config, workspace, console.PlainProgress())
 
 
-def row(name: str, view: str, pairs: Sequence[Pair], workspace: Workspace, options: argparse.Namespace) -> str:
+def row(
+    name: str, view: str, pairs: Sequence[Pair], workspace: Workspace, options: argparse.Namespace
+) -> str:
     """One line of the table."""
     mode, start = MODES[name], time.monotonic()
     init = (options.base or BASE) if mode.from_base else "scratch:tiny"
-    config = replace(training(init, options), view="centre" if view == "tiles" else view,
-                     **mode.changes | ({"steps": options.steps} if options.steps else {}))
+    config = replace(
+        training(init, options),
+        view="centre" if view == "tiles" else view,
+        **mode.changes | ({"steps": options.steps} if options.steps else {}),
+    )
     measure = by_tiles if view == "tiles" else measured
-    folds = [measure(pairs, held, f"{name}-{config.view}-{number}", workspace, config)
-             for number, held in enumerate(deal(pairs, options.folds, options.seed))]
+    folds = [
+        measure(pairs, held, f"{name}-{config.view}-{number}", workspace, config)
+        for number, held in enumerate(deal(pairs, options.folds, options.seed))
+    ]
     by_image, by_proposal = (interval(values) for values in zip(*folds, strict=True))
     return f"| {name} | {view} | {by_image} | {by_proposal} | {(time.monotonic() - start) / options.folds:.0f} |"
 
 
-def by_tiles(pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Workspace, config: TrainConfig) -> tuple[float, float]:
+def by_tiles(
+    pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Workspace, config: TrainConfig
+) -> tuple[float, float]:
     """As `measured`, with the best of an image's tiles in its place; a model of that name that is there already is not trained again."""
     if not workspace.model(name).is_dir():
         measured(pairs, held, name, workspace, config)
     model = resolve(name, workspace)
     inside = [pair for pair, is_held in zip(pairs, held, strict=True) if is_held]
     tiles = np.stack([tile_views(decode_jpeg(pair.image), model.view) for pair in inside])
-    vectors = ImageEmbedder(model, 64).embed(tiles.reshape(-1, *tiles.shape[2:])).reshape(*tiles.shape[:2], -1)
-    split = held_out(inside, Tokenizer.load(model).count, model.config.text.max_position_embeddings - ENDS)
+    vectors = (
+        ImageEmbedder(model, 64)
+        .embed(tiles.reshape(-1, *tiles.shape[2:]))
+        .reshape(*tiles.shape[:2], -1)
+    )
+    split = held_out(
+        inside, Tokenizer.load(model).count, model.config.text.max_position_embeddings - ENDS
+    )
     best = (vectors @ TextTower.open(model).embed(split.texts).T).max(axis=1)
-    return searched(split.embeddings(best, np.eye(best.shape[1], dtype=np.float32)))  # whose products are the best tiles' similarities
+    return searched(
+        split.embeddings(best, np.eye(best.shape[1], dtype=np.float32))
+    )  # whose products are the best tiles' similarities
 
 
 def training(init: str, options: argparse.Namespace) -> TrainConfig:
     """The settings of `scratch:tiny`, also where it is a trained one that is started from."""
-    same = {name: getattr(TINY_PRESET, name) for name in ("batch_size", "weight_decay", "schedule", "caption_runs", "ema_decay", "keep",
-                                                          "eval_every", "warmup_steps", "optimiser")}
+    same = {
+        name: getattr(TINY_PRESET, name)
+        for name in (
+            "batch_size",
+            "weight_decay",
+            "schedule",
+            "caption_runs",
+            "ema_decay",
+            "keep",
+            "eval_every",
+            "warmup_steps",
+            "optimiser",
+        )
+    }
     return TrainConfig(init=init, seed=options.seed, log_every=10_000, **same)  # type: ignore[arg-type]
 
 

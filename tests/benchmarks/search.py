@@ -13,7 +13,6 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -42,7 +41,10 @@ def clustered(count: int, dimension: int, clusters: int, seed: int) -> np.ndarra
 
 def timed(searching: Search, queries: np.ndarray) -> tuple[float, list[set[int]]]:
     """Milliseconds a search, and what each found."""
-    top: Callable[[np.ndarray], set[int]] = lambda query: {row for row, _ in islice(searching.ranked(query), 10)}  # noqa: E731
+
+    def top(query: np.ndarray) -> set[int]:
+        return {row for row, _ in islice(searching.ranked(query), 10)}
+
     top(queries[0])
     begin = time.perf_counter()
     found = [top(query) for query in queries]
@@ -59,15 +61,23 @@ def main() -> None:
     vectors = clustered(options.vectors, options.dimension, clusters, 1)
     queries = clustered(options.queries, options.dimension, clusters, 2)
     with tempfile.TemporaryDirectory() as place:
-        index = Index(Path(place), Manifest("index", {}, extra={"generation": 1}), vectors, None,  # type: ignore[arg-type]
-                      Background(tuple([0.0] * len(LEVELS)), 0.0))
+        index = Index(
+            Path(place),
+            Manifest("index", {}, extra={"generation": 1}),
+            vectors,
+            None,  # type: ignore[arg-type]
+            Background(tuple([0.0] * len(LEVELS)), 0.0),
+        )
         begin = time.perf_counter()
         build_graph(index.folder, 1, vectors)
         built = time.perf_counter() - begin
         begin = time.perf_counter()
         search.usable_graph(index)
         loaded = time.perf_counter() - begin
-        print(f"{options.vectors:,} vectors of {options.dimension}: graph built in {built:.0f} s, loaded in {loaded:.2f} s", flush=True)
+        print(
+            f"{options.vectors:,} vectors of {options.dimension}: graph built in {built:.0f} s, loaded in {loaded:.2f} s",
+            flush=True,
+        )
         print(" share     rows   exact ms   graph ms   recall")
         for share in SHARES:
             kept = np.random.default_rng(3).random(options.vectors) < share
@@ -77,9 +87,13 @@ def main() -> None:
             search.GRAPH_FROM, search.GRAPH_SHARE = 1, 0.0
             graph = Search(index, rows, is_many=True)
             through, found = timed(graph, queries)
-            recall = np.mean([len(one & other) / 10 for one, other in zip(expected, found, strict=True)])
+            recall = np.mean(
+                [len(one & other) / 10 for one, other in zip(expected, found, strict=True)]
+            )
             count = options.vectors if rows is None else len(rows)
-            print(f"{share:6.2f} {count:8,} {exact:10.2f} {through:10.2f} {recall:8.4f}", flush=True)
+            print(
+                f"{share:6.2f} {count:8,} {exact:10.2f} {through:10.2f} {recall:8.4f}", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,13 @@ import numpy as np
 
 from paperclip_cli.archives.base import Candidate
 from paperclip_cli.cli.demo import PROPOSALS, STEPS
-from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, SummarizeConfig, TrainConfig
+from paperclip_cli.config import (
+    BuildDatasetConfig,
+    EvaluateConfig,
+    FetchConfig,
+    SummarizeConfig,
+    TrainConfig,
+)
 from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.evaluation.embed_split import embed_pairs
 from paperclip_cli.images.pictures import encode_jpeg, make_canvas
@@ -38,8 +44,13 @@ from paperclip_cli.workspace import Workspace
 
 PERCENT, HITS, LEAST_FRAMES = 10, 10, 30
 OTHER_SKY = 1_000_000  # added to a seed: the sky that is searched
-QUERIES = {"galaxy mergers": "galaxy merger", "gravitational lens": "gravitational lens", "globular cluster": "globular cluster",
-           "planetary nebula": "planetary nebula", "spiral galaxy": "spiral galaxy"}
+QUERIES = {
+    "galaxy mergers": "galaxy merger",
+    "gravitational lens": "gravitational lens",
+    "globular cluster": "globular cluster",
+    "planetary nebula": "planetary nebula",
+    "spiral galaxy": "spiral galaxy",
+}
 
 
 @dataclass(frozen=True)
@@ -59,14 +70,19 @@ def main() -> None:
         scores = [measured(root / str(seed), seed, options) for seed in options.seeds]
     report("accuracy at 10 % (target 0.60, chance 0.10)", [score.accuracy for score in scores])
     for number, query in enumerate(QUERIES):
-        report(f"precision at 10, {query!r} (target 0.70)", [score.precision[number] for score in scores])
+        report(
+            f"precision at 10, {query!r} (target 0.70)",
+            [score.precision[number] for score in scores],
+        )
     report("control: trained on shuffled pairs (chance 0.10)", [score.shuffled for score in scores])
     report("control: interior blanked (chance 0.10)", [score.blanked for score in scores])
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    made.add_argument("--proposals", type=int, default=PROPOSALS, help="of the sky that is trained on")
+    made.add_argument(
+        "--proposals", type=int, default=PROPOSALS, help="of the sky that is trained on"
+    )
     made.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
     made.add_argument("--work", help="a folder to keep (and reuse) what is made")
     made.add_argument("--steps", type=int, default=STEPS)
@@ -84,9 +100,16 @@ def measured(root: Path, seed: int, options: argparse.Namespace) -> Scores:
     models = [trained(ours, name, seed, options.steps) for name in ("default", "shuffled")]
     candidates = by_name(sky)
     searched = read_split(theirs.dataset("default"), "test")
-    write_split(theirs.dataset("blanked"), "test", (blanked(sky, candidates, pair) for pair in searched))
+    write_split(
+        theirs.dataset("blanked"), "test", (blanked(sky, candidates, pair) for pair in searched)
+    )
     accuracy, control = (accuracy_at(theirs, model, "default") for model in models)
-    return Scores(accuracy, precisions(theirs, models[0], sky, candidates), control, accuracy_at(theirs, models[0], "blanked"))
+    return Scores(
+        accuracy,
+        precisions(theirs, models[0], sky, candidates),
+        control,
+        accuracy_at(theirs, models[0], "blanked"),
+    )
 
 
 def enough(seed: int) -> int:
@@ -106,7 +129,9 @@ def fetched(workspace: Workspace, proposals: int, seed: int, test: float) -> Non
     fetch.run(FetchConfig(simulate=proposals, seed=seed), workspace, console.PlainProgress())
     print(f"sky {seed}: {proposals} proposals in {time.monotonic() - start:.0f} s", flush=True)
     summarize.run(SummarizeConfig(), workspace)
-    build_dataset.run(BuildDatasetConfig(captions="summary", val_fraction=0, test_fraction=test), workspace)
+    build_dataset.run(
+        BuildDatasetConfig(captions="summary", val_fraction=0, test_fraction=test), workspace
+    )
 
 
 def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
@@ -114,21 +139,32 @@ def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
     captions = {pair.key: pair.caption for pair in pairs}
     keys = list(captions)
     order = np.random.default_rng(seed).permutation(len(keys))
-    moved = {keys[place]: captions[keys[other]] for place, other in zip(order, np.roll(order, 1), strict=True)}
+    moved = {
+        keys[place]: captions[keys[other]]
+        for place, other in zip(order, np.roll(order, 1), strict=True)
+    }
     return [replace(pair, caption=moved[pair.key]) for pair in pairs]
 
 
 def trained(workspace: Workspace, name: str, seed: int, steps: int) -> Path:
     """The folder of a model trained on the dataset of the same name."""
     start = time.monotonic()
-    train.run(TrainConfig(init="scratch:tiny", dataset=name, name=name, seed=seed, steps=steps), workspace, console.PlainProgress())
+    train.run(
+        TrainConfig(init="scratch:tiny", dataset=name, name=name, seed=seed, steps=steps),
+        workspace,
+        console.PlainProgress(),
+    )
     print(f"seed {seed}, {name}: trained in {time.monotonic() - start:.0f} s", flush=True)
     return workspace.model(name)
 
 
 def by_name(sky: SimulatedSky) -> dict[str, Candidate]:
     """The frames of a sky by their key and name."""
-    return {f"{proposal.key} {candidate.name}": candidate for proposal in sky.proposals() for candidate in sky.previews(proposal.key)}
+    return {
+        f"{proposal.key} {candidate.name}": candidate
+        for proposal in sky.proposals()
+        for candidate in sky.previews(proposal.key)
+    }
 
 
 def blanked(sky: SimulatedSky, candidates: dict[str, Candidate], pair: Pair) -> Pair:
@@ -142,20 +178,32 @@ def accuracy_at(workspace: Workspace, model: Path, dataset: str) -> float:
     return found.result.accuracy.by_image[PERCENT] or 0.0
 
 
-def precisions(workspace: Workspace, model: Path, sky: SimulatedSky, candidates: dict[str, Candidate]) -> tuple[float, ...]:
+def precisions(
+    workspace: Workspace, model: Path, sky: SimulatedSky, candidates: dict[str, Candidate]
+) -> tuple[float, ...]:
     """The share of the first ten images that show what the query asks for, one a query."""
     folder = resolve(str(model), workspace)
     dataset = workspace.dataset("default")
     pairs = read_split(dataset, "test", images=False)
-    found = embed_pairs(folder, dataset, ("test",), pairs, EvaluateConfig().batch_size, SilentProgress())
-    labels = np.array([sky.truth(candidates[f"{pair.key} {pair.observation.obs_id}"]).label for pair in pairs])
+    found = embed_pairs(
+        folder, dataset, ("test",), pairs, EvaluateConfig().batch_size, SilentProgress()
+    )
+    labels = np.array(
+        [sky.truth(candidates[f"{pair.key} {pair.observation.obs_id}"]).label for pair in pairs]
+    )
     scores = found.images @ TextTower.open(folder).embed(list(QUERIES)).T
     best = np.argsort(-scores, axis=0, kind="stable")[:HITS]
-    return tuple(float((labels[best[:, number]] == label).mean()) for number, label in enumerate(QUERIES.values()))
+    return tuple(
+        float((labels[best[:, number]] == label).mean())
+        for number, label in enumerate(QUERIES.values())
+    )
 
 
 def report(name: str, values: Sequence[float]) -> None:
-    print(f"{name}: mean {np.mean(values):.3f}, least {min(values):.3f} ({' '.join(f'{value:.2f}' for value in values)})", flush=True)
+    print(
+        f"{name}: mean {np.mean(values):.3f}, least {min(values):.3f} ({' '.join(f'{value:.2f}' for value in values)})",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How long `paperclip --help` takes as a whole process, and what Python alone takes of it.
 
-    python tests/benchmarks/startup.py [--runs 21]
+python tests/benchmarks/startup.py [--runs 21]
 """
 
 from __future__ import annotations
@@ -25,9 +25,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=21)
     options = parser.parse_args()
     paperclip = str(Path(sys.executable).with_name("paperclip"))
-    commands = {"paperclip --help": [paperclip, "--help"], "paperclip query --help": [paperclip, "query", "--help"],
-                "python -c pass": [sys.executable, "-c", "pass"]}
-    runs = [{name: timed(command) for name, command in commands.items()} for _ in range(options.runs)]  # in turns
+    commands = {
+        "paperclip --help": [paperclip, "--help"],
+        "paperclip query --help": [paperclip, "query", "--help"],
+        "python -c pass": [sys.executable, "-c", "pass"],
+    }
+    runs = [
+        {name: timed(command) for name, command in commands.items()} for _ in range(options.runs)
+    ]  # in turns
     for name in commands:
         print(f"{name:24} {statistics.median(run[name] for run in runs):6.3f} s")
 

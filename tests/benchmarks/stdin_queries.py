@@ -22,20 +22,41 @@ from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.workspace import Workspace
 from tests.benchmarks.cold_query import make_index, make_model
 
-WORDS = ("galaxy", "merger", "cluster", "globular", "nebula", "planetary", "supernova", "remnant", "spiral", "dust", "quasar", "lens")
+WORDS = (
+    "galaxy",
+    "merger",
+    "cluster",
+    "globular",
+    "nebula",
+    "planetary",
+    "supernova",
+    "remnant",
+    "spiral",
+    "dust",
+    "quasar",
+    "lens",
+)
 WANTED = 50
 
 
 def write_queries(path: Path, count: int) -> None:
     choose = random.Random(0)
-    path.write_text("".join(" ".join(choose.choices(WORDS, k=choose.randint(2, 8))) + "\n" for _ in range(count)), encoding="utf-8")
+    path.write_text(
+        "".join(
+            " ".join(choose.choices(WORDS, k=choose.randint(2, 8))) + "\n" for _ in range(count)
+        ),
+        encoding="utf-8",
+    )
 
 
 def answer_times(command: list[str], queries: Path, hits: int) -> list[float]:
     """Seconds from the start of the process to the last hit of each answer."""
     begin = time.perf_counter()
     times = []
-    with queries.open() as asked, subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE) as process:
+    with (
+        queries.open() as asked,
+        subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE) as process,
+    ):
         assert process.stdout is not None
         for number, _ in enumerate(process.stdout, 1):
             if number % hits == 0:
@@ -58,11 +79,23 @@ def main() -> None:
             build_graph(index.folder, index.generation, index.vectors)
         write_queries(Path(place, "queries"), options.queries)
         paperclip = str(Path(sys.executable).with_name("paperclip"))
-        command = [paperclip, "--cache-dir", str(workspace.root), "--quiet", "query", "-", "--format", "jsonl", "--no-collapse"]
+        command = [
+            paperclip,
+            "--cache-dir",
+            str(workspace.root),
+            "--quiet",
+            "query",
+            "-",
+            "--format",
+            "jsonl",
+            "--no-collapse",
+        ]
         times = answer_times(command, Path(place, "queries"), 10)
     assert len(times) == options.queries, f"{len(times)} answers to {options.queries} queries"
     rate = (len(times) - 1) / (times[-1] - times[0])
-    print(f"{options.images:,} images{' with a graph' if options.hnsw else ''}, {options.queries:,} queries")
+    print(
+        f"{options.images:,} images{' with a graph' if options.hnsw else ''}, {options.queries:,} queries"
+    )
     print(f"first answer after       {times[0]:6.2f} s")
     print(f"then                     {rate:6.1f} queries a second")
     print(f"ratio to {WANTED}              {rate / WANTED:6.2f}")

@@ -24,7 +24,12 @@ from paperclip_cli.summaries.llm.llama_cpp import GgufWriter
 from paperclip_cli.summaries.llm.prompt import Prompt
 from tests.language_models import write_gguf
 
-READING, WRITING, CHOOSING, REST = PARTS = "reading the prompt", "evaluating written tokens", "choosing them", "the rest"
+READING, WRITING, CHOOSING, REST = PARTS = (
+    "reading the prompt",
+    "evaluating written tokens",
+    "choosing them",
+    "the rest",
+)
 
 
 class Stopwatch:
@@ -35,12 +40,14 @@ class Stopwatch:
 
     def timed(self, part: Callable[[Any], str], function: Callable) -> Callable:
         """`function`, whose time counts for the part that its first argument tells."""
+
         def run(*arguments: Any, **options: Any) -> Any:
             start = time.perf_counter()
             try:
                 return function(*arguments, **options)
             finally:
                 self.spent[part(arguments[0] if arguments else None)] += time.perf_counter() - start
+
         return run
 
 
@@ -59,8 +66,12 @@ def plain(writer: GgufWriter, abstract: str) -> str:
     head, tail = writer._frame
     llm = writer._llm
     llm.reset()
-    done = llm.create_completion([*head, *writer._tokens(abstract), *tail], max_tokens=MOST_TOKENS, temperature=0.0,
-                                 grammar=LlamaGrammar.from_string(schema.gbnf()))
+    done = llm.create_completion(
+        [*head, *writer._tokens(abstract), *tail],
+        max_tokens=MOST_TOKENS,
+        temperature=0.0,
+        grammar=LlamaGrammar.from_string(schema.gbnf()),
+    )
     return schema.separators()[0] + done["choices"][0]["text"]
 
 
@@ -76,7 +87,7 @@ def compare(path: Path, abstracts: list[str]) -> dict[str, object]:
     same = tokens = 0
     for at, abstract in enumerate(abstracts):
         texts = {}
-        for name in (list(ways) if at % 2 else list(ways)[::-1]):
+        for name in list(ways) if at % 2 else list(ways)[::-1]:
             start = time.perf_counter()
             texts[name] = ways[name](writers[name], abstract)
             seconds[name] += time.perf_counter() - start
@@ -85,25 +96,46 @@ def compare(path: Path, abstracts: list[str]) -> dict[str, object]:
     count = len(abstracts)
     for name, watch in watches.items():
         watch.spent[REST] = seconds[name] - watch.spent.total()
-    return {"abstracts": count, "equal answers": same, "tokens an answer": round(tokens / count, 1),
-            **{name: {"seconds an abstract": round(seconds[name] / count, 2),
-                      **{part: round(watch.spent[part] / count, 2) for part in PARTS}} for name, watch in watches.items()},
-            "ratio": round(seconds["plain"] / seconds["ours"], 2)}
+    return {
+        "abstracts": count,
+        "equal answers": same,
+        "tokens an answer": round(tokens / count, 1),
+        **{
+            name: {
+                "seconds an abstract": round(seconds[name] / count, 2),
+                **{part: round(watch.spent[part] / count, 2) for part in PARTS},
+            }
+            for name, watch in watches.items()
+        },
+        "ratio": round(seconds["plain"] / seconds["ours"], 2),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--llm", type=Path)
     parser.add_argument("--abstracts", type=int, default=6)
-    parser.add_argument("--texts", type=Path, help="JSON Lines with a field `abstract`, in the place of the simulated sky's")
+    parser.add_argument(
+        "--texts",
+        type=Path,
+        help="JSON Lines with a field `abstract`, in the place of the simulated sky's",
+    )
     options = parser.parse_args()
     if options.texts:
-        texts = [json.loads(line)["abstract"] for line in options.texts.read_text(encoding="utf-8").splitlines()]
+        texts = [
+            json.loads(line)["abstract"]
+            for line in options.texts.read_text(encoding="utf-8").splitlines()
+        ]
     else:
         texts = [proposal.abstract for proposal in simulated_sky(options.abstracts, 0).proposals()]
     with tempfile.TemporaryDirectory() as folder:
         path = options.llm or write_gguf(Path(folder) / "gemma.gguf")
-        print(json.dumps(compare(path, [" ".join(text.split()) for text in texts[: options.abstracts]]), indent=2))
+        print(
+            json.dumps(
+                compare(path, [" ".join(text.split()) for text in texts[: options.abstracts]]),
+                indent=2,
+            )
+        )
 
 
 if __name__ == "__main__":

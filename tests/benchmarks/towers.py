@@ -44,19 +44,27 @@ def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     from paperclip_cli.towers.folder import ModelFolder
     from paperclip_cli.training.losses import Objective
 
-    graph, params = weights.load(ModelFolder(folder, "benchmark", ClipConfig.read(folder / "config.json"), View()))
+    graph, params = weights.load(
+        ModelFolder(folder, "benchmark", ClipConfig.read(folder / "config.json"), View())
+    )
     optimiser = optax.adamw(1e-5, weight_decay=1e-3)
     pixels, ids = map(jax.numpy.asarray, inputs(batch))
 
     def loss(params: clip.Params) -> jax.Array:
-        images, texts = clip.image_embeddings(graph, params, pixels), clip.text_embeddings(graph, params, ids)
+        images, texts = (
+            clip.image_embeddings(graph, params, pixels),
+            clip.text_embeddings(graph, params, ids),
+        )
         return Objective()(params, images, texts)
 
     def step(params: clip.Params, state: optax.OptState) -> tuple[clip.Params, optax.OptState]:
         updates, state = optimiser.update(jax.grad(loss)(params), state, params)
         return optax.apply_updates(params, updates), state
 
-    embed, train = jax.jit(lambda params: clip.image_embeddings(graph, params, pixels)), jax.jit(step, donate_argnums=(0, 1))
+    embed, train = (
+        jax.jit(lambda params: clip.image_embeddings(graph, params, pixels)),
+        jax.jit(step, donate_argnums=(0, 1)),
+    )
     now = [params, optimiser.init(params)]
 
     def train_once() -> None:
@@ -72,7 +80,10 @@ def their_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     model = CLIPModel.from_pretrained(folder).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=1e-3)
     images, tokens = inputs(batch)
-    pixels, ids = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(tokens).long()
+    pixels, ids = (
+        torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
+        torch.from_numpy(tokens).long(),
+    )
 
     def embed() -> None:
         with torch.inference_mode():
@@ -91,7 +102,10 @@ def onnx_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     import torch
     from transformers import CLIPVisionModelWithProjection
 
-    model, images = CLIPVisionModelWithProjection.from_pretrained(folder).eval(), inputs(batch)[0].transpose(0, 3, 1, 2).copy()
+    model, images = (
+        CLIPVisionModelWithProjection.from_pretrained(folder).eval(),
+        inputs(batch)[0].transpose(0, 3, 1, 2).copy(),
+    )
 
     class Tower(torch.nn.Module):
         def __init__(self) -> None:
@@ -102,9 +116,17 @@ def onnx_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
             return self.model(pixel_values=pixels).image_embeds
 
     with torch.no_grad():
-        torch.onnx.export(Tower().eval(), (torch.from_numpy(images),), folder / "image.onnx", input_names=["pixels"], dynamo=True,
-                          external_data=False)
-    session = onnxruntime.InferenceSession(folder / "image.onnx", providers=["CPUExecutionProvider"])
+        torch.onnx.export(
+            Tower().eval(),
+            (torch.from_numpy(images),),
+            folder / "image.onnx",
+            input_names=["pixels"],
+            dynamo=True,
+            external_data=False,
+        )
+    session = onnxruntime.InferenceSession(
+        folder / "image.onnx", providers=["CPUExecutionProvider"]
+    )
     return {"embed": lambda: session.run(None, {"pixels": images})}
 
 
@@ -127,12 +149,18 @@ def compare(batch: int, rounds: int, with_onnx: bool) -> dict[str, float]:
     """Items a second of every side (median of `rounds`), and the ratios of ours to the others'."""
     from transformers import CLIPConfig, CLIPModel
 
-    turns = [(task, side) for task in TASKS for side in ("ours", "theirs")] + ([("embed", "onnx")] if with_onnx else [])
+    turns = [(task, side) for task in TASKS for side in ("ours", "theirs")] + (
+        [("embed", "onnx")] if with_onnx else []
+    )
     with tempfile.TemporaryDirectory() as folder:
         CLIPModel(CLIPConfig(vision_config={"patch_size": 16})).save_pretrained(folder)
         command = [sys.executable, __file__, "--batch", str(batch), "--folder", folder, "--side"]
-        workers = {side: subprocess.Popen([*command, side], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-                   for side in dict.fromkeys(side for _, side in turns)}
+        workers = {
+            side: subprocess.Popen(
+                [*command, side], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            for side in dict.fromkeys(side for _, side in turns)
+        }
         for worker in workers.values():
             answer(worker, "ready")
         seconds: dict[tuple[str, str], list[float]] = {turn: [] for turn in turns}
@@ -143,8 +171,15 @@ def compare(batch: int, rounds: int, with_onnx: bool) -> dict[str, float]:
                 seconds[task, side].append(float(answer(workers[side])))
         for worker in workers.values():
             worker.communicate()
-    rates = {f"{task}_{side}": batch / statistics.median(taken) for (task, side), taken in seconds.items()}
-    return rates | {f"{task}_ours/{side}": rates[f"{task}_ours"] / rates[f"{task}_{side}"] for task, side in turns if side != "ours"}
+    rates = {
+        f"{task}_{side}": batch / statistics.median(taken)
+        for (task, side), taken in seconds.items()
+    }
+    return rates | {
+        f"{task}_ours/{side}": rates[f"{task}_ours"] / rates[f"{task}_{side}"]
+        for task, side in turns
+        if side != "ours"
+    }
 
 
 def answer(worker: subprocess.Popen, wanted: str | None = None) -> str:
@@ -168,7 +203,15 @@ def main() -> None:
     if options.side:
         work(options.side, options.folder, options.batch)
     else:
-        print(json.dumps({name: round(value, 3) for name, value in compare(options.batch, options.rounds, options.onnx).items()}, indent=2))
+        print(
+            json.dumps(
+                {
+                    name: round(value, 3)
+                    for name, value in compare(options.batch, options.rounds, options.onnx).items()
+                },
+                indent=2,
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -20,13 +20,37 @@ from paperclip_cli.config import BuildDatasetConfig, FetchConfig
 from paperclip_cli.stages import build_dataset, fetch
 from paperclip_cli.workspace import Workspace
 
-SETTINGS = {"empty cache": (), "filled cache": (), "accumulate 4": ("--accumulate", "4"), "remat": ("--remat",)}
+SETTINGS = {
+    "empty cache": (),
+    "filled cache": (),
+    "accumulate 4": ("--accumulate", "4"),
+    "remat": ("--remat",),
+}
 
 
-def run(workspace: Workspace, options: argparse.Namespace, *extra: str) -> tuple[float, float, float]:
+def run(
+    workspace: Workspace, options: argparse.Namespace, *extra: str
+) -> tuple[float, float, float]:
     """Seconds to the first step, seconds a step after it, and peak memory in GB."""
-    command = [sys.executable, "-m", "paperclip_cli", "--cache-dir", str(workspace.root), "--quiet", "train", "--init", options.init,
-               "--batch-size", str(options.batch_size), "--steps", str(options.steps), "--eval-every", "100000", "--force", *extra]
+    command = [
+        sys.executable,
+        "-m",
+        "paperclip_cli",
+        "--cache-dir",
+        str(workspace.root),
+        "--quiet",
+        "train",
+        "--init",
+        options.init,
+        "--batch-size",
+        str(options.batch_size),
+        "--steps",
+        str(options.steps),
+        "--eval-every",
+        "100000",
+        "--force",
+        *extra,
+    ]
     log = workspace.training("default") / "metrics.jsonl"
     shutil.rmtree(log.parent, ignore_errors=True)
     os.sync()  # or the run before would still be writing its checkpoint
@@ -54,7 +78,9 @@ def main() -> None:
         workspace = Workspace(Path(folder), offline=True)
         fetch.run(FetchConfig(simulate=40), workspace)
         build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), workspace)
-        print("| training | to the first step | beyond a later one | a step | peak memory |\n|---|---|---|---|---|")
+        print(
+            "| training | to the first step | beyond a later one | a step | peak memory |\n|---|---|---|---|---|"
+        )
         for name in options.only:
             if name == "empty cache":
                 shutil.rmtree(workspace.root / "jax", ignore_errors=True)
@@ -62,7 +88,10 @@ def main() -> None:
                 run(workspace, options)
             for _ in range(options.runs if name == "filled cache" else 1):
                 first, steady, peak = run(workspace, options, *SETTINGS[name])
-                print(f"| {name} | {first:.1f} s | {first - steady:.1f} s | {steady:.2f} s | {peak:.2f} GB |", flush=True)
+                print(
+                    f"| {name} | {first:.1f} s | {first - steady:.1f} s | {steady:.2f} s | {peak:.2f} GB |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

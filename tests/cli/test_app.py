@@ -16,7 +16,9 @@ from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageEr
 from tests.test_layers import loaded_by
 
 
-def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, arguments: list[str] | None = None) -> int:
+def run_raising(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, arguments: list[str] | None = None
+) -> int:
     def broken(*_: object, **__: object) -> None:
         raise error
 
@@ -24,34 +26,64 @@ def run_raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, arguments
     return cli.run(arguments or [])
 
 
-@pytest.mark.parametrize(("error", "code", "text"), [
-    (PaperclipError("the index is empty", "index something"), ExitCode.ERROR, "error: the index is empty\nhint: index something\n"),
-    (UsageError("-k 0 is too small"), ExitCode.USAGE, "error: -k 0 is too small\n"),
-    (MissingStage("there is no index", "paperclip index"), ExitCode.ERROR,
-     "error: there is no index\nhint: run `paperclip index` first\n"),
-    (KeyboardInterrupt(), ExitCode.INTERRUPTED, "interrupted\n"),
-    (cli.Terminated(), ExitCode.TERMINATED, "terminated\n"),
-    (OSError(28, "No space left on device", "/x"), ExitCode.ERROR, "error: [Errno 28] No space left on device: '/x'\n"),
-])
-def test_failures_become_lines_and_codes(error: BaseException, code: int, text: str, monkeypatch: pytest.MonkeyPatch,
-                                         capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (
+            PaperclipError("the index is empty", "index something"),
+            ExitCode.ERROR,
+            "error: the index is empty\nhint: index something\n",
+        ),
+        (UsageError("-k 0 is too small"), ExitCode.USAGE, "error: -k 0 is too small\n"),
+        (
+            MissingStage("there is no index", "paperclip index"),
+            ExitCode.ERROR,
+            "error: there is no index\nhint: run `paperclip index` first\n",
+        ),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, "interrupted\n"),
+        (cli.Terminated(), ExitCode.TERMINATED, "terminated\n"),
+        (
+            OSError(28, "No space left on device", "/x"),
+            ExitCode.ERROR,
+            "error: [Errno 28] No space left on device: '/x'\n",
+        ),
+    ],
+)
+def test_failures_become_lines_and_codes(
+    error: BaseException,
+    code: int,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run_raising(error, monkeypatch) == code
     out, err = capsys.readouterr()
     assert (out, err) == ("", text)
 
 
-def test_a_bug_shows_its_traceback_only_when_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_shows_its_traceback_only_when_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run_raising(ZeroDivisionError("by zero"), monkeypatch) == ExitCode.ERROR
     assert "Traceback" not in capsys.readouterr().err
     assert run_raising(ZeroDivisionError("by zero"), monkeypatch, ["--verbose"]) == ExitCode.ERROR
     assert "Traceback" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["frobnicate"], ["--frobnicate"], ["query", "--frobnicate"], ["--cache-dir"]])
-def test_wrong_usage_is_two_lines_and_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [["frobnicate"], ["--frobnicate"], ["query", "--frobnicate"], ["--cache-dir"]]
+)
+def test_wrong_usage_is_two_lines_and_exit_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.run(arguments) == ExitCode.USAGE
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith("error: ") and "hint: see `paperclip" in err and len(err.splitlines()) == 2
+    assert (
+        out == ""
+        and err.startswith("error: ")
+        and "hint: see `paperclip" in err
+        and len(err.splitlines()) == 2
+    )
 
 
 def test_switches_of_every_command_may_stand_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +106,10 @@ def test_every_module_of_a_command_is_a_command() -> None:
 
 
 def test_a_command_does_not_import_the_others() -> None:
-    assert "typer" in loaded_by("from paperclip_cli.cli.app import run\nassert run(['cite', '--help']) == 0\n"
-                                "assert 'paperclip_cli.cli.cite' in sys.modules and 'paperclip_cli.cli.query' not in sys.modules")
+    assert "typer" in loaded_by(
+        "from paperclip_cli.cli.app import run\nassert run(['cite', '--help']) == 0\n"
+        "assert 'paperclip_cli.cli.cite' in sys.modules and 'paperclip_cli.cli.query' not in sys.modules"
+    )
 
 
 def test_sigterm_unwinds_and_exits_143() -> None:
@@ -90,7 +124,9 @@ def sleepy(*_, **__):
 cli.app = sleepy
 cli.main()
 """
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
@@ -98,9 +134,16 @@ cli.main()
         assert process.wait() == ExitCode.TERMINATED
 
 
-@pytest.mark.parametrize(("number", "code", "said"), [(signal.SIGINT, ExitCode.INTERRUPTED, "interrupted\n"),
-                                                      (signal.SIGTERM, ExitCode.TERMINATED, "terminated\n")])
-def test_a_signal_that_arrives_in_a_finaliser_is_not_lost(number: signal.Signals, code: ExitCode, said: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGINT, ExitCode.INTERRUPTED, "interrupted\n"),
+        (signal.SIGTERM, ExitCode.TERMINATED, "terminated\n"),
+    ],
+)
+def test_a_signal_that_arrives_in_a_finaliser_is_not_lost(
+    number: signal.Signals, code: ExitCode, said: str
+) -> None:
     program = f"""
 import signal, time
 from paperclip_cli.cli import app as cli
@@ -113,12 +156,18 @@ def waiting(*_, **__):
 cli.app = waiting
 cli.main()
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=20
+    )
     assert (done.returncode, done.stderr) == (code, said)
 
 
-@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted\n"), (signal.SIGTERM, "terminated\n")])
-def test_who_will_not_wait_for_threads_at_the_end_asks_twice(number: signal.Signals, said: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGINT, "interrupted\n"), (signal.SIGTERM, "terminated\n")]
+)
+def test_who_will_not_wait_for_threads_at_the_end_asks_twice(
+    number: signal.Signals, said: str
+) -> None:
     program = """
 import time
 from paperclip_cli.cli import app as cli
@@ -130,8 +179,14 @@ def computing(*_, **__):
 cli.app = computing
 cli.main()
 """
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stderr is not None and process.stdout.readline() == "ready\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert (
+            process.stdout is not None
+            and process.stderr is not None
+            and process.stdout.readline() == "ready\n"
+        )
         process.send_signal(number)
         assert process.stderr.readline() == said
         time.sleep(0.2)  # the thread is waited for now
@@ -163,8 +218,13 @@ def many():
 import sys; sys.argv = ['paperclip', 'many']
 cli.main()
 """
-    pipe = f"{sys.executable} -c \"$CODE\" 2>{tmp_path}/err | head -1; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", pipe], env={"CODE": code, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    pipe = f'{sys.executable} -c "$CODE" 2>{tmp_path}/err | head -1; echo ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["bash", "-c", pipe],
+        env={"CODE": code, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout == "line\n0\n"
     assert (tmp_path / "err").read_text() == ""
 

@@ -28,6 +28,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def paperclip(tmp_path: Path, capfd: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
     """Runs `paperclip --cache-dir ... fetch ARGUMENTS`; gives exit code, stdout and stderr."""
+
     def go(*arguments: object) -> tuple[int, str, str]:
         code = run(["--cache-dir", str(tmp_path / "cache"), "fetch", *map(str, arguments)])
         return code, *capfd.readouterr()
@@ -38,7 +39,18 @@ def paperclip(tmp_path: Path, capfd: pytest.CaptureFixture[str]):  # type: ignor
 def test_a_bare_fetch_explains_the_choices(paperclip) -> None:  # type: ignore[no-untyped-def]
     code, out, err = paperclip()
     assert (code, out) == (2, "") and len(err.splitlines()) < 12
-    assert all(words in err for words in ("--from DIR", "--simulate N", "--all", "--cycle", "--proposal", "100 GB", "--dry-run"))
+    assert all(
+        words in err
+        for words in (
+            "--from DIR",
+            "--simulate N",
+            "--all",
+            "--cycle",
+            "--proposal",
+            "100 GB",
+            "--dry-run",
+        )
+    )
 
 
 def test_the_first_run_and_the_second(paperclip, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -52,7 +64,11 @@ def test_the_first_run_and_the_second(paperclip, root: Path, tmp_path: Path) -> 
 def test_failures_end_with_3_or_with_1(paperclip, root: Path) -> None:  # type: ignore[no-untyped-def]
     (root / "observations/proposal_2/bad.jpg").write_text("no picture")
     code, _, err = paperclip("--from", root)
-    assert code == 3 and "failed: 1 not a JPEG, PNG, TIFF or FITS file" in err and "local:2 observations/proposal_2/bad.jpg" in err
+    assert (
+        code == 3
+        and "failed: 1 not a JPEG, PNG, TIFF or FITS file" in err
+        and "local:2 observations/proposal_2/bad.jpg" in err
+    )
     code, _, err = paperclip("--from", root)
     assert code == 3 and "nothing to do" in err and "--retry-failed" in err
     assert paperclip("--from", root, "--max-failures", 0)[0] == 1
@@ -61,7 +77,9 @@ def test_failures_end_with_3_or_with_1(paperclip, root: Path) -> None:  # type: 
 
 def test_selections_and_missions(paperclip, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert paperclip("--from", root, "--proposal", "hst:2,1", "--limit", 1)[0] == 0
-    assert (tmp_path / "cache/previews/hst/proposal_1").is_dir() and not (tmp_path / "cache/previews/hst/proposal_2").exists()
+    assert (tmp_path / "cache/previews/hst/proposal_1").is_dir() and not (
+        tmp_path / "cache/previews/hst/proposal_2"
+    ).exists()
     assert paperclip("--from", root, "--cycle", "20-25")[0] == 0
     assert paperclip("--from", root, "--cycle", "1")[0] == 1
 
@@ -70,37 +88,55 @@ def test_a_simulated_sky_is_fetched_as_a_folder_is(paperclip, tmp_path: Path) ->
     code, _, err = paperclip("--simulate", 2)
     assert code == 0 and "fetch: done (2 proposals" in err
     previews = sorted(tmp_path.glob("cache/previews/sim/proposal_*/*.jpg"))
-    assert len({path.parent for path in previews}) == 2 and {Image.open(path).mode for path in previews} == {"L"}
+    assert len({path.parent for path in previews}) == 2 and {
+        Image.open(path).mode for path in previews
+    } == {"L"}
     assert "nothing to do" in paperclip("--simulate", 2)[2]
     code, _, err = paperclip("--simulate", 2, "--mission", "hst")
     assert code == 2 and "always mission 'sim'" in err
 
 
-@pytest.mark.parametrize("arguments, code, words", [
-    (["--from", "{root}/missing"], 1, "is not a folder"),
-    (["--from", "{root}", "--catalog", "{root}/missing.cat"], 1, "there is no proposal catalogue"),
-    (["--from", "{root}", "--catalog", "{root}/empty.cat"], 1, "is empty"),
-    (["--from", "{root}", "--catalog", "{root}/text.cat"], 1, "there is no proposal in"),
-    (["--from", "{root}", "--proposal", "99"], 1, "is selected"),
-    (["--from", "{root}", "--simulate", "3"], 2, "exclude each other"),
-    (["--from", "{root}", "--mission", "../up"], 2, "cannot be the name of a mission"),
-    (["--from", "{root}", "--mission", "jwst", "--proposal", "hst:1"], 2, "names mission hst"),
-    (["--from", "{root}", "--cycle", "x"], 2, "not a number or a range"),
-    (["--from", "{root}", "--size", "0"], 2, "--size"),
-    (["--from", "{root}", "--max-images", "0"], 2, "--max-images"),
-    (["--from", "{root}", "--workers", "0"], 2, "--workers"),
-    (["--from", "{root}", "--limit", "0"], 2, "--limit"),
-    (["--catalog", "{root}/abstracts.cat", "--simulate", "3"], 2, "--catalog does not go with --simulate"),
-    (["--all", "--mission", "kepler"], 2, "'kepler' is not in MAST"),
-    (["--all", "--mission", "jwst"], 2, "no catalogue of jwst abstracts"),
-    (["--all", "--rate", "-1"], 2, "--rate"),
-    (["--all", "--timeout", "0"], 2, "--timeout"),
-    (["--all", "--shard", "4/4"], 2, "--shard 4/4 is not a part"),
-    (["--all", "--shard", "x"], 2, "--shard 'x' is not a part"),
-    (["--all", "--after", "yesterday"], 2, "--after"),
-])
-def test_wrong_input_is_one_clear_error(paperclip, root: Path, arguments: list[str], code: int,  # type: ignore[no-untyped-def]
-                                         words: str) -> None:
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["--from", "{root}/missing"], 1, "is not a folder"),
+        (
+            ["--from", "{root}", "--catalog", "{root}/missing.cat"],
+            1,
+            "there is no proposal catalogue",
+        ),
+        (["--from", "{root}", "--catalog", "{root}/empty.cat"], 1, "is empty"),
+        (["--from", "{root}", "--catalog", "{root}/text.cat"], 1, "there is no proposal in"),
+        (["--from", "{root}", "--proposal", "99"], 1, "is selected"),
+        (["--from", "{root}", "--simulate", "3"], 2, "exclude each other"),
+        (["--from", "{root}", "--mission", "../up"], 2, "cannot be the name of a mission"),
+        (["--from", "{root}", "--mission", "jwst", "--proposal", "hst:1"], 2, "names mission hst"),
+        (["--from", "{root}", "--cycle", "x"], 2, "not a number or a range"),
+        (["--from", "{root}", "--size", "0"], 2, "--size"),
+        (["--from", "{root}", "--max-images", "0"], 2, "--max-images"),
+        (["--from", "{root}", "--workers", "0"], 2, "--workers"),
+        (["--from", "{root}", "--limit", "0"], 2, "--limit"),
+        (
+            ["--catalog", "{root}/abstracts.cat", "--simulate", "3"],
+            2,
+            "--catalog does not go with --simulate",
+        ),
+        (["--all", "--mission", "kepler"], 2, "'kepler' is not in MAST"),
+        (["--all", "--mission", "jwst"], 2, "no catalogue of jwst abstracts"),
+        (["--all", "--rate", "-1"], 2, "--rate"),
+        (["--all", "--timeout", "0"], 2, "--timeout"),
+        (["--all", "--shard", "4/4"], 2, "--shard 4/4 is not a part"),
+        (["--all", "--shard", "x"], 2, "--shard 'x' is not a part"),
+        (["--all", "--after", "yesterday"], 2, "--after"),
+    ],
+)
+def test_wrong_input_is_one_clear_error(
+    paperclip,
+    root: Path,
+    arguments: list[str],
+    code: int,  # type: ignore[no-untyped-def]
+    words: str,
+) -> None:
     (root / "empty.cat").write_bytes(b"")
     (root / "text.cat").write_text("This is not a catalogue.\n")
     before = contents(root)
@@ -112,16 +148,35 @@ def test_wrong_input_is_one_clear_error(paperclip, root: Path, arguments: list[s
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     """SIGKILL in a second process; what was entered in the ledger by then is not read again."""
-    root = write_archive_folder(tmp_path / "archive", {1: []} | {number: ["a.png"] for number in range(2, 5)})
+    root = write_archive_folder(
+        tmp_path / "archive", {1: []} | {number: ["a.png"] for number in range(2, 5)}
+    )
     folder = root / "observations/proposal_1"
     folder.mkdir()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (1_000, 1_000), dtype=np.uint8)).save(folder / "0.jpg")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (1_000, 1_000), dtype=np.uint8)).save(
+        folder / "0.jpg"
+    )
     for number in range(1, 40):
         shutil.copy(folder / "0.jpg", folder / f"{number}.jpg")
-    command = [sys.executable, "-m", "paperclip_cli", "fetch", "--from", str(root), "--max-images", "99", "--workers", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "paperclip_cli",
+        "fetch",
+        "--from",
+        str(root),
+        "--max-images",
+        "99",
+        "--workers",
+        "2",
+    ]
 
     def start(cache: Path) -> subprocess.Popen[str]:
-        return subprocess.Popen([*command[:3], "--cache-dir", str(cache), *command[3:]], stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            [*command[:3], "--cache-dir", str(cache), *command[3:]],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     cache = tmp_path / "killed"
     ledger = cache / "previews/local" / LEDGER
@@ -133,7 +188,9 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert process.returncode == -signal.SIGKILL, "it was still at work"
     made = ledger.read_bytes().count(b"\n")
     assert 5 <= made < 43 and not (cache / "previews/local/manifest.json").exists()
-    times = {path: path.stat().st_mtime_ns for path in cache.glob("previews/local/proposal_*/*.jpg")}
+    times = {
+        path: path.stat().st_mtime_ns for path in cache.glob("previews/local/proposal_*/*.jpg")
+    }
 
     second = start(cache)
     _, err = second.communicate()
@@ -145,7 +202,9 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert sum(path.stat().st_mtime_ns == before for path, before in times.items()) >= made
 
 
-def test_an_interrupt_ends_with_130(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, paperclip) -> None:  # type: ignore[no-untyped-def]
+def test_an_interrupt_ends_with_130(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, paperclip
+) -> None:  # type: ignore[no-untyped-def]
     from paperclip_cli.archives.folder import FolderArchive
 
     def interrupt(self: FolderArchive, candidate: object) -> None:

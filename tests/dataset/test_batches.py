@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.dataset.batches import Batches, Pictures, Texts, batch_rows, exchanged, look_ahead
+from paperclip_cli.dataset.batches import (
+    Batches,
+    Pictures,
+    Texts,
+    batch_rows,
+    exchanged,
+    look_ahead,
+)
 from paperclip_cli.dataset.captions import prepare
 
 STORE = np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3)
@@ -24,14 +31,24 @@ def batches(seed: int = 0, part: slice = slice(None)) -> Batches:
 
     texts = [f"First of {i}. Second of {i}. Third of {i}." for i in range(10)]
     captions = prepare(texts, lambda texts: [len(text.split()) for text in texts])
-    return Batches(Pictures(lambda rows: STORE[rows], Texts(captions, tokenize, 6, seed)), np.arange(10), 4, seed, part=part)
+    return Batches(
+        Pictures(lambda rows: STORE[rows], Texts(captions, tokenize, 6, seed)),
+        np.arange(10),
+        4,
+        seed,
+        part=part,
+    )
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 5), st.integers(0, 9))
-def test_an_epoch_shows_every_pair_once_but_for_the_left_over(count: int, size: int, epoch: int, seed: int) -> None:
+def test_an_epoch_shows_every_pair_once_but_for_the_left_over(
+    count: int, size: int, epoch: int, seed: int
+) -> None:
     size = min(size, count)
     steps = count // size
-    rows = [batch_rows(step, count, size, seed) for step in range(epoch * steps, (epoch + 1) * steps)]
+    rows = [
+        batch_rows(step, count, size, seed) for step in range(epoch * steps, (epoch + 1) * steps)
+    ]
     assert {number for number, _ in rows} == {epoch}
     shown = np.concatenate([part for _, part in rows])
     assert len(set(shown)) == len(shown) == steps * size and set(shown) <= set(range(count))
@@ -55,7 +72,9 @@ def test_image_and_caption_stay_together() -> None:
     made = batches()
     for step in range(8):
         images, tokens, groups = made[step]
-        assert [STORE[number].tobytes() for number in tokens[:, 1]] == [image.tobytes() for image in images]
+        assert [STORE[number].tobytes() for number in tokens[:, 1]] == [
+            image.tobytes() for image in images
+        ]
         assert groups.tolist() == tokens[:, 1].tolist()
 
 
@@ -66,11 +85,15 @@ def test_parts_of_a_batch_are_the_batch() -> None:
             np.testing.assert_array_equal(mine, np.concatenate(theirs))
 
 
-groups_of_pairs = st.lists(st.integers(0, 5), min_size=2, max_size=30).map(lambda values: np.unique(values, return_inverse=True)[1])
+groups_of_pairs = st.lists(st.integers(0, 5), min_size=2, max_size=30).map(
+    lambda values: np.unique(values, return_inverse=True)[1]
+)
 
 
 @given(groups_of_pairs, st.integers(1, 6), st.integers(0, 9))
-def test_unique_batches_hold_no_proposal_twice_and_have_all_pairs_in_time(groups: np.ndarray, size: int, seed: int) -> None:
+def test_unique_batches_hold_no_proposal_twice_and_have_all_pairs_in_time(
+    groups: np.ndarray, size: int, seed: int
+) -> None:
     size = min(size, int(groups.max()) + 1)
     made = Batches(batches().inputs, groups, size, seed, unique=True)
     steps = 60 * ((int(groups.max()) + 1) // size)
@@ -86,7 +109,11 @@ def test_exchanged_texts_are_another_proposals(groups: np.ndarray, seed: int) ->
     texts = [str(group) for group in groups]
     moved = exchanged(texts, groups, seed)
     assert all(mine != theirs for mine, theirs in zip(texts, moved, strict=True))
-    assert len({(group, text) for group, text in zip(groups, moved, strict=True)}) == len(set(texts)) == len(set(moved))
+    assert (
+        len({(group, text) for group, text in zip(groups, moved, strict=True)})
+        == len(set(texts))
+        == len(set(moved))
+    )
 
 
 def test_captions_change_from_epoch_to_epoch() -> None:

@@ -21,28 +21,65 @@ def words(texts: Sequence[str]) -> list[int]:
     return [len(text.split()) for text in texts]
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("We use HST. We see M31! Why? Because.", ["We use HST.", "We see M31!", "Why?", "Because."]),
-    ("Bright sources, e.g. NGC 1 and i.e. M 2. See Sec. 2, Fig. 3 and Eq. 5 for z ~ 1.5 galaxies. Done.",
-     ["Bright sources, e.g. NGC 1 and i.e. M 2.", "See Sec. 2, Fig. 3 and Eq. 5 for z ~ 1.5 galaxies.", "Done."]),
-    ("As in Smith et al. (2003) and Jones et al. 2004, we do. It was found by Smith et al. We go on.",
-     ["As in Smith et al. (2003) and Jones et al. 2004, we do.", "It was found by Smith et al.", "We go on."]),
-    ("It is NGC 3664.Investigations follow (see below).The rest.We wait.A last one.",
-     ["It is NGC 3664.", "Investigations follow (see below).", "The rest.", "We wait.", "A last one."]),
-    ("J. Smith and the U.S. Navy. They see Pop. II stars at 10,000 K. In time.",
-     ["J. Smith and the U.S. Navy.", "They see Pop. II stars at 10,000 K.", "In time."]),
-    ('He said "no." She went (quickly.) {30 orbits.} [Yes.]', ['He said "no."', "She went (quickly.)", "{30 orbits.}", "[Yes.]"]),
-    ("A redshift of 0.5. 30 orbits", ["A redshift of 0.5.", "30 orbits"]),
-    ("Category: HOT STARS. We do.", ["Category: HOT STARS.", "We do."]),
-    ("  spread \n over  lines. Here  ", ["spread over lines.", "Here"]),
-    ("", []), ("   ", []), ("...", ["..."]),
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (
+            "We use HST. We see M31! Why? Because.",
+            ["We use HST.", "We see M31!", "Why?", "Because."],
+        ),
+        (
+            "Bright sources, e.g. NGC 1 and i.e. M 2. See Sec. 2, Fig. 3 and Eq. 5 for z ~ 1.5 galaxies. Done.",
+            [
+                "Bright sources, e.g. NGC 1 and i.e. M 2.",
+                "See Sec. 2, Fig. 3 and Eq. 5 for z ~ 1.5 galaxies.",
+                "Done.",
+            ],
+        ),
+        (
+            "As in Smith et al. (2003) and Jones et al. 2004, we do. It was found by Smith et al. We go on.",
+            [
+                "As in Smith et al. (2003) and Jones et al. 2004, we do.",
+                "It was found by Smith et al.",
+                "We go on.",
+            ],
+        ),
+        (
+            "It is NGC 3664.Investigations follow (see below).The rest.We wait.A last one.",
+            [
+                "It is NGC 3664.",
+                "Investigations follow (see below).",
+                "The rest.",
+                "We wait.",
+                "A last one.",
+            ],
+        ),
+        (
+            "J. Smith and the U.S. Navy. They see Pop. II stars at 10,000 K. In time.",
+            ["J. Smith and the U.S. Navy.", "They see Pop. II stars at 10,000 K.", "In time."],
+        ),
+        (
+            'He said "no." She went (quickly.) {30 orbits.} [Yes.]',
+            ['He said "no."', "She went (quickly.)", "{30 orbits.}", "[Yes.]"],
+        ),
+        ("A redshift of 0.5. 30 orbits", ["A redshift of 0.5.", "30 orbits"]),
+        ("Category: HOT STARS. We do.", ["Category: HOT STARS.", "We do."]),
+        ("  spread \n over  lines. Here  ", ["spread over lines.", "Here"]),
+        ("", []),
+        ("   ", []),
+        ("...", ["..."]),
+    ],
+)
 def test_sentences(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
 
 
 def test_sentences_of_real_abstracts(real_sample: Path) -> None:
-    lines = (real_sample / "hst" / "abstracts_without_id.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (real_sample / "hst" / "abstracts_without_id.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     found = [sentences(json.loads(line)["abstract"]) for line in lines]
     lengths = [len(sentence.split()) for abstract in found for sentence in abstract]
     assert 18 < np.median(lengths) < 30 and np.quantile(lengths, 0.99) < 90
@@ -58,7 +95,9 @@ def test_sentences_lose_nothing(text: str) -> None:
     assert all(part == part.strip() and part for part in found)
 
 
-@pytest.mark.parametrize("text", ["a." * 50_000, "." * 100_000, ".(((((" * 20_000, ". " + "(" * 100_000, "a. " * 50_000])
+@pytest.mark.parametrize(
+    "text", ["a." * 50_000, "." * 100_000, ".(((((" * 20_000, ". " + "(" * 100_000, "a. " * 50_000]
+)
 def test_hostile_text_takes_no_time(text: str) -> None:
     start = time.perf_counter()
     sentences(text)
@@ -68,11 +107,18 @@ def test_hostile_text_takes_no_time(text: str) -> None:
 
 def test_items() -> None:
     assert items("black holes, background stars; constrain mass, analyze motions") == [
-        "black holes,", "background stars;", "constrain mass,", "analyze motions"]
+        "black holes,",
+        "background stars;",
+        "constrain mass,",
+        "analyze motions",
+    ]
 
 
-texts = st.lists(st.text(st.sampled_from("ab "), min_size=1, max_size=30).map(str.strip).filter(bool), min_size=1, max_size=8).map(
-    lambda parts: ". ".join(part.capitalize() for part in parts) + ".")
+texts = st.lists(
+    st.text(st.sampled_from("ab "), min_size=1, max_size=30).map(str.strip).filter(bool),
+    min_size=1,
+    max_size=8,
+).map(lambda parts: ". ".join(part.capitalize() for part in parts) + ".")
 
 
 @given(texts, st.integers(1, 30), st.integers(0, 99))
@@ -81,10 +127,14 @@ def test_a_run_is_whole_sentences_that_fit(text: str, room: int, seed: int) -> N
     whole = sentences(text)
     for run in (caption.first_run(room), caption.longest_run(room, np.random.default_rng(seed))):
         cut = sentences(run)
-        starts = [i for i in range(len(whole)) if whole[i:i + len(cut)] == cut]
+        starts = [i for i in range(len(whole)) if whole[i : i + len(cut)] == cut]
         assert starts
         assert len(run.split()) <= room or len(cut) == 1
-        longer = [len(" ".join(whole[i:i + len(cut) + 1]).split()) for i in starts if i + len(cut) < len(whole)]
+        longer = [
+            len(" ".join(whole[i : i + len(cut) + 1]).split())
+            for i in starts
+            if i + len(cut) < len(whole)
+        ]
         assert len(longer) < len(starts) or max(longer) > room, "a run is as long as it can be"
     assert " ".join(whole).startswith(caption.first_run(room))
 
@@ -92,7 +142,11 @@ def test_a_run_is_whole_sentences_that_fit(text: str, room: int, seed: int) -> N
 @given(texts, st.integers(0, 99))
 def test_a_caption_that_fits_is_whole(text: str, seed: int) -> None:
     (caption,) = prepare([text], words)
-    assert caption.longest_run(1_000, np.random.default_rng(seed)) == caption.first_run(1_000) == " ".join(sentences(text))
+    assert (
+        caption.longest_run(1_000, np.random.default_rng(seed))
+        == caption.first_run(1_000)
+        == " ".join(sentences(text))
+    )
 
 
 def test_every_sentence_is_drawn() -> None:
@@ -100,7 +154,12 @@ def test_every_sentence_is_drawn() -> None:
     (caption,) = prepare([text], words)
     runs = [caption.longest_run(6, np.random.default_rng(seed)) for seed in range(200)]
     starts = [run.split()[0] for run in runs]
-    assert {start: starts.count(start) > 25 for start in starts} == {"One": True, "Two": True, "Three": True, "Four": True}
+    assert {start: starts.count(start) > 25 for start in starts} == {
+        "One": True,
+        "Two": True,
+        "Three": True,
+        "Four": True,
+    }
     assert any("Five" in run for run in runs)
 
 
@@ -108,7 +167,7 @@ def test_every_sentence_is_drawn() -> None:
 def test_a_run_of_any_length_is_whole_sentences_that_fit(text: str, room: int, seed: int) -> None:
     (caption,) = prepare([text], words)
     whole, cut = sentences(text), sentences(caption.any_run(room, np.random.default_rng(seed)))
-    assert any(whole[i:i + len(cut)] == cut for i in range(len(whole)))
+    assert any(whole[i : i + len(cut)] == cut for i in range(len(whole)))
     assert len(cut) == 1 or len(" ".join(cut).split()) <= room
 
 
@@ -121,12 +180,21 @@ def test_every_run_of_any_length_is_drawn() -> None:
 
 
 def test_summaries_are_cut_at_items() -> None:
-    (caption,) = prepare(["black holes, background stars; constrain mass, analyze motions"], words, summaries=True)
+    (caption,) = prepare(
+        ["black holes, background stars; constrain mass, analyze motions"], words, summaries=True
+    )
     assert caption.first_run(4) == "black holes, background stars"
     assert caption.first_run(6) == "black holes, background stars; constrain mass"
-    assert caption.first_run(100) == "black holes, background stars; constrain mass, analyze motions"
+    assert (
+        caption.first_run(100) == "black holes, background stars; constrain mass, analyze motions"
+    )
 
 
 def test_an_empty_caption_stays_empty() -> None:
     (caption,) = prepare([""], words)
-    assert caption.first_run(5) == caption.longest_run(5, np.random.default_rng(0)) == caption.any_run(5, np.random.default_rng(0)) == ""
+    assert (
+        caption.first_run(5)
+        == caption.longest_run(5, np.random.default_rng(0))
+        == caption.any_run(5, np.random.default_rng(0))
+        == ""
+    )

@@ -23,7 +23,19 @@ VIEW = View(crop=0.8, size=16)
 def pair(number: int, grey: bool = False, image: bytes | None = None) -> Pair:
     rng = np.random.default_rng(number)
     canvas = rng.integers(0, 256, (40, 40) if grey else (40, 40, 3), dtype=np.uint8)
-    return Pair(Key("local", number), image or encode_jpeg(canvas), "", "", None, None, None, Observation(), "", "", f"{number}.jpg")
+    return Pair(
+        Key("local", number),
+        image or encode_jpeg(canvas),
+        "",
+        "",
+        None,
+        None,
+        None,
+        Observation(),
+        "",
+        "",
+        f"{number}.jpg",
+    )
 
 
 def opened(pairs: list[Pair], folder: Path, view: View = VIEW) -> np.ndarray:
@@ -49,7 +61,9 @@ def test_grey_images_take_one_channel_unless_one_has_colour(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"comment": b"a comment"}])
-def test_grey_is_told_from_the_header_whatever_comes_before_it(tmp_path: Path, options: dict) -> None:
+def test_grey_is_told_from_the_header_whatever_comes_before_it(
+    tmp_path: Path, options: dict
+) -> None:
     file = io.BytesIO()
     Image.fromarray(np.zeros((40, 40), np.uint8)).save(file, "JPEG", **options)
     assert opened([pair(0, image=file.getvalue())], tmp_path).shape == (1, 20, 20, 1)
@@ -79,5 +93,5 @@ def test_a_store_in_use_outlives_its_replacement(tmp_path: Path) -> None:
 def test_a_damaged_image_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     whole = pair(1).image
     with pytest.raises(PaperclipError, match=r"2\.jpg.*damaged"):
-        opened([pair(1), pair(2, image=whole[:len(whole) // 2])], tmp_path)
+        opened([pair(1), pair(2, image=whole[: len(whole) // 2])], tmp_path)
     assert not list(tmp_path.iterdir())

@@ -7,7 +7,15 @@ from paperclip_cli.records import Key, Observation, Preview, Proposal, Summary
 
 
 def preview(mission: str, number: int, name: str = "a", **observed: object) -> Preview:
-    return Preview(mission, number, f"proposal_{number}/{name}.jpg", "0" * 64, 64, name, Observation(**observed))  # type: ignore[arg-type]
+    return Preview(
+        mission,
+        number,
+        f"proposal_{number}/{name}.jpg",
+        "0" * 64,
+        64,
+        name,
+        Observation(**observed),
+    )  # type: ignore[arg-type]
 
 
 def proposals(*items: Proposal) -> dict[Key, Proposal]:
@@ -17,28 +25,54 @@ def proposals(*items: Proposal) -> dict[Key, Proposal]:
 def test_missions_that_use_the_same_number_are_kept_apart() -> None:
     known = proposals(Proposal("hst", 1, "about stars"), Proposal("jwst", 1, "about dust"))
     rows, excluded = join(known, [preview("hst", 1), preview("jwst", 1)], {}, "abstract")
-    assert [(row.preview.mission, row.caption) for row in rows] == [("hst", "about stars"), ("jwst", "about dust")]
+    assert [(row.preview.mission, row.caption) for row in rows] == [
+        ("hst", "about stars"),
+        ("jwst", "about dust"),
+    ]
     assert excluded == {}
 
 
 def test_what_has_no_partner_is_counted() -> None:
-    known = proposals(Proposal("hst", 1, "stars"), Proposal("hst", 2, "  "), Proposal("hst", 3, "dust"), Proposal("hst", 4, "gas"))
+    known = proposals(
+        Proposal("hst", 1, "stars"),
+        Proposal("hst", 2, "  "),
+        Proposal("hst", 3, "dust"),
+        Proposal("hst", 4, "gas"),
+    )
     summaries = {Key("hst", 1): Summary("hst", 1, ("stars",), ("study stars",), "keywords")}
-    previews = [preview("hst", 1), preview("hst", 2), preview("hst", 3), preview("hst", 9), preview("hst", 9, "b")]
+    previews = [
+        preview("hst", 1),
+        preview("hst", 2),
+        preview("hst", 3),
+        preview("hst", 9),
+        preview("hst", 9, "b"),
+    ]
     rows, excluded = join(known, previews, summaries, "summary")
     assert [row.caption for row in rows] == ["stars; study stars"]
-    assert excluded == {"proposals without an image": 1, "images of proposals that are not in the catalogue": 2,
-                        "proposals without an abstract": 1, "proposals without a summary": 1}
+    assert excluded == {
+        "proposals without an image": 1,
+        "images of proposals that are not in the catalogue": 2,
+        "proposals without an abstract": 1,
+        "proposals without a summary": 1,
+    }
 
 
 def test_an_abstract_s_caption_names_the_category_if_there_is_one() -> None:
-    assert abstract_caption(Proposal("hst", 1, "Stars shine.", category="Stellar Physics")) == "Category: Stellar Physics. Stars shine."
+    assert (
+        abstract_caption(Proposal("hst", 1, "Stars shine.", category="Stellar Physics"))
+        == "Category: Stellar Physics. Stars shine."
+    )
     assert abstract_caption(Proposal("hst", 1, "Stars shine.")) == "Stars shine."
 
 
 def test_abstract_captions_keep_the_summary_in_its_column() -> None:
     summaries = {Key("hst", 1): Summary("hst", 1, ("stars",), ("study stars",), "keywords")}
-    (row,), _ = join(proposals(Proposal("hst", 1, "Stars.", cycle="27")), [preview("hst", 1)], summaries, "abstract")
+    (row,), _ = join(
+        proposals(Proposal("hst", 1, "Stars.", cycle="27")),
+        [preview("hst", 1)],
+        summaries,
+        "abstract",
+    )
     pair = row.pair(b"jpeg")
     assert (pair.caption, pair.abstract, pair.summary) == ("Stars.", "Stars.", "stars; study stars")
     assert pair.path == "hst/proposal_1/a.jpg"
@@ -50,15 +84,31 @@ def test_only_held_out_rows_are_marked() -> None:
     texts = [text, text, "Something else entirely, on stars", "Nothing of the kind, on planets"]
     known = proposals(*(Proposal("hst", number, words) for number, words in enumerate(texts, 1)))
     at = {"s_ra": 10.0, "s_dec": 10.0}
-    previews = [preview("hst", 1, **at), preview("hst", 2, **at), preview("hst", 2, "b"), preview("hst", 3, s_ra=11.0, s_dec=10.0),
-                preview("hst", 4)]
+    previews = [
+        preview("hst", 1, **at),
+        preview("hst", 2, **at),
+        preview("hst", 2, "b"),
+        preview("hst", 3, s_ra=11.0, s_dec=10.0),
+        preview("hst", 4),
+    ]
     rows, _ = join(known, previews, {}, "abstract")
     marked = mark_seen({"train": rows[:1], "validation": rows[1:4], "test": rows[4:]})
     assert [(row.seen_sky, row.seen_text) for row in marked["train"]] == [(None, None)]
-    assert [(row.seen_sky, row.seen_text) for row in marked["validation"]] == [(True, True), (None, True), (False, False)]
+    assert [(row.seen_sky, row.seen_text) for row in marked["validation"]] == [
+        (True, True),
+        (None, True),
+        (False, False),
+    ]
     assert [(row.seen_sky, row.seen_text) for row in marked["test"]] == [(None, False)]
 
 
 def test_without_training_nothing_is_known_to_be_seen() -> None:
-    rows, _ = join(proposals(Proposal("hst", 1, "stars")), [preview("hst", 1, s_ra=1.0, s_dec=1.0)], {}, "abstract")
-    assert [(row.seen_sky, row.seen_text) for row in mark_seen({"test": rows})["test"]] == [(None, None)]
+    rows, _ = join(
+        proposals(Proposal("hst", 1, "stars")),
+        [preview("hst", 1, s_ra=1.0, s_dec=1.0)],
+        {},
+        "abstract",
+    )
+    assert [(row.seen_sky, row.seen_text) for row in mark_seen({"test": rows})["test"]] == [
+        (None, None)
+    ]

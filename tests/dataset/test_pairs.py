@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.dataset.pairs import COLUMNS, ROWS_PER_GROUP, Pair, available_splits, find_dataset, read_split, split_files, write_split
+from paperclip_cli.dataset.pairs import (
+    COLUMNS,
+    ROWS_PER_GROUP,
+    Pair,
+    available_splits,
+    find_dataset,
+    read_split,
+    split_files,
+    write_split,
+)
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.records import Key, Observation
 from paperclip_cli.workspace import Workspace
@@ -19,12 +28,30 @@ from tests.factories import KINDS, draw, jpeg
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 maybe = st.none() | st.booleans()
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-observations = st.builds(Observation, target=st.none() | words, moving=maybe, s_ra=st.none() | numbers, s_dec=st.none() | numbers,
-                         filters=st.lists(words, max_size=3).map(tuple), t_min=st.none() | numbers, obs_id=st.none() | words)
-pairs = st.builds(Pair, key=st.builds(Key, st.sampled_from(["hst", "jwst"]), st.integers(1, 10**6)), image=st.binary(max_size=50),
-                  caption=words,
-                  abstract=words, summary=st.none() | words, seen_sky=maybe, seen_text=maybe, observation=observations, title=words,
-                  category=words, path=words)
+observations = st.builds(
+    Observation,
+    target=st.none() | words,
+    moving=maybe,
+    s_ra=st.none() | numbers,
+    s_dec=st.none() | numbers,
+    filters=st.lists(words, max_size=3).map(tuple),
+    t_min=st.none() | numbers,
+    obs_id=st.none() | words,
+)
+pairs = st.builds(
+    Pair,
+    key=st.builds(Key, st.sampled_from(["hst", "jwst"]), st.integers(1, 10**6)),
+    image=st.binary(max_size=50),
+    caption=words,
+    abstract=words,
+    summary=st.none() | words,
+    seen_sky=maybe,
+    seen_text=maybe,
+    observation=observations,
+    title=words,
+    category=words,
+    path=words,
+)
 
 
 def picture(seed: int = 0) -> bytes:
@@ -34,13 +61,26 @@ def picture(seed: int = 0) -> bytes:
 
 
 def plain_pair(number: int) -> Pair:
-    return Pair(Key("hst", number), picture(number), f"caption {number}", f"abstract {number}", None, None, None,
-                Observation(filters=("F814W",), s_ra=1.0), "title", "", f"hst/proposal_{number}/a.jpg")
+    return Pair(
+        Key("hst", number),
+        picture(number),
+        f"caption {number}",
+        f"abstract {number}",
+        None,
+        None,
+        None,
+        Observation(filters=("F814W",), s_ra=1.0),
+        "title",
+        "",
+        f"hst/proposal_{number}/a.jpg",
+    )
 
 
 @settings(max_examples=25)
 @given(written=st.lists(pairs, max_size=5))
-def test_pairs_survive_parquet(tmp_path_factory: pytest.TempPathFactory, written: list[Pair]) -> None:
+def test_pairs_survive_parquet(
+    tmp_path_factory: pytest.TempPathFactory, written: list[Pair]
+) -> None:
     folder = tmp_path_factory.mktemp("dataset")
     assert write_split(folder, "train", written) == len(written)
     if written:
@@ -52,8 +92,15 @@ def test_pairs_survive_parquet(tmp_path_factory: pytest.TempPathFactory, written
 def test_row_groups_are_small_enough_to_stream(tmp_path: Path) -> None:
     write_split(tmp_path, "train", (plain_pair(number) for number in range(2 * ROWS_PER_GROUP + 1)))
     metadata = pq.ParquetFile(split_files(tmp_path, "train")[0]).metadata
-    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [ROWS_PER_GROUP, ROWS_PER_GROUP, 1]
-    columns = {metadata.row_group(0).column(i).path_in_schema: metadata.row_group(0).column(i) for i in range(metadata.num_columns)}
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [
+        ROWS_PER_GROUP,
+        ROWS_PER_GROUP,
+        1,
+    ]
+    columns = {
+        metadata.row_group(0).column(i).path_in_schema: metadata.row_group(0).column(i)
+        for i in range(metadata.num_columns)
+    }
     assert columns["image.bytes"].compression == "UNCOMPRESSED"
     assert columns["abstract"].compression == "ZSTD"
     assert columns["filters.list.element"].compression == "ZSTD"
@@ -68,13 +115,19 @@ def test_the_hub_s_library_decodes_the_images(tmp_path: Path) -> None:
 
     write_split(tmp_path, "train", [plain_pair(number) for number in range(5)])
     files = {"train": [str(path) for path in split_files(tmp_path, "train")]}
-    found = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "hf"))["train"]
+    found = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "hf"))[
+        "train"
+    ]
     assert tuple(found.column_names) == COLUMNS
     assert isinstance(found.features["image"], datasets.Image)
     assert isinstance(found.features["filters"], datasets.List)
     for number, row in enumerate(found):
-        assert np.array_equal(np.asarray(row["image"]), np.asarray(Image.open(io.BytesIO(picture(number)))))
-        assert row["proposal_id"] == number and row["filters"] == ["F814W"] and row["seen_sky"] is None
+        assert np.array_equal(
+            np.asarray(row["image"]), np.asarray(Image.open(io.BytesIO(picture(number))))
+        )
+        assert (
+            row["proposal_id"] == number and row["filters"] == ["F814W"] and row["seen_sky"] is None
+        )
 
 
 def test_several_files_make_one_split(tmp_path: Path) -> None:
@@ -108,7 +161,9 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
     import pyarrow as pa
 
     (tmp_path / "data").mkdir()
-    pq.write_table(pa.table({"caption": ["a"], "image": ["b"]}), tmp_path / "data" / "train-00000.parquet")
+    pq.write_table(
+        pa.table({"caption": ["a"], "image": ["b"]}), tmp_path / "data" / "train-00000.parquet"
+    )
     with pytest.raises(PaperclipError, match="is not a split"):
         read_split(tmp_path, "train")
 

@@ -16,7 +16,9 @@ fractions = st.tuples(st.floats(0, 1), st.floats(0, 1)).filter(lambda pair: sum(
 
 
 @given(st.sets(keys), st.sets(keys), fractions, st.integers(0, 2**32))
-def test_adding_proposals_moves_none(old: set[Key], new: set[Key], shares: tuple[float, float], seed: int) -> None:
+def test_adding_proposals_moves_none(
+    old: set[Key], new: set[Key], shares: tuple[float, float], seed: int
+) -> None:
     before = split_keys(old, *shares, seed)
     after = split_keys(old | new, *shares, seed)
     for split, members in before.items():
@@ -24,7 +26,9 @@ def test_adding_proposals_moves_none(old: set[Key], new: set[Key], shares: tuple
 
 
 @given(st.lists(keys), fractions, st.integers(0, 2**32))
-def test_every_proposal_is_in_one_split_and_none_is_empty(found: list[Key], shares: tuple[float, float], seed: int) -> None:
+def test_every_proposal_is_in_one_split_and_none_is_empty(
+    found: list[Key], shares: tuple[float, float], seed: int
+) -> None:
     splits = split_keys(found, *shares, seed)
     members = [key for keys in splits.values() for key in keys]
     assert sorted(members) == sorted(set(found))
@@ -40,7 +44,9 @@ def test_shares_of_one_and_nought_take_all(found: set[Key], seed: int) -> None:
 
 
 @given(keys, st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0, 0.5), st.integers(0, 2**32))
-def test_the_validation_share_does_not_change_the_test_split(key: Key, first: float, second: float, test: float, seed: int) -> None:
+def test_the_validation_share_does_not_change_the_test_split(
+    key: Key, first: float, second: float, test: float, seed: int
+) -> None:
     assert (assign(key, first, test, seed) == "test") == (assign(key, second, test, seed) == "test")
 
 
@@ -49,12 +55,20 @@ def test_shares_are_met_and_missions_are_apart() -> None:
     assert splits["validation"] == pytest.approx(2_000, rel=0.1)
     assert splits["test"] == pytest.approx(4_000, rel=0.1)
     assert all(0 <= position(Key("hst", number), 42) < 1 for number in range(1_000))
-    assert position(Key("hst", 1), 42) != position(Key("jwst", 1), 42) != position(Key("jwst", 1), 43)
+    assert (
+        position(Key("hst", 1), 42) != position(Key("jwst", 1), 42) != position(Key("jwst", 1), 43)
+    )
 
 
 def test_the_place_of_a_proposal_never_changes() -> None:
     """These were written down once: another value would silently mix what was held out with what was trained on."""
-    assert [assign(Key("hst", number), 0.1, 0.1, 42) for number in (15354, 12577, 1, 2, 3)] == ["train", "train", "train", "train", "train"]
+    assert [assign(Key("hst", number), 0.1, 0.1, 42) for number in (15354, 12577, 1, 2, 3)] == [
+        "train",
+        "train",
+        "train",
+        "train",
+        "train",
+    ]
     assert position(Key("hst", 15354), 42) == pytest.approx(0.3219770093643589, abs=1e-15)
 
 

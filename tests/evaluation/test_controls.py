@@ -9,8 +9,19 @@ from paperclip_cli.evaluation import controls, retrieval
 from paperclip_cli.evaluation.held_out import HeldOut
 from paperclip_cli.images.pictures import make_canvas
 
-KNOWN = ["comet tail dust", "comet tail gas", "comet dust gas tail", "galaxy arms disk", "galaxy disk bulge", "galaxy bulge arms disk"]
-SPLIT = HeldOut(["a comet with a tail", "the disk of a galaxy"], np.asarray([0, 1, 0, 1]), np.asarray([0, 1, 2, 3]))
+KNOWN = [
+    "comet tail dust",
+    "comet tail gas",
+    "comet dust gas tail",
+    "galaxy arms disk",
+    "galaxy disk bulge",
+    "galaxy bulge arms disk",
+]
+SPLIT = HeldOut(
+    ["a comet with a tail", "the disk of a galaxy"],
+    np.asarray([0, 1, 0, 1]),
+    np.asarray([0, 1, 2, 3]),
+)
 
 
 def first_hits(found: retrieval.Embeddings) -> list[float]:
@@ -28,14 +39,22 @@ def test_neighbours_lead_to_their_captions() -> None:
 
 def test_a_group_leads_to_the_captions_of_training_and_an_unknown_one_nowhere() -> None:
     known = ["WFC3"] * 3 + ["ACS"] * 3
-    assert first_hits(controls.by_group(SPLIT, ["WFC3", "ACS", "WFC3", "ACS"], KNOWN, known)) == [1.0] * 4
-    assert first_hits(controls.by_group(SPLIT, ["ACS", "WFC3", "ACS", "WFC3"], KNOWN, known)) == [2.0] * 4
+    assert (
+        first_hits(controls.by_group(SPLIT, ["WFC3", "ACS", "WFC3", "ACS"], KNOWN, known))
+        == [1.0] * 4
+    )
+    assert (
+        first_hits(controls.by_group(SPLIT, ["ACS", "WFC3", "ACS", "WFC3"], KNOWN, known))
+        == [2.0] * 4
+    )
     assert first_hits(controls.by_group(SPLIT, ["NIRCam"] * 4, KNOWN, known)) == [1.5] * 4
     assert first_hits(controls.by_group(SPLIT, ["all"] * 4, KNOWN, ["all"] * 6)) == [1.5] * 4
 
 
 def test_a_header_leads_to_the_captions_that_hold_its_words() -> None:
-    found = controls.by_header(SPLIT, [["comet"], ["galaxy"], ["f814w"], ["comet"]], [text.split() for text in SPLIT.texts])
+    found = controls.by_header(
+        SPLIT, [["comet"], ["galaxy"], ["f814w"], ["comet"]], [text.split() for text in SPLIT.texts]
+    )
     assert first_hits(found) == [1.0, 1.0, 1.5, 2.0]
 
 
@@ -45,9 +64,13 @@ def test_statistics_of_a_picture_are_those_of_its_canvas_without_padding() -> No
     picture[10:20, 10:30, 0] = 255
     found = controls.statistics(picture)
     red = 200 / 1500 / 3
-    assert found == pytest.approx([50, 30, red, 3 * red, 0, np.sqrt(200 / 1500 / 9 - red**2), 1 - 200 / 1500], rel=1e-4)
+    assert found == pytest.approx(
+        [50, 30, red, 3 * red, 0, np.sqrt(200 / 1500 / 9 - red**2), 1 - 200 / 1500], rel=1e-4
+    )
     np.testing.assert_array_equal(controls.without_padding(make_canvas(picture, 512)), picture)
     grey = np.full((20, 20), 128, np.uint8)
-    assert controls.statistics(grey) == pytest.approx([20, 20, 128 / 255, 0, 128 / 255, 0, 0], abs=1e-6)
+    assert controls.statistics(grey) == pytest.approx(
+        [20, 20, 128 / 255, 0, 128 / 255, 0, 0], abs=1e-6
+    )
     white = np.full((20, 20), 255, np.uint8)
     np.testing.assert_array_equal(controls.without_padding(white), white)

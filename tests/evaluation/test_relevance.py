@@ -17,13 +17,21 @@ def test_the_best_images_are_judged_and_no_others() -> None:
     scores[0, :10], scores[1, 20:] = 1.0, 1.0
     ranking = best_images("name", "model", scores)
     assert ranking.images.tolist() == [list(range(10)), list(range(20, 30))]
-    found = relevance(ranking, ("one", "two"), lambda query, image: image < 5 if query == 0 else image >= 20)
-    assert found.by_query == {"one": 0.5, "two": 1.0} and found.share == 0.75 and found.interval == (0.5, 1.0)
+    found = relevance(
+        ranking, ("one", "two"), lambda query, image: image < 5 if query == 0 else image >= 20
+    )
+    assert (
+        found.by_query == {"one": 0.5, "two": 1.0}
+        and found.share == 0.75
+        and found.interval == (0.5, 1.0)
+    )
 
 
 def test_what_could_not_be_judged_does_not_count() -> None:
     ranking = best_images("name", "model", np.arange(40.0).reshape(2, 20))
-    found = relevance(ranking, ("one", "two"), lambda query, image: None if query or image % 2 else True)
+    found = relevance(
+        ranking, ("one", "two"), lambda query, image: None if query or image % 2 else True
+    )
     assert found.by_query == {"one": 1.0, "two": None} and found.share == 1.0
     none = relevance(ranking, ("one", "two"), lambda query, image: None)
     assert none.share is None and none.interval is None
@@ -32,7 +40,11 @@ def test_what_could_not_be_judged_does_not_count() -> None:
 def test_fewer_images_than_are_asked_for_are_all_there_are() -> None:
     assert best_images("name", "model", random_images(3, 2)).images.shape == (2, 3)
     drawn = best_images("name", "control", random_images(50, 40)).images
-    assert drawn.shape == (40, TOP) and len(np.unique(drawn)) == 50 and all(len(set(row)) == TOP for row in drawn.tolist())
+    assert (
+        drawn.shape == (40, TOP)
+        and len(np.unique(drawn)) == 50
+        and all(len(set(row)) == TOP for row in drawn.tolist())
+    )
 
 
 def test_verdicts_are_kept_by_judge_and_a_torn_line_is_made_again(tmp_path: Path) -> None:
@@ -44,5 +56,8 @@ def test_verdicts_are_kept_by_judge_and_a_torn_line_is_made_again(tmp_path: Path
     path.write_bytes(path.read_bytes() + b'{"query": "gal')
     with keeping(path) as keep:
         keep(Verdict("galaxy", digest("text"), False, "a", "b", "1"))
-    assert read_verdicts(path, "a", "b", "1") == {("comet", digest("text")): True, ("galaxy", digest("text")): False}
+    assert read_verdicts(path, "a", "b", "1") == {
+        ("comet", digest("text")): True,
+        ("galaxy", digest("text")): False,
+    }
     assert read_verdicts(path, "a", "b", "2") == {("comet", digest("text")): pytest.approx(False)}

@@ -33,19 +33,35 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 def random_embeddings(images: int, captions: int, seed: int, width: int = 16) -> Embeddings:
     """Random directions; every caption has an image, and every caption is a proposal's."""
     rng = np.random.default_rng(seed)
-    caption = rng.permutation(np.concatenate([np.arange(captions), rng.integers(captions, size=images - captions)]))
-    return Embeddings(unit(rng.normal(size=(images, width))), unit(rng.normal(size=(captions, width))), caption, caption)
+    caption = rng.permutation(
+        np.concatenate([np.arange(captions), rng.integers(captions, size=images - captions)])
+    )
+    return Embeddings(
+        unit(rng.normal(size=(images, width))),
+        unit(rng.normal(size=(captions, width))),
+        caption,
+        caption,
+    )
 
 
-sizes = st.tuples(st.integers(1, 30), st.integers(0, 30), st.integers(0, 1000)).map(lambda s: (s[0] + s[1], s[0], s[2]))
+sizes = st.tuples(st.integers(1, 30), st.integers(0, 30), st.integers(0, 1000)).map(
+    lambda s: (s[0] + s[1], s[0], s[2])
+)
 
 
 @given(sizes, st.sampled_from(DIRECTIONS), st.sampled_from((UNIQUE, PAPER_FULL)))
-def test_nothing_depends_on_the_order_of_images_and_captions(size: tuple[int, int, int], direction: str, protocol: str) -> None:
+def test_nothing_depends_on_the_order_of_images_and_captions(
+    size: tuple[int, int, int], direction: str, protocol: str
+) -> None:
     found = random_embeddings(*size)
     rng = np.random.default_rng(size[2])
     rows, columns = rng.permutation(len(found.images)), rng.permutation(len(found.texts))
-    moved = Embeddings(found.images[rows], found.texts[columns], np.argsort(columns)[found.caption[rows]], found.proposal[rows])
+    moved = Embeddings(
+        found.images[rows],
+        found.texts[columns],
+        np.argsort(columns)[found.caption[rows]],
+        found.proposal[rows],
+    )
     before, after = standing(found, protocol, direction), standing(moved, protocol, direction)
     np.testing.assert_array_equal(after.better, before.better[rows])
     np.testing.assert_array_equal(after.tied, before.tied[rows])
@@ -55,26 +71,46 @@ def with_ties(images: int, captions: int, seed: int) -> Embeddings:
     """Small whole numbers: their products are exact, and often equal."""
     rng = np.random.default_rng(seed)
     caption = np.concatenate([np.arange(captions), rng.integers(captions, size=images - captions)])
-    return Embeddings(rng.integers(-1, 2, (images, 3)).astype(np.float32), rng.integers(-1, 2, (captions, 3)).astype(np.float32),
-                      caption, caption)
+    return Embeddings(
+        rng.integers(-1, 2, (images, 3)).astype(np.float32),
+        rng.integers(-1, 2, (captions, 3)).astype(np.float32),
+        caption,
+        caption,
+    )
 
 
 def reference_scores(found: Embeddings, direction: str, image: int) -> tuple[list[float], int]:
     """The similarities that the paper sorts for one pair, and which of them is the true one: all pairs, strict diagonal."""
     if direction == IMAGE_TO_TEXT:
-        return [float(found.images[image] @ found.texts[found.caption[other]]) for other in range(len(found.images))], image
-    return [float(found.texts[found.caption[image]] @ found.images[other]) for other in range(len(found.images))], image
+        return [
+            float(found.images[image] @ found.texts[found.caption[other]])
+            for other in range(len(found.images))
+        ], image
+    return [
+        float(found.texts[found.caption[image]] @ found.images[other])
+        for other in range(len(found.images))
+    ], image
 
 
-@given(st.integers(1, 4), st.integers(0, 2), st.integers(0, 10_000), st.sampled_from(DIRECTIONS), st.integers(1, 6))
-def test_a_tie_of_the_paper_counts_by_its_chance_in_arbitrary_order(captions: int, more: int, seed: int, direction: str, top: int) -> None:
+@given(
+    st.integers(1, 4),
+    st.integers(0, 2),
+    st.integers(0, 10_000),
+    st.sampled_from(DIRECTIONS),
+    st.integers(1, 6),
+)
+def test_a_tie_of_the_paper_counts_by_its_chance_in_arbitrary_order(
+    captions: int, more: int, seed: int, direction: str, top: int
+) -> None:
     """Against the sorting of every possible order of the candidates."""
     found = with_ties(captions + more, captions, seed)
     hits = standing(found, PAPER_FULL, direction).hits(top)
     for image in range(len(found.images)):
         scores, true = reference_scores(found, direction, image)
         orders = list(itertools.permutations(range(len(scores))))
-        firsts = [sorted(order, key=lambda candidate: -scores[candidate])[:top] for order in orders]  # sorted() keeps the order of ties
+        firsts = [
+            sorted(order, key=lambda candidate: -scores[candidate])[:top] for order in orders
+        ]  # sorted() keeps the order of ties
         assert hits[image] == pytest.approx(np.mean([true in first for first in firsts]))
 
 
@@ -85,7 +121,10 @@ def test_the_papers_protocols_are_those_of_plain_loops(direction: str) -> None:
     for protocol, rows, batch in ((PAPER_FULL, 430, 430), (PAPER_BATCH, 300, 100)):
         right = dict.fromkeys(retrieval.PERCENTS, 0)
         for first in range(0, rows, batch):
-            images, texts = found.images[first:first + batch], found.texts[found.caption[first:first + batch]]
+            images, texts = (
+                found.images[first : first + batch],
+                found.texts[found.caption[first : first + batch]],
+            )
             for i in range(batch):
                 one, many = (images[i], texts) if direction == IMAGE_TO_TEXT else (texts[i], images)
                 scores = [float(np.dot(one, other)) for other in many]
@@ -119,20 +158,31 @@ def test_some_of_the_images_are_ranked_among_all_candidates(protocol: str) -> No
     found = random_embeddings(320, 90, seed=2)
     chosen = np.arange(320) % 3 == 0
     all_of_them, some = standing(found, protocol), standing(found, protocol).among(chosen)
-    assert some.total == all_of_them.total and len(some.rows) == np.count_nonzero(chosen[all_of_them.rows])
+    assert some.total == all_of_them.total and len(some.rows) == np.count_nonzero(
+        chosen[all_of_them.rows]
+    )
     np.testing.assert_array_equal(some.rank, all_of_them.rank[chosen[all_of_them.rows]])
-    assert measure(some, found.proposal).by_image[10] == pytest.approx(all_of_them.hits(some.total // 10)[chosen[all_of_them.rows]].mean())
+    assert measure(some, found.proposal).by_image[10] == pytest.approx(
+        all_of_them.hits(some.total // 10)[chosen[all_of_them.rows]].mean()
+    )
 
 
-@given(st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), min_size=1, max_size=12), st.integers(0, 100))
-def test_a_tie_counts_at_the_mean_of_the_ranks_it_may_have(texts: list[list[int]], seed: int) -> None:
+@given(
+    st.lists(st.lists(st.integers(-2, 2), min_size=3, max_size=3), min_size=1, max_size=12),
+    st.integers(0, 100),
+)
+def test_a_tie_counts_at_the_mean_of_the_ranks_it_may_have(
+    texts: list[list[int]], seed: int
+) -> None:
     """Against an explicit average over both orders of tied candidates: all those ahead, then all those behind."""
     rng = np.random.default_rng(seed)
     images = rng.integers(-2, 3, (len(texts), 3)).astype(np.float32)
-    found = Embeddings(images, np.asarray(texts, np.float32), np.arange(len(texts)), np.arange(len(texts)))
+    found = Embeddings(
+        images, np.asarray(texts, np.float32), np.arange(len(texts)), np.arange(len(texts))
+    )
     for image, rank in enumerate(retrieval.ranks(found)):
         scores = [float(images[image] @ text) for text in found.texts]
-        others = scores[:image] + scores[image + 1:]
+        others = scores[:image] + scores[image + 1 :]
         best = 1 + sum(score > scores[image] for score in others)
         worst = 1 + sum(score >= scores[image] for score in others)
         assert rank == (best + worst) / 2
@@ -151,7 +201,9 @@ def test_random_embeddings_are_at_chance(direction: str, protocol: str) -> None:
     found = random_embeddings(4_000, 1_500, seed=1, width=64)
     result = measure(standing(found, protocol, direction), found.proposal)
     for k in retrieval.PERCENTS:
-        assert result.by_image[k] == pytest.approx(result.chance[k], abs=4 * math.sqrt(result.chance[k] / 4_000))
+        assert result.by_image[k] == pytest.approx(
+            result.chance[k], abs=4 * math.sqrt(result.chance[k] / 4_000)
+        )
         assert result.chance[k] == pytest.approx(k / 100, abs=1e-3)
 
 
@@ -162,8 +214,13 @@ def test_perfect_embeddings_fall_to_chance_when_they_are_shuffled(protocol: str)
     found = Embeddings(texts[caption], texts, caption, caption)
     mixed = retrieval.shuffled(found)
     assert not np.any(mixed.caption == found.caption)
-    assert sorted(np.bincount(mixed.caption, minlength=400)) == sorted(np.bincount(caption, minlength=400))
-    low, high = measure(standing(mixed, protocol), mixed.proposal).interval[10] or (math.nan, math.nan)
+    assert sorted(np.bincount(mixed.caption, minlength=400)) == sorted(
+        np.bincount(caption, minlength=400)
+    )
+    low, high = measure(standing(mixed, protocol), mixed.proposal).interval[10] or (
+        math.nan,
+        math.nan,
+    )
     assert low <= 0.1 <= high
 
 
@@ -181,15 +238,22 @@ def test_perfect_embeddings_rank_first(direction: str) -> None:
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(0, 100))
-def test_accuracy_is_monotonous_and_inside_its_interval_of_proposals(rank: list[int], seed: int) -> None:
+def test_accuracy_is_monotonous_and_inside_its_interval_of_proposals(
+    rank: list[int], seed: int
+) -> None:
     proposal = np.sort(np.random.default_rng(seed).integers(0, 5, len(rank)))
     proposal = np.unique(proposal, return_inverse=True)[1]
     result = retrieval.accuracy(np.asarray(rank, float), proposal, 50, percents=(2, 10, 50, 100))
     shares = [value for value in result.by_image.values() if value is not None]
     assert shares == sorted(shares) and shares[-1] == 1.0
     for k, bounds in result.interval.items():
-        per_proposal = [np.mean(np.asarray(rank)[proposal == p] <= k // 2) for p in range(proposal.max() + 1)]
-        assert bounds is not None and min(per_proposal) - 1e-9 <= bounds[0] <= bounds[1] <= max(per_proposal) + 1e-9
+        per_proposal = [
+            np.mean(np.asarray(rank)[proposal == p] <= k // 2) for p in range(proposal.max() + 1)
+        ]
+        assert (
+            bounds is not None
+            and min(per_proposal) - 1e-9 <= bounds[0] <= bounds[1] <= max(per_proposal) + 1e-9
+        )
         assert result.by_proposal[k] == pytest.approx(np.mean(per_proposal))
 
 
@@ -213,14 +277,18 @@ def test_the_loss_is_that_of_training() -> None:
     from paperclip_cli.training.losses import Objective
 
     found = random_embeddings(60, 50, seed=4)
-    expected = Objective()({"logit_scale": np.float32(math.log(20))}, found.images, found.texts[found.caption])
+    expected = Objective()(
+        {"logit_scale": np.float32(math.log(20))}, found.images, found.texts[found.caption]
+    )
     assert retrieval.loss(found, 20.0) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_every_image_counts_in_the_loss() -> None:
     """101 images make two batches, of 51 and 50; without any scale each gives the logarithm of its size."""
     found = random_embeddings(101, 101, seed=5)
-    assert retrieval.loss(found, 0.0) == pytest.approx((51 * math.log(51) + 50 * math.log(50)) / 101)
+    assert retrieval.loss(found, 0.0) == pytest.approx(
+        (51 * math.log(51) + 50 * math.log(50)) / 101
+    )
 
 
 def test_the_loss_of_the_papers_batches_is_that_of_each_in_order() -> None:
@@ -228,12 +296,14 @@ def test_the_loss_of_the_papers_batches_is_that_of_each_in_order() -> None:
     values = retrieval.losses(found, 20.0, retrieval.batch_rows(330, PAPER_BATCH))
     for first in (0, 100):
         part = found.rows(np.arange(first, first + 100))
-        assert values[first:first + 100].mean() == pytest.approx(retrieval.loss(part, 20.0))
+        assert values[first : first + 100].mean() == pytest.approx(retrieval.loss(part, 20.0))
     assert np.isnan(values[200:]).all()
 
 
 def test_one_image_alone() -> None:
-    one = Embeddings(np.ones((1, 1), np.float32), np.ones((1, 1), np.float32), np.zeros(1, int), np.zeros(1, int))
+    one = Embeddings(
+        np.ones((1, 1), np.float32), np.ones((1, 1), np.float32), np.zeros(1, int), np.zeros(1, int)
+    )
     assert retrieval.ranks(one, IMAGE_TO_TEXT).tolist() == [1.0]
     assert retrieval.loss(one, 50.0) == 0.0
     true, shuffled = retrieval.similarity(one)

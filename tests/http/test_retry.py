@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.errors import BadItem, Unreachable
-from paperclip_cli.http.retry import Pace, Patience, Stopped, TimedOut, TooSlow, Transient, persist, retry_after
+from paperclip_cli.http.retry import (
+    Pace,
+    Patience,
+    Stopped,
+    TimedOut,
+    TooSlow,
+    Transient,
+    persist,
+    retry_after,
+)
 
 FAST = Patience(tries=4, first_wait=0.001, longest_wait=0.002, longest_retry_after=5)
 
@@ -39,7 +48,9 @@ def test_one_request_more_than_the_rate_takes_longer_than_a_second() -> None:
     pace, begin = Pace(20), time.monotonic()
     for _ in range(21):
         pace.turn()
-    assert time.monotonic() - begin >= 1.05  # so that delays that differ by 50 ms cannot bring them into one
+    assert (
+        time.monotonic() - begin >= 1.05
+    )  # so that delays that differ by 50 ms cannot bring them into one
 
 
 def test_without_a_rate_nobody_waits() -> None:
@@ -105,15 +116,30 @@ def test_what_the_server_asks_for_is_waited() -> None:
 
 
 @given(st.integers(1, 40), st.none() | st.floats(0, 1000))
-def test_waits_double_up_to_the_longest_and_never_undercut_the_server(failed: int, asked: float | None) -> None:
+def test_waits_double_up_to_the_longest_and_never_undercut_the_server(
+    failed: int, asked: float | None
+) -> None:
     patience = Patience()
     wait = patience.wait(failed, asked)
     full = min(patience.longest_wait, patience.first_wait * 2 ** (failed - 1))
     assert max(full / 2, asked or 0) <= wait <= max(full, asked or 0)
 
 
-@pytest.mark.parametrize("header, seconds", [("120", 120), ("0", 0), ("", None), (None, None), ("soon", None), ("-5", None), ("²", None),
-                                             ("9" * 400, 999999999), ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("Thu, 99 Foo", None)])
+@pytest.mark.parametrize(
+    "header, seconds",
+    [
+        ("120", 120),
+        ("0", 0),
+        ("", None),
+        (None, None),
+        ("soon", None),
+        ("-5", None),
+        ("²", None),
+        ("9" * 400, 999999999),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("Thu, 99 Foo", None),
+    ],
+)
 def test_retry_after(header: str | None, seconds: float | None) -> None:
     assert retry_after(header) == seconds
 

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from paperclip_cli.images import alternative_views
-from paperclip_cli.images.pictures import centre_view, decode_jpeg, encode_jpeg, no_data, store_image
+from paperclip_cli.images.pictures import (
+    centre_view,
+    decode_jpeg,
+    encode_jpeg,
+    no_data,
+    store_image,
+)
 from paperclip_cli.images.view import View
 
 WHOLE = View("whole", size=48)
@@ -26,7 +32,9 @@ def flooded(white: np.ndarray) -> np.ndarray:
     return reached
 
 
-@given(arrays.arrays(bool, st.integers(3, 12).map(lambda side: (side, side)), elements=st.booleans()))
+@given(
+    arrays.arrays(bool, st.integers(3, 12).map(lambda side: (side, side)), elements=st.booleans())
+)
 def test_no_data_is_the_white_that_is_reached_from_the_border(white: np.ndarray) -> None:
     canvas = np.where(white, 255, 30).astype(np.uint8)
     np.testing.assert_array_equal(no_data(canvas), flooded(white))
@@ -43,10 +51,17 @@ def rotated_chip(seed: int) -> np.ndarray:
 
 def test_an_outline_tells_the_shape_and_nothing_of_what_is_inside() -> None:
     """Two pictures of one shape give the same outline, after JPEG too; a picture of another shape does not."""
-    first, second = (alternative_views.outline(decode_jpeg(encode_jpeg(rotated_chip(seed))), WHOLE, 0) for seed in (1, 2))
+    first, second = (
+        alternative_views.outline(decode_jpeg(encode_jpeg(rotated_chip(seed))), WHOLE, 0)
+        for seed in (1, 2)
+    )
     assert np.mean(first != second) < 0.02
-    assert set(np.unique(alternative_views.outline(rotated_chip(1), View("whole", size=96), 0))) == {alternative_views.GREY, 255}
-    assert np.mean(first != alternative_views.outline(np.full((96, 96), 40, np.uint8), WHOLE, 0)) > 0.3
+    assert set(
+        np.unique(alternative_views.outline(rotated_chip(1), View("whole", size=96), 0))
+    ) == {alternative_views.GREY, 255}
+    assert (
+        np.mean(first != alternative_views.outline(np.full((96, 96), 40, np.uint8), WHOLE, 0)) > 0.3
+    )
     filled = alternative_views.outline(rotated_chip(1), View("whole", size=48, fill="sky"), 0)
     assert set(np.unique(filled)) == {alternative_views.GREY}
 
@@ -55,11 +70,19 @@ def test_an_augmented_view_is_a_crop_under_a_symmetry_and_its_numbers_own() -> N
     view = View(crop=0.5, size=16)
     canvas = np.random.default_rng(0).integers(0, 255, (32, 32), np.uint8)
     store = store_image(canvas, view)
-    crops = {store[top:top + 16, left:left + 16].tobytes() for top in range(17) for left in range(17)}
+    crops = {
+        store[top : top + 16, left : left + 16].tobytes() for top in range(17) for left in range(17)
+    }
     drawn = [alternative_views.augmented(canvas, view, number) for number in range(40)]
     for seen in drawn:
-        turned = [np.rot90(flipped, quarter).tobytes() for flipped in (seen, seen[:, ::-1]) for quarter in range(4)]
+        turned = [
+            np.rot90(flipped, quarter).tobytes()
+            for flipped in (seen, seen[:, ::-1])
+            for quarter in range(4)
+        ]
         assert len(crops & set(turned)) == 1
     assert len({seen.tobytes() for seen in drawn}) > 35
     np.testing.assert_array_equal(alternative_views.augmented(canvas, view, 3), drawn[3])
-    np.testing.assert_array_equal(alternative_views.centre(canvas, view, 3), centre_view(canvas, view))
+    np.testing.assert_array_equal(
+        alternative_views.centre(canvas, view, 3), centre_view(canvas, view)
+    )

@@ -38,7 +38,12 @@ def shown(values: np.ndarray) -> np.ndarray:
 
 def test_the_first_image_is_the_science_array(reading) -> None:  # type: ignore[no-untyped-def]
     values = sky()
-    drizzled = (fits.PrimaryHDU(), fits.ImageHDU(values, name="SCI"), fits.ImageHDU(np.ones_like(values), name="WHT"), TABLE)
+    drizzled = (
+        fits.PrimaryHDU(),
+        fits.ImageHDU(values, name="SCI"),
+        fits.ImageHDU(np.ones_like(values), name="WHT"),
+        TABLE,
+    )
     assert np.array_equal(reading(*drizzled), shown(values))
     assert np.array_equal(reading(fits.PrimaryHDU(values)), shown(values))
 
@@ -52,7 +57,9 @@ def test_the_first_row_is_at_the_bottom(reading) -> None:  # type: ignore[no-unt
 def test_what_is_no_image_is_passed_over(reading) -> None:  # type: ignore[no-untyped-def]
     values = sky()
     spectrum, cube = fits.ImageHDU(np.arange(100.0)[None]), fits.ImageHDU(np.ones((3, 20, 20)))
-    assert np.array_equal(reading(fits.PrimaryHDU(), TABLE, spectrum, cube, fits.ImageHDU(values)), shown(values))
+    assert np.array_equal(
+        reading(fits.PrimaryHDU(), TABLE, spectrum, cube, fits.ImageHDU(values)), shown(values)
+    )
 
 
 def test_axes_of_length_one_do_not_count(reading) -> None:  # type: ignore[no-untyped-def]
@@ -98,7 +105,9 @@ def test_gzipped_files_told_by_their_content(reading, tmp_path: Path, name: str)
     assert np.array_equal(read_picture(tmp_path / name), expected)
 
 
-def test_what_unpacks_to_too_much_is_refused_at_the_bound(tmp_path: Path, good: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_unpacks_to_too_much_is_refused_at_the_bound(
+    tmp_path: Path, good: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fits_files, "MAX_UNPACKED", 2**21)
     (tmp_path / "bomb.fits.gz").write_bytes(gzip.compress(good + bytes(2**24)))
     with pytest.raises(BadItem, match="unpacks to more than"):
@@ -116,12 +125,21 @@ def test_gzipped_files_that_are_no_fits_files_are_refused(tmp_path: Path, good: 
 
 def test_another_image_can_be_asked_for_by_number_and_name(reading, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     values, weights = sky(), sky(seed=1)
-    reading(fits.PrimaryHDU(), fits.ImageHDU(values, name="SCI"), fits.ImageHDU(weights, name="WHT"), TABLE)
+    reading(
+        fits.PrimaryHDU(),
+        fits.ImageHDU(values, name="SCI"),
+        fits.ImageHDU(weights, name="WHT"),
+        TABLE,
+    )
     for hdu in (2, "WHT", "wht"):
         assert np.array_equal(read_picture(tmp_path / "image.fits", hdu), shown(weights))
-    with pytest.raises(BadItem, match=r"no HDU ERR in the FITS file \(there: 0 PRIMARY, 1 SCI, 2 WHT, 3\)"):
+    with pytest.raises(
+        BadItem, match=r"no HDU ERR in the FITS file \(there: 0 PRIMARY, 1 SCI, 2 WHT, 3\)"
+    ):
         read_picture(tmp_path / "image.fits", "ERR")
-    with pytest.raises(BadItem, match="HDU 3 of the FITS file is no image of at least 8 x 8 pixels but a table"):
+    with pytest.raises(
+        BadItem, match="HDU 3 of the FITS file is no image of at least 8 x 8 pixels but a table"
+    ):
         read_picture(tmp_path / "image.fits", 3)
 
 
@@ -141,16 +159,22 @@ def test_tile_compressed_images(reading) -> None:  # type: ignore[no-untyped-def
     assert np.array_equal(reading(fits.PrimaryHDU(), fits.CompImageHDU(counts)), shown(counts))
 
 
-@pytest.mark.parametrize("hdus, reason", [
-    ((fits.PrimaryHDU(), TABLE), "no two-dimensional image .* only a table$"),
-    ((fits.PrimaryHDU(),), "no two-dimensional image .* only nothing$"),
-    ((fits.PrimaryHDU(np.ones(900)),), "no two-dimensional image .* only a spectrum of 900$"),
-    ((fits.PrimaryHDU(np.ones((3, 20, 30))), TABLE), "no two-dimensional image .* only an array of 30 x 20 x 3, a table$"),
-    ((fits.PrimaryHDU(np.ones((1, 1))),), "no two-dimensional image"),
-    ((fits.PrimaryHDU(np.full((30, 30), np.nan)),), "no pixel has a value"),
-    ((fits.PrimaryHDU(np.zeros((30, 30))),), "no pixel has a value"),
-    ((fits.PrimaryHDU(np.ones((30, 30))),), "the same value"),
-])
+@pytest.mark.parametrize(
+    "hdus, reason",
+    [
+        ((fits.PrimaryHDU(), TABLE), "no two-dimensional image .* only a table$"),
+        ((fits.PrimaryHDU(),), "no two-dimensional image .* only nothing$"),
+        ((fits.PrimaryHDU(np.ones(900)),), "no two-dimensional image .* only a spectrum of 900$"),
+        (
+            (fits.PrimaryHDU(np.ones((3, 20, 30))), TABLE),
+            "no two-dimensional image .* only an array of 30 x 20 x 3, a table$",
+        ),
+        ((fits.PrimaryHDU(np.ones((1, 1))),), "no two-dimensional image"),
+        ((fits.PrimaryHDU(np.full((30, 30), np.nan)),), "no pixel has a value"),
+        ((fits.PrimaryHDU(np.zeros((30, 30))),), "no pixel has a value"),
+        ((fits.PrimaryHDU(np.ones((30, 30))),), "the same value"),
+    ],
+)
 def test_files_without_a_picture_are_refused(reading, hdus: tuple, reason: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(BadItem, match=reason):
         reading(*hdus)
@@ -159,7 +183,7 @@ def test_files_without_a_picture_are_refused(reading, hdus: tuple, reason: str) 
 def card(data: bytes, name: str, value: object) -> bytes:
     """The file with another value in one of its header cards."""
     place = data.index(name.ljust(8).encode() + b"=")
-    return data[:place + 10] + str(value).rjust(20).encode() + data[place + 30:]
+    return data[: place + 10] + str(value).rjust(20).encode() + data[place + 30 :]
 
 
 @pytest.fixture
@@ -168,14 +192,20 @@ def good(tmp_path: Path) -> bytes:
     return (tmp_path / "good.fits").read_bytes()
 
 
-@pytest.mark.parametrize("damage, reason", [
-    (lambda data: card(card(data, "NAXIS1", 30_000), "NAXIS2", 30_000), "30,000 x 30,000 pixels are too many"),
-    (lambda data: card(card(data, "NAXIS1", 9_000), "NAXIS2", 9_000), "damaged"),
-    (lambda data: card(data, "BITPIX", 999), "damaged"),
-    (lambda data: card(data, "NAXIS1", -90), "damaged"),
-    (lambda data: data[:5_000], "damaged"),
-    (lambda data: data[:100], "damaged"),
-])
+@pytest.mark.parametrize(
+    "damage, reason",
+    [
+        (
+            lambda data: card(card(data, "NAXIS1", 30_000), "NAXIS2", 30_000),
+            "30,000 x 30,000 pixels are too many",
+        ),
+        (lambda data: card(card(data, "NAXIS1", 9_000), "NAXIS2", 9_000), "damaged"),
+        (lambda data: card(data, "BITPIX", 999), "damaged"),
+        (lambda data: card(data, "NAXIS1", -90), "damaged"),
+        (lambda data: data[:5_000], "damaged"),
+        (lambda data: data[:100], "damaged"),
+    ],
+)
 def test_damaged_files_are_refused(tmp_path: Path, good: bytes, damage, reason: str) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "bad.fits").write_bytes(damage(good))
     with quiet_decoders(), pytest.raises(BadItem, match=reason) as caught:
@@ -187,7 +217,10 @@ def test_nothing_but_bad_item_comes_out_of_damaged_headers(tmp_path: Path, good:
     path = tmp_path / "fuzzed.fits"
 
     @settings(max_examples=100, deadline=None)
-    @given(st.lists(st.tuples(st.integers(9, 800), st.integers(32, 126)), min_size=1, max_size=6), st.integers(80, len(good)))
+    @given(
+        st.lists(st.tuples(st.integers(9, 800), st.integers(32, 126)), min_size=1, max_size=6),
+        st.integers(80, len(good)),
+    )
     def check(changes: list[tuple[int, int]], length: int) -> None:
         data = bytearray(good)
         for place, value in changes:

@@ -43,16 +43,25 @@ def encoded(picture: np.ndarray | Image.Image, form: str, **options: object) -> 
 
 def png(width: int, height: int) -> bytes:
     """A PNG whose header says that it has this size, and hardly any pixels."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(100)))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.fixture
 def reading(tmp_path: Path):  # type: ignore[no-untyped-def]
     """Reads bytes as if they were a file of this name."""
+
     def read(data: bytes, name: str = "image") -> np.ndarray:
         (tmp_path / name).write_bytes(data)
         return read_picture(tmp_path / name)
@@ -78,7 +87,10 @@ def test_three_equal_channels_become_one(reading) -> None:  # type: ignore[no-un
     assert reading(encoded(three, "PNG")).shape == three.shape
 
 
-@pytest.mark.parametrize("scale, dtype", [(257, np.uint16), (16, np.uint16), (1, np.uint16), (1, np.int32), (1 / 255, np.float32)])
+@pytest.mark.parametrize(
+    "scale, dtype",
+    [(257, np.uint16), (16, np.uint16), (1, np.uint16), (1, np.int32), (1 / 255, np.float32)],
+)
 def test_deeper_pictures_are_scaled_to_the_same(reading, scale: float, dtype: type) -> None:  # type: ignore[no-untyped-def]
     """8 bits kept in 16, 12 in 16 (255 * 16 is not quite 4095), all 16, and floats to 1."""
     form = "PNG" if dtype is np.uint16 else "TIFF"
@@ -96,13 +108,17 @@ def test_floats_without_a_white_are_stretched(reading) -> None:  # type: ignore[
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK"])
 def test_every_mode_gives_8_bits(reading, mode: str) -> None:  # type: ignore[no-untyped-def]
-    read = reading(encoded(Image.fromarray(COLOUR).convert(mode), "TIFF" if mode == "CMYK" else "PNG"))
+    read = reading(
+        encoded(Image.fromarray(COLOUR).convert(mode), "TIFF" if mode == "CMYK" else "PNG")
+    )
     assert read.dtype == np.uint8 and read.shape[:2] == (40, 60)
 
 
 def test_what_is_transparent_is_white(reading) -> None:  # type: ignore[no-untyped-def]
     half = Image.fromarray(GREY).convert("RGBA")
-    half.putalpha(Image.fromarray(np.where(np.arange(60) < 30, 255, 0).astype(np.uint8)[None].repeat(40, 0)))
+    half.putalpha(
+        Image.fromarray(np.where(np.arange(60) < 30, 255, 0).astype(np.uint8)[None].repeat(40, 0))
+    )
     read = reading(encoded(half, "PNG"))
     assert np.array_equal(read[:, :30], GREY[:, :30]) and (read[:, 30:] == 255).all()
 
@@ -113,24 +129,27 @@ def test_pictures_are_turned_the_right_way_up(reading) -> None:  # type: ignore[
     assert np.array_equal(reading(encoded(GREY, "PNG", exif=exif)), np.rot90(GREY, -1))
 
 
-@pytest.mark.parametrize("data, reason", [
-    (b"", "an empty file"),
-    (b"a text", "not a JPEG, PNG, TIFF or FITS file"),
-    (b"<html><body>503</body></html>", "not a JPEG, PNG, TIFF or FITS file"),
-    (b"\x1f\x8b\x08\x00", "damaged FITS file: Compressed file ended"),
-    (encoded(GREY, "GIF"), "not a JPEG, PNG, TIFF or FITS file"),
-    (encoded(COLOUR, "JPEG")[:-200], "damaged: .*truncated"),
-    (encoded(COLOUR, "JPEG")[:-1], "damaged: .*truncated"),
-    (encoded(COLOUR, "JPEG", progressive=True)[:-200], "damaged: .*truncated"),
-    (encoded(COLOUR, "JPEG")[:40], "damaged"),
-    (encoded(COLOUR, "PNG")[:-200], "damaged"),
-    (encoded(COLOUR, "TIFF")[:-200], "damaged"),
-    (png(1, 1), "1 x 1 pixels are too few"),
-    (png(30_000, 30_000), "30,000 x 30,000 pixels are too many"),
-    (png(2**31 - 1, 2**31 - 1), "pixels are too many"),
-    (png(0, 100), "damaged"),
-    (png(100, 100), "damaged"),
-])
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        (b"", "an empty file"),
+        (b"a text", "not a JPEG, PNG, TIFF or FITS file"),
+        (b"<html><body>503</body></html>", "not a JPEG, PNG, TIFF or FITS file"),
+        (b"\x1f\x8b\x08\x00", "damaged FITS file: Compressed file ended"),
+        (encoded(GREY, "GIF"), "not a JPEG, PNG, TIFF or FITS file"),
+        (encoded(COLOUR, "JPEG")[:-200], "damaged: .*truncated"),
+        (encoded(COLOUR, "JPEG")[:-1], "damaged: .*truncated"),
+        (encoded(COLOUR, "JPEG", progressive=True)[:-200], "damaged: .*truncated"),
+        (encoded(COLOUR, "JPEG")[:40], "damaged"),
+        (encoded(COLOUR, "PNG")[:-200], "damaged"),
+        (encoded(COLOUR, "TIFF")[:-200], "damaged"),
+        (png(1, 1), "1 x 1 pixels are too few"),
+        (png(30_000, 30_000), "30,000 x 30,000 pixels are too many"),
+        (png(2**31 - 1, 2**31 - 1), "pixels are too many"),
+        (png(0, 100), "damaged"),
+        (png(100, 100), "damaged"),
+    ],
+)
 def test_bad_files_are_refused_with_a_reason(reading, data: bytes, reason: str) -> None:  # type: ignore[no-untyped-def]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -152,7 +171,12 @@ def test_nothing_but_bad_item_comes_out_of_damaged_files(tmp_path: Path, form: s
     path = tmp_path / "fuzzed"
 
     @settings(max_examples=150, deadline=None)
-    @given(st.lists(st.tuples(st.integers(0, len(good) - 1), st.integers(0, 255)), min_size=1, max_size=8), st.integers(8, len(good)))
+    @given(
+        st.lists(
+            st.tuples(st.integers(0, len(good) - 1), st.integers(0, 255)), min_size=1, max_size=8
+        ),
+        st.integers(8, len(good)),
+    )
     def check(changes: list[tuple[int, int]], length: int) -> None:
         data = bytearray(good)
         for place, value in changes:
@@ -183,22 +207,33 @@ def test_the_real_full_size_preview(real_sample: Path) -> None:
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(16, 64), st.booleans())
-def test_a_canvas_is_the_square_of_the_longest_side(height: int, width: int, size: int, colour: bool) -> None:
+def test_a_canvas_is_the_square_of_the_longest_side(
+    height: int, width: int, size: int, colour: bool
+) -> None:
     picture = np.zeros((height, width, 3) if colour else (height, width), np.uint8)
     canvas = make_canvas(picture, size)
     side = min(size, max(height, width))
     assert canvas.shape == (side, side, *picture.shape[2:])
     dark = np.argwhere((canvas if canvas.ndim == 2 else canvas[..., 0]) == 0)
     (top, left), (bottom, right) = dark.min(0), dark.max(0)
-    assert abs(top - (side - 1 - bottom)) <= 1 and abs(left - (side - 1 - right)) <= 1  # in the middle
+    assert (
+        abs(top - (side - 1 - bottom)) <= 1 and abs(left - (side - 1 - right)) <= 1
+    )  # in the middle
     assert max(bottom - top, right - left) == side - 1
     scale = min(1, size / max(height, width))
-    assert abs((bottom - top + 1) - height * scale) <= 1 and abs((right - left + 1) - width * scale) <= 1
+    assert (
+        abs((bottom - top + 1) - height * scale) <= 1
+        and abs((right - left + 1) - width * scale) <= 1
+    )
 
 
 def test_small_pictures_are_not_enlarged() -> None:
     canvas = make_canvas(GREY, 512, pad=9)
-    assert np.array_equal(canvas[10:50], GREY) and (canvas[:10] == 9).all() and (canvas[50:] == 9).all()
+    assert (
+        np.array_equal(canvas[10:50], GREY)
+        and (canvas[:10] == 9).all()
+        and (canvas[50:] == 9).all()
+    )
 
 
 @pytest.mark.parametrize("picture", [GREY[:, :40], COLOUR[:, :40]])
@@ -220,7 +255,9 @@ def test_the_centre_view_is_the_middle_of_the_canvas() -> None:
     canvas = np.arange(512 * 512, dtype=np.uint32).reshape(512, 512).astype(np.uint8)
     view = centre_view(canvas, View())
     assert view.shape == (224, 224, 3)
-    assert np.array_equal(view[..., 0], canvas[144:368, 144:368]) and np.array_equal(view[..., 0], view[..., 2])
+    assert np.array_equal(view[..., 0], canvas[144:368, 144:368]) and np.array_equal(
+        view[..., 0], view[..., 2]
+    )
 
 
 def test_the_whole_view_is_the_canvas() -> None:
@@ -229,7 +266,12 @@ def test_the_whole_view_is_the_canvas() -> None:
     assert centre_view(canvas, View("whole", size=32)).shape == (32, 32, 3)
 
 
-@given(st.sampled_from([16, 31, 64]), st.sampled_from([8, 15, 32]), st.sampled_from([0.3, 0.4375, 0.875, 1.0]), st.booleans())
+@given(
+    st.sampled_from([16, 31, 64]),
+    st.sampled_from([8, 15, 32]),
+    st.sampled_from([0.3, 0.4375, 0.875, 1.0]),
+    st.booleans(),
+)
 def test_a_flat_canvas_stays_flat(side: int, size: int, crop: float, colour: bool) -> None:
     view = View("centre", crop, size)
     store = store_image(np.full((side, side, 3) if colour else (side, side), 77, np.uint8), view)
@@ -237,7 +279,9 @@ def test_a_flat_canvas_stays_flat(side: int, size: int, crop: float, colour: boo
 
 
 @given(st.integers(0, 234), st.integers(2, 20), st.booleans())
-def test_no_data_becomes_the_sky_and_what_has_data_stays(sky: int, margin: int, colour: bool) -> None:
+def test_no_data_becomes_the_sky_and_what_has_data_stays(
+    sky: int, margin: int, colour: bool
+) -> None:
     canvas = np.full((64, 64), 255, np.uint8)
     canvas[margin:-margin, margin:-margin] = sky
     canvas[31:33, 31:33] = 255  # a saturated star: white, but not at the border
@@ -251,9 +295,13 @@ def test_no_data_becomes_the_sky_and_what_has_data_stays(sky: int, margin: int, 
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(24, 24), (24, 24, 3)]), st.floats(0, 0.9))
-def test_what_is_painted_and_with_what_is_as_scipy_and_numpy_have_it(seed: int, shape: tuple[int, ...], share: float) -> None:
+def test_what_is_painted_and_with_what_is_as_scipy_and_numpy_have_it(
+    seed: int, shape: tuple[int, ...], share: float
+) -> None:
     rng = np.random.default_rng(seed)
-    canvas = np.where(rng.random((24, 24, *[1] * (len(shape) - 2))) < share, 255, rng.integers(0, 256, shape)).astype(np.uint8)
+    canvas = np.where(
+        rng.random((24, 24, *[1] * (len(shape) - 2))) < share, 255, rng.integers(0, 256, shape)
+    ).astype(np.uint8)
     empty = ndimage.binary_dilation(no_data(canvas), iterations=2)
     expected = canvas.copy()
     if empty.any() and not empty.all():

@@ -66,9 +66,16 @@ def test_every_number_type_is_taken(dtype: str) -> None:
     assert preview_stretch((sky() * 80).astype(dtype)).dtype == np.uint8
 
 
-@pytest.mark.parametrize("values, reason", [(np.full((9, 9), np.nan), "no pixel has a value"), (np.zeros((9, 9)), "no pixel has a value"),
-                                            (np.full((9, 9), np.inf), "no pixel has a value"), (np.ones((9, 9)), "the same value"),
-                                            (np.zeros((9, 9), np.uint8), "the same value")])
+@pytest.mark.parametrize(
+    "values, reason",
+    [
+        (np.full((9, 9), np.nan), "no pixel has a value"),
+        (np.zeros((9, 9)), "no pixel has a value"),
+        (np.full((9, 9), np.inf), "no pixel has a value"),
+        (np.ones((9, 9)), "the same value"),
+        (np.zeros((9, 9), np.uint8), "the same value"),
+    ],
+)
 def test_images_without_content_are_refused(values: np.ndarray, reason: str) -> None:
     with pytest.raises(BadItem, match=reason):
         preview_stretch(values)

@@ -20,7 +20,11 @@ PAPERS = View()
 def test_the_papers_view_has_nine_tiles_with_the_central_crop_in_the_middle() -> None:
     canvas = np.random.default_rng(0).integers(0, 256, (512, 512), dtype=np.uint8)
     views = tile_views(canvas, PAPERS)
-    assert views.shape == (9, 224, 224, 3) and tile_count(PAPERS, Reading(tiles=True)) == 9 and tile_count(PAPERS, PLAIN) == 1
+    assert (
+        views.shape == (9, 224, 224, 3)
+        and tile_count(PAPERS, Reading(tiles=True)) == 9
+        and tile_count(PAPERS, PLAIN) == 1
+    )
     assert np.array_equal(views[4], centre_view(canvas, PAPERS))
     assert np.array_equal(views[2][..., 0], canvas[:224, 288:])
 
@@ -38,7 +42,7 @@ def test_tiles_cover_every_pixel(crop: float, kind: str, side: int) -> None:
         # One thousandth of a degree a side, about the equator: the tangent plane in units of the side, east being left.
         x, y = -np.degrees(corners[:, 1]) * 1e3, np.degrees(corners[:, 2]) * 1e3
         left, top = round((x.min() + 0.5) * store), round((0.5 - y.max()) * store)
-        seen[canvas[top:top + 16, left:left + 16].ravel()] = True
+        seen[canvas[top : top + 16, left : left + 16].ravel()] = True
         assert round((x.max() - x.min()) * store) == round((y.max() - y.min()) * store) == 16
     assert seen.all()
 
@@ -49,7 +53,17 @@ def test_a_tile_lies_where_its_pixels_lie() -> None:
     star = pixel_to_sky(wcs, 450.0, 480.0)
     for side in (512, 2000):
         scale = side / 512
-        scaled = Wcs(wcs.crval, tuple((value - 0.5) * scale + 0.5 for value in wcs.crpix), tuple(value / scale for value in wcs.cd))  # type: ignore[arg-type]
-        regions = [np.array(parse_region(tile_region(PAPERS, tile, unit_square(scaled, side)))[0].vertices) for tile in range(9)]
-        nearest = min(range(9), key=lambda tile: np.linalg.norm(regions[tile].mean(axis=0) - unit_vector(*star)))
+        scaled = Wcs(
+            wcs.crval,
+            tuple((value - 0.5) * scale + 0.5 for value in wcs.crpix),
+            tuple(value / scale for value in wcs.cd),
+        )  # type: ignore[arg-type]
+        regions = [
+            np.array(parse_region(tile_region(PAPERS, tile, unit_square(scaled, side)))[0].vertices)
+            for tile in range(9)
+        ]
+        nearest = min(
+            range(9),
+            key=lambda tile: np.linalg.norm(regions[tile].mean(axis=0) - unit_vector(*star)),
+        )
         assert nearest == 2

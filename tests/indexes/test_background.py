@@ -28,11 +28,18 @@ def test_percentiles_are_shares_of_the_scores_below() -> None:
 
 def test_a_large_index_is_sampled() -> None:
     vectors, texts = unit(0, 40_000), unit(1, 4)
-    assert measure(vectors, texts).percentile(0.1) == pytest.approx(100 * (vectors @ texts.T < 0.1).mean(), abs=0.5)
+    assert measure(vectors, texts).percentile(0.1) == pytest.approx(
+        100 * (vectors @ texts.T < 0.1).mean(), abs=0.5
+    )
 
 
-@given(st.lists(st.floats(-1, 1), min_size=2, max_size=20), st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=20))
-def test_a_higher_score_never_has_a_lower_percentile(asked: list[float], known: list[float]) -> None:
+@given(
+    st.lists(st.floats(-1, 1), min_size=2, max_size=20),
+    st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=20),
+)
+def test_a_higher_score_never_has_a_lower_percentile(
+    asked: list[float], known: list[float]
+) -> None:
     background = Background(tuple(np.quantile(known, LEVELS / 100).tolist()), max(known))
     percentiles = [background.percentile(score) for score in sorted(asked)]
     assert percentiles == sorted(percentiles) and percentiles[0] >= 0 and percentiles[-1] <= 100
@@ -46,4 +53,6 @@ def test_quantiles_of_another_version_are_refused() -> None:
 def test_levels_rise_and_the_lists_are_what_they_should_be() -> None:
     assert (np.diff(LEVELS) > 0).all() and (LEVELS.min(), LEVELS.max()) == (0, 100)
     assert len(PAPER_PHRASES) == len(set(PAPER_PHRASES)) == 77
-    assert len(UNRELATED_TEXTS) == len(set(UNRELATED_TEXTS)) == 64 and not set(UNRELATED_TEXTS) & set(PAPER_PHRASES)
+    assert len(UNRELATED_TEXTS) == len(set(UNRELATED_TEXTS)) == 64 and not set(
+        UNRELATED_TEXTS
+    ) & set(PAPER_PHRASES)

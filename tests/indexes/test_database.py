@@ -17,15 +17,46 @@ from paperclip_cli.text.words import spaced
 TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=12)
 MAYBE = st.none() | TEXT
 NUMBER = st.none() | st.floats(-90, 90)
-OBSERVED = st.builds(Observation, target=MAYBE, moving=st.none() | st.booleans(), s_ra=NUMBER, s_dec=NUMBER, s_region=MAYBE,
-                     instrument=MAYBE, detector=MAYBE, filters=st.lists(TEXT, max_size=3).map(tuple), cycle=MAYBE, obs_id=MAYBE,
-                     t_min=NUMBER, t_exptime=NUMBER, access_url=MAYBE, preview_uri=MAYBE, product_uri=MAYBE,
-                     parallel=st.none() | st.booleans())
+OBSERVED = st.builds(
+    Observation,
+    target=MAYBE,
+    moving=st.none() | st.booleans(),
+    s_ra=NUMBER,
+    s_dec=NUMBER,
+    s_region=MAYBE,
+    instrument=MAYBE,
+    detector=MAYBE,
+    filters=st.lists(TEXT, max_size=3).map(tuple),
+    cycle=MAYBE,
+    obs_id=MAYBE,
+    t_min=NUMBER,
+    t_exptime=NUMBER,
+    access_url=MAYBE,
+    preview_uri=MAYBE,
+    product_uri=MAYBE,
+    parallel=st.none() | st.booleans(),
+)
 KEYS = st.none() | st.builds(Key, st.sampled_from(["hst", "jwst"]), st.integers(1, 4))
 DIGESTS = st.text("0123456789abcdef", min_size=4, max_size=4)
-ENTRIES = st.lists(st.builds(Entry, TEXT, st.integers(0, 2**60), st.integers(0, 2**62), DIGESTS, KEYS, OBSERVED, st.integers(1, 3)),
-                   max_size=6)
-PROPOSALS = {Key("hst", number): Proposal("hst", number, f"abstract {number}", f"title {number}", "Galaxies", "26") for number in (1, 2)}
+ENTRIES = st.lists(
+    st.builds(
+        Entry,
+        TEXT,
+        st.integers(0, 2**60),
+        st.integers(0, 2**62),
+        DIGESTS,
+        KEYS,
+        OBSERVED,
+        st.integers(1, 3),
+    ),
+    max_size=6,
+)
+PROPOSALS = {
+    Key("hst", number): Proposal(
+        "hst", number, f"abstract {number}", f"title {number}", "Galaxies", "26"
+    )
+    for number in (1, 2)
+}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -39,7 +70,11 @@ def test_every_row_leads_to_its_image_and_tile(tmp_path: Path, entries: list[Ent
         for tile in range(entry.tiles):
             image = observations.image(row)
             assert (image.entry, image.tile, image.id) == (entry, tile, row - tile)
-            expected = None if entry.key is None else PROPOSALS.get(entry.key, Proposal(*entry.key, abstract=""))
+            expected = (
+                None
+                if entry.key is None
+                else PROPOSALS.get(entry.key, Proposal(*entry.key, abstract=""))
+            )
             assert image.proposal == expected
             assert image.split == ("train" if entry.key == ("hst", 1) else "none")
             row += 1
@@ -47,22 +82,53 @@ def test_every_row_leads_to_its_image_and_tile(tmp_path: Path, entries: list[Ent
 
 
 def test_one_hit_stands_for_the_images_of_a_target_or_a_proposal(tmp_path: Path) -> None:
-    made = [("a", 1, "M 51"), ("b", 1, "M 51"), ("c", 1, None), ("d", 1, None), ("e", 2, "M 51"), ("f", None, None), ("g", None, None)]
-    entries = [Entry(path, 1, 1, path, None if number is None else Key("hst", number), Observation(target=target), tiles=2)
-               for path, number, target in made]
+    made = [
+        ("a", 1, "M 51"),
+        ("b", 1, "M 51"),
+        ("c", 1, None),
+        ("d", 1, None),
+        ("e", 2, "M 51"),
+        ("f", None, None),
+        ("g", None, None),
+    ]
+    entries = [
+        Entry(
+            path,
+            1,
+            1,
+            path,
+            None if number is None else Key("hst", number),
+            Observation(target=target),
+            tiles=2,
+        )
+        for path, number, target in made
+    ]
     write_observations(tmp_path / "o.sqlite", entries, PROPOSALS, {})
     observations = Observations(tmp_path / "o.sqlite")
 
     def group(row: int, collapse: str) -> str:
-        return "".join(observations.image(first).entry.path for first, _ in observations.group(observations.image(row), collapse))
+        return "".join(
+            observations.image(first).entry.path
+            for first, _ in observations.group(observations.image(row), collapse)
+        )
 
-    assert [group(row, "target") for row in range(0, 14, 2)] == ["ab", "ab", "cd", "cd", "e", "f", "g"]
+    assert [group(row, "target") for row in range(0, 14, 2)] == [
+        "ab",
+        "ab",
+        "cd",
+        "cd",
+        "e",
+        "f",
+        "g",
+    ]
     assert [group(row, "proposal") for row in range(0, 14, 2)] == ["abcd"] * 4 + ["e", "f", "g"]
     assert [group(row, "none") for row in range(14)] == [path for path in "abcdefg" for _ in "12"]
 
 
 def test_a_damaged_file_is_one_line_and_a_missing_one_another(tmp_path: Path) -> None:
-    (tmp_path / "o.sqlite").write_bytes(b"not a database, but long enough to be taken for one " * 100)
+    (tmp_path / "o.sqlite").write_bytes(
+        b"not a database, but long enough to be taken for one " * 100
+    )
     with pytest.raises(PaperclipError, match="cannot be read"):
         list(Observations(tmp_path / "o.sqlite").images())
     with pytest.raises(FileNotFoundError):

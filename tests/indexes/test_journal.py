@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from paperclip_cli.indexes.journal import LINES, VECTORS, Journal, discard_journal, is_unfinished
 
 MAKER = {"model": "abc", "view": {"kind": "centre"}}
-IMAGES = [(f"{number:064x}", np.full((1 + number % 2, 3), number, np.float32)) for number in range(5)]
+IMAGES = [
+    (f"{number:064x}", np.full((1 + number % 2, 3), number, np.float32)) for number in range(5)
+]
 
 
 def written(folder: Path) -> Journal:
@@ -25,7 +27,10 @@ def written(folder: Path) -> Journal:
 
 def stored(journal: Journal) -> dict[str, list]:
     vectors = journal.vectors()
-    return {digest: vectors[first:first + tiles].tolist() for digest, (first, tiles) in journal.places.items()}
+    return {
+        digest: vectors[first : first + tiles].tolist()
+        for digest, (first, tiles) in journal.places.items()
+    }
 
 
 def test_a_journal_is_continued(tmp_path: Path) -> None:
@@ -38,13 +43,15 @@ def test_a_journal_is_continued(tmp_path: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from([LINES, VECTORS]), data=st.data())
-def test_whatever_a_kill_leaves_the_intact_beginning_is_kept(tmp_path: Path, name: str, data: st.DataObject) -> None:
+def test_whatever_a_kill_leaves_the_intact_beginning_is_kept(
+    tmp_path: Path, name: str, data: st.DataObject
+) -> None:
     whole = stored(written(tmp_path))
     content = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(content[:data.draw(st.integers(0, len(content)))])
+    (tmp_path / name).write_bytes(content[: data.draw(st.integers(0, len(content)))])
     torn = Journal(tmp_path, MAKER, 3)
     kept = stored(torn)
-    assert list(kept.items()) == list(whole.items())[:len(kept)]
+    assert list(kept.items()) == list(whole.items())[: len(kept)]
     torn.append([(digest, vectors) for digest, vectors in IMAGES if digest not in kept])
     assert stored(torn) == stored(Journal(tmp_path, MAKER, 3)) == whole
 
@@ -58,7 +65,9 @@ def test_vectors_that_are_not_those_of_the_line_end_the_journal(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("other", [({"model": "def"}, 3), (MAKER, 4)])
-def test_the_journal_of_another_model_is_not_continued(tmp_path: Path, other: tuple[dict, int]) -> None:
+def test_the_journal_of_another_model_is_not_continued(
+    tmp_path: Path, other: tuple[dict, int]
+) -> None:
     written(tmp_path)
     assert Journal(tmp_path, *other).places == {}
     assert Journal(tmp_path, MAKER, 3).places == {}

@@ -24,10 +24,17 @@ def test_places_come_from_the_highest_score_down(scores: np.ndarray) -> None:
 
 @given(SCORES, st.data())
 def test_by_words_then_by_score(scores: np.ndarray, data: st.DataObject) -> None:
-    strength = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(scores), max_size=len(scores))), float)
-    places = sorted(np.flatnonzero(strength).tolist(), key=lambda place: (-strength[place], -scores[place], place))
+    strength = np.array(
+        data.draw(st.lists(st.integers(0, 2), min_size=len(scores), max_size=len(scores))), float
+    )
+    places = sorted(
+        np.flatnonzero(strength).tolist(),
+        key=lambda place: (-strength[place], -scores[place], place),
+    )
     assert keyword_order(strength, scores, is_hybrid=False).tolist() == places
-    assert sorted(keyword_order(strength, scores, is_hybrid=True).tolist()) == list(range(len(scores)))
+    assert sorted(keyword_order(strength, scores, is_hybrid=True).tolist()) == list(
+        range(len(scores))
+    )
 
 
 def test_hybrid_puts_first_what_both_orders_put_high() -> None:
@@ -36,29 +43,63 @@ def test_hybrid_puts_first_what_both_orders_put_high() -> None:
     assert keyword_order(np.array([0.0, 2, 0, 0]), scores, is_hybrid=True).tolist() == [1, 0, 2, 3]
 
 
-@pytest.mark.parametrize(("words", "expression"), [
-    ("NGC 4038", '"NGC 4038"'), ("SN1987A remnant", '"SN 1987 A" OR "remnant"'), ("galaxy mergers", '"galaxy" OR "mergers"'),
-    ("Sh 2-170", '"Sh 2 170"'), ("SNR G116.9+00.1", '"SNR" OR "G 116 9 00 1"'), ("47Tuc", '"47 Tuc"'), ("J0123-45", '"J 0123 45"'),
-    ("edge-on", '"edge" OR "on"'), ("NGC 4038 4039", '"NGC 4038" OR "4039"'), ("at z=2. Then", '"at" OR "z" OR "2" OR "Then"'),
-    ('"; DROP" OR *', '"DROP" OR "OR"'), ("…", ""),
-])
+@pytest.mark.parametrize(
+    ("words", "expression"),
+    [
+        ("NGC 4038", '"NGC 4038"'),
+        ("SN1987A remnant", '"SN 1987 A" OR "remnant"'),
+        ("galaxy mergers", '"galaxy" OR "mergers"'),
+        ("Sh 2-170", '"Sh 2 170"'),
+        ("SNR G116.9+00.1", '"SNR" OR "G 116 9 00 1"'),
+        ("47Tuc", '"47 Tuc"'),
+        ("J0123-45", '"J 0123 45"'),
+        ("edge-on", '"edge" OR "on"'),
+        ("NGC 4038 4039", '"NGC 4038" OR "4039"'),
+        ("at z=2. Then", '"at" OR "z" OR "2" OR "Then"'),
+        ('"; DROP" OR *', '"DROP" OR "OR"'),
+        ("…", ""),
+    ],
+)
 def test_names_with_numbers_are_phrases(words: str, expression: str) -> None:
     assert match_expression(words) == expression
 
 
 def test_words_are_found_in_titles_targets_and_abstracts(tmp_path: Path) -> None:
-    texts = [("Star clusters", "We observe the Antennae, NGC 4038 and its neighbour."), ("The Antennae", "Mergers of galaxies."),
-             ("Planets", "Jupiter. " * 20), ("Nothing", "of the sort")]
+    texts = [
+        ("Star clusters", "We observe the Antennae, NGC 4038 and its neighbour."),
+        ("The Antennae", "Mergers of galaxies."),
+        ("Planets", "Jupiter. " * 20),
+        ("Nothing", "of the sort"),
+    ]
     keys = [Key("hst", number) for number in range(4)]
-    entries = [Entry(f"{number}{image}", 1, 1, "x", key, Observation(target="NGC4039" if number == 2 else None), tiles=2)
-               for number, key in enumerate(keys) for image in "ab"]
-    proposals = {key: Proposal(*key, abstract=abstract, title=title) for key, (title, abstract) in zip(keys, texts, strict=True)}
+    entries = [
+        Entry(
+            f"{number}{image}",
+            1,
+            1,
+            "x",
+            key,
+            Observation(target="NGC4039" if number == 2 else None),
+            tiles=2,
+        )
+        for number, key in enumerate(keys)
+        for image in "ab"
+    ]
+    proposals = {
+        key: Proposal(*key, abstract=abstract, title=title)
+        for key, (title, abstract) in zip(keys, texts, strict=True)
+    }
     write_observations(tmp_path / "o.sqlite", entries, proposals, {})
     observations = Observations(tmp_path / "o.sqlite")
 
     def found(words: str) -> list[int]:
         strength = keyword_strengths(observations, words, 16)
-        return list(dict.fromkeys(place // 4 for place in keyword_order(strength, np.zeros(16), is_hybrid=False).tolist()))
+        return list(
+            dict.fromkeys(
+                place // 4
+                for place in keyword_order(strength, np.zeros(16), is_hybrid=False).tolist()
+            )
+        )
 
     assert found("NGC4038") == [0] and found("ngc 4039") == [2] and found("NGC 403") == []
     assert found("antennae") == [1, 0], "a title says more than an abstract"

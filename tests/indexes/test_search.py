@@ -38,8 +38,13 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     write_observations(folder / "o.sqlite", [], {}, {})
     vectors = clustered(COUNT, 1)
     build_graph(folder, 7, vectors)
-    return Index(folder, Manifest("index", {}, extra={"generation": 7}), vectors, Observations(folder / "o.sqlite"),
-                 Background(tuple(np.linspace(-1, 1, len(LEVELS)).tolist()), 0.0))
+    return Index(
+        folder,
+        Manifest("index", {}, extra={"generation": 7}),
+        vectors,
+        Observations(folder / "o.sqlite"),
+        Background(tuple(np.linspace(-1, 1, len(LEVELS)).tolist()), 0.0),
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +66,11 @@ def test_the_graph_finds_what_exact_search_finds(index: Index, rows: np.ndarray 
         expected, found = top(exact, query, 10), top(graphic, query, 10)
         shared += len(dict(expected).keys() & dict(found).keys())
         cosines = dict(expected)
-        assert all(cosine == pytest.approx(cosines[row], abs=1e-6) for row, cosine in found if row in cosines)
+        assert all(
+            cosine == pytest.approx(cosines[row], abs=1e-6)
+            for row, cosine in found
+            if row in cosines
+        )
         assert rows is None or set(dict(found)) <= set(rows.tolist())
     assert shared >= 0.99 * 500
 
@@ -72,14 +81,18 @@ def test_whoever_asks_on_gets_every_row_once(index: Index) -> None:
         assert sorted(found) == list(range(COUNT) if rows is None else rows)
 
 
-@pytest.mark.parametrize("rows", [np.arange(0, COUNT, 100), np.empty(0, np.int64)], ids=["few", "none"])
+@pytest.mark.parametrize(
+    "rows", [np.arange(0, COUNT, 100), np.empty(0, np.int64)], ids=["few", "none"]
+)
 def test_few_rows_are_searched_exactly_and_gathered_once(index: Index, rows: np.ndarray) -> None:
     few = Search(index, rows, is_many=True)
     query = clustered(1, 4)[0]
     assert few._graph is None and few._gathered is not None
     found, expected = top(few, query, 40), top(Search(index, rows), query, 40)
     assert [row for row, _ in found] == [row for row, _ in expected]
-    assert [cosine for _, cosine in found] == pytest.approx([cosine for _, cosine in expected], abs=1e-6)
+    assert [cosine for _, cosine in found] == pytest.approx(
+        [cosine for _, cosine in expected], abs=1e-6
+    )
 
 
 def test_one_query_opens_no_graph(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +119,9 @@ def test_a_graph_that_is_cut_short_is_stale(tmp_path: Path) -> None:
     assert graph_state(tmp_path, 1, vectors) == "stale"
 
 
-def test_without_the_library_its_installation_is_named(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_its_installation_is_named(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in (hnsw, search):
         monkeypatch.setattr(module, "is_installed", lambda: False)
     searching = Search(index, None, is_many=True)

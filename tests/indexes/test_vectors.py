@@ -14,19 +14,31 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.indexes.vectors import best, normalised, open_vectors, score, write_vectors
 
 # Small whole numbers: their products are exact, so that equal means equal.
-MATRICES = arrays.arrays(np.float32, st.tuples(st.integers(0, 60), st.just(3)), elements=st.integers(-4, 4).map(float))
+MATRICES = arrays.arrays(
+    np.float32, st.tuples(st.integers(0, 60), st.just(3)), elements=st.integers(-4, 4).map(float)
+)
 QUERIES = arrays.arrays(np.float32, 3, elements=st.integers(-4, 4).map(float))
 
 
 @given(MATRICES, QUERIES, st.integers(1, 70))
-def test_the_best_are_those_of_a_stable_sort(vectors: np.ndarray, query: np.ndarray, count: int) -> None:
+def test_the_best_are_those_of_a_stable_sort(
+    vectors: np.ndarray, query: np.ndarray, count: int
+) -> None:
     scores = score(vectors, query)
-    assert best(scores, count).tolist() == np.argsort(-(vectors @ query), kind="stable")[:count].tolist()
+    assert (
+        best(scores, count).tolist()
+        == np.argsort(-(vectors @ query), kind="stable")[:count].tolist()
+    )
 
 
 @given(MATRICES, QUERIES, st.data())
-def test_some_rows_score_as_they_do_among_all(vectors: np.ndarray, query: np.ndarray, data: st.DataObject) -> None:
-    rows = np.array(sorted(data.draw(st.sets(st.integers(0, len(vectors) - 1)))) if len(vectors) else [], np.int64)
+def test_some_rows_score_as_they_do_among_all(
+    vectors: np.ndarray, query: np.ndarray, data: st.DataObject
+) -> None:
+    rows = np.array(
+        sorted(data.draw(st.sets(st.integers(0, len(vectors) - 1)))) if len(vectors) else [],
+        np.int64,
+    )
     assert score(vectors, query, rows).tolist() == (vectors @ query)[rows].tolist()
 
 

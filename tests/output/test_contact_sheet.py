@@ -18,8 +18,17 @@ from tests.small_indexes import write_picture
 
 
 def hit(image: Path, **more: object) -> Hit:
-    values = {"rank": 1, "query": "galaxy", "score": 0.3, "percentile": 99.5, "mission": "hst", "proposal_id": 1, "image": str(image),
-              "title": "A title", "split": "none"}
+    values = {
+        "rank": 1,
+        "query": "galaxy",
+        "score": 0.3,
+        "percentile": 99.5,
+        "mission": "hst",
+        "proposal_id": 1,
+        "image": str(image),
+        "title": "A title",
+        "split": "none",
+    }
     return Hit(**{**values, **more})  # type: ignore[arg-type]
 
 
@@ -36,9 +45,16 @@ class Elements(HTMLParser):
 def test_images_are_inside_and_nothing_is_fetched(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 0)
     Image.fromarray(np.zeros((1000, 500), np.uint16)).save(tmp_path / "large.tiff")
-    page = contact_sheet([hit(tmp_path / "a.png"), hit(tmp_path / "large.tiff", rank=2)], {"model": "tiny"})
+    page = contact_sheet(
+        [hit(tmp_path / "a.png"), hit(tmp_path / "large.tiff", rank=2)], {"model": "tiny"}
+    )
     images = [attributes["src"] for tag, attributes in Elements(page).found if tag == "img"]
-    sizes = [Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/jpeg;base64,")))).size for source in images]
+    sizes = [
+        Image.open(
+            io.BytesIO(base64.b64decode(source.removeprefix("data:image/jpeg;base64,")))
+        ).size
+        for source in images
+    ]
     assert sizes == [(16, 16), (384, 384)]
     assert "default-src 'none'" in page and "tiny" in page
     assert not [tag for tag, _ in Elements(page).found if tag in ("script", "link", "iframe")]
@@ -47,14 +63,26 @@ def test_images_are_inside_and_nothing_is_fetched(tmp_path: Path) -> None:
 def test_hostile_text_is_text(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 0)
     evil = "<script>alert('1')</script>\x1b[31m\x00\u202e"
-    observation = Observation(target=evil, filters=(evil,), instrument=evil, access_url="javascript:alert(1)")
-    page = contact_sheet([hit(tmp_path / "a.png", title=evil, query=evil, observation=observation)], {evil: evil})
+    observation = Observation(
+        target=evil, filters=(evil,), instrument=evil, access_url="javascript:alert(1)"
+    )
+    page = contact_sheet(
+        [hit(tmp_path / "a.png", title=evil, query=evil, observation=observation)], {evil: evil}
+    )
     assert not [tag for tag, _ in Elements(page).found if tag in ("script", "a")]
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", page)
 
 
 def test_an_image_that_is_gone_leaves_its_place(tmp_path: Path) -> None:
-    page = contact_sheet([hit(tmp_path / "gone.png", observation=Observation(access_url="https://mast.stsci.edu/a?b&c"))], {})
+    page = contact_sheet(
+        [
+            hit(
+                tmp_path / "gone.png",
+                observation=Observation(access_url="https://mast.stsci.edu/a?b&c"),
+            )
+        ],
+        {},
+    )
     assert "No such file" in page and 'href="https://mast.stsci.edu/a?b&amp;c"' in page
 
 

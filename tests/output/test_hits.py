@@ -14,57 +14,158 @@ from paperclip_cli.output.console import rows
 from paperclip_cli.output.hits import COLUMNS, hit_table, instrument, known, values
 from paperclip_cli.records import Hit, Observation
 
-OBSERVED = Observation(target="NGC 4038", s_ra=0.0, s_dec=-18.9, s_region="POLYGON ICRS 0 0 1 0 1 1", instrument="ACS", detector="WFC",
-                       filters=("F435W", "F814W"), cycle="25", obs_id="j1", t_min=58000.5, t_exptime=1200.0,
-                       access_url="https://mast.stsci.edu/x", preview_uri="mast:HST/x.jpg", product_uri="mast:HST/x.fits")
-FULL = Hit(rank=1, query="galaxy mergers", score=0.31, percentile=99.9, mission="hst", proposal_id=15354, image="/data/a.jpg",
-           title='Mergers, "wet"', split="test", category="Galaxies", abstract="Long.", separation=0.0, more=2, observation=OBSERVED,
-           provenance="paperclip 1, index default of today, model tiny 0123456789ab")
-BARE = Hit(rank=2, query="galaxy mergers", score=0.3, percentile=99.0, mission=None, proposal_id=None, image="/data/b.jpg", title="",
-           split="none")
-ALWAYS = ["rank", "query", "score", "percentile", "mission", "proposal_id", "image", "title", "split", "more",
-          "provenance"]
-CONTRACT = [*ALWAYS[:-2], "target", "s_ra", "s_dec", "separation", "instrument", "detector", "filters", "cycle", "obs_id", "t_min",
-            "t_exptime", "s_region", "access_url", "preview_uri", "product_uri"]
+OBSERVED = Observation(
+    target="NGC 4038",
+    s_ra=0.0,
+    s_dec=-18.9,
+    s_region="POLYGON ICRS 0 0 1 0 1 1",
+    instrument="ACS",
+    detector="WFC",
+    filters=("F435W", "F814W"),
+    cycle="25",
+    obs_id="j1",
+    t_min=58000.5,
+    t_exptime=1200.0,
+    access_url="https://mast.stsci.edu/x",
+    preview_uri="mast:HST/x.jpg",
+    product_uri="mast:HST/x.fits",
+)
+FULL = Hit(
+    rank=1,
+    query="galaxy mergers",
+    score=0.31,
+    percentile=99.9,
+    mission="hst",
+    proposal_id=15354,
+    image="/data/a.jpg",
+    title='Mergers, "wet"',
+    split="test",
+    category="Galaxies",
+    abstract="Long.",
+    separation=0.0,
+    more=2,
+    observation=OBSERVED,
+    provenance="paperclip 1, index default of today, model tiny 0123456789ab",
+)
+BARE = Hit(
+    rank=2,
+    query="galaxy mergers",
+    score=0.3,
+    percentile=99.0,
+    mission=None,
+    proposal_id=None,
+    image="/data/b.jpg",
+    title="",
+    split="none",
+)
+ALWAYS = [
+    "rank",
+    "query",
+    "score",
+    "percentile",
+    "mission",
+    "proposal_id",
+    "image",
+    "title",
+    "split",
+    "more",
+    "provenance",
+]
+CONTRACT = [
+    *ALWAYS[:-2],
+    "target",
+    "s_ra",
+    "s_dec",
+    "separation",
+    "instrument",
+    "detector",
+    "filters",
+    "cycle",
+    "obs_id",
+    "t_min",
+    "t_exptime",
+    "s_region",
+    "access_url",
+    "preview_uri",
+    "product_uri",
+]
 
 
 def test_json_has_what_is_promised() -> None:
     full, bare = json.loads(rows([known(FULL), known(BARE)], "json"))
     assert set(CONTRACT) <= set(full) and list(bare) == ALWAYS
-    assert (full["s_ra"], full["separation"], full["filters"], full["target"]) == (0.0, 0.0, ["F435W", "F814W"], "NGC 4038")
+    assert (full["s_ra"], full["separation"], full["filters"], full["target"]) == (
+        0.0,
+        0.0,
+        ["F435W", "F814W"],
+        "NGC 4038",
+    )
     assert bare["mission"] is None and bare["proposal_id"] is None
 
 
 def test_csv_has_every_column_even_of_what_is_unknown() -> None:
     full, bare = csv.DictReader(io.StringIO(rows([values(FULL), values(BARE)], "csv")))
     assert list(full) == [column.name for column in COLUMNS]
-    assert (full["title"], full["filters"], full["separation"]) == ('Mergers, "wet"', "F435W;F814W", "0.0")
+    assert (full["title"], full["filters"], full["separation"]) == (
+        'Mergers, "wet"',
+        "F435W;F814W",
+        "0.0",
+    )
     assert bare["s_ra"] == bare["mission"] == ""
 
 
 def test_json_is_what_the_shipped_schema_says() -> None:
     from jsonschema import Draft202012Validator
 
-    schema = json.loads(resources.files("paperclip_cli").joinpath("hits.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads(
+        resources.files("paperclip_cli").joinpath("hits.schema.json").read_text(encoding="utf-8")
+    )
     Draft202012Validator.check_schema(schema)
     assert list(schema["items"]["properties"]) == [column.name for column in COLUMNS]
     assert schema["items"]["required"] == [column.name for column in COLUMNS if column.always]
     check = Draft202012Validator(schema)
     hits = json.loads(rows([known(FULL), known(BARE)], "json"))
     assert not list(check.iter_errors(hits))
-    for spoiled in ({"rank": 0}, {"s_ra": 360.0}, {"filters": "F814W"}, {"split": "mine"}, {"title": None}, {"unheard": 1}):
+    for spoiled in (
+        {"rank": 0},
+        {"s_ra": 360.0},
+        {"filters": "F814W"},
+        {"split": "mine"},
+        {"title": None},
+        {"unheard": 1},
+    ):
         assert list(check.iter_errors([{**hits[0], **spoiled}])), spoiled
 
 
-@pytest.mark.parametrize(("name", "detector", "shown"), [("ACS", "WFC", "ACS/WFC"), ("ACS/WFC", "WFC", "ACS/WFC"), ("WFPC2", None, "WFPC2"),
-                                                         (None, "WFC", "WFC"), (None, None, "")])
+@pytest.mark.parametrize(
+    ("name", "detector", "shown"),
+    [
+        ("ACS", "WFC", "ACS/WFC"),
+        ("ACS/WFC", "WFC", "ACS/WFC"),
+        ("WFPC2", None, "WFPC2"),
+        (None, "WFC", "WFC"),
+        (None, None, ""),
+    ],
+)
 def test_an_instrument_is_named_once(name: str | None, detector: str | None, shown: str) -> None:
-    assert instrument(replace(BARE, observation=Observation(instrument=name, detector=detector))) == shown
+    assert (
+        instrument(replace(BARE, observation=Observation(instrument=name, detector=detector)))
+        == shown
+    )
 
 
 def test_the_title_leads_to_the_archive_or_to_the_image() -> None:
     spoiled = replace(BARE, observation=Observation(access_url="javascript:alert(1)"))
     broken = replace(BARE, observation=Observation(access_url="https://x/\x1b]8;;https://evil\x07"))
-    titles = next(column for column in hit_table([FULL, BARE, spoiled, broken], 80) if column.name == "Title")
-    assert titles.links == ["https://mast.stsci.edu/x", "file:///data/b.jpg", "file:///data/b.jpg", "file:///data/b.jpg"]
-    assert list(titles.cells)[1] == "b.jpg", "without title and abstract the file's name tells hits apart"
+    titles = next(
+        column for column in hit_table([FULL, BARE, spoiled, broken], 80) if column.name == "Title"
+    )
+    assert titles.links == [
+        "https://mast.stsci.edu/x",
+        "file:///data/b.jpg",
+        "file:///data/b.jpg",
+        "file:///data/b.jpg",
+    ]
+    assert list(titles.cells)[1] == "b.jpg", (
+        "without title and abstract the file's name tells hits apart"
+    )

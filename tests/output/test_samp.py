@@ -37,10 +37,29 @@ class Taker:
         self.client.connect()
         self.client.bind_receive_call("table.load.votable", self.load)
 
-    def load(self, private_key: str, sender: str, identity: str, mtype: str, parameters: dict, extra: dict) -> None:
-        self.tables.append((parameters["name"], Table.read(parameters["url"].removeprefix("file://"), format="votable")))
-        answer = {"samp.status": "samp.error", "samp.result": {}, "samp.error": {"samp.errortxt": "no room"}}
-        self.client.reply(identity, answer if self.refuses else {"samp.status": "samp.ok", "samp.result": {}})
+    def load(
+        self,
+        private_key: str,
+        sender: str,
+        identity: str,
+        mtype: str,
+        parameters: dict,
+        extra: dict,
+    ) -> None:
+        self.tables.append(
+            (
+                parameters["name"],
+                Table.read(parameters["url"].removeprefix("file://"), format="votable"),
+            )
+        )
+        answer = {
+            "samp.status": "samp.error",
+            "samp.result": {},
+            "samp.error": {"samp.errortxt": "no room"},
+        }
+        self.client.reply(
+            identity, answer if self.refuses else {"samp.status": "samp.ok", "samp.result": {}}
+        )
 
 
 @pytest.fixture
@@ -56,7 +75,11 @@ def test_every_program_that_takes_tables_gets_it(hub: SAMPHubServer, table: Path
         assert sorted(send_table(table, "hits")) == ["aladin", "topcat"]
         for taker in takers:
             ((name, read),) = taker.tables
-            assert name == "hits" and read["proposal_id"][0] == 15354 and str(read["s_ra"].unit) == "deg"
+            assert (
+                name == "hits"
+                and read["proposal_id"][0] == 15354
+                and str(read["s_ra"].unit) == "deg"
+            )
     finally:
         for taker in takers:
             taker.client.disconnect()
@@ -73,8 +96,12 @@ def test_a_program_that_fails_is_named(hub: SAMPHubServer, table: Path) -> None:
         taker.client.disconnect()
 
 
-def test_without_a_hub_it_is_said_what_to_start(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAMP_HUB", (tmp_path / "none").as_uri().replace("file:", "std-lockurl:file:"))
+def test_without_a_hub_it_is_said_what_to_start(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "SAMP_HUB", (tmp_path / "none").as_uri().replace("file:", "std-lockurl:file:")
+    )
     with pytest.raises(PaperclipError, match="no SAMP hub is running") as error:
         send_table(table, "hits")
     assert error.value.hint == "start TOPCAT or Aladin, then ask again"

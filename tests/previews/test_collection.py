@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.previews.collection import Holdings, read_holdings, tidy, unfinish, write_holdings
+from paperclip_cli.previews.collection import (
+    Holdings,
+    read_holdings,
+    tidy,
+    unfinish,
+    write_holdings,
+)
 from paperclip_cli.previews.fetch_log import LEDGER, Entry, appending, read_ledger, rewrite_ledger
 from paperclip_cli.records import Key, Preview, Proposal
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
@@ -21,9 +27,24 @@ MANIFEST = Manifest("fetch", {"seed": 42})
 def holding(*numbers: int, source: str = "a", images: int = 1) -> Holdings:
     """Proposals of one source with one or more images each."""
     proposals = {Key("m", number): Proposal("m", number, f"From {source}.") for number in numbers}
-    entries = [Entry("m", number, f"{image}.png", source, "stamp", f"proposal_{number}/{image}.jpg", source * 64, 8)
-               for number in numbers for image in range(images)]
-    previews = [Preview("m", entry.proposal_id, entry.image, entry.sha256, entry.side, entry.name) for entry in entries]
+    entries = [
+        Entry(
+            "m",
+            number,
+            f"{image}.png",
+            source,
+            "stamp",
+            f"proposal_{number}/{image}.jpg",
+            source * 64,
+            8,
+        )
+        for number in numbers
+        for image in range(images)
+    ]
+    previews = [
+        Preview("m", entry.proposal_id, entry.image, entry.sha256, entry.side, entry.name)
+        for entry in entries
+    ]
     return Holdings(proposals, tuple(previews), {entry.place: entry for entry in entries})
 
 
@@ -34,12 +55,18 @@ def after(old: Holdings, new: Holdings, gone: set[Key] | None = None) -> Holding
 @given(st.sets(st.integers(1, 9)), st.sets(st.integers(1, 9)), st.sets(st.integers(1, 9)))
 def test_the_unit_is_the_proposal(old: set[int], new: set[int], gone: set[int]) -> None:
     gone -= new
-    merged = after(holding(*sorted(old), source="a", images=3), holding(*sorted(new), source="b"), {Key("m", number) for number in gone})
+    merged = after(
+        holding(*sorted(old), source="a", images=3),
+        holding(*sorted(new), source="b"),
+        {Key("m", number) for number in gone},
+    )
     sources = {key.proposal_id: proposal.abstract for key, proposal in merged.proposals.items()}
     assert sources == dict.fromkeys(old - new - gone, "From a.") | dict.fromkeys(new, "From b.")
     assert len(merged.previews) == 3 * len(old - new - gone) + len(new) == len(merged.ledger)
     assert list(merged.proposals) == sorted(merged.proposals)
-    assert list(merged.previews) == sorted(merged.previews, key=lambda preview: (preview.key, preview.image))
+    assert list(merged.previews) == sorted(
+        merged.previews, key=lambda preview: (preview.key, preview.image)
+    )
 
 
 def test_a_proposal_without_a_preview_is_not_held() -> None:
@@ -61,7 +88,11 @@ def test_it_is_read_as_it_was_written(workspace: Workspace) -> None:
     assert read_holdings(workspace, "m") == held
     for folder in (workspace.proposals("m"), workspace.previews("m")):
         manifest = read_manifest(folder)
-        assert manifest and manifest.counts == {"proposals": 2, "images": 4} and list(manifest.inputs) == ["a"]
+        assert (
+            manifest
+            and manifest.counts == {"proposals": 2, "images": 4}
+            and list(manifest.inputs) == ["a"]
+        )
     assert not write_holdings(workspace, "m", held, MANIFEST)
     unfinish(workspace, "m")
     assert workspace.names("proposals") == workspace.names("previews") == []
@@ -74,11 +105,19 @@ def test_nothing_is_held_of_a_mission_that_was_never_fetched(workspace: Workspac
 
 def test_tidying_removes_what_no_record_names(workspace: Workspace) -> None:
     folder = workspace.previews("m")
-    for name in ("proposal_1/0.jpg", "proposal_1/.0.jpg.x7f", "proposal_2/0.jpg", "originals/proposal_1/0.png", "elsewhere/a.jpg"):
+    for name in (
+        "proposal_1/0.jpg",
+        "proposal_1/.0.jpg.x7f",
+        "proposal_2/0.jpg",
+        "originals/proposal_1/0.png",
+        "elsewhere/a.jpg",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
     tidy(workspace, "m", holding(1))
-    left = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    left = sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
     assert left == ["elsewhere/a.jpg", LEDGER, "proposal_1/0.jpg"]
     assert not (folder / "proposal_2").exists()
 

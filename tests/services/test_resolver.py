@@ -19,7 +19,11 @@ def test_offline_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_the_resolver_says_is_in_degrees(monkeypatch: pytest.MonkeyPatch) -> None:
     from astropy.coordinates import SkyCoord
 
-    monkeypatch.setattr(SkyCoord, "from_name", lambda name: SkyCoord("13h29m52s +47d11m43s") if name == "M 51" else None)
+    monkeypatch.setattr(
+        SkyCoord,
+        "from_name",
+        lambda name: SkyCoord("13h29m52s +47d11m43s") if name == "M 51" else None,
+    )
     assert resolve_name("M 51", offline=False) == pytest.approx((202.466667, 47.195278))
 
 
@@ -33,4 +37,8 @@ def test_an_unknown_name_is_one_line_with_a_way_out(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(SkyCoord, "from_name", unknown)
     with pytest.raises(PaperclipError, match="no position for 'Jupiter': Unable to find") as error:
         resolve_name("Jupiter", offline=False)
-    assert error.value.hint is not None and "--target Jupiter" in error.value.hint and "\n" not in error.value.message
+    assert (
+        error.value.hint is not None
+        and "--target Jupiter" in error.value.hint
+        and "\n" not in error.value.message
+    )

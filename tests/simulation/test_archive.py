@@ -45,7 +45,7 @@ def _candidates(sky: SimulatedSky) -> list[Candidate]:
 def test_a_longer_sky_extends_a_shorter_one(seed: int, count: int, more: int) -> None:
     short, long = simulated_sky(count, seed), simulated_sky(count + more, seed)
     assert list(short.proposals()) == list(long.proposals())[:count]
-    assert _candidates(short) == _candidates(long)[:len(_candidates(short))]
+    assert _candidates(short) == _candidates(long)[: len(_candidates(short))]
 
 
 def test_the_same_seed_paints_the_same_bytes_with_one_worker_and_with_four() -> None:
@@ -53,7 +53,9 @@ def test_the_same_seed_paints_the_same_bytes_with_one_worker_and_with_four() -> 
     alone = [simulated_sky(6, 11).read(candidate) for candidate in candidates]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(simulated_sky(6, 11).read, reversed(candidates)))
-    assert [hashlib.sha256(a.tobytes()).digest() for a in alone] == [hashlib.sha256(b.tobytes()).digest() for b in reversed(together)]
+    assert [hashlib.sha256(a.tobytes()).digest() for a in alone] == [
+        hashlib.sha256(b.tobytes()).digest() for b in reversed(together)
+    ]
     other = simulated_sky(6, 12)
     assert list(other.proposals()) != list(simulated_sky(6, 11).proposals())
 
@@ -61,7 +63,12 @@ def test_the_same_seed_paints_the_same_bytes_with_one_worker_and_with_four() -> 
 def test_a_picture_is_grey_white_outside_and_of_the_archives_size(frames: list[Candidate]) -> None:
     for candidate in frames[:40:2]:
         picture = LARGE.read(candidate)
-        assert picture.dtype == np.uint8 and picture.ndim == 2 and max(picture.shape) == 512 and min(picture.shape) > 200
+        assert (
+            picture.dtype == np.uint8
+            and picture.ndim == 2
+            and max(picture.shape) == 512
+            and min(picture.shape) > 200
+        )
         blank = LARGE.blank_interior(candidate)
         assert blank.shape == picture.shape and np.array_equal(blank == 255, picture == 255)
         assert len(np.unique(blank[blank < 255])) == 1 and len(np.unique(picture)) > 20
@@ -71,21 +78,41 @@ def test_records_are_complete(frames: list[Candidate]) -> None:
     names = Counter((candidate.key, candidate.name) for candidate in frames)
     assert max(names.values()) == 1
     for proposal in simulated_sky(50, LARGE.seed).proposals():
-        assert proposal.mission == "sim" and proposal.pi == "" and proposal.abstract and proposal.title and proposal.category
+        assert (
+            proposal.mission == "sim"
+            and proposal.pi == ""
+            and proposal.abstract
+            and proposal.title
+            and proposal.category
+        )
         assert 9 <= int(proposal.cycle) <= 31 and 1 <= len(LARGE.previews(proposal.key)) <= 6
     for candidate in frames:
         seen = candidate.observation
-        assert seen.target and 0 <= seen.s_ra < 360 and -90 <= seen.s_dec <= 90 and seen.s_region.startswith("POLYGON ICRS ")
-        assert seen.instrument and seen.detector and seen.filters and seen.t_exptime > 0 and 49_000 < seen.t_min < 60_000
+        assert (
+            seen.target
+            and 0 <= seen.s_ra < 360
+            and -90 <= seen.s_dec <= 90
+            and seen.s_region.startswith("POLYGON ICRS ")
+        )
+        assert (
+            seen.instrument
+            and seen.detector
+            and seen.filters
+            and seen.t_exptime > 0
+            and 49_000 < seen.t_min < 60_000
+        )
 
 
 def test_two_skies_share_no_proposal() -> None:
-    one, other = ({proposal.key for proposal in simulated_sky(5, seed).proposals()} for seed in (42, 1_000_042))
+    one, other = (
+        {proposal.key for proposal in simulated_sky(5, seed).proposals()}
+        for seed in (42, 1_000_042)
+    )
     assert not one & other and all(key.proposal_id < 10**9 for key in one | other)
 
 
 def test_classes_are_balanced(plans: list[Plan]) -> None:
-    counts = Counter(plan.kind.label for plan in plans[:10 * len(CLASSES)])
+    counts = Counter(plan.kind.label for plan in plans[: 10 * len(CLASSES)])
     assert len(counts) == len(CLASSES) and set(counts.values()) == {10}
 
 
@@ -98,32 +125,56 @@ def test_enough_frames_are_faint_and_off_centre_and_some_failed(plans: list[Plan
 
 def test_the_truth_is_that_of_the_plan(plans: list[Plan]) -> None:
     for plan in plans[:20]:
-        for frame, candidate in zip(plan.frames, LARGE.previews(Key("sim", plan.proposal_id)), strict=True):
+        for frame, candidate in zip(
+            plan.frames, LARGE.previews(Key("sim", plan.proposal_id)), strict=True
+        ):
             truth = LARGE.truth(candidate)
-            assert (truth.label, truth.subtype, truth.faint) == (plan.kind.label, plan.subtype, frame.target.faint)
-            assert (truth.off_centre, truth.failed) == (frame.pointing.off_centre, bool(frame.conditions.failure))
+            assert (truth.label, truth.subtype, truth.faint) == (
+                plan.kind.label,
+                plan.subtype,
+                frame.target.faint,
+            )
+            assert (truth.off_centre, truth.failed) == (
+                frame.pointing.off_centre,
+                bool(frame.conditions.failure),
+            )
 
 
-@pytest.mark.parametrize("what", ["instrument", "filters", "roll", "off_centre", "failed", "exposures", "faint"])
+@pytest.mark.parametrize(
+    "what", ["instrument", "filters", "roll", "off_centre", "failed", "exposures", "faint"]
+)
 def test_nothing_about_the_frame_tells_the_class(plans: list[Plan], what: str) -> None:
     """A chi-square test over one frame a proposal (frames of a proposal share a camera)."""
     pairs = []
     for plan in plans:
         frame = plan.frames[0]
-        values = {"instrument": frame.pointing.camera.instrument, "filters": frame.band.names[0],
-                  "roll": int(frame.pointing.roll * 4 / np.pi), "off_centre": frame.pointing.off_centre,
-                  "failed": bool(frame.conditions.failure), "exposures": len(frame.pointing.dithers), "faint": frame.target.faint}
+        values = {
+            "instrument": frame.pointing.camera.instrument,
+            "filters": frame.band.names[0],
+            "roll": int(frame.pointing.roll * 4 / np.pi),
+            "off_centre": frame.pointing.off_centre,
+            "failed": bool(frame.conditions.failure),
+            "exposures": len(frame.pointing.dithers),
+            "faint": frame.target.faint,
+        }
         pairs.append((plan.kind.label, values[what]))
     statistic, freedom = _chi_square(pairs)
     # Wilson & Hilferty's approximation: a standard normal deviate. Beyond 3.5 is less than one chance in 4,000.
-    deviate = ((statistic / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / np.sqrt(2 / (9 * freedom))
+    deviate = ((statistic / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / np.sqrt(
+        2 / (9 * freedom)
+    )
     assert deviate < 3.5
 
 
 def test_file_names_tell_the_camera_and_nothing_else(frames: list[Candidate]) -> None:
     pattern = re.compile(r"sim_\d\d_(acs_wfc|wfc3_uvis|wfc3_ir|wfpc2_wfc)_total_[0-9a-z]{6}_drc")
     assert all(pattern.fullmatch(candidate.name) for candidate in frames)
-    words = {word for kind in CLASSES for word in (*kind.label.lower().split(), kind.phrases, *kind.subtypes) if len(word) > 3}
+    words = {
+        word
+        for kind in CLASSES
+        for word in (*kind.label.lower().split(), kind.phrases, *kind.subtypes)
+        if len(word) > 3
+    }
     assert not any(word in candidate.name for word in words for candidate in frames)
 
 

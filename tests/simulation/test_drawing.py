@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.simulation.drawing import Grid, Stars, blurred, deposit, draw_turbulence, power_law, sersic, strokes, turbulence
+from paperclip_cli.simulation.drawing import (
+    Grid,
+    Stars,
+    blurred,
+    deposit,
+    draw_turbulence,
+    power_law,
+    sersic,
+    strokes,
+    turbulence,
+)
 
 
 @pytest.mark.parametrize("n", [1.0, 2.5, 4.0, 6.0])
@@ -26,21 +36,39 @@ def test_a_grid_counts_from_the_target_in_radii_and_upwards() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.floats(1, 17), st.floats(1, 12), st.floats(0, 10)), min_size=1, max_size=8))
-def test_deposited_light_is_neither_lost_nor_moved(points: list[tuple[float, float, float]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.floats(1, 17), st.floats(1, 12), st.floats(0, 10)), min_size=1, max_size=8
+    )
+)
+def test_deposited_light_is_neither_lost_nor_moved(
+    points: list[tuple[float, float, float]],
+) -> None:
     columns, rows, weights = np.array(points).T
     image = deposit((15, 20), columns, rows, weights)
     assert image.sum() == pytest.approx(weights.sum(), rel=1e-5, abs=1e-6)
     moment = (image * np.arange(20)).sum(), (image * np.arange(15)[:, None]).sum()
-    assert moment == pytest.approx(((weights * columns).sum(), (weights * rows).sum()), rel=1e-4, abs=1e-4)
+    assert moment == pytest.approx(
+        ((weights * columns).sum(), (weights * rows).sum()), rel=1e-4, abs=1e-4
+    )
 
 
 def test_points_outside_a_frame_are_dropped() -> None:
-    assert deposit((8, 8), np.array([-3.0, 30.0, 4.0]), np.array([4.0, 4.0, -0.5]), np.ones(3)).sum() == 0
+    assert (
+        deposit((8, 8), np.array([-3.0, 30.0, 4.0]), np.array([4.0, 4.0, -0.5]), np.ones(3)).sum()
+        == 0
+    )
 
 
 def test_a_stroke_has_the_light_of_its_length_and_its_direction() -> None:
-    image = strokes((50, 50), np.array([10.0]), np.array([25.0]), np.array([20.0]), np.array([0.0]), np.array([3.0]))
+    image = strokes(
+        (50, 50),
+        np.array([10.0]),
+        np.array([25.0]),
+        np.array([20.0]),
+        np.array([0.0]),
+        np.array([3.0]),
+    )
     assert image.sum() == pytest.approx(60.0, rel=1e-4)
     assert image[25, 10:29].min() > 0 and image[:20].sum() == image[30:].sum() == 0
 
@@ -66,7 +94,9 @@ def test_turbulence_at_places_is_that_of_the_frame() -> None:
     grid = Grid((60, 60), (30.0, 30.0), 20.0)
     field = draw_turbulence(np.random.default_rng(1), grid.radius, 4.0, 1.0)
     x, y = np.broadcast_arrays(grid.x, grid.y)
-    assert np.array_equal(field.at(grid, x, y)[::2, ::2], field.on(grid)[::2, ::2])  # on the cells; between them `on` is linear
+    assert np.array_equal(
+        field.at(grid, x, y)[::2, ::2], field.on(grid)[::2, ::2]
+    )  # on the cells; between them `on` is linear
 
 
 @given(st.floats(0.5, 4.0))
@@ -81,8 +111,14 @@ def test_a_blur_keeps_the_light_and_widens_it(sigma: float) -> None:
 
 
 def test_turned_stars_keep_their_distance_and_flux() -> None:
-    stars = Stars(np.array([1.0, 0.0]), np.array([0.0, 2.0]), np.array([3.0, 4.0])).turned(np.pi / 2)
-    assert np.allclose(stars.x, [0, -2]) and np.allclose(stars.y, [1, 0]) and stars.flux.tolist() == [3, 4]
+    stars = Stars(np.array([1.0, 0.0]), np.array([0.0, 2.0]), np.array([3.0, 4.0])).turned(
+        np.pi / 2
+    )
+    assert (
+        np.allclose(stars.x, [0, -2])
+        and np.allclose(stars.y, [1, 0])
+        and stars.flux.tolist() == [3, 4]
+    )
 
 
 @given(st.floats(1.2, 2.8))

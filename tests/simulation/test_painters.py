@@ -12,13 +12,19 @@ from paperclip_cli.simulation.instruments import Band
 from paperclip_cli.simulation.lenses import Mass, Source
 
 BAND = Band(("F606W",), 592.0, False)
-EVERY = [pytest.param(kind, subtype, id=f"{kind.phrases}-{subtype}") for kind in CLASSES for subtype in sorted(set(kind.subtypes))]
+EVERY = [
+    pytest.param(kind, subtype, id=f"{kind.phrases}-{subtype}")
+    for kind in CLASSES
+    for subtype in sorted(set(kind.subtypes))
+]
 
 
 @pytest.mark.parametrize(("kind", "subtype"), EVERY)
 def test_an_object_is_the_same_in_every_frame_that_sees_it(kind: Kind, subtype: str) -> None:
     here, there = Grid((160, 170), (80.0, 75.0), 60.0), Grid((230, 240), (121.0, 118.0), 60.0)
-    one, other = (kind.paint(np.random.default_rng(4), grid, subtype, BAND) for grid in (here, there))
+    one, other = (
+        kind.paint(np.random.default_rng(4), grid, subtype, BAND) for grid in (here, there)
+    )
     assert one.light.shape == here.shape and one.light.dtype == np.float32
     assert np.isfinite(one.light).all() and one.light.min() >= 0 and one.light.max() < 500
     # The margin is what a blur at the edge of a frame may change.
@@ -33,16 +39,26 @@ def test_an_object_is_the_same_in_every_frame_that_sees_it(kind: Kind, subtype: 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.phrases)
 def test_two_objects_of_a_class_differ(kind: Kind) -> None:
     grid = Grid((120, 120), (60.0, 60.0), 50.0)
-    one, other = (kind.paint(np.random.default_rng(seed), grid, kind.subtypes[0], BAND) for seed in (1, 2))
-    assert np.abs(one.light - other.light).max() > 0.01 or not np.allclose(one.stars.flux[:10], other.stars.flux[:10])
+    one, other = (
+        kind.paint(np.random.default_rng(seed), grid, kind.subtypes[0], BAND) for seed in (1, 2)
+    )
+    assert np.abs(one.light - other.light).max() > 0.01 or not np.allclose(
+        one.stars.flux[:10], other.stars.flux[:10]
+    )
 
 
 def test_a_spheroid_is_red_and_an_open_cluster_blue() -> None:
     grid = Grid((100, 100), (50.0, 50.0), 40.0)
     blue, red = Band(("F336W",), 335.0, False), Band(("F160W",), 1537.0, False)
     by_name = {kind.phrases: kind.paint for kind in CLASSES}
-    spheroid = [by_name["elliptical"](np.random.default_rng(0), grid, "smooth", band).light.sum() for band in (blue, red)]
-    young = [by_name["open_cluster"](np.random.default_rng(0), grid, "bare", band).stars.flux.sum() for band in (blue, red)]
+    spheroid = [
+        by_name["elliptical"](np.random.default_rng(0), grid, "smooth", band).light.sum()
+        for band in (blue, red)
+    ]
+    young = [
+        by_name["open_cluster"](np.random.default_rng(0), grid, "bare", band).stars.flux.sum()
+        for band in (blue, red)
+    ]
     assert spheroid[1] > 2 * spheroid[0] and young[0] > 2 * young[1]
 
 
@@ -67,7 +83,12 @@ def test_a_lens_makes_as_many_images_as_the_theory_says(offset: float, images: i
     sx, sy = mass.source(axis[None, :], axis[:, None])
     distance = np.hypot(sx - offset, sy - 0.4 * offset)
     least = distance[1:-1, 1:-1]
-    neighbours = [np.roll(np.roll(distance, i, 0), j, 1)[1:-1, 1:-1] for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+    neighbours = [
+        np.roll(np.roll(distance, i, 0), j, 1)[1:-1, 1:-1]
+        for i in (-1, 0, 1)
+        for j in (-1, 0, 1)
+        if i or j
+    ]
     seen = (least < np.minimum.reduce(neighbours)) & (least < 0.01)
     assert seen.sum() == images
 
@@ -75,7 +96,9 @@ def test_a_lens_makes_as_many_images_as_the_theory_says(offset: float, images: i
 def test_a_point_on_the_axis_of_a_round_lens_is_a_ring() -> None:
     mass, source = Mass(0.5, 0.999, 0.0), Source(0.0, 0.0, 0.05, 1.0, 0.0, (), point=True)
     angle = np.linspace(0, 2 * np.pi, 60)
-    ring, inside = (source.brightness(*mass.source(r * np.cos(angle), r * np.sin(angle))) for r in (0.5, 0.3))
+    ring, inside = (
+        source.brightness(*mass.source(r * np.cos(angle), r * np.sin(angle))) for r in (0.5, 0.3)
+    )
     assert ring.min() > 20 * inside.max()
 
 
@@ -86,7 +109,9 @@ def test_stars_of_a_globular_cluster_follow_its_king_profile() -> None:
     expected = np.cumsum(stars.king_profile(grid, core, tidal) * grid)
     centre, edge = stars.king_profile(np.array([0.0, tidal]), core, tidal)
     assert r[-1] <= tidal and centre == pytest.approx(1) and edge == 0
-    assert np.abs(np.interp(r, grid, expected / expected[-1]) - np.linspace(0, 1, len(r))).max() < 0.02
+    assert (
+        np.abs(np.interp(r, grid, expected / expected[-1]) - np.linspace(0, 1, len(r))).max() < 0.02
+    )
 
 
 def test_a_round_shell_seen_through_is_bright_at_its_rim() -> None:

@@ -18,9 +18,18 @@ SEEDS = st.integers(0, 2**32 - 1)
 def test_a_frame_is_the_bounding_box_of_what_was_seen(seed: int, camera) -> None:
     pointing = draw_pointing(np.random.default_rng(seed), camera)
     depth = pointing.depth(*pointing.detector())
-    assert depth.shape == pointing.shape and max(depth.shape) == CANVAS and depth.max() <= len(pointing.dithers)
+    assert (
+        depth.shape == pointing.shape
+        and max(depth.shape) == CANVAS
+        and depth.max() <= len(pointing.dithers)
+    )
     rows, columns = np.flatnonzero(depth.any(axis=1)), np.flatnonzero(depth.any(axis=0))
-    assert rows[0] <= 4 and columns[0] <= 4 and rows[-1] >= depth.shape[0] - 5 and columns[-1] >= depth.shape[1] - 5
+    assert (
+        rows[0] <= 4
+        and columns[0] <= 4
+        and rows[-1] >= depth.shape[0] - 5
+        and columns[-1] >= depth.shape[1] - 5
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -35,7 +44,10 @@ def test_the_target_lies_where_it_was_aimed(seed: int, camera) -> None:
 
 
 def test_a_chip_gap_stays_without_dithers_and_is_filled_by_wide_ones() -> None:
-    still, wide = (Pointing(CAMERAS[0], 0.3, dithers, (0.0, 0.0)) for dithers in (((0.0, 0.0),), ((0.0, -6.0), (0.0, 6.0))))
+    still, wide = (
+        Pointing(CAMERAS[0], 0.3, dithers, (0.0, 0.0))
+        for dithers in (((0.0, 0.0),), ((0.0, -6.0), (0.0, 6.0)))
+    )
     gaps = []
     for pointing in (still, wide):
         u, v = pointing.detector()
@@ -60,7 +72,9 @@ def test_a_camera_observes_only_in_its_cycles() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(SEEDS, st.sampled_from(CAMERAS))
-def test_a_band_is_one_narrow_filter_or_up_to_three_broad_ones_of_the_camera(seed: int, camera) -> None:
+def test_a_band_is_one_narrow_filter_or_up_to_three_broad_ones_of_the_camera(
+    seed: int, camera
+) -> None:
     band = draw_band(np.random.default_rng(seed), camera)
     names = dict(camera.filters)
     assert set(band.names) <= names.keys() and 1 <= len(set(band.names)) == len(band.names) <= 3

@@ -32,7 +32,9 @@ def point(ra: float, dec: float) -> Footprint:
 
 
 @given(longitudes, latitudes, longitudes, latitudes)
-def test_points_are_as_far_apart_as_astropy_says(ra: float, dec: float, ra2: float, dec2: float) -> None:
+def test_points_are_as_far_apart_as_astropy_says(
+    ra: float, dec: float, ra2: float, dec2: float
+) -> None:
     expected = SkyCoord(ra, dec, unit="deg").separation(SkyCoord(ra2, dec2, unit="deg")).deg
     assert separation(point(ra, dec), point(ra2, dec2)) == pytest.approx(expected, abs=1e-9)
 
@@ -42,7 +44,9 @@ def test_a_circle_begins_at_its_rim(ra: float, dec: float, radius: float, angle:
     away = SkyCoord(ra, dec, unit="deg").directional_offset_by(angle * u.deg, 0.3 * u.deg)
     circle = observed_footprint(Observation(s_region=f"CIRCLE ICRS {ra} {dec} {radius}"))
     assert circle is not None
-    assert separation(circle, point(away.ra.deg, away.dec.deg)) == pytest.approx(0.3 - radius, abs=1e-8)
+    assert separation(circle, point(away.ra.deg, away.dec.deg)) == pytest.approx(
+        0.3 - radius, abs=1e-8
+    )
 
 
 def rotation(rng: np.random.Generator) -> np.ndarray:
@@ -53,7 +57,9 @@ def rotation(rng: np.random.Generator) -> np.ndarray:
 def tile(rng: np.random.Generator, centre: np.ndarray, corners: int) -> np.ndarray:
     """A polygon of a few arcmin around `centre` (arcmin in a tangent plane at the x axis): unit vectors [V, 3]."""
     angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
-    flat = np.radians((centre + rng.uniform(1, 3) * np.stack([np.cos(angles), np.sin(angles)], axis=1)) * ARCMIN)
+    flat = np.radians(
+        (centre + rng.uniform(1, 3) * np.stack([np.cos(angles), np.sin(angles)], axis=1)) * ARCMIN
+    )
     vectors = np.concatenate([np.ones((corners, 1)), flat], axis=1)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -65,7 +71,10 @@ def footprint(vectors: np.ndarray) -> Footprint:
 def outline(vectors: np.ndarray, steps: int = 60) -> np.ndarray:
     """Points on the sides of a polygon."""
     along = np.linspace(0, 1, steps)[:, None]
-    sides = [start * (1 - along) + end * along for start, end in zip(vectors, np.roll(vectors, -1, axis=0), strict=True)]
+    sides = [
+        start * (1 - along) + end * along
+        for start, end in zip(vectors, np.roll(vectors, -1, axis=0), strict=True)
+    ]
     points = np.concatenate(sides)
     return points / np.linalg.norm(points, axis=1, keepdims=True)
 
@@ -83,7 +92,10 @@ def holds(polygon: np.ndarray, point: np.ndarray) -> bool:
 @given(st.integers(0, 2**32), st.floats(0, 12))
 def test_polygons_are_as_far_apart_as_their_outlines(seed: int, distance: float) -> None:
     rng = np.random.default_rng(seed)
-    one, other = tile(rng, np.zeros(2), rng.integers(3, 7)), tile(rng, np.array([distance, 0.0]), rng.integers(3, 7))
+    one, other = (
+        tile(rng, np.zeros(2), rng.integers(3, 7)),
+        tile(rng, np.array([distance, 0.0]), rng.integers(3, 7)),
+    )
     sampled = np.degrees(angles_between(outline(one)[:, None], outline(other)[None]).min())
     found = separation(footprint(one), footprint(other))
     if holds(one, other[0]) or holds(other, one[0]):
@@ -100,18 +112,25 @@ def test_separation_is_the_same_wherever_on_the_sky(seed: int, distance: float) 
     one, other = tile(rng, np.zeros(2), 4), tile(rng, np.array([distance, 0.0]), 5)
     here = separation(footprint(one), footprint(other))
     assume(here == 0 or here > 1e-6)
-    pole = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])  # takes the x axis to the pole
+    pole = np.array(
+        [[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    )  # takes the x axis to the pole
     for turn in (rotation(rng), pole):
         there = separation(footprint(one @ turn.T), footprint(other @ turn.T))
         assert there == pytest.approx(here, abs=1e-9)
-        assert separation(footprint(other @ turn.T), footprint(one @ turn.T)) == pytest.approx(there, abs=1e-12)
+        assert separation(footprint(other @ turn.T), footprint(one @ turn.T)) == pytest.approx(
+            there, abs=1e-12
+        )
 
 
 @given(st.integers(0, 2**32))
 def test_a_footprint_lies_in_the_circle_around_it(seed: int) -> None:
     rng = np.random.default_rng(seed)
     found = footprint(tile(rng, rng.uniform(-300, 300, 2), 5))
-    assert angles_between(outline(np.array(found.shapes[0].vertices)), np.array(found.centre)).max() <= found.radius + 1e-12
+    assert (
+        angles_between(outline(np.array(found.shapes[0].vertices)), np.array(found.centre)).max()
+        <= found.radius + 1e-12
+    )
 
 
 def test_nested_shapes_touch() -> None:
@@ -120,10 +139,14 @@ def test_nested_shapes_touch() -> None:
     assert separation(square, point(0, 0)) == 0
     assert separation(point(0.3, 0.2), square) == 0
     assert separation(square, point(180, 0)) > 178
-    inner = observed_footprint(Observation(s_region="POLYGON ICRS 359.9 -0.1 0.1 -0.1 0.1 0.1 359.9 0.1"))
+    inner = observed_footprint(
+        Observation(s_region="POLYGON ICRS 359.9 -0.1 0.1 -0.1 0.1 0.1 359.9 0.1")
+    )
     assert inner is not None
     assert separation(inner, square) == separation(square, inner) == 0
-    around_the_pole = observed_footprint(Observation(s_region="POLYGON ICRS 0 89 90 89 180 89 270 89"))
+    around_the_pole = observed_footprint(
+        Observation(s_region="POLYGON ICRS 0 89 90 89 180 89 270 89")
+    )
     assert around_the_pole is not None
     assert separation(around_the_pole, point(45, 90)) == 0
 
@@ -135,21 +158,36 @@ def test_crossing_polygons_without_a_corner_in_each_other_touch() -> None:
     assert separation(wide, tall) == 0
 
 
-@pytest.mark.parametrize(("region", "shapes"), [
-    ("POLYGON ICRS 10 10 11 10 11 11", 1), ("polygon 10 10 11 10 11 11 10 10", 1), ("CIRCLE ICRS 10 10 0.1", 1),
-    ("Circle J2000 1e1 -1E-1 0.1", 1),
-    ("POLYGON ICRS 1 1 2 1 2 2 POLYGON ICRS 3 3 4 3 4 4", 2), ("UNION ICRS (POLYGON 1 1 2 1 2 2 CIRCLE 3 3 1)", 2),
-    ("", 0), ("POLYGON", 0), ("POLYGON ICRS 1 1 2 1", 0), ("POLYGON ICRS 1 1 2 1 2", 0), ("POLYGON ICRS 1 1 2 1 nan 2", 0),
-    ("BOX ICRS 1 1 2 2", 0),
-    ("POLYGON GALACTIC 1 1 2 1 2 2", 0), ("CIRCLE ICRS 1 1", 0), ("CIRCLE ICRS 1 91 1", 0), ("POLYGON ICRS 1 1 2 1 2 2 BOX 1 2 3", 0),
-    ("x" * 10_000, 0),
-])
+@pytest.mark.parametrize(
+    ("region", "shapes"),
+    [
+        ("POLYGON ICRS 10 10 11 10 11 11", 1),
+        ("polygon 10 10 11 10 11 11 10 10", 1),
+        ("CIRCLE ICRS 10 10 0.1", 1),
+        ("Circle J2000 1e1 -1E-1 0.1", 1),
+        ("POLYGON ICRS 1 1 2 1 2 2 POLYGON ICRS 3 3 4 3 4 4", 2),
+        ("UNION ICRS (POLYGON 1 1 2 1 2 2 CIRCLE 3 3 1)", 2),
+        ("", 0),
+        ("POLYGON", 0),
+        ("POLYGON ICRS 1 1 2 1", 0),
+        ("POLYGON ICRS 1 1 2 1 2", 0),
+        ("POLYGON ICRS 1 1 2 1 nan 2", 0),
+        ("BOX ICRS 1 1 2 2", 0),
+        ("POLYGON GALACTIC 1 1 2 1 2 2", 0),
+        ("CIRCLE ICRS 1 1", 0),
+        ("CIRCLE ICRS 1 91 1", 0),
+        ("POLYGON ICRS 1 1 2 1 2 2 BOX 1 2 3", 0),
+        ("x" * 10_000, 0),
+    ],
+)
 def test_regions(region: str, shapes: int) -> None:
     assert len(parse_region(region)) == shapes
 
 
 def test_a_region_that_cannot_be_read_leaves_the_point() -> None:
-    assert observed_footprint(Observation(s_region="BOX 1 2 3 4", s_ra=5.0, s_dec=6.0)) == point(5, 6)
+    assert observed_footprint(Observation(s_region="BOX 1 2 3 4", s_ra=5.0, s_dec=6.0)) == point(
+        5, 6
+    )
     assert observed_footprint(Observation(s_region="BOX 1 2 3 4")) is None
     assert observed_footprint(Observation(s_ra=5.0)) is None
     assert observed_footprint(Observation(s_ra=5.0, s_dec=float("nan"))) is None

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from paperclip_cli.images.pictures import decode_jpeg, make_canvas
 from paperclip_cli.records import Preview, Wcs, from_dict, to_json
-from paperclip_cli.sky.wcs import frame_region, jpeg_comment, on_canvas, pixel_to_sky, read_comment, sky_to_pixel
+from paperclip_cli.sky.wcs import (
+    frame_region,
+    jpeg_comment,
+    on_canvas,
+    pixel_to_sky,
+    read_comment,
+    sky_to_pixel,
+)
 
 PREVIEW = "hst/observations/proposal_15354/hst_15354_01_acs_wfc_total_jdi601_drc.jpg"
 # Sk 183, the bright star that ionises the nebula (Evans et al. 2012, ApJ 753, 173), and the cluster NGC 602 (SIMBAD): degrees, ICRS.
@@ -25,7 +32,7 @@ def original(real_sample: Path) -> bytes:
 
 
 def box(picture: np.ndarray, x: float, row: float, half: int) -> np.ndarray:
-    return picture[int(row) - half:int(row) + half + 1, int(x) - half:int(x) + half + 1]
+    return picture[int(row) - half : int(row) + half + 1, int(x) - half : int(x) + half + 1]
 
 
 def test_the_comment_of_a_real_preview(original: bytes) -> None:
@@ -41,7 +48,9 @@ def test_rows_run_down_while_declination_runs_up(original: bytes) -> None:
     assert wcs is not None
     height = len(picture)
     (star_x, star_y), (x, y) = sky_to_pixel(wcs, *SK_183), sky_to_pixel(wcs, *NGC_602)  # type: ignore[misc]
-    assert (box(picture, star_x - 1, height - star_y, 6) == 255).mean() > 0.3, "a saturated core within 0.3 arcsec"
+    assert (box(picture, star_x - 1, height - star_y, 6) == 255).mean() > 0.3, (
+        "a saturated core within 0.3 arcsec"
+    )
     below, above = box(picture, x, height - y, 200), box(picture, x, y, 200)
     assert (below > 250).mean() > 3 * (above > 250).mean()
 
@@ -57,9 +66,23 @@ def test_the_kept_copy_has_the_same_sky(original: bytes) -> None:
     assert abs(placed.cd[3]) == pytest.approx(0.05 / 3600 * 4543 / 512, rel=1e-3)
 
 
-WCS = st.builds(lambda ra, dec, turn, scale, flip: Wcs((ra, dec), (100.0, 60.0), (flip * scale * np.cos(turn), -scale * np.sin(turn),
-                                                                                flip * scale * np.sin(turn), scale * np.cos(turn))),
-                st.floats(0, 359.99), st.floats(-85, 85), st.floats(-3, 3), st.floats(1e-6, 1e-4), st.sampled_from([-1.0, 1.0]))
+WCS = st.builds(
+    lambda ra, dec, turn, scale, flip: Wcs(
+        (ra, dec),
+        (100.0, 60.0),
+        (
+            flip * scale * np.cos(turn),
+            -scale * np.sin(turn),
+            flip * scale * np.sin(turn),
+            scale * np.cos(turn),
+        ),
+    ),
+    st.floats(0, 359.99),
+    st.floats(-85, 85),
+    st.floats(-3, 3),
+    st.floats(1e-6, 1e-4),
+    st.sampled_from([-1.0, 1.0]),
+)
 
 
 @given(WCS, st.floats(-300, 500), st.floats(-300, 500))
@@ -72,7 +95,11 @@ def test_as_astropy(wcs: Wcs, x: float, y: float) -> None:
     from astropy.wcs import WCS as AstropyWCS
 
     theirs = AstropyWCS(naxis=2)
-    theirs.wcs.ctype, theirs.wcs.crval, theirs.wcs.crpix = ["RA---TAN", "DEC--TAN"], wcs.crval, wcs.crpix
+    theirs.wcs.ctype, theirs.wcs.crval, theirs.wcs.crpix = (
+        ["RA---TAN", "DEC--TAN"],
+        wcs.crval,
+        wcs.crpix,
+    )
     theirs.wcs.cd = np.reshape(wcs.cd, (2, 2))
     ra, dec = pixel_to_sky(wcs, x, y)
     their_ra, their_dec = theirs.all_pix2world([[x, y]], 1)[0]
@@ -87,9 +114,13 @@ def test_corners_stay_corners(width: int, height: int, size: int) -> None:
     placed = on_canvas(wcs, width, height, len(canvas), size)
     rows, columns = np.nonzero(canvas == 0)
     left, top = sky_to_pixel(placed, *pixel_to_sky(wcs, 0.5, height + 0.5))  # type: ignore[misc]
-    assert (left, len(canvas) - top) == pytest.approx((columns.min() + 0.5, rows.min() - 0.5), abs=1e-5)
+    assert (left, len(canvas) - top) == pytest.approx(
+        (columns.min() + 0.5, rows.min() - 0.5), abs=1e-5
+    )
     right, bottom = sky_to_pixel(placed, *pixel_to_sky(wcs, width + 0.5, 0.5))  # type: ignore[misc]
-    assert (right, len(canvas) - bottom) == pytest.approx((columns.max() + 1.5, rows.max() + 0.5), abs=1e-5)
+    assert (right, len(canvas) - bottom) == pytest.approx(
+        (columns.max() + 1.5, rows.max() + 0.5), abs=1e-5
+    )
 
 
 def test_the_frame_is_a_polygon_around_the_centre() -> None:
@@ -100,24 +131,34 @@ def test_the_frame_is_a_polygon_around_the_centre() -> None:
     from paperclip_cli.sky.footprint import Shape
 
     assert separation(footprint, enclose([Shape((unit_vector(0.001, 89.0),))])) == 0
-    assert separation(footprint, enclose([Shape((unit_vector(0.001, 88.99),))])) == pytest.approx(0.005, rel=0.01)
+    assert separation(footprint, enclose([Shape((unit_vector(0.001, 88.99),))])) == pytest.approx(
+        0.005, rel=0.01
+    )
 
 
-@pytest.mark.parametrize("comment", [
-    None, b"", b"Created by fitscut 1.4.2 (William Jon McCann)", b"\xff\xfe",
-    b"CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\nCRPIX1 = 1\nCRPIX2 = 1\nCRVAL1 = nan\nCRVAL2 = 2\nCD1_1 = 1\nCD2_2 = 1",
-    b"CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\nCRPIX1 = 1\nCRPIX2 = 1\nCRVAL1 = 1\nCRVAL2 = 2\nCD1_1 = 0\nCD2_2 = 1",
-    b"CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\nCRPIX1 = x\nCRPIX2 = 1\nCRVAL1 = 1\nCRVAL2 = 2\nCD1_1 = 1\nCD2_2 = 1",
-    b"CTYPE1  = GLON-TAN\nCTYPE2  = GLAT-TAN\nCRPIX1 = 1\nCRPIX2 = 1\nCRVAL1 = 1\nCRVAL2 = 2\nCD1_1 = 1\nCD2_2 = 1",
-    b"CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\nCRPIX1 = 1\nCRPIX2 = 1\nCRVAL1 = 1\nCRVAL2 = 95\nCD1_1 = 1\nCD2_2 = 1",
-])
+@pytest.mark.parametrize(
+    "comment",
+    [
+        None,
+        b"",
+        b"Created by fitscut 1.4.2 (William Jon McCann)",
+        b"\xff\xfe",
+        b"CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\nCRPIX1 = 1\nCRPIX2 = 1\nCRVAL1 = nan\nCRVAL2 = 2\nCD1_1 = 1\nCD2_2 = 1",
+        b"CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\nCRPIX1 = 1\nCRPIX2 = 1\nCRVAL1 = 1\nCRVAL2 = 2\nCD1_1 = 0\nCD2_2 = 1",
+        b"CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\nCRPIX1 = x\nCRPIX2 = 1\nCRVAL1 = 1\nCRVAL2 = 2\nCD1_1 = 1\nCD2_2 = 1",
+        b"CTYPE1  = GLON-TAN\nCTYPE2  = GLAT-TAN\nCRPIX1 = 1\nCRPIX2 = 1\nCRVAL1 = 1\nCRVAL2 = 2\nCD1_1 = 1\nCD2_2 = 1",
+        b"CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\nCRPIX1 = 1\nCRPIX2 = 1\nCRVAL1 = 1\nCRVAL2 = 95\nCD1_1 = 1\nCD2_2 = 1",
+    ],
+)
 def test_comments_without_sense_have_no_coordinates(comment: bytes | None) -> None:
     assert read_comment(comment) is None
 
 
 def test_the_older_form_with_cdelt() -> None:
-    wcs = read_comment("CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\nCRPIX1  = 5\nCRPIX2  = 6\nCRVAL1  = 1\nCRVAL2  = 2\n"
-                       "CDELT1  = -1e-5\nCDELT2  = 1e-5\nCROTA2  = 0\n")
+    wcs = read_comment(
+        "CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\nCRPIX1  = 5\nCRPIX2  = 6\nCRVAL1  = 1\nCRVAL2  = 2\n"
+        "CDELT1  = -1e-5\nCDELT2  = 1e-5\nCROTA2  = 0\n"
+    )
     assert wcs == Wcs((1.0, 2.0), (5.0, 6.0), (-1e-5, pytest.approx(0), pytest.approx(0), 1e-5))
 
 
@@ -127,8 +168,12 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
 
 
 def test_a_preview_keeps_its_coordinates_in_its_record() -> None:
-    preview = Preview("hst", 1, "a.jpg", "0", 4, "a", wcs=Wcs((1.0, 2.0), (3.0, 4.0), (1.0, 0.0, 0.0, 1.0)))
+    preview = Preview(
+        "hst", 1, "a.jpg", "0", 4, "a", wcs=Wcs((1.0, 2.0), (3.0, 4.0), (1.0, 0.0, 0.0, 1.0))
+    )
     import json
 
     assert from_dict(Preview, json.loads(to_json(preview))) == preview
-    assert from_dict(Preview, json.loads(to_json(Preview("hst", 1, "a.jpg", "0", 4, "a")))).wcs is None
+    assert (
+        from_dict(Preview, json.loads(to_json(Preview("hst", 1, "a.jpg", "0", 4, "a")))).wcs is None
+    )

@@ -14,18 +14,33 @@ from paperclip_cli.dataset.split import assign
 from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
 from paperclip_cli.records import Observation, Preview, Proposal, Summary, write_jsonl
 from paperclip_cli.stages.build_dataset import run
-from paperclip_cli.workspace import Manifest, Workspace, file_sha256, read_manifest, replace_file, write_manifest
+from paperclip_cli.workspace import (
+    Manifest,
+    Workspace,
+    file_sha256,
+    read_manifest,
+    replace_file,
+    write_manifest,
+)
 from tests.factories import make_proposal, write_archive, write_fetched, write_preview
 
 HALF = BuildDatasetConfig(val_fraction=0.25, test_fraction=0.25)
 
 
 def keys(dataset: Path) -> dict[str, set[str]]:
-    return {split: {str(pair.key) for pair in read_split(dataset, split)} for split in available_splits(dataset)}
+    return {
+        split: {str(pair.key) for pair in read_split(dataset, split)}
+        for split in available_splits(dataset)
+    }
 
 
-def write_summaries(workspace: Workspace, mission: str, numbers: range, name: str = "keywords") -> None:
-    found = [Summary(mission, number, (f"object {number}",), ("study it",), "keywords") for number in numbers]
+def write_summaries(
+    workspace: Workspace, mission: str, numbers: range, name: str = "keywords"
+) -> None:
+    found = [
+        Summary(mission, number, (f"object {number}",), ("study it",), "keywords")
+        for number in numbers
+    ]
     replace_file(workspace.summaries(name) / "summaries.jsonl", write_jsonl(found))
     write_manifest(workspace.summaries(name), Manifest("summarize", {}))
 
@@ -34,9 +49,15 @@ def test_every_image_is_in_the_split_of_its_proposal(workspace: Workspace) -> No
     previews = write_fetched(workspace)
     report = run(HALF, workspace)
     dataset = workspace.dataset("default")
-    assert report.counts["images"] == len(previews) == sum(len(read_split(dataset, split)) for split in available_splits(dataset))
+    assert (
+        report.counts["images"]
+        == len(previews)
+        == sum(len(read_split(dataset, split)) for split in available_splits(dataset))
+    )
     for split, found in keys(dataset).items():
-        assert found == {str(preview.key) for preview in previews if assign(preview.key, 0.25, 0.25, 42) == split}
+        assert found == {
+            str(preview.key) for preview in previews if assign(preview.key, 0.25, 0.25, 42) == split
+        }
     for pair in read_split(dataset, "train"):
         (preview,) = [preview for preview in previews if f"local/{preview.image}" == pair.path]
         assert pair.image == (workspace.previews("local") / preview.image).read_bytes()
@@ -66,13 +87,20 @@ def test_new_proposals_move_none_of_the_old(workspace: Workspace) -> None:
     assert all(found <= after[split] for split, found in before.items())
 
 
-@pytest.mark.parametrize(("val", "test", "split"), [(1.0, 0.0, "validation"), (0.0, 1.0, "test"), (0.0, 0.0, "train")])
-def test_one_split_can_take_all_and_no_other_is_written(workspace: Workspace, val: float, test: float, split: str) -> None:
+@pytest.mark.parametrize(
+    ("val", "test", "split"), [(1.0, 0.0, "validation"), (0.0, 1.0, "test"), (0.0, 0.0, "train")]
+)
+def test_one_split_can_take_all_and_no_other_is_written(
+    workspace: Workspace, val: float, test: float, split: str
+) -> None:
     write_fetched(workspace, proposals=5)
     report = run(BuildDatasetConfig(val_fraction=val, test_fraction=test), workspace)
     assert available_splits(workspace.dataset("default")) == [split]
     assert not any("no proposal" in note for note in report.notes)
-    assert all(pair.seen_sky is None and pair.seen_text is None for pair in read_split(workspace.dataset("default"), split))
+    assert all(
+        pair.seen_sky is None and pair.seen_text is None
+        for pair in read_split(workspace.dataset("default"), split)
+    )
 
 
 def test_a_tiny_set_says_what_it_lacks(workspace: Workspace) -> None:
@@ -86,7 +114,9 @@ def test_held_out_rows_know_what_training_gives_away(workspace: Workspace) -> No
     write_fetched(workspace, proposals=12)
     run(HALF, workspace)
     dataset = workspace.dataset("default")
-    assert all(pair.seen_sky is None and pair.seen_text is None for pair in read_split(dataset, "train"))
+    assert all(
+        pair.seen_sky is None and pair.seen_text is None for pair in read_split(dataset, "train")
+    )
     held_out = [pair for split in ("validation", "test") for pair in read_split(dataset, split)]
     planets = [pair for pair in held_out if pair.observation.moving]
     others = [pair for pair in held_out if not pair.observation.moving]
@@ -97,17 +127,29 @@ def test_held_out_rows_know_what_training_gives_away(workspace: Workspace) -> No
 
 def test_what_has_no_text_is_left_out_and_counted(workspace: Workspace) -> None:
     previews = [write_preview(workspace, "local", number, 0) for number in (1, 2, 3)]
-    write_archive(workspace, "local", [make_proposal("local", 1), Proposal("local", 2, ""), make_proposal("local", 4)], previews)
+    write_archive(
+        workspace,
+        "local",
+        [make_proposal("local", 1), Proposal("local", 2, ""), make_proposal("local", 4)],
+        previews,
+    )
     report = run(BuildDatasetConfig(), workspace)
     assert report.exit_code == ExitCode.OK and report.counts["images"] == 1
-    assert report.excluded == {"proposals without an image": 1, "images of proposals that are not in the catalogue": 1,
-                               "proposals without an abstract": 1}
+    assert report.excluded == {
+        "proposals without an image": 1,
+        "images of proposals that are not in the catalogue": 1,
+        "proposals without an abstract": 1,
+    }
     assert run(BuildDatasetConfig(), workspace).excluded == report.excluded
 
 
 def test_nothing_to_pair_is_an_error_that_says_why(workspace: Workspace) -> None:
-    write_archive(workspace, "local", [Proposal("local", 1, "")], [write_preview(workspace, "local", 1, 0)])
-    with pytest.raises(PaperclipError, match=r"no image has a caption \(1 proposals without an abstract\)"):
+    write_archive(
+        workspace, "local", [Proposal("local", 1, "")], [write_preview(workspace, "local", 1, 0)]
+    )
+    with pytest.raises(
+        PaperclipError, match=r"no image has a caption \(1 proposals without an abstract\)"
+    ):
         run(BuildDatasetConfig(), workspace)
     assert not workspace.dataset("default").exists()
 
@@ -130,7 +172,10 @@ def test_the_only_set_of_summaries_fills_its_column_beside_abstracts(workspace: 
     write_fetched(workspace, proposals=2)
     write_summaries(workspace, "local", range(1, 2))
     run(BuildDatasetConfig(val_fraction=0.0, test_fraction=0.0), workspace)
-    found = {pair.key.proposal_id: pair.summary for pair in read_split(workspace.dataset("default"), "train")}
+    found = {
+        pair.key.proposal_id: pair.summary
+        for pair in read_split(workspace.dataset("default"), "train")
+    }
     assert found == {1: "object 1; study it", 2: None}
 
 
@@ -158,19 +203,29 @@ def test_a_damaged_image_is_left_out_and_tried_again(workspace: Workspace) -> No
     (workspace.previews("local") / previews[1].image).unlink()
     report = run(HALF, workspace)
     assert report.exit_code == ExitCode.PARTIAL
-    assert {failure.reason for failure in report.failures} == {"the image is not the one that was fetched",
-                                                                "the image cannot be read (No such file or directory)"}
+    assert {failure.reason for failure in report.failures} == {
+        "the image is not the one that was fetched",
+        "the image cannot be read (No such file or directory)",
+    }
     assert report.counts["images"] == len(previews) - 2
     damaged.write_bytes(whole)
     again = run(HALF, workspace)
-    assert not again.unchanged and len(again.failures) == 1 and again.counts["images"] == len(previews) - 1
+    assert (
+        not again.unchanged
+        and len(again.failures) == 1
+        and again.counts["images"] == len(previews) - 1
+    )
 
 
 def test_an_image_outside_the_cache_is_not_read(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"secret")
     outside = Preview("local", 2, "../../../secret.jpg", "0" * 64, 64, "x", Observation())
-    write_archive(workspace, "local", [make_proposal("local", 1), make_proposal("local", 2)],
-                  [write_preview(workspace, "local", 1, 0), outside])
+    write_archive(
+        workspace,
+        "local",
+        [make_proposal("local", 1), make_proposal("local", 2)],
+        [write_preview(workspace, "local", 1, 0), outside],
+    )
     report = run(BuildDatasetConfig(), workspace)
     assert [failure.reason for failure in report.failures] == ["the image lies outside the cache"]
 
@@ -184,7 +239,9 @@ def test_a_failed_build_leaves_the_old_dataset(workspace: Workspace) -> None:
     with pytest.raises(PaperclipError, match="none of the 3 images can be used"):
         run(BuildDatasetConfig(force=True), workspace)
     assert keys(workspace.dataset("default")) == before
-    assert [path.name for path in workspace.dataset("default").parent.iterdir() if path.is_dir()] == ["default"]
+    assert [
+        path.name for path in workspace.dataset("default").parent.iterdir() if path.is_dir()
+    ] == ["default"]
 
 
 def test_a_folder_of_something_else_is_not_replaced(workspace: Workspace, tmp_path: Path) -> None:
@@ -208,8 +265,11 @@ def test_checksums_are_those_of_the_files(workspace: Workspace) -> None:
     folder = workspace.dataset("default")
     manifest = read_manifest(folder)
     assert manifest is not None
-    assert manifest.extra["sha256"] == {path.relative_to(folder).as_posix(): file_sha256(path) for path in folder.rglob("*")
-                                        if path.is_file() and path.name != "manifest.json"}
+    assert manifest.extra["sha256"] == {
+        path.relative_to(folder).as_posix(): file_sha256(path)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
 
 
 def test_the_folder_loads_with_the_hub_s_library(workspace: Workspace, tmp_path: Path) -> None:
@@ -223,15 +283,25 @@ def test_the_folder_loads_with_the_hub_s_library(workspace: Workspace, tmp_path:
     assert sum(len(split) for split in found.values()) == len(previews)
     assert found["train"][0]["image"].size == (64, 64)
     card = (folder / "README.md").read_text()
-    assert f"| train | {len(found['train'])} |" in card and '"seed": 42' in card and "/" not in card.split("## Sources")[1].split("##")[0]
+    assert (
+        f"| train | {len(found['train'])} |" in card
+        and '"seed": 42' in card
+        and "/" not in card.split("## Sources")[1].split("##")[0]
+    )
 
 
 def test_the_command_line(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     write_fetched(workspace, proposals=4)
     common = ["--cache-dir", str(workspace.root), "build-dataset"]
-    assert paperclip([*common, "--name", "small", "--val-fraction", "0.5", "--test-fraction", "0"]) == ExitCode.OK
+    assert (
+        paperclip([*common, "--name", "small", "--val-fraction", "0.5", "--test-fraction", "0"])
+        == ExitCode.OK
+    )
     assert "build-dataset: done" in capsys.readouterr().err
-    assert paperclip([*common, "--name", "small", "--val-fraction", "0.5", "--test-fraction", "0"]) == ExitCode.OK
+    assert (
+        paperclip([*common, "--name", "small", "--val-fraction", "0.5", "--test-fraction", "0"])
+        == ExitCode.OK
+    )
     assert "nothing to do" in capsys.readouterr().err
     assert paperclip([*common, "--captions", "poem"]) == ExitCode.USAGE
     assert paperclip([*common, "--name", "../up"]) == ExitCode.USAGE
@@ -239,7 +309,9 @@ def test_the_command_line(workspace: Workspace, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.endswith("hint: run `paperclip summarize` first\n")
 
 
-@pytest.mark.parametrize(("val", "test"), [(0.6, 0.6), (-0.1, 0.1), (2.0, 0.0), (float("nan"), 0.1), (0.1, float("nan"))])
+@pytest.mark.parametrize(
+    ("val", "test"), [(0.6, 0.6), (-0.1, 0.1), (2.0, 0.0), (float("nan"), 0.1), (0.1, float("nan"))]
+)
 def test_fractions_must_be_shares(val: float, test: float) -> None:
     with pytest.raises(UsageError):
         BuildDatasetConfig(val_fraction=val, test_fraction=test)

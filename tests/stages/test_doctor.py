@@ -46,17 +46,36 @@ def look(workspace: Workspace, verify: bool = False) -> list[Check]:
 
 
 def unwell(workspace: Workspace, verify: bool = False) -> list[tuple[str, State, str]]:
-    return [(check.name, check.state, check.advice) for check in look(workspace, verify) if check.state != State.OK]
+    return [
+        (check.name, check.state, check.advice)
+        for check in look(workspace, verify)
+        if check.state != State.OK
+    ]
 
 
 @pytest.mark.parametrize("verify", [False, True])
 def test_a_sound_cache_is_sound(sound: Workspace, verify: bool) -> None:
     checks = look(sound, verify)
     assert not [check for check in checks if check.state != State.OK and check.topic != "cache"]
-    assert {check.topic for check in checks} == {"versions", "devices", "cache", "network", "backends", "health"}
+    assert {check.topic for check in checks} == {
+        "versions",
+        "devices",
+        "cache",
+        "network",
+        "backends",
+        "health",
+    }
     found = {check.name: check.found for check in checks}
-    assert found["numpy"] == np.__version__ and "(cpu)" in found["jax"] and found["indexes"].startswith("default (")
-    assert found["previews local"].startswith("20 images") and "model tiny" in found and "dataset default" in found
+    assert (
+        found["numpy"] == np.__version__
+        and "(cpu)" in found["jax"]
+        and found["indexes"].startswith("default (")
+    )
+    assert (
+        found["previews local"].startswith("20 images")
+        and "model tiny" in found
+        and "dataset default" in found
+    )
 
 
 def spoil_preview(workspace: Workspace) -> None:
@@ -114,21 +133,73 @@ def fetch_more(workspace: Workspace) -> None:
     write_fetched(workspace, proposals=13)
 
 
-@pytest.mark.parametrize(("spoil", "verify", "name", "state", "advice"), [
-    (spoil_preview, True, "previews local", State.PROBLEM, "paperclip fetch --mission local --verify"),
-    (spoil_vectors, True, "index default", State.PROBLEM, "paperclip index --index default --force"),
-    (spoil_rows, True, "index default", State.PROBLEM, "paperclip index --index default --force"),
-    (lose_vectors, False, "index default", State.PROBLEM, "rebuild it with paperclip index --force"),
-    (cut_database, False, "index default", State.PROBLEM, "rebuild the index with --force"),
-    (change_model, False, "index default", State.PROBLEM, "paperclip index --index default --force"),
-    (lose_weights, False, "model tiny", State.PROBLEM, "a model needs config.json"),
-    (cut_dataset, False, "dataset default", State.PROBLEM, "make it again with --force"),
-    (interrupt_index, False, "index default", State.NOTE, "paperclip index --index default goes on with it"),
-    (begin_training, False, "training other", State.NOTE, "give the same paperclip train again: it goes on"),
-    (fetch_more, False, "index default", State.NOTE, "paperclip index --index default"),
-], ids=lambda value: getattr(value, "__name__", None))
-def test_damage_is_named_with_what_mends_it(copied: Workspace, spoil: Callable[[Workspace], None], verify: bool, name: str, state: State,
-                                            advice: str) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "verify", "name", "state", "advice"),
+    [
+        (
+            spoil_preview,
+            True,
+            "previews local",
+            State.PROBLEM,
+            "paperclip fetch --mission local --verify",
+        ),
+        (
+            spoil_vectors,
+            True,
+            "index default",
+            State.PROBLEM,
+            "paperclip index --index default --force",
+        ),
+        (
+            spoil_rows,
+            True,
+            "index default",
+            State.PROBLEM,
+            "paperclip index --index default --force",
+        ),
+        (
+            lose_vectors,
+            False,
+            "index default",
+            State.PROBLEM,
+            "rebuild it with paperclip index --force",
+        ),
+        (cut_database, False, "index default", State.PROBLEM, "rebuild the index with --force"),
+        (
+            change_model,
+            False,
+            "index default",
+            State.PROBLEM,
+            "paperclip index --index default --force",
+        ),
+        (lose_weights, False, "model tiny", State.PROBLEM, "a model needs config.json"),
+        (cut_dataset, False, "dataset default", State.PROBLEM, "make it again with --force"),
+        (
+            interrupt_index,
+            False,
+            "index default",
+            State.NOTE,
+            "paperclip index --index default goes on with it",
+        ),
+        (
+            begin_training,
+            False,
+            "training other",
+            State.NOTE,
+            "give the same paperclip train again: it goes on",
+        ),
+        (fetch_more, False, "index default", State.NOTE, "paperclip index --index default"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_damage_is_named_with_what_mends_it(
+    copied: Workspace,
+    spoil: Callable[[Workspace], None],
+    verify: bool,
+    name: str,
+    state: State,
+    advice: str,
+) -> None:
     before = unwell(copied, verify)
     spoil(copied)
     new = [finding for finding in unwell(copied, verify) if finding not in before]
@@ -136,16 +207,32 @@ def test_damage_is_named_with_what_mends_it(copied: Workspace, spoil: Callable[[
 
 
 def test_without_a_cache_the_first_command_is_named(tmp_path: Path) -> None:
-    (check,) = [check for check in look(Workspace(tmp_path / "none", offline=True)) if check.topic == "cache"]
-    assert check.state == State.NOTE and check.advice.startswith("paperclip demo") and not (tmp_path / "none").exists()
+    (check,) = [
+        check
+        for check in look(Workspace(tmp_path / "none", offline=True))
+        if check.topic == "cache"
+    ]
+    assert (
+        check.state == State.NOTE
+        and check.advice.startswith("paperclip demo")
+        and not (tmp_path / "none").exists()
+    )
 
 
-def test_libraries_that_are_missing_or_too_old_are_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_libraries_that_are_missing_or_too_old_are_problems(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     needed = ["no-such-library>=1", "numpy<1", "numpy>=1", "no-such-extra>=2; extra == 'test'"]
     monkeypatch.setattr(metadata, "requires", lambda _: needed)
-    found = {check.name: (check.state, check.advice) for check in environment.versions() if check.state != State.OK}
-    assert found == {"no-such-library": (State.PROBLEM, "pip install 'no-such-library>=1'"),
-                     "numpy": (State.PROBLEM, "pip install 'numpy<1'")}
+    found = {
+        check.name: (check.state, check.advice)
+        for check in environment.versions()
+        if check.state != State.OK
+    }
+    assert found == {
+        "no-such-library": (State.PROBLEM, "pip install 'no-such-library>=1'"),
+        "numpy": (State.PROBLEM, "pip install 'numpy<1'"),
+    }
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -171,11 +258,23 @@ def server() -> Iterator[str]:
 
 
 def test_servers_are_asked_unless_offline(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    places = {"up": f"{server}/", "busy": f"{server}/busy", "silent": f"{server}/silent", "gone": "http://127.0.0.1:9/"}
+    places = {
+        "up": f"{server}/",
+        "busy": f"{server}/busy",
+        "silent": f"{server}/silent",
+        "gone": "http://127.0.0.1:9/",
+    }
     monkeypatch.setattr(environment, "_servers", lambda: places)
     monkeypatch.setattr(environment, "_PATIENCE", 2.0)
-    found = {check.name: (check.state, check.found.removeprefix(places[check.name]).strip()) for check in environment.network(False)}
-    assert found == {"up": (State.OK, "answers"), "busy": (State.NOTE, "answers 503"), "gone": (State.NOTE, "cannot be reached"),
-                     "silent": (State.NOTE, "does not answer within 2 s")}
+    found = {
+        check.name: (check.state, check.found.removeprefix(places[check.name]).strip())
+        for check in environment.network(False)
+    }
+    assert found == {
+        "up": (State.OK, "answers"),
+        "busy": (State.NOTE, "answers 503"),
+        "gone": (State.NOTE, "cannot be reached"),
+        "silent": (State.NOTE, "does not answer within 2 s"),
+    }
     (check,) = environment.network(True)
     assert check.found == "nothing is asked"

@@ -32,8 +32,12 @@ Run = Callable[..., Report]
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    folder = write_archive_folder(tmp_path / "archive", {1: ["a.jpg", "b.png", "c.fits"], 2: ["a.jpg"], 3: ["a.png"]})
-    (folder / "observations.csv").write_text("image,target,ra,dec\nobservations/proposal_2/a.jpg,M 57,283.4,33.0\n")
+    folder = write_archive_folder(
+        tmp_path / "archive", {1: ["a.jpg", "b.png", "c.fits"], 2: ["a.jpg"], 3: ["a.png"]}
+    )
+    (folder / "observations.csv").write_text(
+        "image,target,ra,dec\nobservations/proposal_2/a.jpg,M 57,283.4,33.0\n"
+    )
     return folder
 
 
@@ -47,12 +51,19 @@ def run(root: Path, workspace: Workspace) -> Run:
 
 def contents(folder: Path) -> Mapping[str, bytes]:
     """Every file below a folder, but for manifests, which hold the time."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != "manifest.json"}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "manifest.json"
+    }
 
 
 def stamps(folder: Path) -> Mapping[str, int]:
-    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def images(workspace: Workspace, mission: str = "local") -> list[str]:
@@ -62,18 +73,41 @@ def images(workspace: Workspace, mission: str = "local") -> list[str]:
 def test_what_comes_into_the_cache(run: Run, root: Path, workspace: Workspace) -> None:
     before = contents(root)
     report = run()
-    assert report.counts == {"proposals": 3, "images": 5, "read now": 5} and report.exit_code == ExitCode.OK and not report.unchanged
-    assert images(workspace) == ["proposal_1/a.jpg", "proposal_1/b.jpg", "proposal_1/c.jpg", "proposal_2/a.jpg", "proposal_3/a.jpg"]
-    assert read_proposals(workspace, ["local"]) == {Key("local", number): make_proposal("local", number) for number in (1, 2, 3)}
+    assert (
+        report.counts == {"proposals": 3, "images": 5, "read now": 5}
+        and report.exit_code == ExitCode.OK
+        and not report.unchanged
+    )
+    assert images(workspace) == [
+        "proposal_1/a.jpg",
+        "proposal_1/b.jpg",
+        "proposal_1/c.jpg",
+        "proposal_2/a.jpg",
+        "proposal_3/a.jpg",
+    ]
+    assert read_proposals(workspace, ["local"]) == {
+        Key("local", number): make_proposal("local", number) for number in (1, 2, 3)
+    }
     for preview in read_previews(workspace, ["local"]):
         data = read_image(workspace, preview)
         canvas = make_canvas(read_picture(root / preview.original), 512)
-        assert data == encode_jpeg(canvas) and decode_jpeg(data).shape == (preview.side, preview.side) == (40, 40)
+        assert data == encode_jpeg(canvas) and decode_jpeg(data).shape == (
+            preview.side,
+            preview.side,
+        ) == (40, 40)
     observed = {preview.key: preview.observation for preview in read_previews(workspace, ["local"])}
-    assert observed[Key("local", 2)].target == "M 57" and observed[Key("local", 2)].s_ra == 283.4 and observed[Key("local", 3)].s_ra is None
+    assert (
+        observed[Key("local", 2)].target == "M 57"
+        and observed[Key("local", 2)].s_ra == 283.4
+        and observed[Key("local", 3)].s_ra is None
+    )
     assert contents(root) == before, "the user's files are not touched"
     manifest = read_manifest(workspace.previews("local"))
-    assert manifest and manifest.counts == {"proposals": 3, "images": 5} and list(manifest.inputs) == [str(root)]
+    assert (
+        manifest
+        and manifest.counts == {"proposals": 3, "images": 5}
+        and list(manifest.inputs) == [str(root)]
+    )
 
 
 def test_a_second_run_does_nothing(run: Run, workspace: Workspace) -> None:
@@ -85,7 +119,9 @@ def test_a_second_run_does_nothing(run: Run, workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 3, 16])
-def test_the_number_of_workers_changes_nothing(run: Run, workspace: Workspace, tmp_path: Path, root: Path, workers: int) -> None:
+def test_the_number_of_workers_changes_nothing(
+    run: Run, workspace: Workspace, tmp_path: Path, root: Path, workers: int
+) -> None:
     run()
     other = Workspace(tmp_path / "other")
     fetch.run(FetchConfig(source=root, workers=workers), other)
@@ -100,9 +136,18 @@ def test_only_what_changed_is_read_again(run: Run, root: Path, workspace: Worksp
     write_image(root / "observations/proposal_2/new.png", 2)
     assert run().counts["read now"] == 2
     now = contents(workspace.root)
-    assert images(workspace) == ["proposal_1/a.jpg", "proposal_1/c.jpg", "proposal_2/a.jpg", "proposal_2/new.jpg", "proposal_3/a.jpg"]
+    assert images(workspace) == [
+        "proposal_1/a.jpg",
+        "proposal_1/c.jpg",
+        "proposal_2/a.jpg",
+        "proposal_2/new.jpg",
+        "proposal_3/a.jpg",
+    ]
     changed = {name for name in now if name.endswith(".jpg") and now[name] != before.get(name)}
-    assert {name.removeprefix("previews/local/") for name in changed} == {"proposal_2/new.jpg", "proposal_3/a.jpg"}
+    assert {name.removeprefix("previews/local/") for name in changed} == {
+        "proposal_2/new.jpg",
+        "proposal_3/a.jpg",
+    }
     assert "previews/local/proposal_1/b.jpg" not in now
 
 
@@ -113,8 +158,13 @@ def test_new_metadata_and_texts_need_no_image(run: Run, root: Path, workspace: W
     catalogue.write_text(catalogue.read_text().replace("Globular", "Old"))
     report = run()
     assert "read now" not in report.counts and not report.unchanged
-    assert [preview.observation.target for preview in read_previews(workspace, ["local"])][-2:] == [None, "M 13"]
-    assert any("Old" in proposal.title for proposal in read_proposals(workspace, ["local"]).values())
+    assert [preview.observation.target for preview in read_previews(workspace, ["local"])][-2:] == [
+        None,
+        "M 13",
+    ]
+    assert any(
+        "Old" in proposal.title for proposal in read_proposals(workspace, ["local"]).values()
+    )
     assert run().unchanged
 
 
@@ -147,7 +197,9 @@ def test_selections_add_up(run: Run, workspace: Workspace) -> None:
     assert [key.proposal_id for key in read_proposals(workspace, ["local"])] == [1, 2, 3]
 
 
-def test_what_vanished_from_the_source_is_dropped(run: Run, root: Path, workspace: Workspace) -> None:
+def test_what_vanished_from_the_source_is_dropped(
+    run: Run, root: Path, workspace: Workspace
+) -> None:
     run()
     (root / "abstracts.cat").write_text("ID: 1\n\nAn abstract.\n" + "-" * 78 + "\nID: 2\n\n")
     report = run()
@@ -156,18 +208,29 @@ def test_what_vanished_from_the_source_is_dropped(run: Run, root: Path, workspac
     assert not (workspace.previews("local") / "proposal_3").exists()
 
 
-def test_a_second_folder_adds_and_replaces_by_proposal(run: Run, root: Path, workspace: Workspace, tmp_path: Path) -> None:
+def test_a_second_folder_adds_and_replaces_by_proposal(
+    run: Run, root: Path, workspace: Workspace, tmp_path: Path
+) -> None:
     second = write_archive_folder(tmp_path / "second", {3: ["z.png", "y.png"], 4: ["a.png"]})
     run()
     assert run(source=second).counts["read now"] == 3
-    assert images(workspace) == ["proposal_1/a.jpg", "proposal_1/b.jpg", "proposal_1/c.jpg", "proposal_2/a.jpg",
-                                 "proposal_3/y.jpg", "proposal_3/z.jpg", "proposal_4/a.jpg"]
+    assert images(workspace) == [
+        "proposal_1/a.jpg",
+        "proposal_1/b.jpg",
+        "proposal_1/c.jpg",
+        "proposal_2/a.jpg",
+        "proposal_3/y.jpg",
+        "proposal_3/z.jpg",
+        "proposal_4/a.jpg",
+    ]
     manifest = read_manifest(workspace.previews("local"))
     assert manifest and set(manifest.inputs) == {str(root), str(second)}
     assert run(source=second).unchanged
     (second / "abstracts.cat").write_text("ID: 4\n\nAn abstract.\n")
     run(source=second)
-    assert [key.proposal_id for key in read_proposals(workspace, ["local"])] == [1, 2, 4], "the first folder's are not dropped"
+    assert [key.proposal_id for key in read_proposals(workspace, ["local"])] == [1, 2, 4], (
+        "the first folder's are not dropped"
+    )
     assert run().counts["read now"] == 1, "the first folder's proposal 3 comes back"
 
 
@@ -193,35 +256,60 @@ def test_originals_are_kept_when_asked(run: Run, root: Path, workspace: Workspac
     folder = workspace.previews("local")
     assert not (folder / "originals").exists()
     assert run(keep_originals=True).counts["read now"] == 5
-    assert (folder / "originals/proposal_1/c.fits").read_bytes() == (root / "observations/proposal_1/c.fits").read_bytes()
+    assert (folder / "originals/proposal_1/c.fits").read_bytes() == (
+        root / "observations/proposal_1/c.fits"
+    ).read_bytes()
     assert run(keep_originals=True).unchanged and run().unchanged
     (root / "observations/proposal_1/c.fits").unlink()
     run()
     assert not (folder / "originals/proposal_1/c.fits").exists()
 
 
-def test_bad_images_are_counted_and_cost_nothing_else(run: Run, root: Path, workspace: Workspace) -> None:
+def test_bad_images_are_counted_and_cost_nothing_else(
+    run: Run, root: Path, workspace: Workspace
+) -> None:
     folder = root / "observations/proposal_1"
-    bad = {"text.jpg": b"a text", "cut.jpg": encoded(COLOUR, "JPEG")[:-200], "dot.png": png(1, 1), "bomb.png": png(30_000, 30_000),
-           "nil.jpg": b"", "table.fits": b"SIMPLE  =                    T" + b" " * 50 + b"BITPIX  = junk"}
+    bad = {
+        "text.jpg": b"a text",
+        "cut.jpg": encoded(COLOUR, "JPEG")[:-200],
+        "dot.png": png(1, 1),
+        "bomb.png": png(30_000, 30_000),
+        "nil.jpg": b"",
+        "table.fits": b"SIMPLE  =                    T" + b" " * 50 + b"BITPIX  = junk",
+    }
     for name, data in bad.items():
         (folder / name).write_bytes(data)
     report = run()
     assert report.exit_code == ExitCode.PARTIAL
     assert {failure.item.rpartition("/")[2] for failure in report.failures} == set(bad)
     reasons = {failure.item.rpartition("/")[2]: failure.reason for failure in report.failures}
-    assert reasons["text.jpg"] == "not a JPEG, PNG, TIFF or FITS file" and reasons["nil.jpg"] == "an empty file"
-    assert "truncated" in reasons["cut.jpg"] and "too few" in reasons["dot.png"] and "30,000 x 30,000" in reasons["bomb.png"]
+    assert (
+        reasons["text.jpg"] == "not a JPEG, PNG, TIFF or FITS file"
+        and reasons["nil.jpg"] == "an empty file"
+    )
+    assert (
+        "truncated" in reasons["cut.jpg"]
+        and "too few" in reasons["dot.png"]
+        and "30,000 x 30,000" in reasons["bomb.png"]
+    )
     assert len(images(workspace)) == 5
     again = run()
-    assert again.unchanged and again.exit_code == ExitCode.PARTIAL and len(again.failures) == 6, "the same answer without the work"
+    assert again.unchanged and again.exit_code == ExitCode.PARTIAL and len(again.failures) == 6, (
+        "the same answer without the work"
+    )
     assert run(retry_failed=True).counts["read now"] == 6
     write_image(folder / "text.jpg", 1)
     mended = run()
-    assert mended.counts["read now"] == 1 and len(mended.failures) == 5 and "proposal_1/text.jpg" in images(workspace)
+    assert (
+        mended.counts["read now"] == 1
+        and len(mended.failures) == 5
+        and "proposal_1/text.jpg" in images(workspace)
+    )
 
 
-def test_a_proposal_with_bad_images_only_is_not_held(run: Run, root: Path, workspace: Workspace) -> None:
+def test_a_proposal_with_bad_images_only_is_not_held(
+    run: Run, root: Path, workspace: Workspace
+) -> None:
     (root / "observations/proposal_3/a.png").write_bytes(b"no picture")
     assert len(run().failures) == 1
     assert [key.proposal_id for key in read_proposals(workspace, ["local"])] == [1, 2]
@@ -234,8 +322,11 @@ def test_exclusions_by_rule_are_no_failures(run: Run, root: Path, workspace: Wor
         catalogue.write("ID: 5\n\nNo image.\n")
     report = run()
     assert report.exit_code == ExitCode.OK
-    assert report.excluded == {"colour composites (--include-color takes them)": 1, "proposals without an image": 1,
-                               "proposals without an abstract": 1}
+    assert report.excluded == {
+        "colour composites (--include-color takes them)": 1,
+        "proposals without an image": 1,
+        "proposals without an abstract": 1,
+    }
     assert run(include_color=True).counts["read now"] == 1
     assert "proposal_1/hst_total_color.jpg" in images(workspace)
 
@@ -243,11 +334,15 @@ def test_exclusions_by_rule_are_no_failures(run: Run, root: Path, workspace: Wor
 def test_colour_and_grey_previews(run: Run, root: Path, workspace: Workspace) -> None:
     Image.fromarray(COLOUR).save(root / "observations/proposal_3/rgb.png")
     run()
-    modes = {image: Image.open(workspace.previews("local") / image).mode for image in images(workspace)}
+    modes = {
+        image: Image.open(workspace.previews("local") / image).mode for image in images(workspace)
+    }
     assert modes.pop("proposal_3/rgb.jpg") == "RGB" and set(modes.values()) == {"L"}
 
 
-def test_large_images_shrink_and_are_padded_with_white(run: Run, root: Path, workspace: Workspace) -> None:
+def test_large_images_shrink_and_are_padded_with_white(
+    run: Run, root: Path, workspace: Workspace
+) -> None:
     Image.fromarray(np.zeros((300, 1_000), np.uint8)).save(root / "observations/proposal_3/a.png")
     run(size=100)
     canvas = decode_jpeg((workspace.previews("local") / "proposal_3/a.jpg").read_bytes())
@@ -255,27 +350,50 @@ def test_large_images_shrink_and_are_padded_with_white(run: Run, root: Path, wor
 
 
 def test_names_that_are_alike_do_not_meet(run: Run, root: Path, workspace: Workspace) -> None:
-    for name in ("observations/proposal_3/a.jpg", "observations/proposal_3/A.png", "observations_2/proposal_3/a.tif",
-                 "observations/proposal_3/né à.png", "observations/proposal_3/-.png"):
+    for name in (
+        "observations/proposal_3/a.jpg",
+        "observations/proposal_3/A.png",
+        "observations_2/proposal_3/a.tif",
+        "observations/proposal_3/né à.png",
+        "observations/proposal_3/-.png",
+    ):
         write_image(root / name, 3)
     run()
     mine = [preview for preview in read_previews(workspace, ["local"]) if preview.proposal_id == 3]
-    assert len({preview.image.lower() for preview in mine}) == len({preview.sha256 for preview in mine}) == 6
+    assert (
+        len({preview.image.lower() for preview in mine})
+        == len({preview.sha256 for preview in mine})
+        == 6
+    )
     for preview in mine:
-        assert hashlib.sha256((workspace.previews("local") / preview.image).read_bytes()).hexdigest() == preview.sha256
+        assert (
+            hashlib.sha256((workspace.previews("local") / preview.image).read_bytes()).hexdigest()
+            == preview.sha256
+        )
 
 
-@pytest.mark.parametrize("names, expected", [
-    (["x/hst_1_total_drc.jpg", "x/b.fits"], ["hst_1_total_drc.jpg", "b.jpg"]),
-    (["../../x.png", "x/..png"], ["x.jpg", "image-"]), (["x/a b.png"], ["a_b-"]), ([f"x/{'n' * 300}.png"], ["n" * 80 + "-"]),
-    (["x/a.png", "y/A.jpg"], ["a-", "A-"]), ([], [])])
+@pytest.mark.parametrize(
+    "names, expected",
+    [
+        (["x/hst_1_total_drc.jpg", "x/b.fits"], ["hst_1_total_drc.jpg", "b.jpg"]),
+        (["../../x.png", "x/..png"], ["x.jpg", "image-"]),
+        (["x/a b.png"], ["a_b-"]),
+        ([f"x/{'n' * 300}.png"], ["n" * 80 + "-"]),
+        (["x/a.png", "y/A.jpg"], ["a-", "A-"]),
+        ([], []),
+    ],
+)
 def test_names_of_previews(names: list[str], expected: list[str]) -> None:
     found = fetch.file_names(names)
-    assert len(found) == len(expected) and all(name.startswith(start) for name, start in zip(found, expected, strict=True))
+    assert len(found) == len(expected) and all(
+        name.startswith(start) for name, start in zip(found, expected, strict=True)
+    )
     assert all(name.endswith(".jpg") and "/" not in name and len(name) < 120 for name in found)
 
 
-def test_an_interrupted_run_is_continued(run: Run, root: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_is_continued(
+    run: Run, root: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read, seen = FolderArchive.read, []
 
     def stop_after_two(self: FolderArchive, candidate):  # type: ignore[no-untyped-def]
@@ -296,7 +414,9 @@ def test_an_interrupted_run_is_continued(run: Run, root: Path, workspace: Worksp
     assert contents(other.root) == contents(workspace.root)
 
 
-def test_another_selection_keeps_what_an_interrupted_run_made(run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_selection_keeps_what_an_interrupted_run_made(
+    run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = FolderArchive.read
 
     def stop_at_the_last(self: FolderArchive, candidate):  # type: ignore[no-untyped-def]
@@ -313,10 +433,14 @@ def test_another_selection_keeps_what_an_interrupted_run_made(run: Run, workspac
     assert run().counts["read now"] == 1
 
 
-def test_records_do_not_outlive_their_files(run: Run, root: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_do_not_outlive_their_files(
+    run: Run, root: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that only adds leaves the mission as it was; one that replaces files leaves it unfinished until it ends."""
     run(proposals=(1, 2))
-    finished = {name: data for name, data in contents(workspace.root).items() if not name.endswith(LEDGER)}
+    finished = {
+        name: data for name, data in contents(workspace.root).items() if not name.endswith(LEDGER)
+    }
 
     def stop(self: FolderArchive, candidate) -> None:  # type: ignore[no-untyped-def]
         raise KeyboardInterrupt
@@ -325,7 +449,9 @@ def test_records_do_not_outlive_their_files(run: Run, root: Path, workspace: Wor
     with pytest.raises(KeyboardInterrupt):
         run()
     assert workspace.names("previews") == workspace.names("proposals") == ["local"]
-    assert {name: data for name, data in contents(workspace.root).items() if not name.endswith(LEDGER)} == finished
+    assert {
+        name: data for name, data in contents(workspace.root).items() if not name.endswith(LEDGER)
+    } == finished
     write_image(root / "observations/proposal_2/a.jpg", 2, side=60)
     with pytest.raises(KeyboardInterrupt):
         run()
@@ -337,7 +463,9 @@ def test_records_do_not_outlive_their_files(run: Run, root: Path, workspace: Wor
 
 @pytest.mark.parametrize("name", [LEDGER, PREVIEWS])
 @pytest.mark.parametrize("line", ["{", "[]", '{"observation": 5}', "\udcff"])
-def test_a_damaged_state_is_told_and_force_keeps_the_rest(run: Run, workspace: Workspace, name: str, line: str) -> None:
+def test_a_damaged_state_is_told_and_force_keeps_the_rest(
+    run: Run, workspace: Workspace, name: str, line: str
+) -> None:
     run()
     path = workspace.previews("local") / name
     path.write_text(line + "\n" + path.read_text(), errors="surrogateescape")
@@ -347,7 +475,9 @@ def test_a_damaged_state_is_told_and_force_keeps_the_rest(run: Run, workspace: W
     assert len(images(workspace)) == 5 and run().unchanged
 
 
-def test_a_full_disk_is_an_error_and_not_a_bad_image(run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_an_error_and_not_a_bad_image(
+    run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device", str(path))
 
@@ -378,13 +508,32 @@ def test_an_unreadable_file_is_a_bad_image(run: Run, root: Path) -> None:
     assert "Permission denied" in run().failures[0].reason
 
 
-@pytest.mark.parametrize("sample, mission, proposals, previews", [("deepsky", "local", 248, 258), ("hst", "hst", 10, 14)])
-def test_real_archives(real_sample: Path, workspace: Workspace, sample: str, mission: str, proposals: int, previews: int) -> None:
+@pytest.mark.parametrize(
+    "sample, mission, proposals, previews", [("deepsky", "local", 248, 258), ("hst", "hst", 10, 14)]
+)
+def test_real_archives(
+    real_sample: Path,
+    workspace: Workspace,
+    sample: str,
+    mission: str,
+    proposals: int,
+    previews: int,
+) -> None:
     report = fetch.run(FetchConfig(source=real_sample / sample, mission=mission), workspace)
-    assert report.exit_code == ExitCode.OK and report.counts == {"proposals": proposals, "images": previews, "read now": previews}
+    assert report.exit_code == ExitCode.OK and report.counts == {
+        "proposals": proposals,
+        "images": previews,
+        "read now": previews,
+    }
     if sample == "hst":
-        assert report.excluded == {"proposals without an abstract": 37, "proposals without an image": 5}
-    modes = {Image.open(io.BytesIO(read_image(workspace, preview))).mode for preview in read_previews(workspace, [mission])}
+        assert report.excluded == {
+            "proposals without an abstract": 37,
+            "proposals without an image": 5,
+        }
+    modes = {
+        Image.open(io.BytesIO(read_image(workspace, preview))).mode
+        for preview in read_previews(workspace, [mission])
+    }
     assert modes == ({"L"} if sample == "hst" else {"L", "RGB"})
     assert fetch.run(FetchConfig(source=real_sample / sample, mission=mission), workspace).unchanged
     assert (workspace.previews(mission) / PREVIEWS).stat().st_size > 0

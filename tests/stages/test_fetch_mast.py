@@ -49,7 +49,9 @@ def run(mast: StandInProcess, online: Workspace, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture(scope="module")
-def processes(mast_process: StandInProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+def processes(
+    mast_process: StandInProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Zygote]:
     """Runs `paperclip` in processes of its own, with astroquery configured for the stand-in by its own file."""
     folder = tmp_path_factory.mktemp("processes")
     environment = {**mast_process.write_config(folder / "astropy"), "PYTHONPATH": "."}
@@ -64,32 +66,67 @@ def previews(workspace: Workspace, mission: str = "hst") -> list[Preview]:
 def contents(workspace: Workspace, mission: str = "hst") -> dict[str, bytes]:
     """The records, and every file that they name."""
     folder = workspace.previews(mission)
-    records = {"proposals": (workspace.proposals(mission) / "proposals.jsonl").read_bytes(),
-               "previews": (folder / "previews.jsonl").read_bytes()}
-    return records | {preview.image: (folder / preview.image).read_bytes() for preview in previews(workspace, mission)}
+    records = {
+        "proposals": (workspace.proposals(mission) / "proposals.jsonl").read_bytes(),
+        "previews": (folder / "previews.jsonl").read_bytes(),
+    }
+    return records | {
+        preview.image: (folder / preview.image).read_bytes()
+        for preview in previews(workspace, mission)
+    }
 
 
 def final_files(workspace: Workspace) -> list[Path]:
     """What lies under final names: everything but hidden files."""
-    return [path for path in workspace.previews("hst").glob("proposal_*/*") if not path.name.startswith(".")]
+    return [
+        path
+        for path in workspace.previews("hst").glob("proposal_*/*")
+        if not path.name.startswith(".")
+    ]
 
 
 @pytest.fixture(scope="module")
-def clean(mast_process: StandInProcess, tmp_path_factory: pytest.TempPathFactory, processes: Zygote) -> dict[str, bytes]:
+def clean(
+    mast_process: StandInProcess, tmp_path_factory: pytest.TempPathFactory, processes: Zygote
+) -> dict[str, bytes]:
     """What an undisturbed run leaves."""
     mast_process.set()
     cache = tmp_path_factory.mktemp("clean")
-    assert processes.run("--cache-dir", cache, "fetch", "--all", "--rate", 0, "--catalog", mast_process.url + "/abstracts.cat") == 0
+    assert (
+        processes.run(
+            "--cache-dir",
+            cache,
+            "fetch",
+            "--all",
+            "--rate",
+            0,
+            "--catalog",
+            mast_process.url + "/abstracts.cat",
+        )
+        == 0
+    )
     return contents(Workspace(cache))
 
 
-def test_everything_arrives_in_few_requests(run: Fetch, mast: StandInProcess, online: Workspace, clean: dict[str, bytes]) -> None:
+def test_everything_arrives_in_few_requests(
+    run: Fetch, mast: StandInProcess, online: Workspace, clean: dict[str, bytes]
+) -> None:
     report = run()
-    assert report.counts == {"proposals": 12, "images": PREVIEWS, "read now": PREVIEWS} and report.exit_code == 0
+    assert (
+        report.counts == {"proposals": 12, "images": PREVIEWS, "read now": PREVIEWS}
+        and report.exit_code == 0
+    )
     assert contents(online) == clean
-    asked = [entry["what"].split()[0] + " " + entry["what"].split()[-1].split("/")[0] for entry in mast.log()]
+    asked = [
+        entry["what"].split()[0] + " " + entry["what"].split()[-1].split("/")[0]
+        for entry in mast.log()
+    ]
     assert len(mast.log("GET file")) == PREVIEWS and len(mast.log("HEAD")) == 0
-    assert len(mast.log("Filtered")) == 1 and len(mast.log("Products")) == 3 and len(asked) <= PREVIEWS + 7
+    assert (
+        len(mast.log("Filtered")) == 1
+        and len(mast.log("Products")) == 3
+        and len(asked) <= PREVIEWS + 7
+    )
     assert {entry["agent"].split("/")[0] for entry in mast.log()} == {"paperclip-cli"}
 
 
@@ -97,18 +134,44 @@ def test_what_is_kept_of_a_preview(run: Fetch, online: Workspace) -> None:
     run(size=48)
     first, second = previews(online)[:2]
     seen = first.observation
-    assert (seen.target, seen.instrument, seen.detector, seen.filters) == ("NGC15000-0", "ACS", "WFC", ("F606W", "F814W"))
-    assert (seen.moving, seen.s_ra, seen.s_dec, seen.t_min, seen.t_exptime) == (False, 10.0, -20.0, 58000.0, 1200.0)
-    assert seen.obs_id == "hst_15000_01_acs_wfc_total_j00001" and seen.access_url and seen.access_url.endswith("id=15000")
-    assert seen.preview_uri == f"mast:HST/product/{seen.obs_id}_drc.jpg" and seen.product_uri == f"mast:HST/product/{seen.obs_id}_drc.fits"
-    assert first.wcs is not None and first.wcs.crval == (150.1, 2.2) and first.wcs.crpix == pytest.approx((24.5, 24.5))
+    assert (seen.target, seen.instrument, seen.detector, seen.filters) == (
+        "NGC15000-0",
+        "ACS",
+        "WFC",
+        ("F606W", "F814W"),
+    )
+    assert (seen.moving, seen.s_ra, seen.s_dec, seen.t_min, seen.t_exptime) == (
+        False,
+        10.0,
+        -20.0,
+        58000.0,
+        1200.0,
+    )
+    assert (
+        seen.obs_id == "hst_15000_01_acs_wfc_total_j00001"
+        and seen.access_url
+        and seen.access_url.endswith("id=15000")
+    )
+    assert (
+        seen.preview_uri == f"mast:HST/product/{seen.obs_id}_drc.jpg"
+        and seen.product_uri == f"mast:HST/product/{seen.obs_id}_drc.fits"
+    )
+    assert (
+        first.wcs is not None
+        and first.wcs.crval == (150.1, 2.2)
+        and first.wcs.crpix == pytest.approx((24.5, 24.5))
+    )
     assert first.wcs.cd[0] == pytest.approx(-2.8e-5), "half as many pixels, each twice as wide"
     assert seen.s_region == "POLYGON ICRS 9.98 -20.02 10.02 -20.02 10.02 -19.98 9.98 -19.98"
-    assert (second.observation.s_region or "").startswith("POLYGON ICRS 150.1"), "from the picture's own coordinates"
+    assert (second.observation.s_region or "").startswith("POLYGON ICRS 150.1"), (
+        "from the picture's own coordinates"
+    )
     with Image.open(online.previews("hst") / first.image) as image:
         assert image.size == (48, 48) and image.mode == "L" and "comment" not in image.info
     proposal = next(read_jsonl(online.proposals("hst") / "proposals.jsonl", Proposal))
-    assert (proposal.title, proposal.pi) == ("Spiral 15000", "Griffiths"), "the catalogue's title, and the archive's PI where it has none"
+    assert (proposal.title, proposal.pi) == ("Spiral 15000", "Griffiths"), (
+        "the catalogue's title, and the archive's PI where it has none"
+    )
 
 
 def test_a_second_run_asks_for_nothing(run: Fetch, mast: StandInProcess, online: Workspace) -> None:
@@ -116,7 +179,9 @@ def test_a_second_run_asks_for_nothing(run: Fetch, mast: StandInProcess, online:
     run()
     mast.set()
     assert run().unchanged and mast.log() == []
-    assert fetch.run(FetchConfig(everything=True, catalog=url), Workspace(online.root, offline=True)).unchanged
+    assert fetch.run(
+        FetchConfig(everything=True, catalog=url), Workspace(online.root, offline=True)
+    ).unchanged
 
 
 def test_a_wider_selection_asks_only_for_what_is_new(run: Fetch, mast: StandInProcess) -> None:
@@ -126,11 +191,17 @@ def test_a_wider_selection_asks_only_for_what_is_new(run: Fetch, mast: StandInPr
     assert len(mast.log("file")) == 5 and "15001" not in mast.log("Filtered")[0]["what"]
 
 
-def test_refresh_asks_again_but_downloads_only_what_changed(run: Fetch, mast: StandInProcess) -> None:
+def test_refresh_asks_again_but_downloads_only_what_changed(
+    run: Fetch, mast: StandInProcess
+) -> None:
     run(proposals=(15001,), everything=False)
     mast.set()
     assert run(proposals=(15001,), everything=False, refresh=True).unchanged
-    assert len(mast.log("abstracts.cat")) == 1 and len(mast.log("Filtered")) == 1 and mast.log("file") == []
+    assert (
+        len(mast.log("abstracts.cat")) == 1
+        and len(mast.log("Filtered")) == 1
+        and mast.log("file") == []
+    )
 
 
 def test_selections(run: Fetch, mast: StandInProcess, online: Workspace) -> None:
@@ -148,13 +219,26 @@ def test_selections(run: Fetch, mast: StandInProcess, online: Workspace) -> None
         run(instruments=("NICMOS",))
 
 
-def test_jwst_shows_every_field_before_it_repeats_one(run: Fetch, online: Workspace, mast: StandInProcess) -> None:
+def test_jwst_shows_every_field_before_it_repeats_one(
+    run: Fetch, online: Workspace, mast: StandInProcess
+) -> None:
     report = run(mission="jwst", max_images=4)
-    assert report.counts["images"] == 16 and "target acquisition, wavefront, coronagraphic or spectroscopic frames" in report.excluded
+    assert (
+        report.counts["images"] == 16
+        and "target acquisition, wavefront, coronagraphic or spectroscopic frames"
+        in report.excluded
+    )
     for number in range(1200, 1204):
-        fields = [preview.original[8:12] for preview in previews(online, "jwst") if preview.proposal_id == number]
+        fields = [
+            preview.original[8:12]
+            for preview in previews(online, "jwst")
+            if preview.proposal_id == number
+        ]
         assert sorted(fields) == ["o001", "o001", "o002", "o002"]
-    assert all(preview.observation.filters[0] != "CLEAR" and len(preview.observation.filters) == 1 for preview in previews(online, "jwst"))
+    assert all(
+        preview.observation.filters[0] != "CLEAR" and len(preview.observation.filters) == 1
+        for preview in previews(online, "jwst")
+    )
     assert len(mast.log("Products")) == 2, "only where the observation does not name its preview"
 
 
@@ -164,17 +248,24 @@ def test_jwst_needs_a_catalogue(run: Fetch) -> None:
     assert "--catalog FILE_OR_URL" in (caught.value.hint or "")
 
 
-def test_the_catalogue_is_downloaded_once(run: Fetch, mast: StandInProcess, online: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_catalogue_is_downloaded_once(
+    run: Fetch, mast: StandInProcess, online: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     addresses = (mast.url + "/gone.cat", mast.url + "/abstracts.cat")
-    monkeypatch.setitem(opening.mission_named.__globals__["MISSIONS"], "hst",
-                        replace(opening.mission_named("hst"), catalogues=addresses))
+    monkeypatch.setitem(
+        opening.mission_named.__globals__["MISSIONS"],
+        "hst",
+        replace(opening.mission_named("hst"), catalogues=addresses),
+    )
     run(catalog=None, proposals=(15001,), everything=False)
     assert (online.root / "catalogues/hst.cat").is_file()
     mast.set()
     run(catalog=None, proposals=(15002,), everything=False)
     assert mast.log("abstracts") == []
     mast.set(faults=[{"on": "abstracts", "do": "html"}])
-    with pytest.raises(PaperclipError, match=r"gone.cat: not found.*abstracts.cat: it holds no proposal"):
+    with pytest.raises(
+        PaperclipError, match=r"gone.cat: not found.*abstracts.cat: it holds no proposal"
+    ):
         run(catalog=None, proposals=(15002,), everything=False, refresh=True)
     assert (online.root / "catalogues/hst.cat").stat().st_size > 1000, "the old one is still there"
 
@@ -182,7 +273,9 @@ def test_the_catalogue_is_downloaded_once(run: Fetch, mast: StandInProcess, onli
 def test_a_dry_run_downloads_nothing(run: Fetch, mast: StandInProcess, online: Workspace) -> None:
     report = run(dry_run=True)
     assert report.counts == {"proposals": 12, "images": PREVIEWS, "to read": PREVIEWS}
-    assert sum("hst:150" in note for note in report.notes) == 10 and any("MB to download" in note for note in report.notes)
+    assert sum("hst:150" in note for note in report.notes) == 10 and any(
+        "MB to download" in note for note in report.notes
+    )
     assert mast.log("file") == [] and online.names("previews") == [] and not final_files(online)
 
 
@@ -190,10 +283,18 @@ def test_failures_are_kept_and_tried_again_when_asked(run: Fetch, mast: StandInP
     mast.set(faults=[{"on": "hst_15003_02", "do": "status", "status": 404}])
     report = run()
     (failure,) = report.failures
-    assert report.exit_code == 3 and "hst_15003_02" in failure.item and failure.reason == "not found (HTTP 404)"
+    assert (
+        report.exit_code == 3
+        and "hst_15003_02" in failure.item
+        and failure.reason == "not found (HTTP 404)"
+    )
     mast.set()
     again = run()
-    assert mast.log() == [] and again.exit_code == 3 and any("--retry-failed" in note for note in again.notes)
+    assert (
+        mast.log() == []
+        and again.exit_code == 3
+        and any("--retry-failed" in note for note in again.notes)
+    )
     assert run(retry_failed=True).counts["read now"] == 1 and len(mast.log()) == 1
 
 
@@ -216,25 +317,51 @@ def test_originals_are_kept_when_asked(run: Fetch, mast: StandInProcess, online:
     assert len(mast.log("file")) == 5
 
 
-MIXED = [{"on": "file", "do": "status", "status": 500, "every": 7}, {"on": "file", "do": "status", "status": 503, "every": 9},
-         {"on": "file", "do": "status", "status": 503, "headers": {"Retry-After": "0"}, "every": 11},
-         {"on": "file", "do": "status", "status": 429, "every": 8}, {"on": "_01_acs", "do": "reset", "every": 5},
-         {"on": "_02_acs", "do": "short", "every": 4}, {"on": "_03_acs", "do": "html", "every": 5},
-         {"on": "_04_acs", "do": "unmeasured", "every": 4}, {"on": "_05_acs", "do": "silent", "seconds": 1, "times": 2},
-         {"on": "hst_15004_01", "do": "loris", "seconds": 0.05, "times": 1}, {"on": "Filtered", "do": "half", "times": 1},
-         {"on": "Products", "do": "executing", "times": 5}, {"on": "Products", "do": "error", "times": 1}]
+MIXED = [
+    {"on": "file", "do": "status", "status": 500, "every": 7},
+    {"on": "file", "do": "status", "status": 503, "every": 9},
+    {"on": "file", "do": "status", "status": 503, "headers": {"Retry-After": "0"}, "every": 11},
+    {"on": "file", "do": "status", "status": 429, "every": 8},
+    {"on": "_01_acs", "do": "reset", "every": 5},
+    {"on": "_02_acs", "do": "short", "every": 4},
+    {"on": "_03_acs", "do": "html", "every": 5},
+    {"on": "_04_acs", "do": "unmeasured", "every": 4},
+    {"on": "_05_acs", "do": "silent", "seconds": 1, "times": 2},
+    {"on": "hst_15004_01", "do": "loris", "seconds": 0.05, "times": 1},
+    {"on": "Filtered", "do": "half", "times": 1},
+    {"on": "Products", "do": "executing", "times": 5},
+    {"on": "Products", "do": "error", "times": 1},
+]
 
 
-def test_all_faults_at_once(run: Fetch, mast: StandInProcess, online: Workspace, clean: dict[str, bytes]) -> None:
+def test_all_faults_at_once(
+    run: Fetch, mast: StandInProcess, online: Workspace, clean: dict[str, bytes]
+) -> None:
     mast.set(faults=MIXED)
     report = run()
     assert report.failures == () and contents(online) == clean
     met = {entry["fault"] for entry in mast.log() if "fault" in entry}
-    assert met >= {"status", "reset", "short", "html", "unmeasured", "silent", "loris", "half", "executing", "error"}
+    assert met >= {
+        "status",
+        "reset",
+        "short",
+        "html",
+        "unmeasured",
+        "silent",
+        "loris",
+        "half",
+        "executing",
+        "error",
+    }
 
 
-def test_a_cap_on_rows_loses_nothing(run: Fetch, mast: StandInProcess, online: Workspace, clean: dict[str, bytes],
-                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cap_on_rows_loses_nothing(
+    run: Fetch,
+    mast: StandInProcess,
+    online: Workspace,
+    clean: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from paperclip_cli.archives.mast.archive import Terms
 
     monkeypatch.setattr(opening, "Terms", lambda *flags: Terms(*flags, page_size=60))
@@ -243,46 +370,90 @@ def test_a_cap_on_rows_loses_nothing(run: Fetch, mast: StandInProcess, online: W
     assert len(mast.log("Filtered")) > 3
 
 
-def test_a_proposal_that_stays_cut_is_a_failure_and_the_others_arrive(run: Fetch, mast: StandInProcess, online: Workspace,
-                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proposal_that_stays_cut_is_a_failure_and_the_others_arrive(
+    run: Fetch, mast: StandInProcess, online: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The product list of one observation is as long as the archive's longest: there may be more of it."""
     from paperclip_cli.archives.mast.archive import Terms
 
     run(proposals=(15001, 15002), everything=False)
     obsid = json.loads(mast.log("Products")[0]["what"].split(" ", 2)[2])["obsid"].split(",")[0]
-    row = {"obsID": int(obsid), "parent_obsid": obsid, "obs_collection": "HST", "obs_id": "x", "description": "", "productType": "SCIENCE",
-           "dataURI": "mast:HST/product/x.fits", "productFilename": "x.fits", "size": 5}
+    row = {
+        "obsID": int(obsid),
+        "parent_obsid": obsid,
+        "obs_collection": "HST",
+        "obs_id": "x",
+        "description": "",
+        "productType": "SCIENCE",
+        "dataURI": "mast:HST/product/x.fits",
+        "productFilename": "x.fits",
+        "size": 5,
+    }
     monkeypatch.setattr(opening, "Terms", lambda *flags: Terms(*flags, page_size=50))
     mast.set(products={obsid: [row] * 43}, cap=50)
     report = run(proposals=(15001, 15002), everything=False, refresh=True)
-    assert [(failure.item, failure.reason) for failure in report.failures] == [("hst:15001", "the archive cut its list at 50 rows")]
-    assert report.counts["images"] == 5 and len(previews(online)) == 10, "what was held of the other stays"
+    assert [(failure.item, failure.reason) for failure in report.failures] == [
+        ("hst:15001", "the archive cut its list at 50 rows")
+    ]
+    assert report.counts["images"] == 5 and len(previews(online)) == 10, (
+        "what was held of the other stays"
+    )
 
 
-HOSTILE = ["../../../evil.jpg", "/tmp/evil.jpg", "hst_15001_01_acs_wfc_total_j00101_drc.jpg\0.png", "..",
-           "hst_15001_99_acs_wfc_total_../..x_drc.jpg"]
+HOSTILE = [
+    "../../../evil.jpg",
+    "/tmp/evil.jpg",
+    "hst_15001_01_acs_wfc_total_j00101_drc.jpg\0.png",
+    "..",
+    "hst_15001_99_acs_wfc_total_../..x_drc.jpg",
+]
 
 
-def test_hostile_names_lead_nowhere(run: Fetch, mast: StandInProcess, online: Workspace, tmp_path: Path) -> None:
+def test_hostile_names_lead_nowhere(
+    run: Fetch, mast: StandInProcess, online: Workspace, tmp_path: Path
+) -> None:
     run(dry_run=True)
     obsid = mast.log("Products")[0]["what"].split('"obsid": "')[1].split(",")[0]
-    rows = [{"obsID": int(obsid), "parent_obsid": obsid, "obs_collection": "HST", "obs_id": "x", "productType": "PREVIEW",
-             "dataURI": f"mast:HST/product/{name}", "productFilename": name, "size": -5} for name in HOSTILE]
+    rows = [
+        {
+            "obsID": int(obsid),
+            "parent_obsid": obsid,
+            "obs_collection": "HST",
+            "obs_id": "x",
+            "productType": "PREVIEW",
+            "dataURI": f"mast:HST/product/{name}",
+            "productFilename": name,
+            "size": -5,
+        }
+        for name in HOSTILE
+    ]
     mast.set(products={obsid: rows})
     report = run(proposals=(15000,), everything=False, refresh=True)
-    assert report.counts["images"] == 5 and not any("evil" in entry["what"] for entry in mast.log("file"))
+    assert report.counts["images"] == 5 and not any(
+        "evil" in entry["what"] for entry in mast.log("file")
+    )
     assert {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")} == {"cache"}
     assert {path.parent.name for path in final_files(online)} == {"proposal_15000"}
 
 
 def test_bodies_without_end_cost_one_preview(run: Fetch, mast: StandInProcess) -> None:
-    mast.set(faults=[{"on": "hst_15001_01", "do": "huge"}, {"on": "hst_15001_02", "do": "redirect", "to": ""}])
+    mast.set(
+        faults=[
+            {"on": "hst_15001_01", "do": "huge"},
+            {"on": "hst_15001_02", "do": "redirect", "to": ""},
+        ]
+    )
     report = run(proposals=(15001, 15002), everything=False)
-    assert sorted(failure.reason for failure in report.failures) == ["too large: 2,000 MB are declared", "too many redirects"]
+    assert sorted(failure.reason for failure in report.failures) == [
+        "too large: 2,000 MB are declared",
+        "too many redirects",
+    ]
     assert report.counts["images"] == 10
 
 
-def test_an_archive_that_is_down_is_not_asked_for_ever(run: Fetch, mast: StandInProcess, online: Workspace) -> None:
+def test_an_archive_that_is_down_is_not_asked_for_ever(
+    run: Fetch, mast: StandInProcess, online: Workspace
+) -> None:
     run(dry_run=True)
     mast.set(faults=[{"on": "file", "do": "status", "status": 503}])
     with pytest.raises(PaperclipError, match="does not answer any more: HTTP 503"):
@@ -290,12 +461,23 @@ def test_an_archive_that_is_down_is_not_asked_for_ever(run: Fetch, mast: StandIn
     assert len(mast.log()) <= QUICK.patience.tries * (5 + 4)
     mast.set()
     report = run()
-    assert report.counts["images"] == PREVIEWS and report.failures == (), "what may have passed is tried again without being asked"
+    assert report.counts["images"] == PREVIEWS and report.failures == (), (
+        "what may have passed is tried again without being asked"
+    )
 
 
-@pytest.mark.parametrize("fault", [{"do": "status", "status": 503}, {"do": "status", "status": 403}, {"do": "half"},
-                                   {"do": "silent", "seconds": 1}])
-def test_an_archive_that_answers_no_question_is_one_clear_error(run: Fetch, mast: StandInProcess, fault: dict) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"do": "status", "status": 503},
+        {"do": "status", "status": 403},
+        {"do": "half"},
+        {"do": "silent", "seconds": 1},
+    ],
+)
+def test_an_archive_that_answers_no_question_is_one_clear_error(
+    run: Fetch, mast: StandInProcess, fault: dict
+) -> None:
     mast.set(faults=[{"on": "Filtered", **fault}])
     with pytest.raises(PaperclipError, match="MAST") as caught:
         run(proposals=(15001, 15002), everything=False)
@@ -305,8 +487,13 @@ def test_an_archive_that_answers_no_question_is_one_clear_error(run: Fetch, mast
     assert len(mast.log("Filtered")) < 100
 
 
-def test_every_second_request_refused(run: Fetch, mast: StandInProcess, online: Workspace, clean: dict[str, bytes],
-                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_second_request_refused(
+    run: Fetch,
+    mast: StandInProcess,
+    online: Workspace,
+    clean: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Everything arrives all the same, and never faster than asked for."""
     patient = replace(QUICK, patience=replace(QUICK.patience, tries=Limits().patience.tries))
     monkeypatch.setattr(opening, "Limits", lambda read: patient)
@@ -319,14 +506,34 @@ def test_every_second_request_refused(run: Fetch, mast: StandInProcess, online: 
         assert most <= 20 * width * 1.1 + 2, f"{most} requests in {width} s"
 
 
-def test_shards_share_the_work(processes: Zygote, mast: StandInProcess, online: Workspace, clean: dict[str, bytes]) -> None:
+def test_shards_share_the_work(
+    processes: Zygote, mast: StandInProcess, online: Workspace, clean: dict[str, bytes]
+) -> None:
     catalogue = mast.url + "/abstracts.cat"
     numbers = [{key for key in range(20_000) if in_shard(("hst", key), (i, 4))} for i in range(4)]  # type: ignore[arg-type]
-    assert set().union(*numbers) == set(range(20_000)) and sum(map(len, numbers)) == 20_000 and min(map(len, numbers)) > 4_500
+    assert (
+        set().union(*numbers) == set(range(20_000))
+        and sum(map(len, numbers)) == 20_000
+        and min(map(len, numbers)) > 4_500
+    )
     seen: list[set[str]] = []
     for i in range(3):
         mast.set()
-        assert processes.run("--cache-dir", online.root, "fetch", "--all", "--rate", 0, "--catalog", catalogue, "--shard", f"{i}/3") == 0
+        assert (
+            processes.run(
+                "--cache-dir",
+                online.root,
+                "fetch",
+                "--all",
+                "--rate",
+                0,
+                "--catalog",
+                catalogue,
+                "--shard",
+                f"{i}/3",
+            )
+            == 0
+        )
         seen.append({entry["what"] for entry in mast.log("file")})
     assert len(set().union(*seen)) == PREVIEWS == sum(map(len, seen)) and contents(online) == clean
     mast.set()
@@ -335,30 +542,46 @@ def test_shards_share_the_work(processes: Zygote, mast: StandInProcess, online: 
     assert not list(online.previews("hst").glob("ledger-*"))
 
 
-def test_shards_at_the_same_time(run: Fetch, mast: StandInProcess, online: Workspace, clean: dict[str, bytes]) -> None:
+def test_shards_at_the_same_time(
+    run: Fetch, mast: StandInProcess, online: Workspace, clean: dict[str, bytes]
+) -> None:
     import threading
 
     mast.set(latency=0.01)
     reports: list[Report] = []
-    threads = [threading.Thread(target=lambda i=i: reports.append(run(shard=(i, 3)))) for i in range(3)]
+    threads = [
+        threading.Thread(target=lambda i=i: reports.append(run(shard=(i, 3)))) for i in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(report.counts["images"] for report in reports) == PREVIEWS and contents(online) == clean
+    assert (
+        sum(report.counts["images"] for report in reports) == PREVIEWS and contents(online) == clean
+    )
     assert run().unchanged
 
 
 def wait_for_entries(workspace: Workspace, count: int, most: float) -> None:
     """Until the ledger has so many lines, or enough time has passed for a whole run twice over."""
     deadline, ledger = time.monotonic() + 2 * most, workspace.previews("hst") / LEDGER
-    while time.monotonic() < deadline and (not ledger.exists() or ledger.read_bytes().count(b"\n") < count):
+    while time.monotonic() < deadline and (
+        not ledger.exists() or ledger.read_bytes().count(b"\n") < count
+    ):
         time.sleep(0.002)
 
 
 def test_killed_at_twenty_moments(processes: Zygote, mast: StandInProcess, tmp_path: Path) -> None:
     """SIGKILL, twenty times: no partial file under a final name, nothing that was entered is asked for again, the same final set."""
-    options = ("fetch", "--proposal", "15001,15002,15003,15004,15005", "--rate", 0, "--catalog", mast.url + "/abstracts.cat")
+    options = (
+        "fetch",
+        "--proposal",
+        "15001,15002,15003,15004,15005",
+        "--rate",
+        0,
+        "--catalog",
+        mast.url + "/abstracts.cat",
+    )
 
     def start(workspace: Workspace):  # type: ignore[no-untyped-def]
         mast.set(latency=0.005)
@@ -373,7 +596,9 @@ def test_killed_at_twenty_moments(processes: Zygote, mast: StandInProcess, tmp_p
         before = {entry.name for entry in read_ledger(workspace.previews("hst")).values()}
         job = start(workspace)
         if kills < 20:
-            if kills % 2:  # some moments fall in the midst of the downloads, however slow the machine is
+            if (
+                kills % 2
+            ):  # some moments fall in the midst of the downloads, however slow the machine is
                 wait_for_entries(workspace, len(before) + random.integers(1, 5), whole)
             time.sleep(random.uniform(0, 0.01 if kills % 2 else whole))
             job.kill()
@@ -388,16 +613,27 @@ def test_killed_at_twenty_moments(processes: Zygote, mast: StandInProcess, tmp_p
         between += 0 < len(held) < 25
         if code == 0:
             finished += 1
-            assert contents(workspace) == clean and {path.name[0] for path in workspace.previews("hst").glob("proposal_*/*")} == {"h"}
+            assert contents(workspace) == clean and {
+                path.name[0] for path in workspace.previews("hst").glob("proposal_*/*")
+            } == {"h"}
             workspace = Workspace(tmp_path / f"{finished + 1}")
     assert between >= 3, "some came in the midst of the downloads"
 
 
-def test_an_interrupt_does_not_wait_for_a_silent_archive(processes: Zygote, mast: StandInProcess, online: Workspace) -> None:
+def test_an_interrupt_does_not_wait_for_a_silent_archive(
+    processes: Zygote, mast: StandInProcess, online: Workspace
+) -> None:
     catalogue = mast.url + "/abstracts.cat"
-    assert processes.run("--cache-dir", online.root, "fetch", "--all", "--catalog", catalogue, "--dry-run") == 0
+    assert (
+        processes.run(
+            "--cache-dir", online.root, "fetch", "--all", "--catalog", catalogue, "--dry-run"
+        )
+        == 0
+    )
     mast.set(faults=[{"on": "_03_acs", "do": "silent", "seconds": 60}])
-    job = processes.start("--cache-dir", online.root, "fetch", "--all", "--rate", 0, "--catalog", catalogue)
+    job = processes.start(
+        "--cache-dir", online.root, "fetch", "--all", "--rate", 0, "--catalog", catalogue
+    )
     deadline = time.monotonic() + 30
     while sum("fault" in entry for entry in mast.log("file")) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -406,12 +642,22 @@ def test_an_interrupt_does_not_wait_for_a_silent_archive(processes: Zygote, mast
     assert job.wait() == 130 and time.monotonic() - start < 20
     held = len(read_ledger(online.previews("hst")))
     mast.set()
-    assert processes.run("--cache-dir", online.root, "fetch", "--all", "--rate", 0, "--catalog", catalogue) == 0
+    assert (
+        processes.run(
+            "--cache-dir", online.root, "fetch", "--all", "--rate", 0, "--catalog", catalogue
+        )
+        == 0
+    )
     assert len(mast.log("file")) == PREVIEWS - held
 
 
-def test_a_full_disk_ends_the_run_and_loses_nothing(run: Fetch, mast: StandInProcess, online: Workspace, monkeypatch: pytest.MonkeyPatch,
-                                                    clean: dict[str, bytes]) -> None:
+def test_a_full_disk_ends_the_run_and_loses_nothing(
+    run: Fetch,
+    mast: StandInProcess,
+    online: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    clean: dict[str, bytes],
+) -> None:
     written, real = [], fetch.replace_file
 
     def full(path: Path, data: bytes) -> None:
@@ -424,10 +670,14 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(run: Fetch, mast: StandInPro
     with pytest.raises(OSError, match="No space left on device"):
         run()
     monkeypatch.undo()
-    assert len(read_ledger(online.previews("hst"))) in range(7, 11) and len(final_files(online)) == 10
+    assert (
+        len(read_ledger(online.previews("hst"))) in range(7, 11) and len(final_files(online)) == 10
+    )
 
 
-def test_a_total_is_found_by_the_filters_of_its_visit(run: Fetch, online: Workspace, tiny_model: Path) -> None:
+def test_a_total_is_found_by_the_filters_of_its_visit(
+    run: Fetch, online: Workspace, tiny_model: Path
+) -> None:
     """Its own row in the archive says `detection`."""
     from paperclip_cli.config import IndexConfig, QueryConfig
     from paperclip_cli.stages import index, query
@@ -441,7 +691,11 @@ def test_a_total_is_found_by_the_filters_of_its_visit(run: Fetch, online: Worksp
         return [hit for answer in query.run(config, offline) for hit in answer.hits]
 
     found = {name: hits(name) for name in ("F814W", "F435W")}
-    assert len(found["F814W"]) == 5 and found["F435W"] == [] and found["F814W"][0].observation.product_uri is not None
+    assert (
+        len(found["F814W"]) == 5
+        and found["F435W"] == []
+        and found["F814W"][0].observation.product_uri is not None
+    )
 
 
 def test_answers_survive_a_torn_line(run: Fetch, mast: StandInProcess, online: Workspace) -> None:
@@ -452,6 +706,10 @@ def test_answers_survive_a_torn_line(run: Fetch, mast: StandInProcess, online: W
     path.write_bytes(b"".join(lines[:-1]) + lines[-1][:40])
     mast.set()
     assert run(proposals=(15001, 15002), everything=False).unchanged
-    assert len(mast.log("Filtered")) == 1 and "15002" in mast.log("Filtered")[0]["what"] and "15001" not in mast.log("Filtered")[0]["what"]
+    assert (
+        len(mast.log("Filtered")) == 1
+        and "15002" in mast.log("Filtered")[0]["what"]
+        and "15001" not in mast.log("Filtered")[0]["what"]
+    )
     mast.set()
     assert run(proposals=(15001, 15002), everything=False).unchanged and mast.log() == []

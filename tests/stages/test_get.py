@@ -21,7 +21,13 @@ from tests.standin.limits import QUICK
 from tests.standin.process import StandInProcess
 
 TOTAL = "hst_15001_01_acs_wfc_total_j00101"
-HIT = {"rank": 1, "mission": "hst", "proposal_id": 15001, "obs_id": TOTAL, "product_uri": f"mast:HST/product/{TOTAL}_drc.fits"}
+HIT = {
+    "rank": 1,
+    "mission": "hst",
+    "proposal_id": 15001,
+    "obs_id": TOTAL,
+    "product_uri": f"mast:HST/product/{TOTAL}_drc.fits",
+}
 
 
 @pytest.fixture
@@ -44,56 +50,119 @@ def get(workspace: Workspace, out: Path, *hits: object, **settings: object) -> s
 def test_a_proposal(fetched: Workspace, mast: StandInProcess, tmp_path: Path) -> None:
     out = tmp_path / "science"
     got = get(fetched, out, "hst:15001")
-    assert [path.name for path in got.files] == [f"hst_15001_{visit:02d}_acs_wfc_total_j001{visit:02d}_drc.fits" for visit in range(1, 6)]
-    assert all(path.read_bytes() == fits(f"mast:HST/product/{path.name}") for path in got.files) and len(mast.log()) == 5
+    assert [path.name for path in got.files] == [
+        f"hst_15001_{visit:02d}_acs_wfc_total_j001{visit:02d}_drc.fits" for visit in range(1, 6)
+    ]
+    assert (
+        all(path.read_bytes() == fits(f"mast:HST/product/{path.name}") for path in got.files)
+        and len(mast.log()) == 5
+    )
     assert got.report.counts == {"files": 5, "already there": 0}
     mast.set()
     again = get(fetched, out, "hst:15001", TOTAL.upper())
     assert again.report.unchanged and again.files == got.files and mast.log() == []
 
 
-def test_an_observation_that_was_never_fetched(online: Workspace, mast: StandInProcess, tmp_path: Path) -> None:
-    got = get(online, tmp_path / "science", "hst_15002_03_acs_wfc_total_j00203", "jw01201-o001_t001_nircam_clear-f200w")
-    assert [path.name for path in got.files] == ["hst_15002_03_acs_wfc_total_j00203_drc.fits",
-                                                 "jw01201-o001_t001_nircam_clear-f200w_i2d.fits"]
+def test_an_observation_that_was_never_fetched(
+    online: Workspace, mast: StandInProcess, tmp_path: Path
+) -> None:
+    got = get(
+        online,
+        tmp_path / "science",
+        "hst_15002_03_acs_wfc_total_j00203",
+        "jw01201-o001_t001_nircam_clear-f200w",
+    )
+    assert [path.name for path in got.files] == [
+        "hst_15002_03_acs_wfc_total_j00203_drc.fits",
+        "jw01201-o001_t001_nircam_clear-f200w_i2d.fits",
+    ]
     assert got.report.exit_code == 0
 
 
-@pytest.mark.parametrize("text", [json.dumps([HIT, HIT], indent=2), json.dumps(HIT) + "\n" + json.dumps(HIT) + "\n"], ids=["json", "jsonl"])
-def test_the_answer_of_a_query(online: Workspace, mast: StandInProcess, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [json.dumps([HIT, HIT], indent=2), json.dumps(HIT) + "\n" + json.dumps(HIT) + "\n"],
+    ids=["json", "jsonl"],
+)
+def test_the_answer_of_a_query(
+    online: Workspace,
+    mast: StandInProcess,
+    tmp_path: Path,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     (tmp_path / "hits.json").write_text(text)
-    assert [path.name for path in get(online, tmp_path / "a", tmp_path / "hits.json").files] == [f"{TOTAL}_drc.fits"]
+    assert [path.name for path in get(online, tmp_path / "a", tmp_path / "hits.json").files] == [
+        f"{TOTAL}_drc.fits"
+    ]
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
     assert len(get(online, tmp_path / "b", "-").files) == 1
     assert len(mast.log()) == 2
 
 
-def test_a_dry_run_prints_addresses(fetched: Workspace, mast: StandInProcess, tmp_path: Path) -> None:
+def test_a_dry_run_prints_addresses(
+    fetched: Workspace, mast: StandInProcess, tmp_path: Path
+) -> None:
     got = get(fetched, tmp_path, "hst:15001", dry_run=True)
-    assert len(got.addresses) == 5 and got.addresses[0] == f"mast:HST/product/{TOTAL}_drc.fits" and got.files == () and mast.log() == []
+    assert (
+        len(got.addresses) == 5
+        and got.addresses[0] == f"mast:HST/product/{TOTAL}_drc.fits"
+        and got.files == ()
+        and mast.log() == []
+    )
 
 
-@pytest.mark.parametrize("uri", [
-    "mast:HST/product/../../evil.fits", "mast:HST/product//etc/x.fits", "file:///etc/passwd", "https://elsewhere/x.fits",
-    "mast:HST/product/..fits", "mast:HST/product/x.fits\0", "mast:HST/product/x.exe", "mast:HST/product/.x.fits"])
-def test_addresses_from_a_file_are_checked(online: Workspace, mast: StandInProcess, tmp_path: Path, uri: str) -> None:
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mast:HST/product/../../evil.fits",
+        "mast:HST/product//etc/x.fits",
+        "file:///etc/passwd",
+        "https://elsewhere/x.fits",
+        "mast:HST/product/..fits",
+        "mast:HST/product/x.fits\0",
+        "mast:HST/product/x.exe",
+        "mast:HST/product/.x.fits",
+    ],
+)
+def test_addresses_from_a_file_are_checked(
+    online: Workspace, mast: StandInProcess, tmp_path: Path, uri: str
+) -> None:
     (tmp_path / "hits.json").write_text(json.dumps([{**HIT, "product_uri": uri}]))
     got = get(online, tmp_path / "out", tmp_path / "hits.json")
-    assert got.files == () and got.report.failures[0].reason == "its science file has no sensible address"
+    assert (
+        got.files == ()
+        and got.report.failures[0].reason == "its science file has no sensible address"
+    )
     assert mast.log() == [] and not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("hit, words", [("hst:99", "paperclip fetch --proposal hst:99"), ("j00100q", "no such observation"),
-                                        ("hst_99999_01_acs_wfc_total_jxxx01", "no such observation")])
+@pytest.mark.parametrize(
+    "hit, words",
+    [
+        ("hst:99", "paperclip fetch --proposal hst:99"),
+        ("j00100q", "no such observation"),
+        ("hst_99999_01_acs_wfc_total_jxxx01", "no such observation"),
+    ],
+)
 def test_what_there_is_not_is_told(online: Workspace, tmp_path: Path, hit: str, words: str) -> None:
     got = get(online, tmp_path, hit)
     assert got.report.exit_code == 3 and words in got.report.failures[0].reason
 
 
-def test_a_file_that_cannot_be_had_costs_only_itself(fetched: Workspace, mast: StandInProcess, tmp_path: Path) -> None:
-    mast.set(faults=[{"on": "15001_02", "do": "status", "status": 404}, {"on": "15001_03", "do": "short", "times": 2}])
+def test_a_file_that_cannot_be_had_costs_only_itself(
+    fetched: Workspace, mast: StandInProcess, tmp_path: Path
+) -> None:
+    mast.set(
+        faults=[
+            {"on": "15001_02", "do": "status", "status": 404},
+            {"on": "15001_03", "do": "short", "times": 2},
+        ]
+    )
     got = get(fetched, tmp_path, "hst:15001")
-    assert len(got.files) == 4 and [failure.reason for failure in got.report.failures] == ["not found (HTTP 404)"]
+    assert len(got.files) == 4 and [failure.reason for failure in got.report.failures] == [
+        "not found (HTTP 404)"
+    ]
     assert {path.name for path in tmp_path.glob("*.fits")} == {path.name for path in got.files}
 
 
@@ -101,7 +170,10 @@ def test_offline(fetched: Workspace, tmp_path: Path) -> None:
     offline = Workspace(fetched.root, offline=True)
     with pytest.raises(PaperclipError, match="--offline"):
         get(offline, tmp_path, "hst:15001")
-    assert "--offline" in get(offline, tmp_path, "hst_1_01_acs_wfc_total_jxxx01").report.failures[0].reason
+    assert (
+        "--offline"
+        in get(offline, tmp_path, "hst_1_01_acs_wfc_total_jxxx01").report.failures[0].reason
+    )
 
 
 @pytest.mark.parametrize("word", ["", "a", "../x", "hst:x", "hst:-1", "../../x:1", "missing.json"])
@@ -110,7 +182,10 @@ def test_what_names_no_hit(word: str) -> None:
         read_references([word])
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "[1]", '{"mission": 1}', "[{", '[{"mission": "hst", "proposal_id": "x"}]'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "[1]", '{"mission": 1}', "[{", '[{"mission": "hst", "proposal_id": "x"}]'],
+)
 def test_files_that_are_no_answer(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
     try:
@@ -121,4 +196,7 @@ def test_files_that_are_no_answer(tmp_path: Path, text: str) -> None:
 
 
 def test_references() -> None:
-    assert read_references(["hst:15001", "hst:15001", TOTAL]) == [Reference(Key("hst", 15001)), Reference(obs_id=TOTAL)]
+    assert read_references(["hst:15001", "hst:15001", TOTAL]) == [
+        Reference(Key("hst", 15001)),
+        Reference(obs_id=TOTAL),
+    ]

@@ -25,11 +25,13 @@ from tests.small_indexes import FakeTower, holds, index_of, run, towers, write_p
 NAMES = ("a.png", "b.png", "sub/c.png", "sub/d.png")
 
 
-STEP = st.one_of(st.tuples(st.just("write"), st.sampled_from(NAMES), st.integers(0, 3)),
-                 st.tuples(st.just("remove"), st.sampled_from(NAMES), st.none()),
-                 st.tuples(st.just("rename"), st.sampled_from(NAMES), st.sampled_from(NAMES)),
-                 st.tuples(st.just("spoil"), st.sampled_from(NAMES), st.none()),
-                 st.tuples(st.just("touch"), st.sampled_from(NAMES), st.none()))
+STEP = st.one_of(
+    st.tuples(st.just("write"), st.sampled_from(NAMES), st.integers(0, 3)),
+    st.tuples(st.just("remove"), st.sampled_from(NAMES), st.none()),
+    st.tuples(st.just("rename"), st.sampled_from(NAMES), st.sampled_from(NAMES)),
+    st.tuples(st.just("spoil"), st.sampled_from(NAMES), st.none()),
+    st.tuples(st.just("touch"), st.sampled_from(NAMES), st.none()),
+)
 
 
 def apply(folder: Path, step: tuple) -> None:
@@ -52,11 +54,16 @@ def apply(folder: Path, step: tuple) -> None:
 
 @settings(max_examples=25)
 @given(st.lists(st.lists(STEP, min_size=1, max_size=3), min_size=1, max_size=4))
-def test_an_updated_index_is_what_a_fresh_one_is(tiny_model: Path, rounds: list[list[tuple]]) -> None:
+def test_an_updated_index_is_what_a_fresh_one_is(
+    tiny_model: Path, rounds: list[list[tuple]]
+) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "pictures")
         write_picture(folder / "always.png", 99)
-        updated, fresh = Workspace(Path(place, "updated"), offline=True), Workspace(Path(place, "fresh"), offline=True)
+        updated, fresh = (
+            Workspace(Path(place, "updated"), offline=True),
+            Workspace(Path(place, "fresh"), offline=True),
+        )
         for steps in rounds:
             for step in steps:
                 apply(folder, step)
@@ -64,10 +71,16 @@ def test_an_updated_index_is_what_a_fresh_one_is(tiny_model: Path, rounds: list[
         expected = run(folder, fresh, str(tiny_model))
         assert holds(index_of(updated)) == holds(index_of(fresh))
         assert report.failures == expected.failures
-        assert sorted(path.suffix for path in updated.index("default").iterdir()) == [".json", ".npy", ".sqlite"]
+        assert sorted(path.suffix for path in updated.index("default").iterdir()) == [
+            ".json",
+            ".npy",
+            ".sqlite",
+        ]
 
 
-def test_only_new_and_changed_content_is_embedded_and_counted(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_only_new_and_changed_content_is_embedded_and_counted(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     folder = tmp_path / "pictures"
     for number, name in enumerate(NAMES):
         write_picture(folder / name, number)
@@ -78,18 +91,31 @@ def test_only_new_and_changed_content_is_embedded_and_counted(tmp_path: Path, wo
     os.utime(folder / "a.png", ns=(1, 1))
     assert run(folder, workspace, model, tower).counts == {"images": 4} and tower.embedded == 4
     (folder / "a.png").rename(folder / "z.png")
-    assert run(folder, workspace, model, tower).counts == {"images": 4, "renamed": 1} and tower.embedded == 4
+    assert (
+        run(folder, workspace, model, tower).counts == {"images": 4, "renamed": 1}
+        and tower.embedded == 4
+    )
     shutil.copy(folder / "b.png", folder / "twin.png")
     (folder / "sub/c.png").unlink()
     write_picture(folder / "sub/d.png", 50)
-    assert run(folder, workspace, model, tower).counts == {"images": 4, "new": 1, "changed": 1, "removed": 1}
+    assert run(folder, workspace, model, tower).counts == {
+        "images": 4,
+        "new": 1,
+        "changed": 1,
+        "removed": 1,
+    }
     assert tower.embedded == 5
     index = index_of(workspace)
-    rows = {Path(image.entry.path).name: index.vectors[image.id].tolist() for image in index.observations.images()}
+    rows = {
+        Path(image.entry.path).name: index.vectors[image.id].tolist()
+        for image in index.observations.images()
+    }
     assert rows["twin.png"] == rows["b.png"] != rows["z.png"]
 
 
-def test_a_bad_file_is_reported_and_shifts_no_row(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_a_bad_file_is_reported_and_shifts_no_row(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     for number in range(7):
         write_picture(tmp_path / "p" / f"{number}.png", number)
     run(tmp_path / "p", workspace, model, batch_size=2)
@@ -100,18 +126,31 @@ def test_a_bad_file_is_reported_and_shifts_no_row(tmp_path: Path, workspace: Wor
     (tmp_path / "p" / os.fsdecode(b"\xff.png")).write_bytes((tmp_path / "p" / "1.png").read_bytes())
     report = run(tmp_path / "p", workspace, model, batch_size=2)
     assert report.exit_code == ExitCode.PARTIAL
-    assert {Path(failure.item).name: failure.reason.partition(":")[0] for failure in report.failures} == {
-        "2.png": "not a JPEG, PNG, TIFF or FITS file", "4.png": "damaged", "text.jpg": "not a JPEG, PNG, TIFF or FITS file",
-        os.fsdecode(b"\xff.png"): "the file's name is not text in UTF-8"}
-    left = {path: entry for path, entry in sound.items() if Path(path).name not in ("2.png", "4.png")}
+    assert {
+        Path(failure.item).name: failure.reason.partition(":")[0] for failure in report.failures
+    } == {
+        "2.png": "not a JPEG, PNG, TIFF or FITS file",
+        "4.png": "damaged",
+        "text.jpg": "not a JPEG, PNG, TIFF or FITS file",
+        os.fsdecode(b"\xff.png"): "the file's name is not text in UTF-8",
+    }
+    left = {
+        path: entry for path, entry in sound.items() if Path(path).name not in ("2.png", "4.png")
+    }
     assert holds(index_of(workspace)) == left
     again = run(tmp_path / "p", workspace, model)
-    assert again.unchanged and len(again.failures) == 4, "what fails is not forgotten, and nothing else is done"
+    assert again.unchanged and len(again.failures) == 4, (
+        "what fails is not forgotten, and nothing else is done"
+    )
 
 
-def test_images_that_cannot_be_used_at_all_are_one_line(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_images_that_cannot_be_used_at_all_are_one_line(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     (tmp_path / "bad.jpg").write_text("no picture")
-    with pytest.raises(PaperclipError, match=r"none of the 1 images can be used; .*bad.jpg: not a JPEG"):
+    with pytest.raises(
+        PaperclipError, match=r"none of the 1 images can be used; .*bad.jpg: not a JPEG"
+    ):
         run(tmp_path, workspace, model)
     (tmp_path / "empty").mkdir()
     with pytest.raises(PaperclipError, match="there is no image in"):
@@ -120,7 +159,9 @@ def test_images_that_cannot_be_used_at_all_are_one_line(tmp_path: Path, workspac
         run(tmp_path / "gone", workspace, model)
 
 
-def test_a_run_concerns_the_folders_it_is_given(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_a_run_concerns_the_folders_it_is_given(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     for folder in ("one", "two"):
         write_picture(tmp_path / folder / "a.png", len(folder))
         write_picture(tmp_path / folder / "b.png", 7)
@@ -131,11 +172,16 @@ def test_a_run_concerns_the_folders_it_is_given(tmp_path: Path, workspace: Works
     assert run(tmp_path / "one", workspace, model).counts == {"images": 3, "removed": 1}
     assert run(tmp_path / "one" / "b.png", workspace, model).unchanged
     tower = FakeTower()
-    assert run(tmp_path / "two", workspace, model, tower, force=True).counts == {"images": 2, "new": 2}
+    assert run(tmp_path / "two", workspace, model, tower, force=True).counts == {
+        "images": 2,
+        "new": 2,
+    }
     assert tower.embedded == 2 and all("two" in path for path in holds(index_of(workspace)))
 
 
-def test_the_index_of_the_cache_knows_observations_and_splits(workspace: Workspace, tiny_model: Path) -> None:
+def test_the_index_of_the_cache_knows_observations_and_splits(
+    workspace: Workspace, tiny_model: Path
+) -> None:
     from paperclip_cli.images.view import View
     from tests.clip_models import write_model
 
@@ -145,11 +191,19 @@ def test_the_index_of_the_cache_knows_observations_and_splits(workspace: Workspa
     report = stage.run(IndexConfig(), workspace, **towers())  # type: ignore[arg-type]
     assert report.counts == {"images": len(previews), "new": len(previews)}
     images = list(index_of(workspace).observations.images())
-    expected = [preview.observation for preview in sorted(previews, key=lambda preview: preview.image)]
+    expected = [
+        preview.observation for preview in sorted(previews, key=lambda preview: preview.image)
+    ]
     assert [image.entry.observation for image in images] == expected
-    assert {image.entry.key: image.split for image in images} == {Key("hst", 1): "train", Key("hst", 2): "train", Key("hst", 3): "test",
-                                                                  Key("hst", 4): "none"}
-    assert {image.proposal.title for image in images if image.proposal} == {make_proposal("hst", number).title for number in range(1, 5)}
+    assert {image.entry.key: image.split for image in images} == {
+        Key("hst", 1): "train",
+        Key("hst", 2): "train",
+        Key("hst", 3): "test",
+        Key("hst", 4): "none",
+    }
+    assert {image.proposal.title for image in images if image.proposal} == {
+        make_proposal("hst", number).title for number in range(1, 5)
+    }
     assert all((workspace.root / image.entry.path).is_file() for image in images)
 
 
@@ -166,8 +220,13 @@ def test_new_words_for_old_images_embed_nothing(workspace: Workspace, model: str
     previews = write_fetched(workspace, proposals=3)
     config, tower = IndexConfig(model=model), FakeTower()
     stage.run(config, workspace, **towers(tower))  # type: ignore[arg-type]
-    proposals = [replace(make_proposal("local", number), title="A new title") for number in (1, 2, 3)]
-    moved = [replace(preview, observation=replace(preview.observation, target="M 99")) for preview in previews[1:]]
+    proposals = [
+        replace(make_proposal("local", number), title="A new title") for number in (1, 2, 3)
+    ]
+    moved = [
+        replace(preview, observation=replace(preview.observation, target="M 99"))
+        for preview in previews[1:]
+    ]
     write_archive(workspace, "local", proposals, moved)
     report = stage.run(config, workspace, **towers(tower))  # type: ignore[arg-type]
     assert report.counts == {"images": len(moved), "removed": 1} and tower.embedded == len(previews)
@@ -180,31 +239,49 @@ def test_missions_are_brought_up_to_date_one_at_a_time(workspace: Workspace, mod
     for mission in ("hst", "jwst"):
         write_fetched(workspace, mission, proposals=2)
     stage.run(IndexConfig(model=model, missions=("jwst",)), workspace, **towers())  # type: ignore[arg-type]
-    assert stage.run(IndexConfig(model=model), workspace, **towers()).counts == {"images": 6, "new": 3}  # type: ignore[arg-type]
+    assert stage.run(IndexConfig(model=model), workspace, **towers()).counts == {
+        "images": 6,
+        "new": 3,
+    }  # type: ignore[arg-type]
     write_preview(workspace, "hst", 9, 0)
     write_archive(workspace, "hst", [], [])
     assert stage.run(IndexConfig(model=model, missions=("jwst",)), workspace, **towers()).unchanged  # type: ignore[arg-type]
-    assert stage.run(IndexConfig(model=model), workspace, **towers()).counts == {"images": 3, "removed": 3}  # type: ignore[arg-type]
+    assert stage.run(IndexConfig(model=model), workspace, **towers()).counts == {
+        "images": 3,
+        "removed": 3,
+    }  # type: ignore[arg-type]
 
 
-def test_a_preview_that_leads_out_of_the_cache_is_refused(workspace: Workspace, model: str, tmp_path: Path) -> None:
+def test_a_preview_that_leads_out_of_the_cache_is_refused(
+    workspace: Workspace, model: str, tmp_path: Path
+) -> None:
     write_picture(tmp_path / "secret.png", 0)
     previews = write_fetched(workspace, proposals=2)
-    write_archive(workspace, "local", [], [*previews, replace(previews[0], image="../../../secret.png")])
+    write_archive(
+        workspace, "local", [], [*previews, replace(previews[0], image="../../../secret.png")]
+    )
     report = stage.run(IndexConfig(model=model), workspace, **towers())  # type: ignore[arg-type]
     assert [failure.reason for failure in report.failures] == ["the image lies outside the cache"]
 
 
-def test_an_index_of_another_model_or_view_is_not_mixed(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_an_index_of_another_model_or_view_is_not_mixed(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     from tests.clip_models import write_model
 
     write_picture(tmp_path / "p" / "a.png", 0)
     run(tmp_path / "p", workspace, model)
     before = holds(index_of(workspace))
     write_model(tmp_path / "other", seed=1)
-    with pytest.raises(PaperclipError, match=r"index 'default' was made by another model \(.*\)") as error:
+    with pytest.raises(
+        PaperclipError, match=r"index 'default' was made by another model \(.*\)"
+    ) as error:
         run(tmp_path / "p", workspace, str(tmp_path / "other"))
-    assert error.value.hint is not None and "--force" in error.value.hint and "--index NAME" in error.value.hint
+    assert (
+        error.value.hint is not None
+        and "--force" in error.value.hint
+        and "--index NAME" in error.value.hint
+    )
     with pytest.raises(PaperclipError, match="made with another view"):
         run(tmp_path / "p", workspace, model, view="whole")
     assert holds(index_of(workspace)) == before
@@ -233,27 +310,44 @@ def test_status_says_what_has_changed(workspace: Workspace, model: str) -> None:
     stage.run(IndexConfig(model=model), workspace, **towers())  # type: ignore[arg-type]
     status = stage.status(IndexConfig(), workspace)
     assert {name: status[name] for name in ("images", "new", "changed", "gone", "unfinished")} == {
-        "images": len(previews), "new": 0, "changed": 0, "gone": 0, "unfinished": False}
+        "images": len(previews),
+        "new": 0,
+        "changed": 0,
+        "gone": 0,
+        "unfinished": False,
+    }
     write_preview(workspace, "local", 1, 0, seed=5)
     (workspace.previews("local") / previews[-1].image).unlink()
     write_archive(workspace, "local", [], [*previews, write_preview(workspace, "local", 8, 0)])
     journal.Journal(workspace.index("default"), {}, 3)
     status = stage.status(IndexConfig(), workspace)
-    assert (status["new"], status["changed"], status["gone"], status["unfinished"]) == (1, 1, 1, True)
+    assert (status["new"], status["changed"], status["gone"], status["unfinished"]) == (
+        1,
+        1,
+        1,
+        True,
+    )
 
 
-def test_status_of_folders_looks_there_for_new_files(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_status_of_folders_looks_there_for_new_files(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     write_picture(tmp_path / "p" / "0.png", 0)
     run(tmp_path / "p", workspace, model)
     write_picture(tmp_path / "p" / "1.png", 1)
     status = stage.status(IndexConfig(paths=(tmp_path / "p",)), workspace)
     files = workspace.index("default").iterdir()
-    assert (status["new"], status["hnsw"], status["bytes"]) == (1, "none", sum(path.stat().st_size for path in files))
+    assert (status["new"], status["hnsw"], status["bytes"]) == (
+        1,
+        "none",
+        sum(path.stat().st_size for path in files),
+    )
     assert 0 <= status["age_days"] < 0.01
 
 
-def test_a_graph_is_built_once_and_goes_with_the_state_it_is_of(tmp_path: Path, workspace: Workspace, model: str,
-                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_is_built_once_and_goes_with_the_state_it_is_of(
+    tmp_path: Path, workspace: Workspace, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("hnswlib")
     from paperclip_cli.indexes import search
 
@@ -261,7 +355,10 @@ def test_a_graph_is_built_once_and_goes_with_the_state_it_is_of(tmp_path: Path, 
         write_picture(tmp_path / "p" / f"{number}.png", number)
     run(tmp_path / "p", workspace, model, hnsw=True)
     assert stage.status(IndexConfig(), workspace)["hnsw"] == "ready"
-    assert run(tmp_path / "p", workspace, model, hnsw=True).unchanged and run(tmp_path / "p", workspace, model).notes == ()
+    assert (
+        run(tmp_path / "p", workspace, model, hnsw=True).unchanged
+        and run(tmp_path / "p", workspace, model).notes == ()
+    )
 
     def images(lines: list[str] | None = None) -> list[list[str]]:
         asked = query.run(QueryConfig(texts=() if lines else ("x",)), workspace, lines)
@@ -271,7 +368,12 @@ def test_a_graph_is_built_once_and_goes_with_the_state_it_is_of(tmp_path: Path, 
     assert images(["x", "x"]) == images() * 2
     write_picture(tmp_path / "p" / "5.png", 5)
     report = run(tmp_path / "p", workspace, model)
-    assert report.notes == ("the graph of the vectors is gone with their old state: build it anew with --hnsw",)
-    assert stage.status(IndexConfig(), workspace)["hnsw"] == "none" and len(list(workspace.index("default").iterdir())) == 3
+    assert report.notes == (
+        "the graph of the vectors is gone with their old state: build it anew with --hnsw",
+    )
+    assert (
+        stage.status(IndexConfig(), workspace)["hnsw"] == "none"
+        and len(list(workspace.index("default").iterdir())) == 3
+    )
     assert not run(tmp_path / "p", workspace, model, hnsw=True).unchanged
     assert images(["x"]) == images() and len(images()[0]) == 6

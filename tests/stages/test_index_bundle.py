@@ -37,7 +37,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> tupl
     write_fetched(workspace, "hst", proposals=12)
     index.run(IndexConfig(model=str(tiny_model)), workspace, **towers())  # type: ignore[arg-type]
     report = index_bundle.export(BundleConfig(str(folder / "index.zip")), workspace)
-    assert report.counts == {"images": 20, "bytes": (folder / "index.zip").stat().st_size} and not report.notes
+    assert (
+        report.counts == {"images": 20, "bytes": (folder / "index.zip").stat().st_size}
+        and not report.notes
+    )
     return workspace, folder / "index.zip"
 
 
@@ -46,44 +49,74 @@ def take_in(workspace: Workspace, place: object, **more: object) -> None:
 
 
 def answer(workspace: Workspace, **more: object) -> list[tuple]:
-    hits = next(query.run(QueryConfig(texts=("spiral galaxy",), collapse="none", **more), workspace)).hits  # type: ignore[arg-type]
-    return [(hit.key, hit.observation.obs_id, hit.observation.target, hit.title, hit.split) for hit in hits]
+    hits = next(
+        query.run(QueryConfig(texts=("spiral galaxy",), collapse="none", **more), workspace)
+    ).hits  # type: ignore[arg-type]
+    return [
+        (hit.key, hit.observation.obs_id, hit.observation.target, hit.title, hit.split)
+        for hit in hits
+    ]
 
 
-def test_an_imported_index_answers_as_the_original(exported: tuple[Workspace, Path], workspace: Workspace) -> None:
+def test_an_imported_index_answers_as_the_original(
+    exported: tuple[Workspace, Path], workspace: Workspace
+) -> None:
     original, file = exported
     take_in(workspace, file)
     assert answer(workspace) == answer(original) and len(answer(workspace)) == 10
-    for conditions in ({"instruments": ("WFC3",)}, {"near": (10.0, -55.0), "radius": 20.0}, {"rank_by": "keyword"}, {"cycles": ("21",)}):
+    for conditions in (
+        {"instruments": ("WFC3",)},
+        {"near": (10.0, -55.0), "radius": 20.0},
+        {"rank_by": "keyword"},
+        {"cycles": ("21",)},
+    ):
         assert answer(workspace, **conditions) == answer(original, **conditions)
-    ours, theirs = (next(query.run(QueryConfig(texts=("x",), k=20), place)).hits for place in (workspace, original))
+    ours, theirs = (
+        next(query.run(QueryConfig(texts=("x",), k=20), place)).hits
+        for place in (workspace, original)
+    )
     assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in theirs], abs=1e-4)
-    assert [hit.percentile for hit in ours] == pytest.approx([hit.percentile for hit in theirs], abs=0.1)
+    assert [hit.percentile for hit in ours] == pytest.approx(
+        [hit.percentile for hit in theirs], abs=0.1
+    )
 
 
-def test_its_images_are_small_pictures_of_the_originals(exported: tuple[Workspace, Path], workspace: Workspace) -> None:
+def test_its_images_are_small_pictures_of_the_originals(
+    exported: tuple[Workspace, Path], workspace: Workspace
+) -> None:
     original, file = exported
     take_in(workspace, file, name="theirs")
-    shown, theirs = (next(query.run(QueryConfig(texts=("x",), collapse="none"), place)).hits for place in (workspace, original))
+    shown, theirs = (
+        next(query.run(QueryConfig(texts=("x",), collapse="none"), place)).hits
+        for place in (workspace, original)
+    )
     for ours, whole in zip(shown, theirs, strict=True):
         small, large = read_picture(Path(ours.image)), read_picture(Path(whole.image))
-        assert Path(ours.image).is_relative_to(workspace.index("theirs")) and max(small.shape) <= 128
+        assert (
+            Path(ours.image).is_relative_to(workspace.index("theirs")) and max(small.shape) <= 128
+        )
         assert np.abs(small.astype(int) - large).mean() < 8
     status = index.status(IndexConfig(name="theirs"), workspace)
     assert (status["images"], status["gone"], status["changed"]) == (20, 0, 0)
 
 
-def test_it_needs_neither_the_model_nor_the_images(exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path,
-                                                   tiny_model: Path) -> None:
+def test_it_needs_neither_the_model_nor_the_images(
+    exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path, tiny_model: Path
+) -> None:
     original, file = exported
     with zipfile.ZipFile(file) as archive:
-        assert archive.getinfo("model/model.safetensors").file_size < (tiny_model / "model.safetensors").stat().st_size
+        assert (
+            archive.getinfo("model/model.safetensors").file_size
+            < (tiny_model / "model.safetensors").stat().st_size
+        )
     take_in(workspace, file)
     moved = Workspace(tmp_path / "moved", offline=True)
     shutil.move(workspace.root, moved.root)
     assert answer(moved) == answer(original)
     write_picture(tmp_path / "a.png", 1)
-    assert next(query.run(QueryConfig(images=(tmp_path / "a.png",)), moved)).hits, "the whole model is still where its name leads"
+    assert next(query.run(QueryConfig(images=(tmp_path / "a.png",)), moved)).hits, (
+        "the whole model is still where its name leads"
+    )
     manifest = moved.index("default") / "manifest.json"
     manifest.write_text(manifest.read_text().replace(str(tiny_model), "/gone"))
     assert answer(moved) == answer(original)
@@ -91,8 +124,9 @@ def test_it_needs_neither_the_model_nor_the_images(exported: tuple[Workspace, Pa
         next(query.run(QueryConfig(images=(tmp_path / "a.png",)), moved))
 
 
-def test_it_can_be_updated_and_handed_on_again(exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path,
-                                               tiny_model: Path) -> None:
+def test_it_can_be_updated_and_handed_on_again(
+    exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path, tiny_model: Path
+) -> None:
     original, file = exported
     take_in(workspace, file)
     again = tmp_path / "again.zip"
@@ -102,28 +136,43 @@ def test_it_can_be_updated_and_handed_on_again(exported: tuple[Workspace, Path],
     assert answer(third) == answer(original)
     for number in range(2):
         write_picture(tmp_path / "p" / f"{number}.png", number)
-    report = index.run(IndexConfig(paths=(tmp_path / "p",), model=str(tiny_model)), workspace, **towers())  # type: ignore[arg-type]
+    report = index.run(
+        IndexConfig(paths=(tmp_path / "p",), model=str(tiny_model)), workspace, **towers()
+    )  # type: ignore[arg-type]
     assert report.counts == {"images": 22, "new": 2}
 
 
-def test_pictures_that_are_gone_are_counted_and_tiles_keep_their_number(tmp_path: Path, workspace: Workspace, tiny_model: Path) -> None:
+def test_pictures_that_are_gone_are_counted_and_tiles_keep_their_number(
+    tmp_path: Path, workspace: Workspace, tiny_model: Path
+) -> None:
     for number in range(3):
         write_picture(tmp_path / "p" / f"{number}.png", number)
-    index.run(IndexConfig(paths=(tmp_path / "p",), model=str(tiny_model), view="tiles"), workspace, **towers())  # type: ignore[arg-type]
+    index.run(
+        IndexConfig(paths=(tmp_path / "p",), model=str(tiny_model), view="tiles"),
+        workspace,
+        **towers(),
+    )  # type: ignore[arg-type]
     (tmp_path / "p" / "1.png").unlink()
     report = index_bundle.export(BundleConfig(str(tmp_path / "index.zip")), workspace)
     assert report.notes == ("1 images have no small picture",)
     other = Workspace(tmp_path / "other", offline=True)
     take_in(other, tmp_path / "index.zip")
     opened = open_index(other.index("default"))
-    assert [image.entry.tiles for image in opened.observations.images()] == [9, 9, 9] and opened.reading.tiles
-    np.testing.assert_allclose(opened.vectors, open_index(workspace.index("default")).vectors, atol=1e-3)
+    assert [image.entry.tiles for image in opened.observations.images()] == [
+        9,
+        9,
+        9,
+    ] and opened.reading.tiles
+    np.testing.assert_allclose(
+        opened.vectors, open_index(workspace.index("default")).vectors, atol=1e-3
+    )
     np.testing.assert_allclose(np.linalg.norm(opened.vectors, axis=1), 1, atol=1e-6)
 
 
 @pytest.fixture
 def served(exported: tuple[Workspace, Path]) -> Iterator[str]:
     """The exported file behind a real HTTP server on loopback."""
+
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             return None
@@ -136,19 +185,25 @@ def served(exported: tuple[Workspace, Path]) -> Iterator[str]:
         def translate_path(self, path: str) -> str:
             return super().translate_path(path.split("?")[0])
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(exported[1].parent)))
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Quiet, directory=str(exported[1].parent))
+    )
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/index.zip"
     server.shutdown()
     server.server_close()
 
 
-def test_an_index_comes_from_an_address(exported: tuple[Workspace, Path], tmp_path: Path, served: str,
-                                        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_comes_from_an_address(
+    exported: tuple[Workspace, Path], tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     online = Workspace(tmp_path / "online")
     take_in(online, served)
     assert answer(online) == answer(exported[0])
-    for place, reason in ((served.replace("index.zip", "none.zip"), "404"), (f"{served}?promise", r"cannot be had|ended after")):
+    for place, reason in (
+        (served.replace("index.zip", "none.zip"), "404"),
+        (f"{served}?promise", r"cannot be had|ended after"),
+    ):
         with pytest.raises(PaperclipError, match=reason):
             take_in(online, place, name="other")
     monkeypatch.setattr(bundle, "MAX_BYTES", 1000)
@@ -156,11 +211,16 @@ def test_an_index_comes_from_an_address(exported: tuple[Workspace, Path], tmp_pa
         take_in(online, served, name="other")
     with pytest.raises(PaperclipError, match="--offline forbids"):
         take_in(Workspace(tmp_path / "offline", offline=True), served)
-    assert [path.name for path in (tmp_path / "online" / "indexes").iterdir() if not path.name.endswith(".lock")] == ["default"]
+    assert [
+        path.name
+        for path in (tmp_path / "online" / "indexes").iterdir()
+        if not path.name.endswith(".lock")
+    ] == ["default"]
 
 
-def test_an_index_that_is_there_is_replaced_only_when_told(exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path,
-                                                           tiny_model: Path) -> None:
+def test_an_index_that_is_there_is_replaced_only_when_told(
+    exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path, tiny_model: Path
+) -> None:
     from tests.clip_models import write_model
 
     _, file = exported
@@ -188,8 +248,11 @@ def write(path: Path, content: dict[str, bytes], sign: bool = True) -> None:
     """A bundle with other members, whose card says what they are unless it is not to be signed anew."""
     card = json.loads(content[bundle.CARD])
     if sign:
-        card["files"] = {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-                         for name, data in content.items() if name != bundle.CARD}
+        card["files"] = {
+            name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for name, data in content.items()
+            if name != bundle.CARD
+        }
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in content.items():
             archive.writestr(name, json.dumps(card) if name == bundle.CARD else data)
@@ -205,6 +268,7 @@ def changed_card(**changes: object) -> Change:
                 place = place[parent]
             place[last] = value
         content[bundle.CARD] = json.dumps(card).encode()
+
     return change
 
 
@@ -213,6 +277,7 @@ def changed_vectors(change: Callable[[np.ndarray], np.ndarray]) -> Change:
         file = io.BytesIO()
         np.save(file, change(np.load(io.BytesIO(content["vectors.npy"]))))
         content["vectors.npy"] = file.getvalue()
+
     return apply
 
 
@@ -220,6 +285,7 @@ def changed_line(name: str, **changes: object) -> Change:
     def change(content: dict[str, bytes]) -> None:
         first, rest = content[name].split(b"\n", 1)
         content[name] = json.dumps(json.loads(first) | changes).encode() + b"\n" + rest
+
     return change
 
 
@@ -250,23 +316,41 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a negative thumbnail": (changed_line("images.jsonl", thumbnail=-1), "strange thumbnail"),
     "a large thumbnail": (changed_line("images.jsonl", thumbnail=2**30), "strange thumbnail"),
     "another number of tiles": (changed_line("images.jsonl", tiles=2), "number of tiles"),
-    "a target that is no text": (changed_line("images.jsonl", observation={"target": {"$": 1}}), "target of a Observation"),
-    "a mission that is a path": (changed_line("images.jsonl", mission="../x"), "cannot be the name of a mission"),
+    "a target that is no text": (
+        changed_line("images.jsonl", observation={"target": {"$": 1}}),
+        "target of a Observation",
+    ),
+    "a mission that is a path": (
+        changed_line("images.jsonl", mission="../x"),
+        "cannot be the name of a mission",
+    ),
     "half a character": (changed_line("images.jsonl", sha256="\ud800"), "sound index"),
     "a huge number": (changed_line("images.jsonl", proposal_id=10**30), "sound index"),
     "no record": (extra("images.jsonl", b"[]\n"), "sound index"),
     "nested without end": (extra("images.jsonl", b"[" * 100_000 + b"\n"), "sound index"),
     "no end of a line": (extra("proposals.jsonl", b"{}"), "too long, or cut"),
-    "a picture that is none": (lambda content: content.update({"thumbnails.bin": b"GIF89a" + content["thumbnails.bin"][6:]}), "not a JPEG"),
+    "a picture that is none": (
+        lambda content: content.update(
+            {"thumbnails.bin": b"GIF89a" + content["thumbnails.bin"][6:]}
+        ),
+        "not a JPEG",
+    ),
     "another view": (changed_card(manifest__config__view={"kind": "peek"}), "a view is"),
-    "a background without numbers": (changed_card(manifest__extra__background={"scores": ["x"], "best": 0}), "sound index"),
-    "weights of another model": (extra("model/model.safetensors", b"\x08" + b"\0" * 7 + b"{}      "), "missing"),
+    "a background without numbers": (
+        changed_card(manifest__extra__background={"scores": ["x"], "best": 0}),
+        "sound index",
+    ),
+    "weights of another model": (
+        extra("model/model.safetensors", b"\x08" + b"\0" * 7 + b"{}      "),
+        "missing",
+    ),
 }
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_what_is_wrong_in_a_bundle_is_one_line_and_leaves_nothing(what: str, exported: tuple[Workspace, Path], workspace: Workspace,
-                                                                  tmp_path: Path) -> None:
+def test_what_is_wrong_in_a_bundle_is_one_line_and_leaves_nothing(
+    what: str, exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path
+) -> None:
     change, reason = HOSTILE[what]
     content = members(exported[1])
     change(content)
@@ -274,11 +358,17 @@ def test_what_is_wrong_in_a_bundle_is_one_line_and_leaves_nothing(what: str, exp
     with pytest.raises(PaperclipError, match=reason) as error:
         take_in(workspace, tmp_path / "hostile.zip")
     assert "\n" not in error.value.message
-    assert [path.name for path in workspace.root.rglob("*") if "fingerprints" not in path.parts and path.is_file()] == [".default.lock"]
+    assert [
+        path.name
+        for path in workspace.root.rglob("*")
+        if "fingerprints" not in path.parts and path.is_file()
+    ] == [".default.lock"]
     assert not (tmp_path / "evil.txt").exists()
 
 
-def test_damage_on_the_way_is_noticed(exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path) -> None:
+def test_damage_on_the_way_is_noticed(
+    exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path
+) -> None:
     data, path = exported[1].read_bytes(), tmp_path / "damaged.zip"
     content = members(exported[1])
     content["vectors.npy"] = content["vectors.npy"][:-2] + b"\0\0"
@@ -286,14 +376,24 @@ def test_damage_on_the_way_is_noticed(exported: tuple[Workspace, Path], workspac
     with pytest.raises(PaperclipError, match="size and checksum"):
         take_in(workspace, path)
     flipped = bytes(byte ^ 255 for byte in data[-3000:-2900])
-    for damaged in (data[:-100], data[:1000], b"", b"no archive", data[:-3000] + flipped + data[-2900:]):
+    for damaged in (
+        data[:-100],
+        data[:1000],
+        b"",
+        b"no archive",
+        data[:-3000] + flipped + data[-2900:],
+    ):
         path.write_bytes(damaged)
         with pytest.raises(PaperclipError, match="not a whole bundle"):
             take_in(workspace, path)
 
 
-def test_bombs_and_links_are_not_unpacked(exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path,
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bombs_and_links_are_not_unpacked(
+    exported: tuple[Workspace, Path],
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     content = members(exported[1])
     path = tmp_path / "bomb.zip"
     card = json.loads(content[bundle.CARD])
@@ -303,7 +403,14 @@ def test_bombs_and_links_are_not_unpacked(exported: tuple[Workspace, Path], work
             info = zipfile.ZipInfo(name)
             if name == "proposals.jsonl":
                 info.external_attr = 0o120777 << 16
-            archive.writestr(info, json.dumps(card) if name == bundle.CARD else bytes(2**24) if name == "images.jsonl" else data)
+            archive.writestr(
+                info,
+                json.dumps(card)
+                if name == bundle.CARD
+                else bytes(2**24)
+                if name == "images.jsonl"
+                else data,
+            )
     with pytest.raises(PaperclipError, match=r"proposals.jsonl is not a plain file"):
         take_in(workspace, path)
     write(path, content)

@@ -22,14 +22,29 @@ from paperclip_cli.workspace import Workspace
 from tests.small_indexes import FakeTower, holds, index_of, run, write_picture
 
 # Where a process may die: in the middle of embedding, and before or after each file of a new state is written.
-DEATHS: list[tuple[object, str]] = [(update, "write_vectors"), (update, "write_observations"), (update, "write_manifest"),
-                                    (stage, "publish"), (stage, "measure"), (stage, "discard_journal")]
+DEATHS: list[tuple[object, str]] = [
+    (update, "write_vectors"),
+    (update, "write_observations"),
+    (update, "write_manifest"),
+    (stage, "publish"),
+    (stage, "measure"),
+    (stage, "discard_journal"),
+]
 
 
-@pytest.mark.parametrize(("module", "name"), DEATHS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("module", "name"), DEATHS, ids=lambda value: value if isinstance(value, str) else ""
+)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_death_at_any_step_loses_nothing(module: object, name: str, after: bool, tmp_path: Path, workspace: Workspace, model: str,
-                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_death_at_any_step_loses_nothing(
+    module: object,
+    name: str,
+    after: bool,
+    tmp_path: Path,
+    workspace: Workspace,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for number in range(5):
         write_picture(tmp_path / "p" / f"{number}.png", number)
     run(tmp_path / "p", workspace, model)
@@ -48,7 +63,9 @@ def test_death_at_any_step_loses_nothing(module: object, name: str, after: bool,
         run(tmp_path / "p", workspace, model)
     monkeypatch.undo()
     now = holds(index_of(workspace))
-    assert now == before or set(map(os.path.basename, now)) == {f"{number}.png" for number in range(1, 6)}
+    assert now == before or set(map(os.path.basename, now)) == {
+        f"{number}.png" for number in range(1, 6)
+    }
     tower = FakeTower()
     run(tmp_path / "p", workspace, model, tower)
     assert tower.embedded == 0, "what was embedded once is not embedded again"
@@ -58,7 +75,9 @@ def test_death_at_any_step_loses_nothing(module: object, name: str, after: bool,
     assert len(list(workspace.index("default").iterdir())) == 3
 
 
-def test_death_between_batches_costs_one_batch(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_death_between_batches_costs_one_batch(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     for number in range(10):
         write_picture(tmp_path / f"{number}.png", number)
     with pytest.raises(KeyboardInterrupt):
@@ -84,16 +103,23 @@ class Killed(FakeTower):
     def embed(self, items):
         if self.embedded >= 8: os.kill(os.getpid(), signal.SIGKILL)
         return super().embed(items)
-index.run(IndexConfig(paths=(Path({str(tmp_path / 'p')!r}),), model={model!r}, batch_size=4), Workspace(Path({str(workspace.root)!r})),
+index.run(IndexConfig(paths=(Path({str(tmp_path / "p")!r}),), model={model!r}, batch_size=4), Workspace(Path({str(workspace.root)!r})),
           **towers(Killed()))
 """
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == -9
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False
+        ).returncode
+        == -9
+    )
     tower = FakeTower()
     run(tmp_path / "p", workspace, model, tower)
     assert tower.embedded == 4 and len(index_of(workspace).vectors) == 12
 
 
-def test_a_query_during_an_update_is_answered_from_the_old_state(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_a_query_during_an_update_is_answered_from_the_old_state(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     for number in range(3):
         write_picture(tmp_path / "p" / f"{number}.png", number)
     run(tmp_path / "p", workspace, model)
@@ -114,8 +140,9 @@ def test_a_query_during_an_update_is_answered_from_the_old_state(tmp_path: Path,
     assert sorted(map(os.path.basename, holds(index_of(workspace)))) == ["1.png", "2.png", "3.png"]
 
 
-def test_a_reader_between_manifest_and_files_takes_the_new_state(tmp_path: Path, workspace: Workspace, model: str,
-                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_between_manifest_and_files_takes_the_new_state(
+    tmp_path: Path, workspace: Workspace, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_picture(tmp_path / "p" / "0.png", 0)
     run(tmp_path / "p", workspace, model)
     read = index_folder.read_manifest
@@ -131,7 +158,9 @@ def test_a_reader_between_manifest_and_files_takes_the_new_state(tmp_path: Path,
     assert len(open_index(workspace.index("default")).vectors) == 2
 
 
-def test_an_index_whose_files_are_gone_says_so(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_an_index_whose_files_are_gone_says_so(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     write_picture(tmp_path / "p" / "0.png", 0)
     run(tmp_path / "p", workspace, model)
     next(workspace.index("default").glob("*.npy")).unlink()

@@ -15,7 +15,9 @@ from paperclip_cli.workspace import Workspace
 from tests.small_indexes import FakeTower, holds, index_of, run, write_picture
 
 
-def test_vectors_are_those_of_the_views(tmp_path: Path, workspace: Workspace, tiny_model: Path) -> None:
+def test_vectors_are_those_of_the_views(
+    tmp_path: Path, workspace: Workspace, tiny_model: Path
+) -> None:
     """The real towers: what the index holds is what the model says of each image alone."""
     from paperclip_cli.indexes.reader import image_view
     from paperclip_cli.towers.embedder import ImageEmbedder
@@ -25,15 +27,30 @@ def test_vectors_are_those_of_the_views(tmp_path: Path, workspace: Workspace, ti
         write_picture(tmp_path / f"{number}.png", number)
     stage.run(IndexConfig(paths=(tmp_path,), model=str(tiny_model), batch_size=2), workspace)
     model = ModelFolder.open(tiny_model)
-    alone = ImageEmbedder(model, 1).embed(np.stack([image_view(tmp_path / f"{number}.png", model.view) for number in range(5)]))
+    alone = ImageEmbedder(model, 1).embed(
+        np.stack([image_view(tmp_path / f"{number}.png", model.view) for number in range(5)])
+    )
     np.testing.assert_allclose(index_of(workspace).vectors, alone, atol=1e-5)
 
 
-def test_files_say_themselves_where_they_lie_and_keep_it(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_files_say_themselves_where_they_lie_and_keep_it(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     from astropy.io import fits
 
-    cards = [("CTYPE1", "RA---TAN"), ("CTYPE2", "DEC--TAN"), ("CRVAL1", 359.999), ("CRVAL2", 0.0), ("CRPIX1", 20.0), ("CRPIX2", 20.0),
-             ("CD1_1", -1e-4), ("CD2_2", 1e-4), ("TARGNAME", "NGC 1"), ("INSTRUME", "ACS"), ("FILTER1", "F814W")]
+    cards = [
+        ("CTYPE1", "RA---TAN"),
+        ("CTYPE2", "DEC--TAN"),
+        ("CRVAL1", 359.999),
+        ("CRVAL2", 0.0),
+        ("CRPIX1", 20.0),
+        ("CRPIX2", 20.0),
+        ("CD1_1", -1e-4),
+        ("CD2_2", 1e-4),
+        ("TARGNAME", "NGC 1"),
+        ("INSTRUME", "ACS"),
+        ("FILTER1", "F814W"),
+    ]
     values = np.random.default_rng(0).normal(1, 0.1, (40, 40)).astype("f4")
     (tmp_path / "p").mkdir()
     fits.PrimaryHDU(values, fits.Header(cards)).writeto(tmp_path / "p" / "a.fits")
@@ -41,21 +58,33 @@ def test_files_say_themselves_where_they_lie_and_keep_it(tmp_path: Path, workspa
     run(tmp_path / "p", workspace, model)
     expected = holds(index_of(workspace))
     observation = expected[str(tmp_path / "p" / "a.fits")][0].observation
-    assert (observation.target, observation.instrument, observation.filters) == ("NGC 1", "ACS", ("F814W",))
+    assert (observation.target, observation.instrument, observation.filters) == (
+        "NGC 1",
+        "ACS",
+        ("F814W",),
+    )
 
     def found(**conditions: object) -> list[str]:
-        return [Path(hit.image).name for hit in next(query.run(QueryConfig(texts=("x",), **conditions), workspace)).hits]  # type: ignore[arg-type]
+        return [
+            Path(hit.image).name
+            for hit in next(query.run(QueryConfig(texts=("x",), **conditions), workspace)).hits
+        ]  # type: ignore[arg-type]
 
     assert found(near=(0.0015, 0.0)) == ["a.fits"] and found(near=(0.1, 0.0)) == []
     assert found(filters=("F814W",), targets=("ngc1",)) == ["a.fits"]
     assert run(tmp_path / "p", workspace, model).unchanged
     (tmp_path / "p" / "a.fits").rename(tmp_path / "p" / "c.fits")
     tower = FakeTower()
-    assert run(tmp_path / "p", workspace, model, tower).counts == {"images": 2, "renamed": 1} and tower.embedded == 0
+    assert (
+        run(tmp_path / "p", workspace, model, tower).counts == {"images": 2, "renamed": 1}
+        and tower.embedded == 0
+    )
     assert found(near=(0.0015, 0.0)) == ["c.fits"]
 
 
-def test_an_index_of_tiles_is_updated_and_asked_as_such(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_an_index_of_tiles_is_updated_and_asked_as_such(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     for number in range(3):
         write_picture(tmp_path / "p" / f"{number}.png", number)
     assert run(tmp_path / "p", workspace, model, view="tiles").counts == {"images": 3, "new": 3}
@@ -70,7 +99,9 @@ def test_an_index_of_tiles_is_updated_and_asked_as_such(tmp_path: Path, workspac
     words = index.vectors @ FakeTower(index.vectors.shape[1]).embed(["x"])[0]
     assert words.shape == (18,)
     answer = next(query.run(QueryConfig(texts=("x",)), workspace))
-    assert sorted(Path(hit.image).name for hit in answer.hits) == ["2.png", "3.png"], "an image is one hit, however many tiles match"
+    assert sorted(Path(hit.image).name for hit in answer.hits) == ["2.png", "3.png"], (
+        "an image is one hit, however many tiles match"
+    )
     scores = {Path(hit.image).name: hit.score for hit in answer.hits}
     from paperclip_cli.towers.folder import ModelFolder
     from paperclip_cli.towers.numpy_text_tower import TextTower
@@ -81,33 +112,69 @@ def test_an_index_of_tiles_is_updated_and_asked_as_such(tmp_path: Path, workspac
         run(tmp_path / "p", workspace, model, view="whole")
 
 
-def test_a_hit_of_tiles_says_which_part_of_the_sky_it_means(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_a_hit_of_tiles_says_which_part_of_the_sky_it_means(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     from astropy.io import fits
 
-    cards = [("CTYPE1", "RA---TAN"), ("CTYPE2", "DEC--TAN"), ("CRVAL1", 10.0), ("CRVAL2", 20.0), ("CRPIX1", 20.5), ("CRPIX2", 20.5),
-             ("CD1_1", -1e-3), ("CD2_2", 1e-3)]
-    fits.PrimaryHDU(np.random.default_rng(0).normal(1, 0.1, (40, 40)).astype("f4"), fits.Header(cards)).writeto(tmp_path / "a.fits")
+    cards = [
+        ("CTYPE1", "RA---TAN"),
+        ("CTYPE2", "DEC--TAN"),
+        ("CRVAL1", 10.0),
+        ("CRVAL2", 20.0),
+        ("CRPIX1", 20.5),
+        ("CRPIX2", 20.5),
+        ("CD1_1", -1e-3),
+        ("CD2_2", 1e-3),
+    ]
+    fits.PrimaryHDU(
+        np.random.default_rng(0).normal(1, 0.1, (40, 40)).astype("f4"), fits.Header(cards)
+    ).writeto(tmp_path / "a.fits")
     run(tmp_path / "a.fits", workspace, model, view="tiles")
     (hit,) = next(query.run(QueryConfig(texts=("x",)), workspace)).hits
     index = index_of(workspace)
-    tile = int(np.argmax(index.vectors @ query.TextTower.open(query.model_of(index, workspace)).embed(["x"])[0]))
+    tile = int(
+        np.argmax(
+            index.vectors @ query.TextTower.open(query.model_of(index, workspace)).embed(["x"])[0]
+        )
+    )
     corners = np.array(str(hit.tile_region).split()[2:], float).reshape(4, 2)
     across, down = (corners.mean(axis=0) - (10, 20)) * (-np.cos(np.radians(20)), -1) / 0.04
     places = [-0.5 + 0.4375 / 2, 0, 0.5 - 0.4375 / 2]
-    assert (across, down) == (pytest.approx(places[tile % 3], abs=0.01), pytest.approx(places[tile // 3], abs=0.01))
+    assert (across, down) == (
+        pytest.approx(places[tile % 3], abs=0.01),
+        pytest.approx(places[tile // 3], abs=0.01),
+    )
 
 
-def test_hdu_and_stretch_belong_to_an_index(tmp_path: Path, workspace: Workspace, model: str) -> None:
+def test_hdu_and_stretch_belong_to_an_index(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
     from astropy.io import fits
 
     values = np.random.default_rng(0).normal(1, 0.1, (2, 40, 40)).astype("f4")
     (tmp_path / "p").mkdir()
-    fits.HDUList([fits.PrimaryHDU(), *(fits.ImageHDU(plane, name=name) for plane, name in zip(values, ("SCI", "WHT"), strict=True))]
-                 ).writeto(tmp_path / "p" / "a.fits")
-    for name, more in (("first", {}), ("second", {"hdu": "WHT"}), ("zscale", {"stretch": "zscale"})):
+    fits.HDUList(
+        [
+            fits.PrimaryHDU(),
+            *(
+                fits.ImageHDU(plane, name=name)
+                for plane, name in zip(values, ("SCI", "WHT"), strict=True)
+            ),
+        ]
+    ).writeto(tmp_path / "p" / "a.fits")
+    for name, more in (
+        ("first", {}),
+        ("second", {"hdu": "WHT"}),
+        ("zscale", {"stretch": "zscale"}),
+    ):
         run(tmp_path / "p", workspace, model, name=name, **more)
-        assert run(tmp_path / "p", workspace, model, name=name).unchanged, "what is not asked for again stays as it was"
-    vectors = [index_of(workspace, name).vectors[0].tolist() for name in ("first", "second", "zscale")]
+        assert run(tmp_path / "p", workspace, model, name=name).unchanged, (
+            "what is not asked for again stays as it was"
+        )
+    vectors = [
+        index_of(workspace, name).vectors[0].tolist() for name in ("first", "second", "zscale")
+    ]
     assert vectors[0] != vectors[1] != vectors[2] != vectors[0]
     with pytest.raises(PaperclipError, match=r"another view \(centre, HDU WHT\)"):
         run(tmp_path / "p", workspace, model, name="second", stretch="zscale")

@@ -54,14 +54,21 @@ def test_hits_are_the_nearest_images(indexed: Workspace, tiny_model: Path) -> No
     answer = ask(indexed, "spiral galaxy", k=100, collapse="none")
     assert paths(answer) == expected_order(indexed, embed(tiny_model, "spiral galaxy")[0])
     assert [hit.rank for hit in answer.hits] == list(range(1, 21))
-    assert [hit.score for hit in answer.hits] == sorted((hit.score for hit in answer.hits), reverse=True)
-    assert all(0 <= hit.percentile <= 100 and hit.query == "spiral galaxy" and Path(hit.image).is_file() for hit in answer.hits)
+    assert [hit.score for hit in answer.hits] == sorted(
+        (hit.score for hit in answer.hits), reverse=True
+    )
+    assert all(
+        0 <= hit.percentile <= 100 and hit.query == "spiral galaxy" and Path(hit.image).is_file()
+        for hit in answer.hits
+    )
     assert paths(ask(indexed, "spiral galaxy", k=3, collapse="none")) == paths(answer)[:3]
 
 
 def test_a_query_is_the_sum_of_its_parts(indexed: Workspace, tiny_model: Path) -> None:
     one, two, three = embed(tiny_model, "spiral galaxy", "dust", "globular cluster")
-    answer = ask(indexed, "spiral galaxy", "dust", minus=("globular cluster",), k=100, collapse="none")
+    answer = ask(
+        indexed, "spiral galaxy", "dust", minus=("globular cluster",), k=100, collapse="none"
+    )
     assert paths(answer) == expected_order(indexed, one + two - three)
     assert answer.query == "spiral galaxy + dust - globular cluster"
     with pytest.raises(PaperclipError, match="cancel out"):
@@ -70,7 +77,15 @@ def test_a_query_is_the_sum_of_its_parts(indexed: Workspace, tiny_model: Path) -
 
 def test_parts_count_what_they_are_said_to(indexed: Workspace, tiny_model: Path) -> None:
     one, two, three = embed(tiny_model, "spiral galaxy", "dust", "globular cluster")
-    answer = ask(indexed, "spiral galaxy", "dust", minus=("globular cluster",), weights=(1.0, 3.0, 0.5), k=100, collapse="none")
+    answer = ask(
+        indexed,
+        "spiral galaxy",
+        "dust",
+        minus=("globular cluster",),
+        weights=(1.0, 3.0, 0.5),
+        k=100,
+        collapse="none",
+    )
     assert paths(answer) == expected_order(indexed, one + 3 * two - 0.5 * three)
     assert answer.query == "spiral galaxy + 3 × dust - 0.5 × globular cluster"
     with pytest.raises(UsageError, match="2 times for 3 parts"):
@@ -81,15 +96,19 @@ def test_parts_count_what_they_are_said_to(indexed: Workspace, tiny_model: Path)
 
 
 def test_lines_count_one_beside_parts_with_weights(indexed: Workspace) -> None:
-    (answer,) = query.run(QueryConfig(texts=("dust",), weights=(2.0,), k=3), indexed, ["spiral galaxy"])
+    (answer,) = query.run(
+        QueryConfig(texts=("dust",), weights=(2.0,), k=3), indexed, ["spiral galaxy"]
+    )
     assert paths(answer) == paths(ask(indexed, "dust", "spiral galaxy", weights=(2.0, 1.0), k=3))
 
 
 def test_a_hit_says_what_gave_it(indexed: Workspace) -> None:
     answer = ask(indexed, "x")
     manifest = open_index(indexed.index("default")).manifest
-    assert answer.hits[0].provenance == (f"paperclip {__version__}, index default of {manifest.created}, "
-                                         f"model {manifest.config['model']} {manifest.inputs['model'][:12]}")
+    assert answer.hits[0].provenance == (
+        f"paperclip {__version__}, index default of {manifest.created}, "
+        f"model {manifest.config['model']} {manifest.inputs['model'][:12]}"
+    )
     assert answer.provenance["fingerprint"] == manifest.inputs["model"]
 
 
@@ -98,11 +117,15 @@ def test_an_image_finds_itself(workspace: Workspace, tiny_model: Path, tmp_path:
         write_picture(tmp_path / f"{number}.png", number)
     index.run(IndexConfig(paths=(tmp_path,), model=str(tiny_model)), workspace)
     answer = next(query.run(QueryConfig(images=(tmp_path / "2.png",)), workspace))
-    assert answer.hits[0].image == str(tmp_path / "2.png") and answer.hits[0].score == pytest.approx(1, abs=1e-5)
+    assert answer.hits[0].image == str(tmp_path / "2.png") and answer.hits[
+        0
+    ].score == pytest.approx(1, abs=1e-5)
     assert answer.query == "2.png"
     (text,) = embed(tiny_model, "dust")
     vectors = open_index(workspace.index("default")).vectors
-    weighed = ask(workspace, "dust", images=(tmp_path / "1.png", tmp_path / "2.png"), weights=(2.0,))
+    weighed = ask(
+        workspace, "dust", images=(tmp_path / "1.png", tmp_path / "2.png"), weights=(2.0,)
+    )
     assert paths(weighed) == expected_order(workspace, text + 2 * vectors[1] + 2 * vectors[2])
     assert weighed.query == "dust + 2 × 1.png + 2 × 2.png", "one weight is that of the images"
     (tmp_path / "bad.png").write_text("no picture")
@@ -111,11 +134,26 @@ def test_an_image_finds_itself(workspace: Workspace, tiny_model: Path, tmp_path:
 
 
 def test_a_hit_says_what_is_known(indexed: Workspace) -> None:
-    hit = next(hit for hit in ask(indexed, "x", k=100, collapse="none").hits if hit.key == Key("hst", 5) and hit.image.endswith("_1.jpg"))
+    hit = next(
+        hit
+        for hit in ask(indexed, "x", k=100, collapse="none").hits
+        if hit.key == Key("hst", 5) and hit.image.endswith("_1.jpg")
+    )
     proposal = make_proposal("hst", 5)
-    assert (hit.title, hit.category, hit.abstract) == (proposal.title, proposal.category, proposal.abstract)
-    assert hit.observation.cycle == proposal.cycle, "where the observation does not say, the proposal does"
-    assert (hit.observation.instrument, hit.observation.filters, hit.separation, hit.more) == ("ACS", ("F606W", "F814W"), None, 0)
+    assert (hit.title, hit.category, hit.abstract) == (
+        proposal.title,
+        proposal.category,
+        proposal.abstract,
+    )
+    assert hit.observation.cycle == proposal.cycle, (
+        "where the observation does not say, the proposal does"
+    )
+    assert (hit.observation.instrument, hit.observation.filters, hit.separation, hit.more) == (
+        "ACS",
+        ("F606W", "F814W"),
+        None,
+        0,
+    )
 
 
 def test_one_visit_fills_one_line(indexed: Workspace) -> None:
@@ -138,11 +176,16 @@ def test_conditions_come_before_the_order(indexed: Workspace) -> None:
     for conditions, holds in (
         ({"instruments": ("WFC3",)}, lambda hit: hit.observation.instrument == "WFC3"),
         ({"proposals": (1, 2, 3)}, lambda hit: hit.proposal_id <= 3),
-        ({"cycles": ("21",), "filters": ("F814W",)}, lambda hit: hit.observation.cycle == "21" and "F814W" in hit.observation.filters),
+        (
+            {"cycles": ("21",), "filters": ("F814W",)},
+            lambda hit: hit.observation.cycle == "21" and "F814W" in hit.observation.filters,
+        ),
     ):
         found = ask(indexed, "x", k=3, collapse="none", **conditions).hits
         assert [hit.image for hit in found] == [hit.image for hit in every if holds(hit)][:3]
-        assert [hit.score for hit in found] == pytest.approx([hit.score for hit in every if holds(hit)][:3], abs=1e-6)
+        assert [hit.score for hit in found] == pytest.approx(
+            [hit.score for hit in every if holds(hit)][:3], abs=1e-6
+        )
 
 
 def test_a_cone_measures_and_leaves_out_what_moves(indexed: Workspace) -> None:
@@ -161,14 +204,20 @@ def test_moving_targets_in_a_cone_are_counted(workspace: Workspace, tiny_model: 
     write_archive(workspace, "hst", [], [placed])
     index.run(IndexConfig(model=str(tiny_model)), workspace, **towers())  # type: ignore[arg-type]
     answer = ask(workspace, "storm", near=(1.0, 2.0))
-    assert not answer.hits and "1 images of moving targets in the cone are left out (--moving adds them)" in answer.notes
+    assert (
+        not answer.hits
+        and "1 images of moving targets in the cone are left out (--moving adds them)"
+        in answer.notes
+    )
     assert len(ask(workspace, "storm", near=(1.0, 2.0), include_moving=True).hits) == 1
 
 
 def test_low_scores_are_cut_off(indexed: Workspace) -> None:
     every = ask(indexed, "x", k=100).hits
     cut = every[3].score
-    assert [hit.image for hit in ask(indexed, "x", k=100, min_score=cut - 1e-6).hits] == [hit.image for hit in every[:4]]
+    assert [hit.image for hit in ask(indexed, "x", k=100, min_score=cut - 1e-6).hits] == [
+        hit.image for hit in every[:4]
+    ]
     assert ask(indexed, "x", min_score=1.1).notes == ("no image meets the conditions",)
 
 
@@ -186,7 +235,9 @@ def test_what_does_not_stand_out_is_said(indexed: Workspace, tiny_model: Path) -
     best = open_index(indexed.index("default")).background.best
     assert 0.1 < best < 0.6
     # Directions are random here, so that half of all texts score lower than the median text that means nothing.
-    answers = [ask(indexed, text) for text in ("dust", "anything at all", "a comet", "x", "stars", "M 51")]
+    answers = [
+        ask(indexed, text) for text in ("dust", "anything at all", "a comet", "x", "stars", "M 51")
+    ]
     said = [note in answer.notes for answer in answers]
     assert said == [answer.hits[0].score < best for answer in answers] and True in said
 
@@ -194,16 +245,24 @@ def test_what_does_not_stand_out_is_said(indexed: Workspace, tiny_model: Path) -
 def test_lines_are_queries_of_one_run(indexed: Workspace) -> None:
     answers = list(query.run(QueryConfig(k=2), indexed, ["spiral galaxy\n", "\n", "  dust \n"]))
     assert [answer.query for answer in answers] == ["spiral galaxy", "dust"]
-    assert [paths(answer) for answer in answers] == [paths(ask(indexed, text, k=2)) for text in ("spiral galaxy", "dust")]
+    assert [paths(answer) for answer in answers] == [
+        paths(ask(indexed, text, k=2)) for text in ("spiral galaxy", "dust")
+    ]
 
 
-def test_a_folder_of_ones_own_needs_no_proposals(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_folder_of_ones_own_needs_no_proposals(
+    workspace: Workspace, tiny_model: Path, tmp_path: Path
+) -> None:
     for number in range(3):
         write_picture(tmp_path / f"{number}.png", number)
-    index.run(IndexConfig(paths=(tmp_path,), model=str(tiny_model), name="mine"), workspace, **towers())  # type: ignore[arg-type]
+    index.run(
+        IndexConfig(paths=(tmp_path,), model=str(tiny_model), name="mine"), workspace, **towers()
+    )  # type: ignore[arg-type]
     hits = ask(workspace, "galaxy").hits  # the only index there is
     assert len(hits) == 3
-    assert {(hit.mission, hit.proposal_id, hit.title, hit.split, hit.more) for hit in hits} == {(None, None, "", "none", 0)}
+    assert {(hit.mission, hit.proposal_id, hit.title, hit.split, hit.more) for hit in hits} == {
+        (None, None, "", "none", 0)
+    }
 
 
 def test_without_an_index_the_commands_are_named(workspace: Workspace, tiny_model: Path) -> None:
@@ -228,18 +287,25 @@ def test_a_query_for_nothing_is_wrong_usage(config: dict, workspace: Workspace) 
         ask(workspace, **config)
 
 
-def test_a_model_that_has_changed_or_gone_is_not_asked(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_model_that_has_changed_or_gone_is_not_asked(
+    workspace: Workspace, tiny_model: Path, tmp_path: Path
+) -> None:
     from tests.clip_models import write_model
 
     shutil.copytree(tiny_model, tmp_path / "model")
     write_picture(tmp_path / "p" / "a.png", 0)
-    index.run(IndexConfig(paths=(tmp_path / "p",), model=str(tmp_path / "model")), workspace, **towers())  # type: ignore[arg-type]
+    index.run(
+        IndexConfig(paths=(tmp_path / "p",), model=str(tmp_path / "model")), workspace, **towers()
+    )  # type: ignore[arg-type]
     assert ask(workspace, "galaxy").hits
     shutil.rmtree(tmp_path / "model")
     with pytest.raises(UsageError, match="no model"):
         ask(workspace, "galaxy")
     write_model(tmp_path / "model", seed=3)
-    with pytest.raises(PaperclipError, match="index 'default' was made by another model than the one that is now in") as error:
+    with pytest.raises(
+        PaperclipError,
+        match="index 'default' was made by another model than the one that is now in",
+    ) as error:
         ask(workspace, "galaxy")
     assert error.value.hint == "rebuild it with paperclip index --index default --force"
 
@@ -249,9 +315,15 @@ def test_images_are_copied_and_nothing_is_overwritten(indexed: Workspace, tmp_pa
     report = query.copy_images(hits, tmp_path / "out")
     copied = sorted((tmp_path / "out").iterdir())
     assert report.counts == {"images": 3} and not report.failures
-    assert [path.name for path in copied] == [f"{hit.rank:03d}_hst_{hit.proposal_id}_{Path(hit.image).name}" for hit in hits]
+    assert [path.name for path in copied] == [
+        f"{hit.rank:03d}_hst_{hit.proposal_id}_{Path(hit.image).name}" for hit in hits
+    ]
     assert [path.read_bytes() for path in copied] == [Path(hit.image).read_bytes() for hit in hits]
     copied[0].write_text("mine")
     Path(hits[1].image).unlink()
     again = query.copy_images(hits, tmp_path / "out")
-    assert again.counts == {"images": 1} and len(again.failures) == 2 and copied[0].read_text() == "mine"
+    assert (
+        again.counts == {"images": 1}
+        and len(again.failures) == 2
+        and copied[0].read_text() == "mine"
+    )

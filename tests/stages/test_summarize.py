@@ -41,7 +41,11 @@ def test_every_proposal_gets_a_summary_once(workspace: Workspace) -> None:
     assert again.unchanged and again.counts == {"summaries": 5, "new": 0}
     assert journal(workspace).read_bytes() == before
     manifest = read_manifest(workspace.summaries("keywords"))
-    assert manifest is not None and manifest.counts == {"summaries": 5} and manifest.config["backend"] == "keywords"
+    assert (
+        manifest is not None
+        and manifest.counts == {"summaries": 5}
+        and manifest.config["backend"] == "keywords"
+    )
 
 
 def test_new_proposals_only_are_appended(workspace: Workspace) -> None:
@@ -55,9 +59,14 @@ def test_new_proposals_only_are_appended(workspace: Workspace) -> None:
 
 @settings(max_examples=30)
 @given(st.data())
-def test_a_run_killed_at_any_byte_goes_on(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_a_run_killed_at_any_byte_goes_on(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     workspace = Workspace(tmp_path_factory.mktemp("cache"), offline=True)
-    texts = [Proposal("local", number, f"The galactic centre – {number} – hosts a black hole.") for number in range(1, 6)]
+    texts = [
+        Proposal("local", number, f"The galactic centre – {number} – hosts a black hole.")
+        for number in range(1, 6)
+    ]
     write_archive(workspace, "local", texts, [])
     run(DEFAULT, workspace)
     whole = journal(workspace).read_bytes()
@@ -68,10 +77,22 @@ def test_a_run_killed_at_any_byte_goes_on(tmp_path_factory: pytest.TempPathFacto
 
 
 def test_what_has_no_subject_is_left_out_and_counted(workspace: Workspace) -> None:
-    write_archive(workspace, "local",
-                  [make_proposal("local", 1), Proposal("local", 2, ""), Proposal("local", 3, "A test of the software.")], [])
+    write_archive(
+        workspace,
+        "local",
+        [
+            make_proposal("local", 1),
+            Proposal("local", 2, ""),
+            Proposal("local", 3, "A test of the software."),
+        ],
+        [],
+    )
     report = run(DEFAULT, workspace)
-    assert report.excluded == {NO_ABSTRACT: 1, NO_SUBJECT: 1} and report.counts["summaries"] == 1 and report.exit_code == ExitCode.OK
+    assert (
+        report.excluded == {NO_ABSTRACT: 1, NO_SUBJECT: 1}
+        and report.counts["summaries"] == 1
+        and report.exit_code == ExitCode.OK
+    )
     again = run(DEFAULT, workspace)
     assert again.unchanged and again.excluded == report.excluded
 
@@ -82,11 +103,19 @@ def test_a_set_without_a_summary_is_no_set(workspace: Workspace) -> None:
     assert workspace.names("summaries") == []
 
 
-def test_a_proposal_that_fails_is_told_and_tried_again(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proposal_that_fails_is_told_and_tried_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Moody(KeywordSummarizer):
         def summaries(self, proposals: Sequence[Proposal]) -> Iterator[Outcome]:
             for proposal in proposals:
-                failed = FailedSummary(*proposal.key, "no answer", self.backend, version=self.version, may_pass=proposal.proposal_id == 3)
+                failed = FailedSummary(
+                    *proposal.key,
+                    "no answer",
+                    self.backend,
+                    version=self.version,
+                    may_pass=proposal.proposal_id == 3,
+                )
                 yield failed if proposal.proposal_id > 1 else self.summarize(proposal)
 
     write_fetched(workspace, proposals=3)
@@ -95,10 +124,19 @@ def test_a_proposal_that_fails_is_told_and_tried_again(workspace: Workspace, mon
         for notes in ((), ()):
             report = run(DEFAULT, workspace)
             assert report.exit_code == ExitCode.PARTIAL and report.notes == notes
-            assert [(failure.item, failure.reason) for failure in report.failures] == [("local:2", "no answer"), ("local:3", "no answer")]
-    assert run(DEFAULT, workspace).counts == {"summaries": 2, "new": 1}, "what may pass is asked for again"
+            assert [(failure.item, failure.reason) for failure in report.failures] == [
+                ("local:2", "no answer"),
+                ("local:3", "no answer"),
+            ]
+    assert run(DEFAULT, workspace).counts == {"summaries": 2, "new": 1}, (
+        "what may pass is asked for again"
+    )
     report = run(DEFAULT, workspace)
-    assert report.unchanged and [failure.item for failure in report.failures] == ["local:2"] and "--retry-failed" in report.notes[0]
+    assert (
+        report.unchanged
+        and [failure.item for failure in report.failures] == ["local:2"]
+        and "--retry-failed" in report.notes[0]
+    )
     assert run(SummarizeConfig(retry_failed=True), workspace).counts == {"summaries": 3, "new": 1}
     assert run(DEFAULT, workspace).failures == ()
 
@@ -119,14 +157,21 @@ def test_force_makes_the_chosen_missions_again(workspace: Workspace) -> None:
     write_fetched(workspace, "jwst", proposals=3)
     assert run(DEFAULT, workspace).counts["new"] == 5
     assert run(SummarizeConfig(missions=("jwst",)), workspace).unchanged
-    assert run(SummarizeConfig(missions=("jwst",), force=True), workspace).counts == {"summaries": 5, "new": 3}
+    assert run(SummarizeConfig(missions=("jwst",), force=True), workspace).counts == {
+        "summaries": 5,
+        "new": 3,
+    }
 
 
-def test_summaries_of_two_makers_do_not_mix(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_summaries_of_two_makers_do_not_mix(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_fetched(workspace, proposals=2)
     run(DEFAULT, workspace)
     monkeypatch.setattr(KeywordSummarizer, "version", "2-00000000")
-    with pytest.raises(PaperclipError, match=r"made by keywords 1-\w+, not by keywords 2-0") as error:
+    with pytest.raises(
+        PaperclipError, match=r"made by keywords 1-\w+, not by keywords 2-0"
+    ) as error:
         run(DEFAULT, workspace)
     assert "--force" in (error.value.hint or "") and "--set" in (error.value.hint or "")
     assert run(SummarizeConfig(set_name="newer"), workspace).counts["new"] == 2
@@ -146,11 +191,17 @@ def test_export_and_import_keep_the_items(workspace: Workspace, tmp_path: Path) 
     run(DEFAULT, workspace)
     path = tmp_path / "theirs.csv"
     export(DEFAULT, workspace, path)
-    assert next(csv.reader(io.StringIO(path.read_text()))) == ["proposal_id", "objects_and_phenomena", "science_use_cases"]
+    assert next(csv.reader(io.StringIO(path.read_text()))) == [
+        "proposal_id",
+        "objects_and_phenomena",
+        "science_use_cases",
+    ]
     report = take(DEFAULT, workspace, path)
     assert report.counts == {"summaries": 4, "new": 4}
     ours, theirs = read_summaries(workspace, "keywords"), read_summaries(workspace, "theirs")
-    assert {key: summary.text for key, summary in ours.items()} == {key: summary.text for key, summary in theirs.items()}
+    assert {key: summary.text for key, summary in ours.items()} == {
+        key: summary.text for key, summary in theirs.items()
+    }
     assert take(DEFAULT, workspace, path).unchanged
     assert show(SummarizeConfig(set_name="theirs", limit=1), workspace) == [theirs[Key("local", 1)]]
     with pytest.raises(PaperclipError, match="were made by keywords"):
@@ -179,7 +230,9 @@ def test_a_table_without_a_mission_asks_for_one(workspace: Workspace, tmp_path: 
     assert len((tmp_path / "x.csv").read_text().splitlines()) == 2
 
 
-def test_the_command_line(workspace: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_command_line(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     write_fetched(workspace, proposals=3)
     command = ["--cache-dir", str(workspace.root), "summarize"]
     assert paperclip([*command, "--show"]) == ExitCode.ERROR
@@ -188,14 +241,22 @@ def test_the_command_line(workspace: Workspace, capsys: pytest.CaptureFixture[st
     assert paperclip([*command, "--show", "--json", "--limit", "1"]) == ExitCode.OK
     (shown,) = json.loads(capsys.readouterr().out)
     assert shown["proposal_id"] == 1 and "globular cluster" in shown["objects_and_phenomena"]
-    assert len(shown["evidence"]) == len(shown["objects_and_phenomena"]) + len(shown["science_use_cases"])
+    assert len(shown["evidence"]) == len(shown["objects_and_phenomena"]) + len(
+        shown["science_use_cases"]
+    )
     assert paperclip([*command, "--show"]) == ExitCode.OK
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "local:1" and "globular cluster" in shown[1] and shown[2].startswith("  determine age")
+    assert (
+        shown[0] == "local:1"
+        and "globular cluster" in shown[1]
+        and shown[2].startswith("  determine age")
+    )
     assert paperclip([*command, "--show", "--format", "csv"]) == ExitCode.OK
     assert len(list(csv.DictReader(io.StringIO(capsys.readouterr().out)))) == 3
     assert paperclip([*command, "--export", str(tmp_path / "a.csv")]) == ExitCode.OK
-    assert paperclip([*command, "--import", str(tmp_path / "a.csv"), "--set", "copy"]) == ExitCode.OK
+    assert (
+        paperclip([*command, "--import", str(tmp_path / "a.csv"), "--set", "copy"]) == ExitCode.OK
+    )
     assert paperclip([*command, "--show", "--export", str(tmp_path / "a.csv")]) == ExitCode.USAGE
     assert paperclip([*command, "--import", str(tmp_path / "none.csv")]) == ExitCode.ERROR
     assert paperclip([*command, "--backend", "oracle"]) == ExitCode.USAGE

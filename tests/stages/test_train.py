@@ -22,8 +22,17 @@ from paperclip_cli.workspace import Workspace, read_manifest
 from tests.factories import write_fetched
 
 # A constant rate does not depend on the number of steps, so that most tests share one compiled step.
-QUICK = TrainConfig(init="scratch:tiny", steps=4, batch_size=8, eval_every=2, learning_rate=0.02, warmup_steps=0, schedule="constant",
-                    keep="best", ema_decay=0.5)
+QUICK = TrainConfig(
+    init="scratch:tiny",
+    steps=4,
+    batch_size=8,
+    eval_every=2,
+    learning_rate=0.02,
+    warmup_steps=0,
+    schedule="constant",
+    keep="best",
+    ema_decay=0.5,
+)
 
 
 class Notes(SilentProgress):
@@ -58,7 +67,9 @@ def tensors(workspace: Workspace, name: str = "default") -> dict[str, np.ndarray
 
 
 def same_tensors(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
-    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+    return one.keys() == other.keys() and all(
+        np.array_equal(one[name], other[name]) for name in one
+    )
 
 
 def test_what_a_training_leaves(trained: Workspace) -> None:
@@ -69,23 +80,47 @@ def test_what_a_training_leaves(trained: Workspace) -> None:
     model, loading = CLIPModel.from_pretrained(folder, output_loading_info=True)
     assert not any(loading.values()) and torch.isfinite(model.logit_scale)
     card = json.loads((folder / "paperclip.json").read_text())
-    assert card["view"] == {"kind": "centre", "crop": training_recipe(QUICK).crop, "size": 64, "pad": 255, "fill": "sky"}
+    assert card["view"] == {
+        "kind": "centre",
+        "crop": training_recipe(QUICK).crop,
+        "size": 64,
+        "pad": 255,
+        "fill": "sky",
+    }
     assert card["training"]["init"] == "scratch:tiny" and card["training"]["steps"] == 4
-    splits = {split: {Key.parse(key) for key in keys} for split, keys in card["data"]["splits"].items()}
-    assert set(splits) == {"train", "validation", "test"} and len(set.union(*splits.values())) == sum(map(len, splits.values())) == 24
+    splits = {
+        split: {Key.parse(key) for key in keys} for split, keys in card["data"]["splits"].items()
+    }
+    assert (
+        set(splits) == {"train", "validation", "test"}
+        and len(set.union(*splits.values())) == sum(map(len, splits.values())) == 24
+    )
     readme = (folder / "README.md").read_text()
-    assert readme.startswith("---\nlicense: other\n") and "validation_loss" in readme and '"learning_rate": 0.02' in readme
+    assert (
+        readme.startswith("---\nlicense: other\n")
+        and "validation_loss" in readme
+        and '"learning_rate": 0.02' in readme
+    )
     log = read_metrics(folder / "metrics.jsonl")
     assert [line["step"] for line in log if "loss" in line] == [1, 2, 3, 4]
     assert [line["step"] for line in log if "validation_loss" in line] == [2, 4]
-    assert all(line["images_per_second"] > 0 and line["logit_scale"] > 1 for line in log if "loss" in line)
+    assert all(
+        line["images_per_second"] > 0 and line["logit_scale"] > 1 for line in log if "loss" in line
+    )
 
 
-def test_the_model_is_the_best_by_validation_loss_as_evaluate_measures_it(trained: Workspace) -> None:
-    losses = {line["step"]: line["validation_loss"] for line in read_metrics(trained.model("default") / "metrics.jsonl")
-              if "validation_loss" in line}
+def test_the_model_is_the_best_by_validation_loss_as_evaluate_measures_it(
+    trained: Workspace,
+) -> None:
+    losses = {
+        line["step"]: line["validation_loss"]
+        for line in read_metrics(trained.model("default") / "metrics.jsonl")
+        if "validation_loss" in line
+    }
     manifest = read_manifest(trained.model("default"))
-    assert manifest is not None and manifest.extra["kept_step"] == min(losses, key=losses.__getitem__)
+    assert manifest is not None and manifest.extra["kept_step"] == min(
+        losses, key=losses.__getitem__
+    )
     measured = evaluate.run(EvaluateConfig(split="validation"), trained).result
     assert measured.loss == pytest.approx(min(losses.values()), abs=1e-4)
     assert measured.trained_on == 0
@@ -94,7 +129,10 @@ def test_the_model_is_the_best_by_validation_loss_as_evaluate_measures_it(traine
 def test_a_finished_training_is_recognised(trained: Workspace) -> None:
     stamp = (trained.model("default") / "model.safetensors").stat().st_mtime_ns
     report = train.run(QUICK, trained)
-    assert report.unchanged and (trained.model("default") / "model.safetensors").stat().st_mtime_ns == stamp
+    assert (
+        report.unchanged
+        and (trained.model("default") / "model.safetensors").stat().st_mtime_ns == stamp
+    )
 
 
 def test_other_settings_do_not_replace_a_model_unasked(trained: Workspace) -> None:
@@ -123,9 +161,17 @@ def test_more_steps_by_resume_are_those_of_a_longer_training(trained: Workspace)
 
 def test_without_validation_the_last_step_is_kept_and_said(trained: Workspace) -> None:
     notes = Notes()
-    report = train.run(dataclasses.replace(QUICK, name="plain", dataset="plain", steps=2, batch_size=500), trained, notes)
-    assert report.notes == ("the model is that of step 2, which is the last; there was no validation",)
-    assert any(note.startswith("training on 1 x cpu") and "batches of 8" in note for note in notes.notes)
+    report = train.run(
+        dataclasses.replace(QUICK, name="plain", dataset="plain", steps=2, batch_size=500),
+        trained,
+        notes,
+    )
+    assert report.notes == (
+        "the model is that of step 2, which is the last; there was no validation",
+    )
+    assert any(
+        note.startswith("training on 1 x cpu") and "batches of 8" in note for note in notes.notes
+    )
     assert "no validation split" in (trained.model("plain") / "README.md").read_text()
 
 
@@ -167,9 +213,21 @@ def test_one_proposal_is_too_few(workspace: Workspace) -> None:
         train.run(QUICK, workspace)
 
 
-@pytest.mark.parametrize("config", [
-    {"steps": 0}, {"batch_size": 1}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}, {"crop": 1.5}, {"ema_decay": 1.0},
-    {"schedule": "linear"}, {"keep": "first"}, {"view": "tiles"}, {"resume": True, "force": True}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"steps": 0},
+        {"batch_size": 1},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"crop": 1.5},
+        {"ema_decay": 1.0},
+        {"schedule": "linear"},
+        {"keep": "first"},
+        {"view": "tiles"},
+        {"resume": True, "force": True},
+    ],
+)
 def test_settings_that_make_no_sense(config: dict) -> None:
     with pytest.raises(UsageError):
         TrainConfig(**config)
@@ -177,10 +235,18 @@ def test_settings_that_make_no_sense(config: dict) -> None:
 
 def test_presets_and_explicit_options() -> None:
     paper, tiny = training_recipe(TrainConfig()), training_recipe(TrainConfig(init="scratch:tiny"))
-    assert (paper.steps, paper.batch_size, paper.learning_rate, paper.warmup_steps, paper.keep) == (20_000, 32, 1e-5, 2_000, "best")
+    assert (paper.steps, paper.batch_size, paper.learning_rate, paper.warmup_steps, paper.keep) == (
+        20_000,
+        32,
+        1e-5,
+        2_000,
+        "best",
+    )
     assert tiny.keep == "last" and tiny.ema_decay > 0
     assert training_recipe(TrainConfig(init="scratch:base")) == paper
     assert training_recipe(TrainConfig(steps=500)).warmup_steps == 50
-    assert training_recipe(TrainConfig(steps=500, warmup_steps=400, ema_decay=0.5)).warmup_steps == 400
+    assert (
+        training_recipe(TrainConfig(steps=500, warmup_steps=400, ema_decay=0.5)).warmup_steps == 400
+    )
     with pytest.raises(UsageError, match="scratch:huge"):
         training_recipe(TrainConfig(init="scratch:huge"))

@@ -22,8 +22,19 @@ from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
 from tests.small_trainings import SMALL
 
-BASE = TrainConfig(init="scratch:tiny", dataset="all", steps=100, batch_size=12, eval_every=50, learning_rate=0.003, warmup_steps=5,
-                   schedule="constant", ema_decay=0.0, crop=0.8, keep="last")
+BASE = TrainConfig(
+    init="scratch:tiny",
+    dataset="all",
+    steps=100,
+    batch_size=12,
+    eval_every=50,
+    learning_rate=0.003,
+    warmup_steps=5,
+    schedule="constant",
+    ema_decay=0.0,
+    crop=0.8,
+    keep="last",
+)
 CHANCE = 4 / 24  # accuracy at 20 % of 24 captions
 
 
@@ -48,10 +59,17 @@ def trained(archive: Workspace, name: str, **changes: object) -> list[dict]:
 
 def accuracy(archive: Workspace, name: str) -> float:
     """At 20 %, by image, on what was trained on."""
-    return evaluate.run(EvaluateConfig(model=name, dataset="seen"), archive).result.accuracy.by_image[20] or 0.0
+    return (
+        evaluate.run(EvaluateConfig(model=name, dataset="seen"), archive).result.accuracy.by_image[
+            20
+        ]
+        or 0.0
+    )
 
 
-def weights_of(archive: Workspace, name: str, file: str = "model.safetensors") -> dict[str, np.ndarray]:
+def weights_of(
+    archive: Workspace, name: str, file: str = "model.safetensors"
+) -> dict[str, np.ndarray]:
     return load_file(archive.model(name) / file)
 
 
@@ -66,7 +84,10 @@ def test_the_sigmoid_loss_learns_and_keeps_its_bias(archive: Workspace) -> None:
     log = trained(archive, "sigmoid", loss="sigmoid", multi_positive=True, learning_rate=0.006)
     assert accuracy(archive, "sigmoid") > 1.5 * CHANCE
     bias = weights_of(archive, "sigmoid", "heads.safetensors")
-    assert set(bias) == {"logit_bias"} and float(bias["logit_bias"]) == pytest.approx(log[-1]["logit_bias"], abs=0.01) != -10
+    assert (
+        set(bias) == {"logit_bias"}
+        and float(bias["logit_bias"]) == pytest.approx(log[-1]["logit_bias"], abs=0.01) != -10
+    )
     assert resolve("sigmoid", archive).card["extras"] == {"head_size": None, "logit_bias": True}
 
 
@@ -81,9 +102,13 @@ def test_a_head_learns_and_nothing_else_changes(archive: Workspace) -> None:
     head = {"init": "base", "train": "head", "head_views": 3}
     trained(archive, "head", **head)
     before, after = weights_of(archive, "base"), weights_of(archive, "head")
-    assert {name for name in before if not np.array_equal(before[name], after[name])} == {"logit_scale"}
+    assert {name for name in before if not np.array_equal(before[name], after[name])} == {
+        "logit_scale"
+    }
     heads = weights_of(archive, "head", "heads.safetensors")
-    assert heads["image_head.fc1.weight"].shape == (1024, 32) and heads["text_head.fc2.weight"].shape == (24, 1024)
+    assert heads["image_head.fc1.weight"].shape == (1024, 32) and heads[
+        "text_head.fc2.weight"
+    ].shape == (24, 1024)
     assert accuracy(archive, "head") > max(accuracy(archive, "base"), 1.5 * CHANCE)
     assert "heads.safetensors" in (archive.model("head") / "README.md").read_text()
     (features,) = (archive.dataset("all") / ".store").glob("features-*")
@@ -106,14 +131,25 @@ def test_the_papers_recipe(archive: Workspace, monkeypatch: pytest.MonkeyPatch) 
     """Its scale is the parameter itself, and captions are runs of at most 77 words."""
     given: list = []
     real = setup.Texts
-    monkeypatch.setattr(setup, "Texts", lambda captions, tokenize, room, *rest: (given.append((captions, room)),
-                                                                                      real(captions, tokenize, room, *rest))[1])
+    monkeypatch.setattr(
+        setup,
+        "Texts",
+        lambda captions, tokenize, room, *rest: (
+            given.append((captions, room)),
+            real(captions, tokenize, room, *rest),
+        )[1],
+    )
     log = trained(archive, "paper", recipe="paper", steps=2, batch_size=None)
     ((captions, room),) = given
-    assert room == 77 and all(tokens == len(piece.split()) for caption in captions for piece, tokens in zip(
-        caption.pieces, caption.tokens, strict=True))
+    assert room == 77 and all(
+        tokens == len(piece.split())
+        for caption in captions
+        for piece, tokens in zip(caption.pieces, caption.tokens, strict=True)
+    )
     scale = float(weights_of(archive, "paper")["logit_scale"])
-    assert log[0]["logit_scale"] == pytest.approx(2.6592, abs=1e-3) and scale == pytest.approx(log[-1]["logit_scale"], abs=0.01)
+    assert log[0]["logit_scale"] == pytest.approx(2.6592, abs=1e-3) and scale == pytest.approx(
+        log[-1]["logit_scale"], abs=0.01
+    )
     card = json.loads((archive.model("paper") / "paperclip.json").read_text())
     assert card["training"]["logit_scale"] == "reference" and card["training"]["batch_size"] == 32
     assert training_recipe(TrainConfig(recipe="paper")).keep == "best"
@@ -135,10 +171,16 @@ def test_the_best_is_chosen_as_asked(archive: Workspace, tmp_path: Path) -> None
     """By accuracy the highest, of equal ones the last; where captions are too few to have one, that is told."""
     build_dataset.run(BuildDatasetConfig(val_fraction=0.5, test_fraction=0, name="half"), archive)
     best = {"dataset": "half", "keep": "best", "steps": 40, "eval_every": 5, "learning_rate": 0.01}
-    log = [line for line in trained(archive, "accurate", best_by="accuracy", **best) if "validation_loss" in line]
+    log = [
+        line
+        for line in trained(archive, "accurate", best_by="accuracy", **best)
+        if "validation_loss" in line
+    ]
     kept = resolve("accurate", archive).card["training"]["kept_step"]
     scores = {line["step"]: line["validation_accuracy_10"] for line in log}
-    assert scores[kept] == max(scores.values()) and kept == max(step for step, score in scores.items() if score == scores[kept])
+    assert scores[kept] == max(scores.values()) and kept == max(
+        step for step, score in scores.items() if score == scores[kept]
+    )
     rows = (archive.model("accurate") / "metrics.csv").read_text().splitlines()
     assert rows[0].startswith("step,loss,") and len(rows) == 1 + 40 + 8
     build_dataset.run(BuildDatasetConfig(val_fraction=0.15, test_fraction=0, name="few"), archive)

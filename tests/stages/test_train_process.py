@@ -14,10 +14,22 @@ from tests.factories import write_fetched
 from tests.small_trainings import ended, start, steps_done
 
 STEPS = 200
-OPTIONS = ("--steps", str(STEPS), "--eval-every", "4", "--accumulate", "2", "--shuffle-pairs", "--unique-proposals", "--multi-positive")
+OPTIONS = (
+    "--steps",
+    str(STEPS),
+    "--eval-every",
+    "4",
+    "--accumulate",
+    "2",
+    "--shuffle-pairs",
+    "--unique-proposals",
+    "--multi-positive",
+)
 
 
-def stop_after(workspace: Workspace, name: str, step: int, number: signal.Signals) -> tuple[int, str]:
+def stop_after(
+    workspace: Workspace, name: str, step: int, number: signal.Signals
+) -> tuple[int, str]:
     """Starts a training, sends it a signal once it is past a step; gives its exit status and what it said."""
     process = start(workspace, name, *OPTIONS)
     while steps_done(workspace, name) < step and process.poll() is None:
@@ -26,7 +38,9 @@ def stop_after(workspace: Workspace, name: str, step: int, number: signal.Signal
     return ended(process)
 
 
-def test_a_training_that_is_terminated_and_killed_ends_as_one_that_was_not(workspace: Workspace) -> None:
+def test_a_training_that_is_terminated_and_killed_ends_as_one_that_was_not(
+    workspace: Workspace,
+) -> None:
     write_fetched(workspace, proposals=12)
     build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), workspace)
     code, said = ended(start(workspace, "straight", *OPTIONS))
@@ -47,5 +61,8 @@ def test_a_training_that_is_terminated_and_killed_ends_as_one_that_was_not(works
     names = ("straight", "stopped")
     one, other = ((workspace.model(name) / "model.safetensors").read_bytes() for name in names)
     assert one == other, "not the same to the last bit"
-    losses = [[line["loss"] for line in read_metrics(workspace.model(name) / "metrics.jsonl")] for name in names]
+    losses = [
+        [line["loss"] for line in read_metrics(workspace.model(name) / "metrics.jsonl")]
+        for name in names
+    ]
     assert losses[0] == losses[1] and len(losses[0]) == STEPS

@@ -27,7 +27,10 @@ def start_two(workspace: Workspace, name: str, *options: str) -> list[subprocess
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     together = {distributed.COORDINATOR: f"127.0.0.1:{port}", distributed.COUNT: "2"}
-    return [start(workspace, name, *options, environment=together | {distributed.NUMBER: str(number)}) for number in range(2)]
+    return [
+        start(workspace, name, *options, environment=together | {distributed.NUMBER: str(number)})
+        for number in range(2)
+    ]
 
 
 @pytest.fixture
@@ -47,30 +50,51 @@ def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
     pair[1].send_signal(signal.SIGTERM)
     stopped = [ended(process) for process in pair]
     assert [code for code, _ in stopped] == [ExitCode.TERMINATED] * 2, stopped
-    assert "in 2 processes" in stopped[0][1] and "stopped after step" in stopped[0][1] and "in 2 processes" not in stopped[1][1]
+    assert (
+        "in 2 processes" in stopped[0][1]
+        and "stopped after step" in stopped[0][1]
+        and "in 2 processes" not in stopped[1][1]
+    )
     assert "two" not in ready.names("models") and 25 <= steps_done(ready, "two") < 200
 
     again = [ended(process) for process in start_two(ready, "two", *options)]
     assert [code for code, _ in again] == [ExitCode.OK] * 2, again
-    assert "going on from step" in again[0][1] and "train: done" in again[0][1] and "image" not in again[1][1]
+    assert (
+        "going on from step" in again[0][1]
+        and "train: done" in again[0][1]
+        and "image" not in again[1][1]
+    )
     assert ended(alone)[0] == ExitCode.OK
     logs = [read_metrics(ready.model(name) / "metrics.jsonl") for name in ("alone", "two")]
     for one, two in zip(*logs, strict=True):
         assert one["step"] == two["step"]
         for name in one.keys() - {"images_per_second", "step"}:
             expected = one[name]  # so few captions have no accuracy at 10 %
-            assert two[name] == (None if expected is None else pytest.approx(expected, rel=1e-3)), (one, two)
+            assert two[name] == (None if expected is None else pytest.approx(expected, rel=1e-3)), (
+                one,
+                two,
+            )
     one, two = (load_file(ready.model(name) / "model.safetensors") for name in ("alone", "two"))
     assert max(np.abs(one[name] - two[name]).max() for name in one) < 0.02
-    steps = [sorted(path.name for path in (ready.training(name) / "checkpoints").glob("[0-9]*")) for name in ("alone", "two")]
+    steps = [
+        sorted(path.name for path in (ready.training(name) / "checkpoints").glob("[0-9]*"))
+        for name in ("alone", "two")
+    ]
     assert steps[0] == steps[1] and not list(ready.training("two").rglob("*.orbax-checkpoint-tmp*"))
 
 
 def test_what_the_environment_must_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", distributed.COORDINATOR):
+    for name in (
+        "SLURM_STEP_NODELIST",
+        "SLURM_NTASKS",
+        "SLURM_STEP_NUM_TASKS",
+        distributed.COORDINATOR,
+    ):
         monkeypatch.delenv(name, raising=False)
     joined: list[tuple] = []
-    monkeypatch.setattr(distributed.jax.distributed, "initialize", lambda *arguments: joined.append(arguments))
+    monkeypatch.setattr(
+        distributed.jax.distributed, "initialize", lambda *arguments: joined.append(arguments)
+    )
     distributed.join()
     monkeypatch.setenv("SLURM_NTASKS", "4")  # within a job, but in its script and not under srun
     distributed.join()

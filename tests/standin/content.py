@@ -13,13 +13,42 @@ from PIL import Image
 
 from paperclip_cli.records import Proposal
 
-FIELDS = {"obs_collection": "string", "intentType": "string", "provenance_name": "string", "instrument_name": "string", "filters": "string",
-          "target_name": "string", "obs_id": "string", "s_ra": "float", "s_dec": "float", "dataproduct_type": "string",
-          "proposal_id": "string", "proposal_pi": "string", "obs_title": "string", "calib_level": "int", "t_min": "float", "t_max": "float",
-          "t_exptime": "float", "s_region": "string", "jpegURL": "string", "dataURL": "string", "dataRights": "string",
-          "mtFlag": "boolean", "obsid": "string"}
-PRODUCT_FIELDS = {"obsID": "string", "obs_collection": "string", "obs_id": "string", "description": "string", "dataURI": "string",
-                  "productType": "string", "productFilename": "string", "size": "int", "parent_obsid": "string"}
+FIELDS = {
+    "obs_collection": "string",
+    "intentType": "string",
+    "provenance_name": "string",
+    "instrument_name": "string",
+    "filters": "string",
+    "target_name": "string",
+    "obs_id": "string",
+    "s_ra": "float",
+    "s_dec": "float",
+    "dataproduct_type": "string",
+    "proposal_id": "string",
+    "proposal_pi": "string",
+    "obs_title": "string",
+    "calib_level": "int",
+    "t_min": "float",
+    "t_max": "float",
+    "t_exptime": "float",
+    "s_region": "string",
+    "jpegURL": "string",
+    "dataURL": "string",
+    "dataRights": "string",
+    "mtFlag": "boolean",
+    "obsid": "string",
+}
+PRODUCT_FIELDS = {
+    "obsID": "string",
+    "obs_collection": "string",
+    "obs_id": "string",
+    "description": "string",
+    "dataURI": "string",
+    "productType": "string",
+    "productFilename": "string",
+    "size": "int",
+    "parent_obsid": "string",
+}
 HST_FIRST, JWST_FIRST = 15000, 1200
 
 
@@ -41,50 +70,131 @@ class Content:
     def proposals(self) -> list[Proposal]:
         """The catalogue: Hubble's and JWST's in one."""
         numbers = sorted({int(row["proposal_id"]) for row in self.observations})
-        return [Proposal("any", number, f"We propose to observe the spiral galaxy NGC {number}. Our aim is to trace its star formation.",
-                         title=f"Spiral {number}", category="Galaxies", cycle=str(20 + number % 5), pi="") for number in numbers]
+        return [
+            Proposal(
+                "any",
+                number,
+                f"We propose to observe the spiral galaxy NGC {number}. Our aim is to trace its star formation.",
+                title=f"Spiral {number}",
+                category="Galaxies",
+                cycle=str(20 + number % 5),
+                pi="",
+            )
+            for number in numbers
+        ]
 
     def jpeg(self, uri: str) -> bytes:
         return jpeg(uri, self.side)
 
     def _hst_visit(self, number: int, visit: int) -> None:
         root, stem = f"j{number % 1000:03d}{visit + 1:02d}", f"hst_{number}_{visit + 1:02d}_acs_wfc"
-        place = {"s_ra": 10 + (number - HST_FIRST) * 3.0, "s_dec": -20 + visit * 0.5, "t_min": 58000.0 + number - HST_FIRST + visit * 0.1}
-        common = {**place, "proposal_id": str(number), "instrument_name": "ACS/WFC", "target_name": f"NGC{number}-{visit}"}
+        place = {
+            "s_ra": 10 + (number - HST_FIRST) * 3.0,
+            "s_dec": -20 + visit * 0.5,
+            "t_min": 58000.0 + number - HST_FIRST + visit * 0.1,
+        }
+        common = {
+            **place,
+            "proposal_id": str(number),
+            "instrument_name": "ACS/WFC",
+            "target_name": f"NGC{number}-{visit}",
+        }
         for exposure in range(2):
-            self._observe(f"{root}{exposure:02d}q", filters=("F606W", "F814W")[exposure], provenance_name="CALACS", **common)
-        parts = [self._observe(f"{stem}_{name}_{root}", filters=name.upper(), provenance_name="HAP-SVM", **common)
-                 for name in ("f606w", "f814w")]
-        total = self._observe(f"{stem}_total_{root}", filters="detection", provenance_name="HAP-SVM",
-                              **{**common, "s_region": None if visit == 1 else self._region(place)})
-        names = [f"{stem}_total_{root}_drc.jpg", f"{stem}_total_{root}_drc_color.jpg", f"{stem}_f606w_{root}_drc.jpg", f"{root}01q_flc.jpg"]
+            self._observe(
+                f"{root}{exposure:02d}q",
+                filters=("F606W", "F814W")[exposure],
+                provenance_name="CALACS",
+                **common,
+            )
+        parts = [
+            self._observe(
+                f"{stem}_{name}_{root}", filters=name.upper(), provenance_name="HAP-SVM", **common
+            )
+            for name in ("f606w", "f814w")
+        ]
+        total = self._observe(
+            f"{stem}_total_{root}",
+            filters="detection",
+            provenance_name="HAP-SVM",
+            **{**common, "s_region": None if visit == 1 else self._region(place)},
+        )
+        names = [
+            f"{stem}_total_{root}_drc.jpg",
+            f"{stem}_total_{root}_drc_color.jpg",
+            f"{stem}_f606w_{root}_drc.jpg",
+            f"{root}01q_flc.jpg",
+        ]
         for parent in (total, *parts):
             self._product(parent, f"{stem}_total_{root}", names[0], "PREVIEW")
         for name in names[1:]:
             self._product(total, f"{stem}_total_{root}", name, "PREVIEW")
-        self._product(total, f"{stem}_total_{root}", f"{stem}_total_{root}_drc_thumb.jpg", "PREVIEW")
+        self._product(
+            total, f"{stem}_total_{root}", f"{stem}_total_{root}_drc_thumb.jpg", "PREVIEW"
+        )
         self._product(total, f"{stem}_total_{root}", f"{stem}_total_{root}_drc.fits", "SCIENCE")
-        self._product(total, "hst_skycell-p1234x01y02", "hst_skycell-p1234x01y02_acs_wfc_total_all_drc.jpg", "PREVIEW")
+        self._product(
+            total,
+            "hst_skycell-p1234x01y02",
+            "hst_skycell-p1234x01y02_acs_wfc_total_all_drc.jpg",
+            "PREVIEW",
+        )
 
     def _jwst_observation(self, number: int, observation: int) -> None:
-        place = {"s_ra": 150 + (number - JWST_FIRST) * 1.0, "s_dec": 2 + observation * 0.5, "t_min": 59900.0 + observation}
-        common = {**place, "obs_collection": "JWST", "proposal_id": str(number), "target_name": f"FIELD-{number}"}
+        place = {
+            "s_ra": 150 + (number - JWST_FIRST) * 1.0,
+            "s_dec": 2 + observation * 0.5,
+            "t_min": 59900.0 + observation,
+        }
+        common = {
+            **place,
+            "obs_collection": "JWST",
+            "proposal_id": str(number),
+            "target_name": f"FIELD-{number}",
+        }
         for band in ("f090w", "f150w", "f200w", "f277w", "f356w", "f444w"):
             name = f"jw{number:05d}-o{observation + 1:03d}_t001_nircam_clear-{band}"
-            obsid = self._observe(name, filters=f"{band.upper()};CLEAR", instrument_name="NIRCAM/IMAGE", provenance_name="CALJWST",
-                                  jpegURL=f"mast:JWST/product/{name}_i2d.jpg" if observation == 0 else None, **common)
+            obsid = self._observe(
+                name,
+                filters=f"{band.upper()};CLEAR",
+                instrument_name="NIRCAM/IMAGE",
+                provenance_name="CALJWST",
+                jpegURL=f"mast:JWST/product/{name}_i2d.jpg" if observation == 0 else None,
+                **common,
+            )
             self._product(obsid, name, f"{name}_i2d.jpg", "PREVIEW", "JWST")
             self._product(obsid, name, f"{name}_i2d.fits", "SCIENCE", "JWST")
-        for mode, name in (("NIRCAM/TARGACQ", "nircam_f212n-wlp8"), ("NIRCAM/IMAGE", "nircam_f212n-wlp8"),
-                           ("NIRSPEC/IFU", "nirspec_g395h-f290lp")):
+        for mode, name in (
+            ("NIRCAM/TARGACQ", "nircam_f212n-wlp8"),
+            ("NIRCAM/IMAGE", "nircam_f212n-wlp8"),
+            ("NIRSPEC/IFU", "nirspec_g395h-f290lp"),
+        ):
             stem = f"jw{number:05d}-o{observation + 1:03d}_t001_{name}"
-            self._product(self._observe(stem, filters="F212N", instrument_name=mode, **common), stem, f"{stem}_i2d.jpg", "PREVIEW", "JWST")
+            self._product(
+                self._observe(stem, filters="F212N", instrument_name=mode, **common),
+                stem,
+                f"{stem}_i2d.jpg",
+                "PREVIEW",
+                "JWST",
+            )
 
     def _observe(self, obs_id: str, **values: object) -> str:
         self._number += 1
-        row = {"obs_collection": "HST", "intentType": "science", "dataproduct_type": "image", "calib_level": 3, "t_exptime": 1200.0,
-               "dataRights": "PUBLIC", "mtFlag": False, "proposal_pi": "Griffiths", "obs_title": f"TITLE OF {values['proposal_id']}",
-               "jpegURL": None, "dataURL": None, "obs_id": obs_id, "obsid": self._number, **values}
+        row = {
+            "obs_collection": "HST",
+            "intentType": "science",
+            "dataproduct_type": "image",
+            "calib_level": 3,
+            "t_exptime": 1200.0,
+            "dataRights": "PUBLIC",
+            "mtFlag": False,
+            "proposal_pi": "Griffiths",
+            "obs_title": f"TITLE OF {values['proposal_id']}",
+            "jpegURL": None,
+            "dataURL": None,
+            "obs_id": obs_id,
+            "obsid": self._number,
+            **values,
+        }
         row.setdefault("t_max", row["t_min"] + 0.02)
         row.setdefault("s_region", self._region(row))
         row.setdefault("provenance_name", "")
@@ -95,10 +205,22 @@ class Content:
         ra, dec = row["s_ra"], row["s_dec"]
         return f"POLYGON ICRS {ra - 0.02} {dec - 0.02} {ra + 0.02} {dec - 0.02} {ra + 0.02} {dec + 0.02} {ra - 0.02} {dec + 0.02}"
 
-    def _product(self, parent: str, obs_id: str, name: str, kind: str, collection: str = "HST") -> None:
-        self.products[parent].append({"obsID": int(parent), "parent_obsid": parent, "obs_collection": collection, "obs_id": obs_id,
-                                      "description": "Preview-Full", "dataURI": f"mast:{collection}/product/{name}", "productType": kind,
-                                      "productFilename": name, "size": 40_000})
+    def _product(
+        self, parent: str, obs_id: str, name: str, kind: str, collection: str = "HST"
+    ) -> None:
+        self.products[parent].append(
+            {
+                "obsID": int(parent),
+                "parent_obsid": parent,
+                "obs_collection": collection,
+                "obs_id": obs_id,
+                "description": "Preview-Full",
+                "dataURI": f"mast:{collection}/product/{name}",
+                "productType": kind,
+                "productFilename": name,
+                "size": 40_000,
+            }
+        )
 
     def rows_of(self, obsids: list[str]) -> Iterator[dict]:
         for obsid in obsids:
@@ -109,13 +231,20 @@ class Content:
 def jpeg(uri: str, side: int) -> bytes:
     """A grey picture that no other address has, 3/4 as high as wide, with the comment that the archive's preview maker writes."""
     seed = hashlib.sha256(uri.encode()).digest()
-    y, x = np.mgrid[-1:1:int(side * 0.75) * 1j, -1:1:side * 1j]
-    glow = np.exp(-((x - seed[0] / 255 + 0.5) ** 2 + (y - seed[1] / 255 + 0.5) ** 2) * (2 + seed[2] / 16))
-    pixels = np.clip(230 * glow + np.random.default_rng(seed[3]).normal(15, 6, x.shape), 0, 255).astype(np.uint8)
+    y, x = np.mgrid[-1 : 1 : int(side * 0.75) * 1j, -1 : 1 : side * 1j]
+    glow = np.exp(
+        -((x - seed[0] / 255 + 0.5) ** 2 + (y - seed[1] / 255 + 0.5) ** 2) * (2 + seed[2] / 16)
+    )
+    pixels = np.clip(
+        230 * glow + np.random.default_rng(seed[3]).normal(15, 6, x.shape), 0, 255
+    ).astype(np.uint8)
     height, width = pixels.shape
-    comment = ("CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\n" f"CRPIX1  = {width / 2 + 0.5}\nCRPIX2  = {height / 2 + 0.5}\n"
-               "CRVAL1  = 150.1\nCRVAL2  = 2.2\nCD1_1   = -1.4e-05\nCD1_2   = 0\nCD2_1   = 0\nCD2_2   = 1.4e-05\n"
-               "COMMENT Created by fitscut 1.4.2 (William Jon McCann)\n")
+    comment = (
+        "CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\n"
+        f"CRPIX1  = {width / 2 + 0.5}\nCRPIX2  = {height / 2 + 0.5}\n"
+        "CRVAL1  = 150.1\nCRVAL2  = 2.2\nCD1_1   = -1.4e-05\nCD1_2   = 0\nCD2_1   = 0\nCD2_2   = 1.4e-05\n"
+        "COMMENT Created by fitscut 1.4.2 (William Jon McCann)\n"
+    )
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=90, comment=comment.encode())
     return file.getvalue()
@@ -123,7 +252,12 @@ def jpeg(uri: str, side: int) -> bytes:
 
 def fits(uri: str) -> bytes:
     """A FITS file of two blocks."""
-    cards = ("SIMPLE  =                    T", "BITPIX  =                    8", "NAXIS   =                    1",
-             "NAXIS1  =                 2880", "END")
+    cards = (
+        "SIMPLE  =                    T",
+        "BITPIX  =                    8",
+        "NAXIS   =                    1",
+        "NAXIS1  =                 2880",
+        "END",
+    )
     header = "".join(card.ljust(80) for card in cards).ljust(2880)
     return header.encode() + hashlib.sha256(uri.encode()).digest() * 90

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-SUMMARY = json.dumps({"objects_and_phenomena": ["black holes"], "science_use_cases": ["weigh black holes"]})
+SUMMARY = json.dumps(
+    {"objects_and_phenomena": ["black holes"], "science_use_cases": ["weigh black holes"]}
+)
 
 
 class LlmStandIn(ThreadingHTTPServer):
@@ -27,7 +29,12 @@ class LlmStandIn(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock = threading.Lock()
         self.latency, self.in_flight, self.most_in_flight = 0.0, 0, 0
-        self.models, self.takes, self.key, self.refused_field = ["stand-in"], ("json_schema", "json_object"), "", ""
+        self.models, self.takes, self.key, self.refused_field = (
+            ["stand-in"],
+            ("json_schema", "json_object"),
+            "",
+            "",
+        )
         self.refusal = 400
         self.asked: list[dict] = []
 
@@ -72,8 +79,18 @@ class Handler(BaseHTTPRequestHandler):
             self.send(401, {"error": {"message": "Incorrect API key provided."}})
         elif self.path != "/v1/chat/completions" or asked["model"] not in self.server.models:
             self.send(404, {"error": {"message": "The model does not exist."}})
-        elif asked["response_format"]["type"] not in self.server.takes or self.server.refused_field in asked:
-            self.send(self.server.refusal, {"error": {"message": f"Unsupported: {self.server.refused_field or 'response_format'}"}})
+        elif (
+            asked["response_format"]["type"] not in self.server.takes
+            or self.server.refused_field in asked
+        ):
+            self.send(
+                self.server.refusal,
+                {
+                    "error": {
+                        "message": f"Unsupported: {self.server.refused_field or 'response_format'}"
+                    }
+                },
+            )
         elif fault:
             self.faulty(fault[1])
         else:
@@ -97,11 +114,15 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "length":
             self.complete(SUMMARY[:40], "length")
         elif kind == "context":
-            self.send(400, {"error": {"message": "This model's maximum context length is 4096 tokens."}})
+            self.send(
+                400, {"error": {"message": "This model's maximum context length is 4096 tokens."}}
+            )
         elif kind == "hangup":
             self.close_connection = True
         elif kind in ("endless", "trickle"):
-            self.stream(b"x" * 2**16 if kind == "endless" else b" ", 0.0 if kind == "endless" else 0.05)
+            self.stream(
+                b"x" * 2**16 if kind == "endless" else b" ", 0.0 if kind == "endless" else 0.05
+            )
 
     def stream(self, block: bytes, pause: float) -> None:
         """Goes on for ever, or until the client has had enough."""
@@ -114,15 +135,32 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(pause)
 
     def complete(self, text: str, reason: str = "stop") -> None:
-        self.send(200, {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}],
-                        "usage": {"prompt_tokens": 11, "completion_tokens": 7}})
+        self.send(
+            200,
+            {
+                "choices": [
+                    {
+                        "index": 0,
+                        "message": {"role": "assistant", "content": text},
+                        "finish_reason": reason,
+                    }
+                ],
+                "usage": {"prompt_tokens": 11, "completion_tokens": 7},
+            },
+        )
 
     def send(self, status: int, content: dict, headers: dict[str, str] | None = None) -> None:
         self.reply(status, json.dumps(content).encode(), "application/json", headers)
 
-    def reply(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+    def reply(
+        self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None
+    ) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}.items():
+        for name, value in {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

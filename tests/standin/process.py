@@ -25,7 +25,11 @@ class StandInProcess:
 
     def log(self, what: str = "") -> list[dict]:
         """The requests since the last `set`, those whose description holds `what`."""
-        return [entry for entry in json.loads(self._call("/standin/log")) if what in f"{entry['method']} {entry['what']}"]
+        return [
+            entry
+            for entry in json.loads(self._call("/standin/log"))
+            if what in f"{entry['method']} {entry['what']}"
+        ]
 
     def write_config(self, folder: Path) -> dict[str, str]:
         """Environment in which astroquery takes the stand-in for MAST, by its own configuration file."""
@@ -43,8 +47,13 @@ class StandInProcess:
 def standin(**options: int) -> Iterator[StandInProcess]:
     """A running stand-in; it ends when its standard input closes, so also when the test process dies."""
     arguments = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    process = subprocess.Popen([sys.executable, "-m", "tests.standin.server", *arguments], cwd=REPOSITORY, text=True,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.standin.server", *arguments],
+        cwd=REPOSITORY,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     try:
         assert process.stdout is not None and process.stdin is not None
         url = process.stdout.readline().strip()

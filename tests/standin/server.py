@@ -43,9 +43,19 @@ class StandIn(ThreadingHTTPServer):
     def set(self, wanted: dict) -> None:
         """Everything not named goes back to its default; the log is emptied."""
         with self.lock:
-            self.latency, self.page_size = wanted.get("latency", 0.0), wanted.get("page_size", 50_000)
-            self.cap, self.extra, self.replies = wanted.get("cap"), wanted.get("products", {}), wanted.get("replies", {})
-            self.faults = [{"times": math.inf, "every": 1, **fault, "met": 0} for fault in wanted.get("faults", ())]
+            self.latency, self.page_size = (
+                wanted.get("latency", 0.0),
+                wanted.get("page_size", 50_000),
+            )
+            self.cap, self.extra, self.replies = (
+                wanted.get("cap"),
+                wanted.get("products", {}),
+                wanted.get("replies", {}),
+            )
+            self.faults = [
+                {"times": math.inf, "every": 1, **fault, "met": 0}
+                for fault in wanted.get("faults", ())
+            ]
             self.log: list[dict] = []
 
     def fault(self, what: str) -> dict | None:
@@ -88,8 +98,15 @@ class Handler(BaseHTTPRequestHandler):
         if url.path == "/standin/log":
             return self.reply(json.dumps(self.server.log).encode())
         what, make = self.route(url.path, parse_qs(url.query), body)
-        entry = {"time": time.time(), "method": self.command, "what": what, "agent": self.headers.get("User-Agent", ""), "done": False,
-                 "cookie": self.headers.get("Cookie", ""), "host": self.headers.get("Host", "")}
+        entry = {
+            "time": time.time(),
+            "method": self.command,
+            "what": what,
+            "agent": self.headers.get("User-Agent", ""),
+            "done": False,
+            "cookie": self.headers.get("Cookie", ""),
+            "host": self.headers.get("Host", ""),
+        }
         with self.server.lock:
             self.server.log.append(entry)
         time.sleep(self.server.latency)
@@ -107,15 +124,25 @@ class Handler(BaseHTTPRequestHandler):
             return "columnsconfig", lambda: (self.server.columns if b"Cone" in body else b"{}",)
         if path.endswith("/api/v0/invoke"):
             request = json.loads(unquote(body.decode()).removeprefix("request="))
-            return f"invoke {request['service']} {json.dumps(request['params'])}", lambda: (json.dumps(self.invoke(request)).encode(),)
+            return f"invoke {request['service']} {json.dumps(request['params'])}", lambda: (
+                json.dumps(self.invoke(request)).encode(),
+            )
         if path.endswith("/api/v0.1/Download/file"):
             uri = query["uri"][0]
             return f"file {uri}", lambda: self.file(uri)
         if path == "/abstracts.cat":
             return "abstracts.cat", lambda: (self.server.catalogue, "text/plain")
         if path == "/Santa-war/query":
-            known = {"resolvedCoordinate": [{"ra": 13.0, "decl": -19.5, "canonicalName": "NGC 15001", "resolver": "NED"}]}
-            return f"resolve {query}", lambda: (json.dumps(known if "NGC" in query["name"][0] else {"resolvedCoordinate": []}).encode(),)
+            known = {
+                "resolvedCoordinate": [
+                    {"ra": 13.0, "decl": -19.5, "canonicalName": "NGC 15001", "resolver": "NED"}
+                ]
+            }
+            return f"resolve {query}", lambda: (
+                json.dumps(
+                    known if "NGC" in query["name"][0] else {"resolvedCoordinate": []}
+                ).encode(),
+            )
         return path, lambda: (b"not found", "text/plain", 404)
 
     def invoke(self, request: dict) -> dict:
@@ -124,25 +151,49 @@ class Handler(BaseHTTPRequestHandler):
             return json.loads((RECORDED / self.server.replies[request["service"]]).read_text())
         if request["service"] == "Mast.Caom.Products":
             obsids = params["obsid"].split(",")
-            rows = [*content.rows_of(obsids), *(row for obsid in obsids for row in self.server.extra.get(obsid, ()))]
+            rows = [
+                *content.rows_of(obsids),
+                *(row for obsid in obsids for row in self.server.extra.get(obsid, ())),
+            ]
             fields = PRODUCT_FIELDS
         else:
             rows, fields = [row for row in content.observations if meets(row, params)], FIELDS
         size = min(request["pagesize"], self.server.page_size)
-        rows = rows[:self.server.cap] if self.server.cap else rows
+        rows = rows[: self.server.cap] if self.server.cap else rows
         page, pages = request["page"], max(1, math.ceil(len(rows) / size))
-        shown = rows[(page - 1) * size:page * size]
-        return {"status": "COMPLETE", "msg": "", "data": shown, "fields": [{"name": name, "type": kind} for name, kind in fields.items()],
-                "paging": {"page": page, "pageSize": size, "pagesFiltered": pages, "rows": len(shown), "rowsFiltered": len(rows),
-                           "rowsTotal": len(rows)}}
+        shown = rows[(page - 1) * size : page * size]
+        return {
+            "status": "COMPLETE",
+            "msg": "",
+            "data": shown,
+            "fields": [{"name": name, "type": kind} for name, kind in fields.items()],
+            "paging": {
+                "page": page,
+                "pageSize": size,
+                "pagesFiltered": pages,
+                "rows": len(shown),
+                "rowsFiltered": len(rows),
+                "rowsTotal": len(rows),
+            },
+        }
 
     def file(self, uri: str) -> tuple:
         if uri.endswith(".jpg"):
             return self.server.content.jpeg(uri), "image/jpeg"
-        return (fits(uri), "application/fits") if uri.endswith(".fits") else (b"not found", "text/plain", 404)
+        return (
+            (fits(uri), "application/fits")
+            if uri.endswith(".fits")
+            else (b"not found", "text/plain", 404)
+        )
 
-    def reply(self, body: bytes, kind: str = "application/json", status: int = 200, headers: dict | None = None,
-              length: int | None = None) -> None:
+    def reply(
+        self,
+        body: bytes,
+        kind: str = "application/json",
+        status: int = 200,
+        headers: dict | None = None,
+        length: int | None = None,
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         for name, value in (headers or {}).items():
@@ -157,21 +208,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def fault_reset(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
         body = make()[0]
-        self.reply(body[:len(body) // 2], length=len(body))
+        self.reply(body[: len(body) // 2], length=len(body))
         self.wfile.flush()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
-        os.close(self.connection.detach())  # at once: `close` would wait for the files that were made of the socket
+        os.close(
+            self.connection.detach()
+        )  # at once: `close` would wait for the files that were made of the socket
 
     def fault_short(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
         body = make()[0]
-        self.reply(body[:len(body) // 2], length=len(body))
+        self.reply(body[: len(body) // 2], length=len(body))
         self.close_connection = True
 
     def fault_unmeasured(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
         """Half a body, whose end is the end of the connection."""
         body = make()[0]
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body[:len(body) // 2])
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body[: len(body) // 2])
         self.close_connection = True
 
     def fault_html(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
@@ -180,13 +233,22 @@ class Handler(BaseHTTPRequestHandler):
     def fault_half(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
         """Half a reply that says that it is whole."""
         body, *rest = make()
-        self.reply(body[:len(body) // 2], *rest)
+        self.reply(body[: len(body) // 2], *rest)
 
     def fault_executing(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
         self.reply(b'{"status": "EXECUTING"}')
 
     def fault_error(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
-        self.reply(json.dumps({"status": "ERROR", "msg": "Cannot open database: login failed", "data": [], "fields": []}).encode())
+        self.reply(
+            json.dumps(
+                {
+                    "status": "ERROR",
+                    "msg": "Cannot open database: login failed",
+                    "data": [],
+                    "fields": [],
+                }
+            ).encode()
+        )
 
     def fault_silent(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
         time.sleep(fault.get("seconds", 30))
@@ -209,7 +271,7 @@ class Handler(BaseHTTPRequestHandler):
         body = make()[0]
         self.reply(b"", "image/jpeg", length=len(body))
         for place in range(len(body)):
-            self.wfile.write(body[place:place + 1])
+            self.wfile.write(body[place : place + 1])
             self.wfile.flush()
             time.sleep(fault.get("seconds", 0.1))
 

@@ -53,8 +53,15 @@ class Zygote:
 def zygote(environment: Mapping[str, str], stderr: Path) -> Iterator[Zygote]:
     """What the commands say goes into the file `stderr`."""
     with stderr.open("ab") as file:
-        process = subprocess.Popen([sys.executable, "-m", "tests.standin.zygote"], cwd=REPOSITORY, text=True, stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=file, env={**os.environ, **environment})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.standin.zygote"],
+            cwd=REPOSITORY,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            env={**os.environ, **environment},
+        )
         try:
             yield Zygote(process)
         finally:

@@ -13,13 +13,21 @@ from paperclip_cli.records import Summary, write_jsonl
 from paperclip_cli.summaries.files import choose_set, format_csv, read_csv, read_summaries
 from paperclip_cli.workspace import Manifest, Workspace, replace_file, write_manifest
 
-item = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters=",;"), min_size=1, max_size=20)
+item = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters=",;"),
+    min_size=1,
+    max_size=20,
+)
 items = st.lists(item, min_size=1, max_size=5).map(tuple)
-summaries = st.builds(Summary, st.just("hst"), st.integers(1, 10**5), items, items, backend=st.just("import"))
+summaries = st.builds(
+    Summary, st.just("hst"), st.integers(1, 10**5), items, items, backend=st.just("import")
+)
 
 
 @given(st.lists(summaries, unique_by=lambda summary: summary.proposal_id))
-def test_summaries_survive_the_table(tmp_path_factory: pytest.TempPathFactory, written: list[Summary]) -> None:
+def test_summaries_survive_the_table(
+    tmp_path_factory: pytest.TempPathFactory, written: list[Summary]
+) -> None:
     path = tmp_path_factory.mktemp("table") / "summaries.csv"
     path.write_text(format_csv(written), encoding="utf-8")
     assert read_csv(path, "hst") == (written, [])
@@ -27,16 +35,36 @@ def test_summaries_survive_the_table(tmp_path_factory: pytest.TempPathFactory, w
 
 def test_rows_that_are_no_summary_are_named(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
-    path.write_text('\ufeffproposal_id,objects_and_phenomena,science_use_cases\n'
-                    '1,"a, b",\n,c,d\n-3,c,d\n4," , ",d\n5,c\n', encoding="utf-8")
+    path.write_text(
+        "\ufeffproposal_id,objects_and_phenomena,science_use_cases\n"
+        '1,"a, b",\n,c,d\n-3,c,d\n4," , ",d\n5,c\n',
+        encoding="utf-8",
+    )
     found, failures = read_csv(path, "hst")
-    assert [(summary.proposal_id, summary.objects_and_phenomena, summary.science_use_cases, summary.text) for summary in found] == [
-        (1, ("a", "b"), (), "a, b"), (5, ("c",), (), "c")]
-    assert [failure.reason for failure in failures] == ["no proposal number", "no proposal number", "no objects and phenomena"]
+    assert [
+        (
+            summary.proposal_id,
+            summary.objects_and_phenomena,
+            summary.science_use_cases,
+            summary.text,
+        )
+        for summary in found
+    ] == [(1, ("a", "b"), (), "a, b"), (5, ("c",), (), "c")]
+    assert [failure.reason for failure in failures] == [
+        "no proposal number",
+        "no proposal number",
+        "no objects and phenomena",
+    ]
 
 
-@pytest.mark.parametrize(("content", "message"), [(b"proposal_id,objects\n1,a\n", "no column 'objects_and_phenomena'"), (b"", "no column"),
-                                                  (b"proposal_id,objects_and_phenomena\n1,\xff\xfe\n", "not a CSV file in UTF-8")])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"proposal_id,objects\n1,a\n", "no column 'objects_and_phenomena'"),
+        (b"", "no column"),
+        (b"proposal_id,objects_and_phenomena\n1,\xff\xfe\n", "not a CSV file in UTF-8"),
+    ],
+)
 def test_another_table_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "s.csv"
     path.write_bytes(content)
@@ -47,7 +75,12 @@ def test_another_table_is_refused(tmp_path: Path, content: bytes, message: str) 
 def test_the_paper_s_own_table_is_read(real_sample: Path) -> None:
     found, failures = read_csv(real_sample / "hst" / "summaries.csv", "hst")
     assert (len(found), failures) == (12, [])
-    assert found[-1].objects_and_phenomena == ("gravitationally lensed quasars", "time-delays", "quads", "doubles")
+    assert found[-1].objects_and_phenomena == (
+        "gravitationally lensed quasars",
+        "time-delays",
+        "quads",
+        "doubles",
+    )
 
 
 def write_set(workspace: Workspace, name: str, *written: Summary) -> None:
@@ -73,5 +106,8 @@ def test_the_only_set_is_meant_if_none_is_named(workspace: Workspace) -> None:
 def test_the_last_summary_of_a_proposal_counts(workspace: Workspace) -> None:
     old, new = (Summary("hst", 2, (text,), ("b",), "keywords") for text in ("old", "new"))
     write_set(workspace, "keywords", old, Summary("hst", 1, ("a",), ("b",), "keywords"), new)
-    assert [summary.objects_and_phenomena[0] for summary in read_summaries(workspace, "keywords").values()] == ["a", "new"]
+    assert [
+        summary.objects_and_phenomena[0]
+        for summary in read_summaries(workspace, "keywords").values()
+    ] == ["a", "new"]
     assert read_summaries(workspace, "none") == {}

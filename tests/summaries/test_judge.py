@@ -12,11 +12,19 @@ from paperclip_cli.summaries.judge import Judge, KeywordJudge
 from paperclip_cli.summaries.llm.base import Answer, Sampling
 from paperclip_cli.summaries.llm.judge import QUESTION, LanguageJudge, shape
 
-RELEVANT = (("comets", "We image the coma of comet 67P/Churyumov-Gerasimenko."), ("strong lensing", "Strong gravitational lensing."),
-            ("galaxy clusters", "The most massive clusters of galaxies."), ("SN1987A", "The rings of SN 1987A brighten."),
-            ("spiral galaxies", "We resolve Cepheids in a spiral galaxy."))
-IRRELEVANT = (("comets", "We image a galaxy."), ("galaxy clusters", "Globular clusters in an elliptical galaxy."),
-              ("SN1987A", "Supernovae of type Ia."), ("dark matter", "The dark side of Iapetus is covered with organic matter."))
+RELEVANT = (
+    ("comets", "We image the coma of comet 67P/Churyumov-Gerasimenko."),
+    ("strong lensing", "Strong gravitational lensing."),
+    ("galaxy clusters", "The most massive clusters of galaxies."),
+    ("SN1987A", "The rings of SN 1987A brighten."),
+    ("spiral galaxies", "We resolve Cepheids in a spiral galaxy."),
+)
+IRRELEVANT = (
+    ("comets", "We image a galaxy."),
+    ("galaxy clusters", "Globular clusters in an elliptical galaxy."),
+    ("SN1987A", "Supernovae of type Ia."),
+    ("dark matter", "The dark side of Iapetus is covered with organic matter."),
+)
 
 
 @pytest.mark.parametrize(("query", "abstract"), RELEVANT)
@@ -59,18 +67,37 @@ class Reader:
 def test_a_language_model_is_shown_query_and_abstract() -> None:
     reader = Reader()
     judge: Judge = LanguageJudge(reader)
-    assert judge.is_relevant("comet", "A comet near the Sun.") and not judge.is_relevant("comet", "A galaxy.")
+    assert judge.is_relevant("comet", "A comet near the Sun.") and not judge.is_relevant(
+        "comet", "A galaxy."
+    )
     assert (judge.backend, judge.model) == ("reader", "1") and QUESTION.digest in judge.version
-    assert "query" in QUESTION.head and reader.shown[0] == "Query: comet. Abstract: A comet near the Sun."
+    assert (
+        "query" in QUESTION.head
+        and reader.shown[0] == "Query: comet. Abstract: A comet near the Sun."
+    )
 
 
 def test_a_long_abstract_is_cut_at_a_sentence_and_keeps_its_query() -> None:
     reader = Reader()
     LanguageJudge(reader).is_relevant("comet", "We observe. " * 30)
-    assert reader.shown[0].startswith("Query: comet. Abstract: We observe.") and reader.count(reader.shown[0]) <= reader.room
+    assert (
+        reader.shown[0].startswith("Query: comet. Abstract: We observe.")
+        and reader.count(reader.shown[0]) <= reader.room
+    )
 
 
-@pytest.mark.parametrize("says", ["{", "yes", '{"relevant": "true"}', '{"other": true}', "[true]", "null", '{"relevant": ' * 5_000])
+@pytest.mark.parametrize(
+    "says",
+    [
+        "{",
+        "yes",
+        '{"relevant": "true"}',
+        '{"other": true}',
+        "[true]",
+        "null",
+        '{"relevant": ' * 5_000,
+    ],
+)
 def test_an_answer_that_is_neither_yes_nor_no_is_no_verdict(says: str) -> None:
     reader = Reader(says)
     with pytest.raises(BadItem, match="neither yes nor no"):
@@ -80,5 +107,10 @@ def test_an_answer_that_is_neither_yes_nor_no_is_no_verdict(says: str) -> None:
 def test_the_form_is_the_same_in_all_three_ways() -> None:
     form = shape()
     for verdict in ("true", "false"):
-        assert re.fullmatch(form.expression(None), form.opening + verdict + form.end) and f'"{verdict}"' in form.grammar
-    assert not re.fullmatch(form.expression(None), form.opening + "maybe}") and form.schema["required"] == ["relevant"]
+        assert (
+            re.fullmatch(form.expression(None), form.opening + verdict + form.end)
+            and f'"{verdict}"' in form.grammar
+        )
+    assert not re.fullmatch(form.expression(None), form.opening + "maybe}") and form.schema[
+        "required"
+    ] == ["relevant"]

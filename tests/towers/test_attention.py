@@ -36,9 +36,21 @@ def test_attention_and_its_gradient_are_those_of_the_formula(causal: bool) -> No
 
 
 @settings(deadline=None, max_examples=20)
-@given(length=st.integers(1, 9), heads=st.sampled_from([1, 2, 3]), causal=st.booleans(), seed=st.integers(0, 9), data=st.data())
-def test_one_token_attends_as_it_does_among_all(length: int, heads: int, causal: bool, seed: int, data: st.DataObject) -> None:
-    tokens, kernel, bias = normal(4, length, 12, seed=seed), normal(12, 36, seed=1), normal(36, seed=2)
+@given(
+    length=st.integers(1, 9),
+    heads=st.sampled_from([1, 2, 3]),
+    causal=st.booleans(),
+    seed=st.integers(0, 9),
+    data=st.data(),
+)
+def test_one_token_attends_as_it_does_among_all(
+    length: int, heads: int, causal: bool, seed: int, data: st.DataObject
+) -> None:
+    tokens, kernel, bias = (
+        normal(4, length, 12, seed=seed),
+        normal(12, 36, seed=1),
+        normal(36, seed=2),
+    )
     place = jnp.asarray(data.draw(st.lists(st.integers(0, length - 1), min_size=4, max_size=4)))
     all_of_them = formula(tokens @ kernel + bias, heads, causal)
     one = attend_at(tokens, place, kernel, bias, heads, causal)
@@ -47,7 +59,9 @@ def test_one_token_attends_as_it_does_among_all(length: int, heads: int, causal:
 
 def test_in_16_bits_the_gradient_is_that_of_32_bits_rounded() -> None:
     qkv, slope = normal(3, 7, 36), normal(3, 7, 12, seed=1)
-    narrow = jax.vjp(lambda qkv: attend(qkv, 2, True, fused=False), qkv.astype(jnp.bfloat16))[1](slope.astype(jnp.bfloat16))[0]
+    narrow = jax.vjp(lambda qkv: attend(qkv, 2, True, fused=False), qkv.astype(jnp.bfloat16))[1](
+        slope.astype(jnp.bfloat16)
+    )[0]
     wide = jax.vjp(lambda qkv: attend(qkv, 2, True, fused=False), qkv)[1](slope)[0]
     assert narrow.dtype == jnp.bfloat16
     assert float(jnp.linalg.norm(narrow - wide) / jnp.linalg.norm(wide)) < 0.02

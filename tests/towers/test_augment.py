@@ -25,8 +25,12 @@ def test_all_eight_symmetries_are_drawn_equally_often() -> None:
 def test_crops_are_drawn_from_the_whole_image_and_nowhere_else() -> None:
     image = np.arange(7 * 7, dtype=np.uint8).reshape(7, 7, 1)
     views = np.asarray(random_views(np.repeat(image[None], 2_000, axis=0), jax.random.key(1), 4))
-    places = {tuple(square.ravel()[:2]) for top in range(4) for left in range(4)
-              for square in symmetries(image[top:top + 4, left:left + 4, 0])}
+    places = {
+        tuple(square.ravel()[:2])
+        for top in range(4)
+        for left in range(4)
+        for square in symmetries(image[top : top + 4, left : left + 4, 0])
+    }
     assert {tuple(view.ravel()[:2]) for view in views} == places
 
 
@@ -41,7 +45,10 @@ def test_every_image_has_its_own_key() -> None:
 def test_grey_images_in_one_channel_give_what_three_equal_channels_give() -> None:
     grey = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), dtype=np.uint8)
     mean, std = jnp.asarray([0.1, 0.2, 0.3]), jnp.asarray([0.5, 0.6, 0.7])
-    one, three = (normalise(random_views(images, jax.random.key(3), 6), mean, std) for images in (grey, np.repeat(grey, 3, axis=3)))
+    one, three = (
+        normalise(random_views(images, jax.random.key(3), 6), mean, std)
+        for images in (grey, np.repeat(grey, 3, axis=3))
+    )
     assert one.shape == (3, 6, 6, 3) and one.dtype == jnp.float32
     np.testing.assert_array_equal(one, three)
 

@@ -16,10 +16,27 @@ from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.towers.folder import ModelFolder
 from tests.clip_models import build, random_torch_clip, write_openai_tokenizer
 
-ODD_TEXT = {"vocab_size": 600, "hidden_size": 48, "intermediate_size": 100, "num_hidden_layers": 3, "num_attention_heads": 4,
-            "max_position_embeddings": 19, "hidden_act": "gelu", "layer_norm_eps": 1e-6, "bos_token_id": 598, "eos_token_id": 599}
-ODD_VISION = {"hidden_size": 60, "intermediate_size": 90, "num_hidden_layers": 2, "num_attention_heads": 5, "image_size": 30,
-              "patch_size": 7, "hidden_act": "gelu"}
+ODD_TEXT = {
+    "vocab_size": 600,
+    "hidden_size": 48,
+    "intermediate_size": 100,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 19,
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-6,
+    "bos_token_id": 598,
+    "eos_token_id": 599,
+}
+ODD_VISION = {
+    "hidden_size": 60,
+    "intermediate_size": 90,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 5,
+    "image_size": 30,
+    "patch_size": 7,
+    "hidden_act": "gelu",
+}
 ODD = ClipConfig(TextConfig(**ODD_TEXT), VisionConfig(**ODD_VISION), projection_dim=28)
 
 
@@ -45,7 +62,10 @@ def assert_parity(model: Any, folder: ModelFolder, ids: np.ndarray, images: int)
     side = folder.config.vision.image_size
     pixels = np.random.default_rng(1).normal(size=(images, side, side, 3)).astype(np.float32)
     with torch.no_grad():
-        theirs = model(input_ids=torch.from_numpy(ids).long(), pixel_values=torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        theirs = model(
+            input_ids=torch.from_numpy(ids).long(),
+            pixel_values=torch.from_numpy(pixels).permute(0, 3, 1, 2),
+        )
     graph, params = weights.load(folder)
     image = clip.image_embeddings(graph, params, jnp.asarray(pixels))
     text = clip.text_embeddings(graph, params, jnp.asarray(ids))
@@ -65,11 +85,20 @@ def odd_folder(tmp_path: Path, eos: int) -> tuple[Any, ModelFolder]:
 def test_parity_of_an_odd_configuration(tmp_path: Path, eos: int) -> None:
     model, folder = odd_folder(tmp_path, eos)
     # A second end token, padding with the end token and with 0, an id 2 in the middle, and a text of full length.
-    ids = np.array([[598, 5, 6, 599, 7, 599, 599, 0], [598, 2, 9, 4, 8, 599, 0, 0], [598, 11, 2, 30, 31, 32, 33, 599]], np.int32)
+    ids = np.array(
+        [
+            [598, 5, 6, 599, 7, 599, 599, 0],
+            [598, 2, 9, 4, 8, 599, 0, 0],
+            [598, 11, 2, 30, 31, 32, 33, 599],
+        ],
+        np.int32,
+    )
     assert_parity(model, folder, ids, images=4)
 
 
-def test_parity_of_vit_b_16_and_of_what_it_becomes_in_our_hands(tmp_path: Path, tokenizer_folder: Path) -> None:
+def test_parity_of_vit_b_16_and_of_what_it_becomes_in_our_hands(
+    tmp_path: Path, tokenizer_folder: Path
+) -> None:
     import torch
     from transformers import CLIPModel
 
@@ -84,7 +113,9 @@ def test_parity_of_vit_b_16_and_of_what_it_becomes_in_our_hands(tmp_path: Path, 
     weights.save(ours, weights.load(theirs)[1], tokenizer, "# A test\n")
     again = CLIPModel.from_pretrained(ours.path)
     assert again.config.text_config.eos_token_id == 2
-    for (name, before), (same, after) in zip(model.state_dict().items(), again.state_dict().items(), strict=True):
+    for (name, before), (same, after) in zip(
+        model.state_dict().items(), again.state_dict().items(), strict=True
+    ):
         assert name == same and torch.equal(before, after), name
 
 
@@ -92,13 +123,20 @@ def test_what_lies_after_the_end_token_changes_nothing() -> None:
     graph, params = build(ODD, jax.random.key(0))
     short = jnp.array([[598, 5, 6, 599]])
     long = jnp.array([[598, 5, 6, 599, 17, 599, 3]])
-    np.testing.assert_allclose(clip.text_embeddings(graph, params, short), clip.text_embeddings(graph, params, long), atol=1e-6)
+    np.testing.assert_allclose(
+        clip.text_embeddings(graph, params, short),
+        clip.text_embeddings(graph, params, long),
+        atol=1e-6,
+    )
 
 
 def test_embeddings_have_length_1_and_stay_float32_in_a_narrow_type() -> None:
     graph, params = build(ODD, jax.random.key(0))
     pixels = jax.random.normal(jax.random.key(1), (3, 30, 30, 3))
-    wide, narrow = clip.image_embeddings(graph, params, pixels), clip.image_embeddings(graph, params, pixels, clip.Compute(jnp.bfloat16))
+    wide, narrow = (
+        clip.image_embeddings(graph, params, pixels),
+        clip.image_embeddings(graph, params, pixels, clip.Compute(jnp.bfloat16)),
+    )
     assert narrow.dtype == jnp.float32
     np.testing.assert_allclose(jnp.linalg.norm(narrow, axis=1), 1.0, rtol=1e-5)
     assert jnp.sum(wide * narrow, axis=1).min() > 0.999
@@ -108,7 +146,9 @@ def test_embeddings_have_length_1_and_stay_float32_in_a_narrow_type() -> None:
 def test_a_narrow_type_leaves_gradients_in_float32() -> None:
     graph, params = build(ODD, jax.random.key(0))
     ids = jnp.array([[598, 5, 6, 599]])
-    gradient = jax.grad(lambda p: clip.text_embeddings(graph, p, ids, clip.Compute(jnp.bfloat16))[0, 0])(params)
+    gradient = jax.grad(
+        lambda p: clip.text_embeddings(graph, p, ids, clip.Compute(jnp.bfloat16))[0, 0]
+    )(params)
     assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {jnp.dtype(jnp.float32)}
     assert jnp.abs(gradient["text"]["tokens"]).sum() > 0
 
@@ -123,10 +163,21 @@ def test_fused_attention_is_the_same_attention(monkeypatch: pytest.MonkeyPatch) 
         return real(*arrays, implementation="xla", **options)
 
     monkeypatch.setattr(jax.nn, "dot_product_attention", attend)
-    pixels, ids = jax.random.normal(jax.random.key(1), (2, 30, 30, 3)), jnp.array([[598, 5, 6, 599], [598, 7, 599, 599]])
+    pixels, ids = (
+        jax.random.normal(jax.random.key(1), (2, 30, 30, 3)),
+        jnp.array([[598, 5, 6, 599], [598, 7, 599, 599]]),
+    )
     fused = clip.Compute(fused=True)
-    np.testing.assert_allclose(clip.image_embeddings(graph, params, pixels, fused), clip.image_embeddings(graph, params, pixels), atol=1e-6)
-    np.testing.assert_allclose(clip.text_embeddings(graph, params, ids, fused), clip.text_embeddings(graph, params, ids), atol=1e-6)
+    np.testing.assert_allclose(
+        clip.image_embeddings(graph, params, pixels, fused),
+        clip.image_embeddings(graph, params, pixels),
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(
+        clip.text_embeddings(graph, params, ids, fused),
+        clip.text_embeddings(graph, params, ids),
+        atol=1e-6,
+    )
     assert asked == [("cudnn", {"is_causal": False}), ("cudnn", {"is_causal": True})]
 
 
@@ -134,7 +185,9 @@ def test_the_shapes_of_a_model_are_known_without_making_it() -> None:
     graph, shapes = clip.abstract(ODD)
     built, params = build(ODD, jax.random.key(0))
     assert graph == built
-    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), shapes) == jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), params)
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), shapes) == jax.tree.map(
+        lambda leaf: (leaf.shape, leaf.dtype), params
+    )
 
 
 def test_initial_weights_follow_openai_and_the_key() -> None:
@@ -142,7 +195,12 @@ def test_initial_weights_follow_openai_and_the_key() -> None:
     blocks, width = params["vision"]["layers"]["blocks"], ODD.vision.hidden_size
     assert blocks["qkv"]["kernel"].shape == (2, width, 3 * width)
     into_residual = width**-0.5 * (2 * ODD.vision.num_hidden_layers) ** -0.5
-    for name, deviation in (("qkv", width**-0.5), ("out", into_residual), ("up", (2 * width) ** -0.5), ("down", into_residual)):
+    for name, deviation in (
+        ("qkv", width**-0.5),
+        ("out", into_residual),
+        ("up", (2 * width) ** -0.5),
+        ("down", into_residual),
+    ):
         assert float(blocks[name]["kernel"].std()) == pytest.approx(deviation, rel=0.05)
         assert not jnp.array_equal(*blocks[name]["kernel"])
     assert float(params["logit_scale"]) == pytest.approx(np.log(1 / 0.07), abs=1e-3)

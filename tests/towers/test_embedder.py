@@ -28,7 +28,11 @@ def views(count: int) -> np.ndarray:
 
 def expected(folder: ModelFolder, images: np.ndarray) -> np.ndarray:
     graph, params = weights.load(folder)
-    return np.asarray(clip.image_embeddings(graph, params, jnp.asarray((images / 255 - folder.mean) / folder.std, jnp.float32)))
+    return np.asarray(
+        clip.image_embeddings(
+            graph, params, jnp.asarray((images / 255 - folder.mean) / folder.std, jnp.float32)
+        )
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 7])
@@ -46,9 +50,17 @@ def test_heads_are_honoured(tiny: ModelFolder, tmp_path: Path) -> None:
     assert np.abs(found - ImageEmbedder(tiny, batch_size=3).embed(images)).max() > 0.1
 
 
-@pytest.mark.parametrize("full", [jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes"), MemoryError()],
-                         ids=["device", "machine"])
-def test_the_batch_is_halved_until_it_fits_and_stays_so(full: Exception, tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "full",
+    [
+        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes"),
+        MemoryError(),
+    ],
+    ids=["device", "machine"],
+)
+def test_the_batch_is_halved_until_it_fits_and_stays_so(
+    full: Exception, tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     embedder = ImageEmbedder(tiny, batch_size=8)
     compiled, sizes = embedder._compiled, []
 
@@ -64,7 +76,9 @@ def test_the_batch_is_halved_until_it_fits_and_stays_so(full: Exception, tiny: M
     assert sizes == [8, 4, 2, 2, 2] and embedder.batch_size == 2
 
 
-def test_a_device_too_small_for_one_image_is_an_error(tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_too_small_for_one_image_is_an_error(
+    tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     embedder = ImageEmbedder(tiny, batch_size=2)
 
     def no_device(params: clip.Params, batch: np.ndarray) -> jax.Array:
@@ -75,7 +89,9 @@ def test_a_device_too_small_for_one_image_is_an_error(tiny: ModelFolder, monkeyp
         embedder.embed(views(1))
 
 
-def test_another_failure_of_the_device_is_not_hidden(tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_failure_of_the_device_is_not_hidden(
+    tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     embedder = ImageEmbedder(tiny, batch_size=2)
 
     def broken(params: clip.Params, batch: np.ndarray) -> jax.Array:

@@ -50,8 +50,9 @@ def test_no_name_means_the_only_model(workspace: Workspace, original: Path) -> N
         resolve(None, workspace)
 
 
-def test_a_name_of_the_cache_comes_before_a_folder(workspace: Workspace, original: Path, tiny: Path,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_of_the_cache_comes_before_a_folder(
+    workspace: Workspace, original: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tiny.parent)
     assert resolve("tiny", workspace).path == tiny
     assert resolve("tiny", workspace).path.is_absolute()
@@ -61,7 +62,9 @@ def test_a_name_of_the_cache_comes_before_a_folder(workspace: Workspace, origina
 
 
 @pytest.mark.parametrize("name", ["nonsense", "../tiny-not-there", "/no/such/folder", ""])
-def test_a_name_that_means_nothing_is_told_with_what_there_is(name: str, workspace: Workspace, original: Path) -> None:
+def test_a_name_that_means_nothing_is_told_with_what_there_is(
+    name: str, workspace: Workspace, original: Path
+) -> None:
     put(workspace, "first", original)
     if name:
         with pytest.raises(UsageError, match="first"):
@@ -72,7 +75,9 @@ def test_a_name_that_means_nothing_is_told_with_what_there_is(name: str, workspa
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "tokenizer.json"])
-def test_a_folder_without_a_model_says_what_it_lacks(tiny: Path, missing: str, workspace: Workspace) -> None:
+def test_a_folder_without_a_model_says_what_it_lacks(
+    tiny: Path, missing: str, workspace: Workspace
+) -> None:
     (tiny / missing).unlink()
     if missing == "tokenizer.json":
         resolve(str(tiny), workspace)  # vocab.json and merges.txt are there
@@ -89,17 +94,23 @@ def test_a_model_from_elsewhere_has_the_papers_view(tiny: Path) -> None:
     assert (found.card, found.mean) == ({}, CLIP_MEAN)
 
 
-@pytest.mark.parametrize(("file", "content", "says"), [
-    ("paperclip.json", '{"view": {"kind": "tiles"}}', "tiles"), ("paperclip.json", '{"view": {"size": 32}}', "32 pixels and the model 64"),
-    ("paperclip.json", '{"view": {"colour": 3}}', "not a view"), ("paperclip.json", '{"view": 7}', "not a view"),
-    ("paperclip.json", '{"view": {"crop": "all"}}', "not a view"),
-    ("paperclip.json", '{"extras": {"head_size": -1}}', "not a model's extras"),
-    ("paperclip.json", '{"extras": {"head_size": 4, "path": "../x"}}', "not a model's extras"),
-    ("paperclip.json", '{"extras": {"logit_bias": true}}', "heads.safetensors is missing"),
-    ("paperclip.json", "[1]", "not a JSON object"), ("paperclip.json", "{", "cannot be read as JSON"),
-    ("preprocessor_config.json", '{"image_mean": [0.5, 0.5]}', "three numbers"),
-    ("preprocessor_config.json", '{"image_std": [1, 1, 0]}', "three numbers"),
-])
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("paperclip.json", '{"view": {"kind": "tiles"}}', "tiles"),
+        ("paperclip.json", '{"view": {"size": 32}}', "32 pixels and the model 64"),
+        ("paperclip.json", '{"view": {"colour": 3}}', "not a view"),
+        ("paperclip.json", '{"view": 7}', "not a view"),
+        ("paperclip.json", '{"view": {"crop": "all"}}', "not a view"),
+        ("paperclip.json", '{"extras": {"head_size": -1}}', "not a model's extras"),
+        ("paperclip.json", '{"extras": {"head_size": 4, "path": "../x"}}', "not a model's extras"),
+        ("paperclip.json", '{"extras": {"logit_bias": true}}', "heads.safetensors is missing"),
+        ("paperclip.json", "[1]", "not a JSON object"),
+        ("paperclip.json", "{", "cannot be read as JSON"),
+        ("preprocessor_config.json", '{"image_mean": [0.5, 0.5]}', "three numbers"),
+        ("preprocessor_config.json", '{"image_std": [1, 1, 0]}', "three numbers"),
+    ],
+)
 def test_a_damaged_description_is_named(tiny: Path, file: str, content: str, says: str) -> None:
     (tiny / file).write_text(content)
     with pytest.raises(PaperclipError, match=says) as raised:
@@ -107,21 +118,31 @@ def test_a_damaged_description_is_named(tiny: Path, file: str, content: str, say
     assert file in raised.value.message
 
 
-def test_a_fingerprint_is_of_what_changes_an_embedding(tiny: Path, original: Path, workspace: Workspace) -> None:
+def test_a_fingerprint_is_of_what_changes_an_embedding(
+    tiny: Path, original: Path, workspace: Workspace
+) -> None:
     value = fingerprint(ModelFolder.open(tiny), workspace)
     assert len(value) == 64
     assert fingerprint(ModelFolder.open(original), workspace) == value, "a copy is the same model"
     (tiny / "README.md").write_text("another card")
     (tiny / "notes.txt").write_text("x")
     assert fingerprint(ModelFolder.open(tiny), workspace) == value
-    for name in ("config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json", "paperclip.json"):
+    for name in (
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "preprocessor_config.json",
+        "paperclip.json",
+    ):
         before = fingerprint(ModelFolder.open(tiny), workspace)
         data = (tiny / name).read_bytes()
         (tiny / name).write_bytes(data + b" ")
         assert fingerprint(ModelFolder.open(tiny), workspace) != before, name
 
 
-def test_a_fingerprint_is_remembered_until_a_file_changes(tiny: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fingerprint_is_remembered_until_a_file_changes(
+    tiny: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = ModelFolder.open(tiny)
     value = fingerprint(folder, workspace)
     hashed: list[int] = []

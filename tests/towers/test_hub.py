@@ -75,9 +75,15 @@ class Answer(BaseHTTPRequestHandler):
         files = self.server.files.get((repository, commit))
         if rest[:1] == ["discussions"]:
             number = self.server.pull_requests.get(repository)
-            offer = {"num": number, "title": "Adding `safetensors` variant of this model", "author": {"name": "SFconvertbot"},
-                     "createdAt": "2023-03-01T00:00:00.000Z", "status": "open", "isPullRequest": True,
-                     "repo": {"name": repository, "type": "model"}}
+            offer = {
+                "num": number,
+                "title": "Adding `safetensors` variant of this model",
+                "author": {"name": "SFconvertbot"},
+                "createdAt": "2023-03-01T00:00:00.000Z",
+                "status": "open",
+                "isPullRequest": True,
+                "repo": {"name": repository, "type": "model"},
+            }
             found = [] if number is None else [offer]
             self._send(json.dumps({"discussions": found, "count": len(found), "start": 0}).encode())
         elif repository in self.server.gated:
@@ -87,24 +93,54 @@ class Answer(BaseHTTPRequestHandler):
         elif rest[:1] == ["revision"] and rest[1] not in ("main", "refs", COMMIT, PULL_REQUEST):
             self._refuse(404, "RevisionNotFound")
         elif rest[:1] == ["tree"]:
-            self._send(json.dumps([{"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
-                                   for name, data in files.items()]).encode())
+            self._send(
+                json.dumps(
+                    [
+                        {
+                            "type": "file",
+                            "path": name,
+                            "size": len(data),
+                            "oid": hashlib.sha1(data).hexdigest(),
+                        }
+                        for name, data in files.items()
+                    ]
+                ).encode()
+            )
         else:
-            self._send(json.dumps({"id": repository, "sha": commit, "siblings": [{"rfilename": name} for name in files]}).encode())
+            self._send(
+                json.dumps(
+                    {
+                        "id": repository,
+                        "sha": commit,
+                        "siblings": [{"rfilename": name} for name in files],
+                    }
+                ).encode()
+            )
 
     def _give(self, repository: str, commit: str, name: str) -> None:
         data = self.server.files.get((repository, commit), {}).get(name)
         if data is None:
             self._refuse(404, "EntryNotFound")
         else:
-            self._send(data, {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"})
+            self._send(
+                data,
+                {
+                    "ETag": f'"{hashlib.sha1(data).hexdigest()}"',
+                    "X-Repo-Commit": commit,
+                    "Accept-Ranges": "bytes",
+                },
+            )
 
     def _refuse(self, status: int, code: str) -> None:
         self._send(b"{}", {"X-Error-Code": code, "X-Error-Message": code}, status)
 
     def _send(self, data: bytes, headers: dict[str, str] | None = None, status: int = 200) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(data)),
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
@@ -134,15 +170,27 @@ def model_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def ask(url: str, home: Path, *names: str, mode: str = "online") -> list[dict[str, str]]:
     """What `resolve` answers to each name in a fresh process with `home` as the Hub's home and `home/cache` as ours."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    environment |= {"HF_ENDPOINT": url, "HF_HOME": str(home / "hf"), "HF_HUB_DISABLE_XET": "1", "HF_HUB_ETAG_TIMEOUT": "2"}
+    environment |= {
+        "HF_ENDPOINT": url,
+        "HF_HOME": str(home / "hf"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_ETAG_TIMEOUT": "2",
+    }
     command = [sys.executable, "-c", SCRIPT, str(home / "cache"), mode, *names]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_model_is_fetched_once_and_nothing_that_could_run(server: StandIn, model_files: dict[str, bytes], tmp_path: Path) -> None:
-    dangerous = {"pytorch_model.bin": b"pickle", "modeling.py": b"import os", "onnx/model.onnx": b"x", "sub/config.json": b"{}"}
+def test_a_model_is_fetched_once_and_nothing_that_could_run(
+    server: StandIn, model_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    dangerous = {
+        "pytorch_model.bin": b"pickle",
+        "modeling.py": b"import os",
+        "onnx/model.onnx": b"x",
+        "sub/config.json": b"{}",
+    }
     server.files["org/clip", COMMIT] = model_files | dangerous
     first, again = ask(server.url, tmp_path, "org/clip", "org/clip")
     folder = tmp_path / "cache" / "hub" / "org--clip"
@@ -150,14 +198,20 @@ def test_a_model_is_fetched_once_and_nothing_that_could_run(server: StandIn, mod
     wanted = set(model_files) - {"README.md", "manifest.json"}
     assert {file.name for file in folder.iterdir() if file.is_file()} == wanted
     assert all((folder / name).read_bytes() == model_files[name] for name in wanted)
-    downloads = [line.rpartition("/")[2] for line in server.asked if line.startswith("GET") and "/resolve/" in line]
+    downloads = [
+        line.rpartition("/")[2]
+        for line in server.asked
+        if line.startswith("GET") and "/resolve/" in line
+    ]
     assert sorted(downloads) == sorted(wanted)
     server.asked.clear()
     assert ask(server.url, tmp_path, "org/clip", mode="offline") == [first]
     assert server.asked == []
 
 
-def test_revisions_lie_apart(server: StandIn, model_files: dict[str, bytes], tmp_path: Path) -> None:
+def test_revisions_lie_apart(
+    server: StandIn, model_files: dict[str, bytes], tmp_path: Path
+) -> None:
     server.files["org/clip", PULL_REQUEST] = model_files
     server.files["org/clip", COMMIT] = {"config.json": model_files["config.json"]}
     found, wrong = ask(server.url, tmp_path, "org/clip@refs/pr/7", "org/clip@v9")
@@ -165,15 +219,23 @@ def test_revisions_lie_apart(server: StandIn, model_files: dict[str, bytes], tmp
     assert wrong["error"] == "org/clip on the Hub has no revision 'v9'"
 
 
-def test_a_model_without_safetensors_is_told_with_the_revision_that_has_them(server: StandIn, model_files: dict[str, bytes],
-                                                                             tmp_path: Path) -> None:
-    pickled = {file: data for file, data in model_files.items() if not file.endswith(".safetensors")} | {"pytorch_model.bin": b"x"}
+def test_a_model_without_safetensors_is_told_with_the_revision_that_has_them(
+    server: StandIn, model_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    pickled = {
+        file: data for file, data in model_files.items() if not file.endswith(".safetensors")
+    } | {"pytorch_model.bin": b"x"}
     server.files["org/converted", COMMIT] = server.files["org/plain", COMMIT] = pickled
     server.pull_requests["org/converted"] = 7
     converted, plain = ask(server.url, tmp_path, "org/converted", "org/plain")
-    assert converted == {"error": "org/converted on the Hub has no model.safetensors",
-                         "hint": "only safetensors are read; try org/converted@refs/pr/7"}
-    assert plain["error"] == "org/plain on the Hub has no model.safetensors" and "org/plain@refs/pr/N" in plain["hint"]
+    assert converted == {
+        "error": "org/converted on the Hub has no model.safetensors",
+        "hint": "only safetensors are read; try org/converted@refs/pr/7",
+    }
+    assert (
+        plain["error"] == "org/plain on the Hub has no model.safetensors"
+        and "org/plain@refs/pr/N" in plain["hint"]
+    )
     assert not any("pytorch_model" in line for line in server.asked)
 
 
@@ -186,14 +248,22 @@ def test_what_the_hub_refuses_is_one_clear_line(server: StandIn, tmp_path: Path)
         assert str(tmp_path / "cache" / "hub" / name) in answer["hint"]
 
 
-def test_without_network_the_file_and_its_folder_are_named(model_files: dict[str, bytes], tmp_path: Path) -> None:
+def test_without_network_the_file_and_its_folder_are_named(
+    model_files: dict[str, bytes], tmp_path: Path
+) -> None:
     nowhere = "http://127.0.0.1:9"
     folder = tmp_path / "cache" / "hub" / "org--clip"
     (offline,) = ask(nowhere, tmp_path, "org/clip", mode="offline")
-    assert offline["error"] == "org/clip: config.json is not on this machine, and the network may not be used"
+    assert (
+        offline["error"]
+        == "org/clip: config.json is not on this machine, and the network may not be used"
+    )
     assert str(folder) in offline["hint"]
     (unreachable,) = ask(nowhere, tmp_path, "org/clip")
-    assert unreachable["error"].startswith("org/clip could not be downloaded: ") and str(folder) in unreachable["hint"]
+    assert (
+        unreachable["error"].startswith("org/clip could not be downloaded: ")
+        and str(folder) in unreachable["hint"]
+    )
 
     folder.mkdir(parents=True)
     for name, data in model_files.items():
@@ -201,7 +271,9 @@ def test_without_network_the_file_and_its_folder_are_named(model_files: dict[str
     assert ask(nowhere, tmp_path, "org/clip", mode="offline") == [{"path": str(folder)}]
 
 
-def test_a_copy_in_the_hubs_own_cache_is_used(model_files: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_copy_in_the_hubs_own_cache_is_used(
+    model_files: dict[str, bytes], tmp_path: Path
+) -> None:
     place = tmp_path / "hf" / "hub" / "models--org--clip"
     snapshot = place / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
@@ -209,14 +281,28 @@ def test_a_copy_in_the_hubs_own_cache_is_used(model_files: dict[str, bytes], tmp
     (place / "refs" / "main").write_text(COMMIT)
     for name, data in model_files.items():
         (snapshot / name).write_bytes(data)
-    assert ask("http://127.0.0.1:9", tmp_path, "org/clip", mode="offline") == [{"path": str(snapshot)}]
+    assert ask("http://127.0.0.1:9", tmp_path, "org/clip", mode="offline") == [
+        {"path": str(snapshot)}
+    ]
 
 
-@pytest.mark.parametrize(("name", "is_one"), [
-    ("openai/clip-vit-base-patch16", True), ("org/name@main", True), ("org/name@refs/pr/4", True), ("name", False), ("a/b/c", False),
-    ("../x", False), ("org/..", False), ("org/name@../../x", False), ("org/name@a//b", False), ("/org/name", False), ("org/name@", False),
-    ("", False),
-])
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("openai/clip-vit-base-patch16", True),
+        ("org/name@main", True),
+        ("org/name@refs/pr/4", True),
+        ("name", False),
+        ("a/b/c", False),
+        ("../x", False),
+        ("org/..", False),
+        ("org/name@../../x", False),
+        ("org/name@a//b", False),
+        ("/org/name", False),
+        ("org/name@", False),
+        ("", False),
+    ],
+)
 def test_what_has_the_form_of_a_hub_name(name: str, is_one: bool, tmp_path: Path) -> None:
     assert hub.is_name(name) is is_one
     if is_one:

@@ -28,8 +28,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
     folder = write_model(tmp_path_factory.mktemp("models") / "tiny")
     rng = np.random.default_rng(0)
     found = load_file(folder.path / "model.safetensors")
-    save_file({name: np.asarray(array + rng.normal(0, 0.05, array.shape), np.float32) for name, array in found.items()},
-              folder.path / "model.safetensors")
+    save_file(
+        {
+            name: np.asarray(array + rng.normal(0, 0.05, array.shape), np.float32)
+            for name, array in found.items()
+        },
+        folder.path / "model.safetensors",
+    )
     return folder
 
 
@@ -42,7 +47,9 @@ def flax_embeddings(folder: ModelFolder, texts: list[str]) -> np.ndarray:
 @pytest.mark.parametrize("activation", ["quick_gelu", "gelu"])
 @pytest.mark.parametrize("legacy", [False, True], ids=["first-end-token", "highest-id"])
 def test_both_towers_agree(tiny: ModelFolder, activation: str, legacy: bool) -> None:
-    text = dataclasses.replace(tiny.config.text, hidden_act=activation, **({"eos_token_id": 2} if legacy else {}))
+    text = dataclasses.replace(
+        tiny.config.text, hidden_act=activation, **({"eos_token_id": 2} if legacy else {})
+    )
     folder = dataclasses.replace(tiny, config=dataclasses.replace(tiny.config, text=text))
     found = TextTower.open(folder).embed(TEXTS)
     assert found.dtype == np.float32
@@ -63,9 +70,16 @@ def test_a_head_stands_in_place_of_the_projection(tiny: ModelFolder, tmp_path: P
     graph, params = weights.load(folder)
     ids = Tokenizer.load(folder).batch(TEXTS, folder.config.text.max_position_embeddings)
     pooled = torch.tensor(np.asarray(clip.text_features(graph, params, jnp.asarray(ids))))
-    head = {name: torch.tensor(array) for name, array in load_file(tmp_path / "heads.safetensors").items()}
-    inner = torch.nn.functional.gelu(pooled @ head["text_head.fc1.weight"].T + head["text_head.fc1.bias"])
-    expected = torch.nn.functional.normalize(inner @ head["text_head.fc2.weight"].T + head["text_head.fc2.bias"], dim=1)
+    head = {
+        name: torch.tensor(array)
+        for name, array in load_file(tmp_path / "heads.safetensors").items()
+    }
+    inner = torch.nn.functional.gelu(
+        pooled @ head["text_head.fc1.weight"].T + head["text_head.fc1.bias"]
+    )
+    expected = torch.nn.functional.normalize(
+        inner @ head["text_head.fc2.weight"].T + head["text_head.fc2.bias"], dim=1
+    )
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -73,10 +87,15 @@ def test_a_head_stands_in_place_of_the_projection(tiny: ModelFolder, tmp_path: P
 def test_both_towers_agree_on_narrow_weights(tiny: ModelFolder, tmp_path: Path, dtype: str) -> None:
     for file in tiny.path.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    narrow = {name: np.asarray(jnp.asarray(array).astype(dtype)) for name, array in load_file(tiny.path / "model.safetensors").items()}
+    narrow = {
+        name: np.asarray(jnp.asarray(array).astype(dtype))
+        for name, array in load_file(tiny.path / "model.safetensors").items()
+    }
     save_file(narrow, tmp_path / "model.safetensors")
     folder = ModelFolder.open(tmp_path)
-    np.testing.assert_allclose(TextTower.open(folder).embed(TEXTS), flax_embeddings(folder, TEXTS), atol=1e-5)
+    np.testing.assert_allclose(
+        TextTower.open(folder).embed(TEXTS), flax_embeddings(folder, TEXTS), atol=1e-5
+    )
 
 
 def test_a_text_does_not_depend_on_its_company(tiny: ModelFolder) -> None:
@@ -90,15 +109,19 @@ def test_a_text_does_not_depend_on_its_company(tiny: ModelFolder) -> None:
 def test_activations_are_those_of_jax(scale: float) -> None:
     x = np.linspace(-8, 8, 10_001, dtype=np.float32) * np.float32(scale)
     for name, ours in numpy_text_tower._ACTIVATIONS.items():
-        np.testing.assert_allclose(ours(x), clip._ACTIVATIONS[name](jnp.asarray(x)), rtol=1e-6, atol=2e-6)
+        np.testing.assert_allclose(
+            ours(x), clip._ACTIVATIONS[name](jnp.asarray(x)), rtol=1e-6, atol=2e-6
+        )
 
 
 def test_no_jax_is_imported(tiny: ModelFolder) -> None:
-    script = ("import sys\nfrom pathlib import Path\nfrom paperclip_cli.towers.folder import ModelFolder\n"
-              "from paperclip_cli.towers.numpy_text_tower import TextTower\n"
-              "print(TextTower.open(ModelFolder.open(Path(sys.argv[1]))).embed(['dust']).shape)\n"
-              "heavy = {'jax', 'flax', 'PIL', 'pyarrow', 'huggingface_hub', 'transformers', 'astropy', 'scipy'}\n"
-              "assert not heavy & {name.split('.')[0] for name in sys.modules}, heavy & set(sys.modules)")
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom paperclip_cli.towers.folder import ModelFolder\n"
+        "from paperclip_cli.towers.numpy_text_tower import TextTower\n"
+        "print(TextTower.open(ModelFolder.open(Path(sys.argv[1]))).embed(['dust']).shape)\n"
+        "heavy = {'jax', 'flax', 'PIL', 'pyarrow', 'huggingface_hub', 'transformers', 'astropy', 'scipy'}\n"
+        "assert not heavy & {name.split('.')[0] for name in sys.modules}, heavy & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", script, str(tiny.path)], check=True)
 
 

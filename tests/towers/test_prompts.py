@@ -29,8 +29,9 @@ def test_a_phrase_is_the_mean_over_its_templates(workspace: Workspace, tiny_mode
         assert vector == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
 
 
-def test_they_are_remembered_while_nothing_changes(workspace: Workspace, tiny_model: Path, tmp_path: Path,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_remembered_while_nothing_changes(
+    workspace: Workspace, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = ModelFolder.open(tiny_model)
     first = prompts.embed_phrases(PHRASES, TEMPLATES, model, workspace)
     other = write_model(tmp_path / "other", seed=1)
@@ -43,7 +44,9 @@ def test_they_are_remembered_while_nothing_changes(workspace: Workspace, tiny_mo
 
 
 @pytest.mark.parametrize("damage", [b"", b"no array", None])
-def test_a_damaged_memo_is_made_again(workspace: Workspace, tiny_model: Path, damage: bytes | None) -> None:
+def test_a_damaged_memo_is_made_again(
+    workspace: Workspace, tiny_model: Path, damage: bytes | None
+) -> None:
     model = ModelFolder.open(tiny_model)
     first = prompts.embed_phrases(PHRASES, TEMPLATES, model, workspace)
     (memo,) = (workspace.root / "phrases").iterdir()

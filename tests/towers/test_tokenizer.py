@@ -20,9 +20,26 @@ from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.tokenizer import Tokenizer
 from tests.clip_models import CORPUS, write_model, write_openai_tokenizer
 
-AWKWARD = ["", " ", "\n\t  \r", "Galaxy  mergers\n in the\tVIRGO cluster", "don't we'll I'VE they're", "Hα λ 5007 Å, [O III] ~10^4 M☉",
-           "NGC3664", "&amp;lt;b&gt;", "naïve café e\u0301", "星系 合併 🌌", "a" * 300, "<|endoftext|> after",
-           "x<|startoftext|>y", "!!!???...", "\x00\x07", "１２３ ①", "ΣΑΣ", "İstanbul"]
+AWKWARD = [
+    "",
+    " ",
+    "\n\t  \r",
+    "Galaxy  mergers\n in the\tVIRGO cluster",
+    "don't we'll I'VE they're",
+    "Hα λ 5007 Å, [O III] ~10^4 M☉",
+    "NGC3664",
+    "&amp;lt;b&gt;",
+    "naïve café e\u0301",
+    "星系 合併 🌌",
+    "a" * 300,
+    "<|endoftext|> after",
+    "x<|startoftext|>y",
+    "!!!???...",
+    "\x00\x07",
+    "１２３ ①",
+    "ΣΑΣ",
+    "İstanbul",
+]
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +52,16 @@ def openai(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def real_texts(real_sample: Path) -> list[str]:
     """Every line and every record of the real Hubble abstracts."""
-    catalogue = [line for file in sorted((real_sample / "hst").glob("*.cat")) for line in file.read_text(errors="replace").split("\n")]
-    records = (real_sample / "hst" / "abstracts_without_id.jsonl").read_text(encoding="utf-8").splitlines()
+    catalogue = [
+        line
+        for file in sorted((real_sample / "hst").glob("*.cat"))
+        for line in file.read_text(errors="replace").split("\n")
+    ]
+    records = (
+        (real_sample / "hst" / "abstracts_without_id.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     return catalogue + [str(value) for record in records for value in json.loads(record).values()]
 
 
@@ -53,7 +78,11 @@ def test_openai_ids_are_those_of_transformers_and_of_the_original(openai: Path) 
     assert (ours.size, ours.start, ours.end) == (49_408, 49_406, 49_407)
     assert ours.encode(AWKWARD) == theirs(openai, AWKWARD)
     original = instant_clip_tokenizer.Tokenizer()
-    plain = [text for text in AWKWARD if text.isascii() and "<|" not in text and "&" not in text and "\x00" not in text]
+    plain = [
+        text
+        for text in AWKWARD
+        if text.isascii() and "<|" not in text and "&" not in text and "\x00" not in text
+    ]
     assert ours.encode(plain) == [[49_406, *original.encode(text), 49_407] for text in plain]
 
 
@@ -75,8 +104,12 @@ def openai_pair(openai: Path) -> tuple[Tokenizer, object]:
     return Tokenizer.read(openai), CLIPTokenizer.from_pretrained(openai)
 
 
-@pytest.mark.parametrize("missing", [(), ("tokenizer.json",), ("vocab.json", "merges.txt")], ids=["all", "vocab", "json"])
-def test_a_trained_tokenizer_is_read_back_from_any_of_its_files(tmp_path: Path, missing: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "missing", [(), ("tokenizer.json",), ("vocab.json", "merges.txt")], ids=["all", "vocab", "json"]
+)
+def test_a_trained_tokenizer_is_read_back_from_any_of_its_files(
+    tmp_path: Path, missing: tuple[str, ...]
+) -> None:
     made = tokenizer.train(CORPUS, 700)
     made.save(tmp_path, 64)
     for name in missing:
@@ -92,8 +125,14 @@ def test_transformers_takes_ends_padding_and_length_from_the_files(tmp_path: Pat
     made = tokenizer.train(CORPUS, 700)
     made.save(tmp_path, 16)
     reference = AutoTokenizer.from_pretrained(tmp_path)
-    assert (reference.bos_token_id, reference.eos_token_id, reference.model_max_length) == (made.start, made.end, 16)
-    padded = reference(list(CORPUS), padding="max_length", truncation=True, return_tensors="np")["input_ids"]
+    assert (reference.bos_token_id, reference.eos_token_id, reference.model_max_length) == (
+        made.start,
+        made.end,
+        16,
+    )
+    padded = reference(list(CORPUS), padding="max_length", truncation=True, return_tensors="np")[
+        "input_ids"
+    ]
     np.testing.assert_array_equal(made.batch(CORPUS, 16), padded)
 
 
@@ -104,7 +143,9 @@ def test_a_trained_vocabulary_has_clip_layout(tmp_path: Path) -> None:
     assert made.size == len(vocabulary) <= 600
     assert sorted(vocabulary.values()) == list(range(made.size))
     assert (made.start, made.end) == (made.size - 2, made.size - 1)
-    assert vocabulary["#"] == 2, "id 2 means something else to CLIP's pooling and must be a plain byte"
+    assert vocabulary["#"] == 2, (
+        "id 2 means something else to CLIP's pooling and must be a plain byte"
+    )
 
 
 @given(st.text(max_size=80))
@@ -115,7 +156,10 @@ def test_every_text_has_ids_and_none_is_unknown(text: str) -> None:
 
 def test_training_is_the_same_in_every_process() -> None:
     script = f"from paperclip_cli.towers import tokenizer\nprint(tokenizer.train({CORPUS!r}, 900)._backend.to_str())"
-    runs = {subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout for _ in range(3)}
+    runs = {
+        subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
+        for _ in range(3)
+    }
     assert len(runs) == 1
 
 

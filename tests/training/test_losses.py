@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperclip_cli.training.losses import MAX_LOGIT_SCALE, Objective, sigmoid_loss, similarity_scale, softmax_loss
+from paperclip_cli.training.losses import (
+    MAX_LOGIT_SCALE,
+    Objective,
+    sigmoid_loss,
+    similarity_scale,
+    softmax_loss,
+)
 
 
 def unit(shape: tuple[int, int], seed: int) -> np.ndarray:
@@ -27,12 +33,16 @@ def test_the_loss_is_the_mean_of_two_cross_entropies(raw: float) -> None:
     target = torch.arange(20)
     entropy = torch.nn.functional.cross_entropy
     expected = (entropy(logits, target) + entropy(logits.T, target)) / 2
-    assert float(Objective()({"logit_scale": jnp.float32(raw)}, images, texts)) == pytest.approx(float(expected), rel=1e-5)
+    assert float(Objective()({"logit_scale": jnp.float32(raw)}, images, texts)) == pytest.approx(
+        float(expected), rel=1e-5
+    )
 
 
 def test_uninformative_embeddings_have_the_loss_of_chance() -> None:
     same = np.ones((32, 4), np.float32) / 2
-    assert float(Objective()({"logit_scale": jnp.float32(3.0)}, same, same)) == pytest.approx(math.log(32), rel=1e-6)
+    assert float(Objective()({"logit_scale": jnp.float32(3.0)}, same, same)) == pytest.approx(
+        math.log(32), rel=1e-6
+    )
 
 
 def test_the_scale_is_clipped_at_100_and_keeps_its_gradient() -> None:
@@ -54,12 +64,24 @@ def test_the_sigmoid_loss_is_the_binary_cross_entropy_of_all_pairs() -> None:
     """SigLIP's pseudocode sums over all pairs and divides by the batch."""
     torch = pytest.importorskip("torch")
     found, bias = logits(12), -2.5
-    expected = torch.nn.functional.binary_cross_entropy_with_logits(torch.tensor(found + bias), torch.eye(12), reduction="sum") / 12
-    assert float(sigmoid_loss(jnp.asarray(found + bias))) == pytest.approx(float(expected), rel=1e-5)
+    expected = (
+        torch.nn.functional.binary_cross_entropy_with_logits(
+            torch.tensor(found + bias), torch.eye(12), reduction="sum"
+        )
+        / 12
+    )
+    assert float(sigmoid_loss(jnp.asarray(found + bias))) == pytest.approx(
+        float(expected), rel=1e-5
+    )
     images, texts = unit((12, 8), 0), unit((12, 8), 1)
     params = {"logit_scale": jnp.float32(2.0), "logit_bias": jnp.float32(bias)}
     signs = 2 * np.eye(12) - 1
-    formula = np.log1p(np.exp(-signs * (math.exp(2.0) * images.astype(np.float64) @ texts.T + bias))).sum() / 12
+    formula = (
+        np.log1p(
+            np.exp(-signs * (math.exp(2.0) * images.astype(np.float64) @ texts.T + bias))
+        ).sum()
+        / 12
+    )
     assert float(Objective("sigmoid")(params, images, texts)) == pytest.approx(formula, rel=1e-5)
 
 
@@ -68,19 +90,28 @@ def test_the_sigmoid_loss_is_the_binary_cross_entropy_of_all_pairs() -> None:
 def test_several_true_pairs_share_the_target(groups: list[int], seed: int) -> None:
     """Cross-entropy with a target that is even over the true pairs, in both directions; for the sigmoid their sign."""
     torch = pytest.importorskip("torch")
-    found, true = torch.tensor(logits(6, seed)), torch.tensor(true_pairs(groups), dtype=torch.float32)
+    found, true = (
+        torch.tensor(logits(6, seed)),
+        torch.tensor(true_pairs(groups), dtype=torch.float32),
+    )
     entropy = torch.nn.functional.cross_entropy
     share = true / true.sum(1, keepdim=True)
     expected = (entropy(found, share) + entropy(found.T, share)) / 2
-    assert float(softmax_loss(found.numpy(), jnp.asarray(groups))) == pytest.approx(float(expected), rel=1e-5)
+    assert float(softmax_loss(found.numpy(), jnp.asarray(groups))) == pytest.approx(
+        float(expected), rel=1e-5
+    )
     binary = torch.nn.functional.binary_cross_entropy_with_logits(found, true, reduction="sum") / 6
-    assert float(sigmoid_loss(found.numpy(), jnp.asarray(groups))) == pytest.approx(float(binary), rel=1e-5)
+    assert float(sigmoid_loss(found.numpy(), jnp.asarray(groups))) == pytest.approx(
+        float(binary), rel=1e-5
+    )
 
 
 @given(st.permutations(range(6)), st.integers(0, 9))
 def test_groups_of_one_change_nothing(groups: list[int], seed: int) -> None:
     for loss in (softmax_loss, sigmoid_loss):
-        assert float(loss(logits(6, seed), jnp.asarray(groups))) == pytest.approx(float(loss(logits(6, seed))), rel=1e-6)
+        assert float(loss(logits(6, seed), jnp.asarray(groups))) == pytest.approx(
+            float(loss(logits(6, seed))), rel=1e-6
+        )
 
 
 def test_the_raw_scale_multiplies_as_it_is() -> None:

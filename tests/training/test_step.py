@@ -38,13 +38,31 @@ from paperclip_cli.training.step import (
 )
 from tests.clip_models import build, random_torch_clip
 
-TEXT = {"vocab_size": 90, "hidden_size": 24, "intermediate_size": 50, "num_hidden_layers": 2, "num_attention_heads": 3,
-        "max_position_embeddings": 11, "bos_token_id": 88, "eos_token_id": 89, "hidden_act": "quick_gelu"}
-VISION = {"hidden_size": 30, "intermediate_size": 44, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 14, "patch_size": 5,
-          "hidden_act": "gelu"}
+TEXT = {
+    "vocab_size": 90,
+    "hidden_size": 24,
+    "intermediate_size": 50,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "max_position_embeddings": 11,
+    "bos_token_id": 88,
+    "eos_token_id": 89,
+    "hidden_act": "quick_gelu",
+}
+VISION = {
+    "hidden_size": 30,
+    "intermediate_size": 44,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "image_size": 14,
+    "patch_size": 5,
+    "hidden_act": "gelu",
+}
 SMALL = ClipConfig(TextConfig(**TEXT), VisionConfig(**VISION), projection_dim=20)
 TWICE = [0, 1, 2, 0, 3, 1, 4, 5]  # of eight pairs two proposals have two each
-CONSTANT = dataclasses.replace(PAPER_PRESET, learning_rate=1e-4, warmup_steps=0, schedule="constant")
+CONSTANT = dataclasses.replace(
+    PAPER_PRESET, learning_rate=1e-4, warmup_steps=0, schedule="constant"
+)
 
 
 def pairs(count: int, seed: int = 0, side: int = VISION["image_size"]) -> Batch:
@@ -57,9 +75,15 @@ def pairs(count: int, seed: int = 0, side: int = VISION["image_size"]) -> Batch:
     return Batch(rng.integers(0, 256, (count, side, side, 3), dtype=np.uint8), tokens)
 
 
-def learner(recipe: object = CONSTANT, ema_decay: float = 0.0, size: int = VISION["image_size"]) -> tuple[Learner, TrainState]:
+def learner(
+    recipe: object = CONSTANT, ema_decay: float = 0.0, size: int = VISION["image_size"]
+) -> tuple[Learner, TrainState]:
     graph, params = build(SMALL, jax.random.key(0))
-    made = Learner(encoders.towers(graph, Pixels(size, CLIP_MEAN, CLIP_STD)), adamw(recipe), ema_decay=ema_decay)
+    made = Learner(
+        encoders.towers(graph, Pixels(size, CLIP_MEAN, CLIP_STD)),
+        adamw(recipe),
+        ema_decay=ema_decay,
+    )
     return made, initial_state(made, params)
 
 
@@ -79,18 +103,28 @@ def test_twenty_steps_have_the_losses_of_pytorch(tmp_path: Path) -> None:
         state, metrics = compiled(state, Batch(everything.images[rows], everything.texts[rows]))
         ours.append(float(metrics.loss))
 
-    optimiser = torch.optim.AdamW(model.parameters(), lr=CONSTANT.learning_rate, weight_decay=CONSTANT.weight_decay)
-    pixels = torch.tensor((everything.images / 255 - CLIP_MEAN) / CLIP_STD, dtype=torch.float32).permute(0, 3, 1, 2)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=CONSTANT.learning_rate, weight_decay=CONSTANT.weight_decay
+    )
+    pixels = torch.tensor(
+        (everything.images / 255 - CLIP_MEAN) / CLIP_STD, dtype=torch.float32
+    ).permute(0, 3, 1, 2)
     theirs = []
     for rows in batches:
-        loss = model(input_ids=torch.tensor(everything.texts[rows]), pixel_values=pixels[rows], return_loss=True).loss
+        loss = model(
+            input_ids=torch.tensor(everything.texts[rows]),
+            pixel_values=pixels[rows],
+            return_loss=True,
+        ).loss
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         theirs.append(loss.item())
 
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
-    assert np.mean(ours[-3:]) < 0.9 * np.mean(ours[:3]), "the parity of a model that does not learn says little"
+    assert np.mean(ours[-3:]) < 0.9 * np.mean(ours[:3]), (
+        "the parity of a model that does not learn says little"
+    )
 
 
 ON_DEVICES = """
@@ -123,11 +157,25 @@ print(json.dumps({"names": [one, four], "used": used, "loss": [loss_1, loss_4], 
 
 def test_one_device_and_four_agree() -> None:
     """Loss and gradient of a batch to 1e-5, and the losses of twenty steps with random views to 1e-4."""
-    flags = {"XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    flags = {
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4",
+        "JAX_PLATFORMS": "cpu",
+    }
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, "-c", ON_DEVICES], capture_output=True, text=True, cwd=root, env=os.environ | flags, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", ON_DEVICES],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env=os.environ | flags,
+        check=True,
+    )
     found = json.loads(done.stdout)
-    assert found["names"][0].startswith("1 x cpu") and found["names"][1].startswith("4 x cpu") and found["used"] == 4
+    assert (
+        found["names"][0].startswith("1 x cpu")
+        and found["names"][1].startswith("4 x cpu")
+        and found["used"] == 4
+    )
     assert found["loss"][1] == pytest.approx(found["loss"][0], rel=1e-5)
     assert found["gradient"] < 1e-5
     np.testing.assert_allclose(found["losses"][1], found["losses"][0], rtol=1e-4)
@@ -136,7 +184,9 @@ def test_one_device_and_four_agree() -> None:
 @pytest.fixture(scope="module")
 def quick() -> tuple[Callable, TrainState]:
     """A step with a high rate, a strong decay and an average, compiled once; and its first state."""
-    made, state = learner(dataclasses.replace(CONSTANT, learning_rate=0.01, weight_decay=0.5), ema_decay=0.75)
+    made, state = learner(
+        dataclasses.replace(CONSTANT, learning_rate=0.01, weight_decay=0.5), ema_decay=0.75
+    )
     return jax.jit(partial(learn, made)), state
 
 
@@ -161,23 +211,36 @@ def test_the_average_follows_the_parameters(quick: tuple[Callable, TrainState]) 
     after, _ = step(state, pairs(8))
     expected = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, state.average, after.params)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-8), after.average, expected)
-    assert not np.allclose(after.average["text"]["tokens"], after.params["text"]["tokens"], rtol=1e-4)
+    assert not np.allclose(
+        after.average["text"]["tokens"], after.params["text"]["tokens"], rtol=1e-4
+    )
 
 
 def test_the_scale_is_held_at_its_limit(quick: tuple[Callable, TrainState]) -> None:
     step, state = quick
-    after, metrics = step(state._replace(params={**state.params, "logit_scale": jnp.float32(MAX_LOGIT_SCALE + 1)}), pairs(8))
+    after, metrics = step(
+        state._replace(params={**state.params, "logit_scale": jnp.float32(MAX_LOGIT_SCALE + 1)}),
+        pairs(8),
+    )
     assert float(metrics.scale) == pytest.approx(100)
     assert float(after.params["logit_scale"]) <= np.float32(MAX_LOGIT_SCALE)
 
 
-def test_weight_decay_takes_its_share_of_every_parameter(quick: tuple[Callable, TrainState]) -> None:
+def test_weight_decay_takes_its_share_of_every_parameter(
+    quick: tuple[Callable, TrainState],
+) -> None:
     """Where the gradient is zero, as for words that do not occur, AdamW shrinks by rate x decay and does nothing else."""
     step, state = quick
     batch = pairs(8)
-    after, _ = step(state, batch._replace(texts=np.where(batch.texts < 88, batch.texts % 40, batch.texts)))
+    after, _ = step(
+        state, batch._replace(texts=np.where(batch.texts < 88, batch.texts % 40, batch.texts))
+    )
     absent = slice(40, 88)
-    np.testing.assert_allclose(after.params["text"]["tokens"][absent], state.params["text"]["tokens"][absent] * (1 - 0.01 * 0.5), rtol=1e-5)
+    np.testing.assert_allclose(
+        after.params["text"]["tokens"][absent],
+        state.params["text"]["tokens"][absent] * (1 - 0.01 * 0.5),
+        rtol=1e-5,
+    )
 
 
 def apart(one: clip.Params, other: clip.Params) -> float:
@@ -185,8 +248,12 @@ def apart(one: clip.Params, other: clip.Params) -> float:
     return float(optax.tree.norm(jax.tree.map(jnp.subtract, one, other)) / optax.tree.norm(one))
 
 
-@pytest.mark.parametrize(("loss", "groups"), [("softmax", None), ("softmax", TWICE), ("sigmoid", TWICE)])
-def test_a_batch_in_parts_has_the_gradient_of_the_whole(loss: str, groups: list[int] | None) -> None:
+@pytest.mark.parametrize(
+    ("loss", "groups"), [("softmax", None), ("softmax", TWICE), ("sigmoid", TWICE)]
+)
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(
+    loss: str, groups: list[int] | None
+) -> None:
     """Negatives are those of the whole batch: its loss, and its gradient to 1e-5 of the norm; with layers computed twice too."""
     graph, params = build(SMALL, jax.random.key(0))
     params = params | ({"logit_bias": jnp.float32(-3.0)} if loss == "sigmoid" else {})
@@ -202,7 +269,9 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(loss: str, groups: list[
     for parts, remat in ((2, True), (4, False)):
         value, summed = of(parts, remat)
         assert value == pytest.approx(whole, rel=1e-6) and apart(gradient, summed) < 1e-5
-    assert apart(gradient, jax.tree.map(lambda leaf: leaf * 1.001, gradient)) > 1e-4, "a distance that sees nothing would prove nothing"
+    assert apart(gradient, jax.tree.map(lambda leaf: leaf * 1.001, gradient)) > 1e-4, (
+        "a distance that sees nothing would prove nothing"
+    )
 
 
 def test_bfloat16_computes_and_float32_remembers() -> None:
@@ -212,8 +281,12 @@ def test_bfloat16_computes_and_float32_remembers() -> None:
     compiled = jax.jit(partial(learn, made))
     assert "bf16" in compiled.lower(initial_state(made, params), pairs(8)).as_text()
     after, metrics = compiled(initial_state(made, params), pairs(8))
-    assert {leaf.dtype for leaf in jax.tree.leaves((after.params, after.average, metrics))} == {jnp.dtype(jnp.float32)}
-    assert jax.tree.map(lambda leaf: leaf.dtype, after.optimiser) == jax.tree.map(lambda leaf: leaf.dtype, made.optimiser.init(params))
+    assert {leaf.dtype for leaf in jax.tree.leaves((after.params, after.average, metrics))} == {
+        jnp.dtype(jnp.float32)
+    }
+    assert jax.tree.map(lambda leaf: leaf.dtype, after.optimiser) == jax.tree.map(
+        lambda leaf: leaf.dtype, made.optimiser.init(params)
+    )
     exact = Learner(encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD)), adamw(CONSTANT))
     loss, gradient = jax.jit(partial(loss_and_gradient, exact))(params, pairs(8))
     assert float(metrics.loss) == pytest.approx(float(loss), rel=0.02)
@@ -222,7 +295,11 @@ def test_bfloat16_computes_and_float32_remembers() -> None:
 
 def test_the_reference_scale_is_the_parameter_itself_and_has_no_limit() -> None:
     graph, params = build(SMALL, jax.random.key(0))
-    made = Learner(encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD)), adamw(CONSTANT), Objective(raw=True))
+    made = Learner(
+        encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD)),
+        adamw(CONSTANT),
+        Objective(raw=True),
+    )
     state = initial_state(made, params | {"logit_scale": jnp.float32(7.0)})
     after, metrics = jax.jit(partial(learn, made))(state, pairs(8))
     assert float(metrics.scale) == 7.0 and float(after.params["logit_scale"]) > MAX_LOGIT_SCALE
@@ -230,7 +307,9 @@ def test_the_reference_scale_is_the_parameter_itself_and_has_no_limit() -> None:
 
 def test_schedules() -> None:
     recipe = dataclasses.replace(PAPER_PRESET, steps=100, warmup_steps=10, learning_rate=2.0)
-    constant, cosine = (learning_rate(dataclasses.replace(recipe, schedule=kind)) for kind in ("constant", "cosine"))
+    constant, cosine = (
+        learning_rate(dataclasses.replace(recipe, schedule=kind)) for kind in ("constant", "cosine")
+    )
     steps = jnp.arange(100)
     rising = np.arange(1, 11) / 10 * 2
     np.testing.assert_allclose(jax.vmap(constant)(steps), [*rising, *[2.0] * 90], rtol=1e-6)

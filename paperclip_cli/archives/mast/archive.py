@@ -41,7 +41,14 @@ class Terms:
 
     @property
     def rule(self) -> str:
-        return " ".join(name for name in ("include_color", "include_calibration", "include_proprietary") if getattr(self, name)) or "public"
+        return (
+            " ".join(
+                name
+                for name in ("include_color", "include_calibration", "include_proprietary")
+                if getattr(self, name)
+            )
+            or "public"
+        )
 
 
 class MastArchive:
@@ -52,11 +59,25 @@ class MastArchive:
 
     identity = "MAST"
 
-    def __init__(self, mission: Mission, catalogue: Sequence[Proposal], selected: Sequence[int], listings: Listings, wire: Wire,
-                 terms: Terms | None = None, offline: bool = False, refresh: bool = False) -> None:
+    def __init__(
+        self,
+        mission: Mission,
+        catalogue: Sequence[Proposal],
+        selected: Sequence[int],
+        listings: Listings,
+        wire: Wire,
+        terms: Terms | None = None,
+        offline: bool = False,
+        refresh: bool = False,
+    ) -> None:
         self._mission, self._catalogue = mission, tuple(catalogue)
         self._select(selected)
-        self._listings, self._wire, self._terms, self._offline = listings, wire, terms or Terms(), offline
+        self._listings, self._wire, self._terms, self._offline = (
+            listings,
+            wire,
+            terms or Terms(),
+            offline,
+        )
         self._stale = set(selected) if refresh else set()
         self._left_out: Counter[str] = Counter()
         self._straight, self._lock = 0, threading.Lock()
@@ -74,7 +95,10 @@ class MastArchive:
     @cached_property
     def client(self) -> MastClient:
         if self._offline:
-            raise PaperclipError("this needs the network: MAST has not been asked for all of these proposals", "leave out --offline")
+            raise PaperclipError(
+                "this needs the network: MAST has not been asked for all of these proposals",
+                "leave out --offline",
+            )
         return MastClient(self._wire, self._terms.page_size)
 
     def proposals(self) -> Sequence[Proposal]:
@@ -86,8 +110,17 @@ class MastArchive:
         if answer is None:
             return ()
         self._left_out.update(answer.left_out)
-        return [Candidate(key, listed.name, f"{listed.uri} {listed.size}", listed.observation, listed.group, listed.size)
-                for listed in answer.previews]
+        return [
+            Candidate(
+                key,
+                listed.name,
+                f"{listed.uri} {listed.size}",
+                listed.observation,
+                listed.group,
+                listed.size,
+            )
+            for listed in answer.previews
+        ]
 
     def read(self, candidate: Candidate) -> np.ndarray:
         return self.fetch(candidate, keep=False).pixels
@@ -124,8 +157,10 @@ class MastArchive:
             try:
                 rows = self.client.observations({**self._criteria(), **circle_on_sky})
             except BadItem as error:
-                raise PaperclipError(f"MAST could not be asked what lies there: {error}",
-                                     "give a smaller --radius, or try again later") from error
+                raise PaperclipError(
+                    f"MAST could not be asked what lies there: {error}",
+                    "give a smaller --radius, or try again later",
+                ) from error
             known = Around(circle, tuple(sorted(by_proposal(rows))))
             self._listings.add([known])
         around = set(known.proposals)
@@ -138,8 +173,8 @@ class MastArchive:
             return
         with progress.task("ask MAST", total=len(missing), unit="proposals") as task:
             for first in range(0, len(missing), BATCH):
-                self._ask(missing[first:first + BATCH])
-                task.advance(len(missing[first:first + BATCH]))
+                self._ask(missing[first : first + BATCH])
+                task.advance(len(missing[first : first + BATCH]))
 
     def _known(self, number: int) -> Answer | None:
         return None if number in self._stale else self._listings.answer(number, self._terms.rule)
@@ -149,7 +184,11 @@ class MastArchive:
             return None
         if self._known(number) is None and number not in self._unlisted:
             first = self._places[number]
-            later = [other for other in self._selected[first:first + 4 * BATCH] if other not in self._unlisted]
+            later = [
+                other
+                for other in self._selected[first : first + 4 * BATCH]
+                if other not in self._unlisted
+            ]
             self._ask([other for other in later if self._known(other) is None][:BATCH])
         if number in self._unlisted:
             raise BadItem(self._unlisted[number])
@@ -184,16 +223,33 @@ class MastArchive:
     def _criteria(self) -> dict[str, object]:
         intent = {} if self._terms.include_calibration else {"intentType": ["science"]}
         rights = {} if self._terms.include_proprietary else {"dataRights": ["PUBLIC"]}
-        return {"obs_collection": [self._mission.collection], **{name: list(values) for name, values in self._mission.criteria.items()},
-                **intent, **rights}
+        return {
+            "obs_collection": [self._mission.collection],
+            **{name: list(values) for name, values in self._mission.criteria.items()},
+            **intent,
+            **rights,
+        }
 
     def _observations(self, numbers: Sequence[int]) -> list[dict]:
-        return self.client.observations({**self._criteria(), "proposal_id": [str(number) for number in numbers]})
+        return self.client.observations(
+            {**self._criteria(), "proposal_id": [str(number) for number in numbers]}
+        )
 
     def _products(self, rows: Sequence[Row]) -> list[Row]:
-        holders = [row for row in rows if self._mission.holds_preview(text(row, "obs_id"), text(row, "filters"))]
-        direct = {} if self._terms.include_color else {text(row, "obsid"): product for row in holders
-                                                       if (product := direct_product(self._mission, row)) is not None}
+        holders = [
+            row
+            for row in rows
+            if self._mission.holds_preview(text(row, "obs_id"), text(row, "filters"))
+        ]
+        direct = (
+            {}
+            if self._terms.include_color
+            else {
+                text(row, "obsid"): product
+                for row in holders
+                if (product := direct_product(self._mission, row)) is not None
+            }
+        )
         asked = {text(row, "obsid") for row in holders} - direct.keys() - {""}
         return [*direct.values(), *(self.client.products(asked) if asked else ())]
 
@@ -204,9 +260,19 @@ class MastArchive:
         for number in numbers:
             listing = listings.get(number)
             first = visits[number][0] if number in visits else {}
-            previews = tuple(listing.previews[uri] for uri in sorted(listing.previews)) if listing else ()
-            answers.append(Answer(number, self._terms.rule, previews, dict(listing.left_out) if listing else {},
-                                  title=text(first, "obs_title"), pi=text(first, "proposal_pi")))
+            previews = (
+                tuple(listing.previews[uri] for uri in sorted(listing.previews)) if listing else ()
+            )
+            answers.append(
+                Answer(
+                    number,
+                    self._terms.rule,
+                    previews,
+                    dict(listing.left_out) if listing else {},
+                    title=text(first, "obs_title"),
+                    pi=text(first, "proposal_pi"),
+                )
+            )
         self._listings.add(answers)
         self._stale.difference_update(numbers)
 

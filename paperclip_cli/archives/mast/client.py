@@ -51,7 +51,7 @@ class MastClient:
         """Product rows of some observations (by `obsid`), asked for in groups that halve where the archive cannot cope."""
         numbers, rows = sorted(set(obsids)), []
         for first in range(0, len(numbers), group):
-            rows += in_halves(numbers[first:first + group], self._products)
+            rows += in_halves(numbers[first : first + group], self._products)
         return rows
 
     def _products(self, obsids: Sequence[str]) -> list[dict[str, Any]]:
@@ -80,12 +80,16 @@ class MastClient:
             self._astroquery._portal_api_connection._column_configs.clear()
             raise Transient(_ODD_REPLY, tries=3) from error
         except HTTPError as error:
-            raise BadItem(f"the archive refused the query: {' '.join(str(error).split())[:100]}") from error
+            raise BadItem(
+                f"the archive refused the query: {' '.join(str(error).split())[:100]}"
+            ) from error
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise Transient(_ODD_REPLY) from error
 
 
-def in_halves(items: Sequence[Item], ask: Callable[[Sequence[Item]], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def in_halves(
+    items: Sequence[Item], ask: Callable[[Sequence[Item]], list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
     """Asks about all items at once, and where that is too much, about each half. A single item that is too much raises."""
     try:
         return ask(items)
@@ -99,4 +103,6 @@ def in_halves(items: Sequence[Item], ask: Callable[[Sequence[Item]], list[dict[s
 def plain_rows(table: Table) -> list[dict[str, Any]]:
     """A table as dictionaries; masked values are None."""
     columns = {name: table[name].tolist() for name in table.colnames}
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]

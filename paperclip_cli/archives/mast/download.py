@@ -20,8 +20,12 @@ from paperclip_cli.http.retry import Transient, persist
 Result = TypeVar("Result")
 PREVIEW_BYTES = 256 * 2**20  # the largest previews are tens of MB
 _JPEG = b"\xff\xd8\xff"
-_REFUSALS = {401: "not public (HTTP 401): set MAST_API_TOKEN", 403: "not public (HTTP 403): set MAST_API_TOKEN",
-             404: "not found (HTTP 404)", 410: "withdrawn (HTTP 410)"}
+_REFUSALS = {
+    401: "not public (HTTP 401): set MAST_API_TOKEN",
+    403: "not public (HTTP 403): set MAST_API_TOKEN",
+    404: "not found (HTTP 404)",
+    410: "withdrawn (HTTP 410)",
+}
 
 
 class Downloader:
@@ -40,22 +44,30 @@ class Downloader:
         with self._reply(self._url + quote(uri, safe=":/")) as reply:
             data = self._read(reply, PREVIEW_BYTES)
         if not data.startswith(_JPEG):
-            raise Transient("not a JPEG but a web page" if b"<html" in data[:1000].lower() else "not a JPEG", tries=3)
+            raise Transient(
+                "not a JPEG but a web page" if b"<html" in data[:1000].lower() else "not a JPEG",
+                tries=3,
+            )
         if not data.rstrip(b"\0\r\n ").endswith(b"\xff\xd9"):
             raise Transient("a JPEG without an end", tries=3)
         return data
 
     def text(self, url: str, most: int = 2**30) -> bytes:
         """Any address outside the archive's file service: a proposal catalogue."""
+
         def once() -> bytes:
             with self._reply(url) as reply:
                 return self._read(reply, most)
 
         return self.retrying(once)
 
-    def file(self, uri: str, path: Path, arrived: Callable[[int], None] = lambda count: None) -> int:
+    def file(
+        self, uri: str, path: Path, arrived: Callable[[int], None] = lambda count: None
+    ) -> int:
         """Writes a science file to `path`, which is never there in part; gives its bytes. `arrived` hears of every block."""
-        return self.retrying(lambda: self._file_once(self._url + quote(uri, safe=":/"), path, arrived))
+        return self.retrying(
+            lambda: self._file_once(self._url + quote(uri, safe=":/"), path, arrived)
+        )
 
     def retrying(self, action: Callable[[], Result]) -> Result:
         """Tries as often and as long as our patience goes."""
@@ -101,7 +113,9 @@ class Downloader:
         with reply:
             raise_if_transient(reply)
             if not reply.ok:
-                raise BadItem(_REFUSALS.get(reply.status_code, f"refused (HTTP {reply.status_code})"))
+                raise BadItem(
+                    _REFUSALS.get(reply.status_code, f"refused (HTTP {reply.status_code})")
+                )
             yield reply
 
 
@@ -113,10 +127,15 @@ def _check_science(path: Path) -> None:
         if b"<html" in file.read(1000).lower():
             raise Transient("not a FITS file but a web page", tries=3)
     try:
-        with warnings.catch_warnings(record=True) as said, fits.open(path, lazy_load_hdus=False) as hdus:
+        with (
+            warnings.catch_warnings(record=True) as said,
+            fits.open(path, lazy_load_hdus=False) as hdus,
+        ):
             warnings.simplefilter("always")
             is_cut = len(hdus) == 0 or any("truncated" in str(warning.message) for warning in said)
-    except Exception as error:  # whatever astropy makes of damaged bytes; none of it may end the other downloads
+    except (
+        Exception
+    ) as error:  # whatever astropy makes of damaged bytes; none of it may end the other downloads
         raise Transient("a FITS file that is damaged", tries=3) from error
     if is_cut:
         raise Transient("a FITS file that is cut short", tries=3)

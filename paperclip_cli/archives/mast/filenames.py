@@ -37,15 +37,25 @@ class Name:
 
 # Drizzled with (drc) or without (drz) correction for charge transfer efficiency; proposal numbers are not padded. A total with filters
 # in its name is the documented form of a colour composite.
-_HST = re.compile(r"""hst_(?P<proposal>\d{4,5})_(?P<visit>[0-9a-z]{2})_(?P<instrument>[a-z0-9]+)_(?P<detector>[a-z0-9]+)
-                      _total_(?P<root>[a-z0-9]{6})(?P<filters>(?:_[a-z0-9-]+)*?)_dr[cz](?P<color>_color)?\.jpg""", re.VERBOSE)
-_HST_FILTER = re.compile(r"hst_\d{4,5}_[0-9a-z]{2}_[a-z0-9]+_[a-z0-9]+_[a-z0-9-]+_[a-z0-9]{6,8}_[a-z0-9]{3}\.jpg"
-                         r"|[a-z0-9]{9}_[a-z0-9]{3}\.jpg")
-_JWST = re.compile(r"""jw(?P<proposal>\d{5})-(?P<visit>[oc]\d{3,4})_(?P<target>[ts]\d{3,9})_(?P<instrument>[a-z]+)
-                       _(?P<optics>[a-z0-9-]+)_i2d\.jpg""", re.VERBOSE)
+_HST = re.compile(
+    r"""hst_(?P<proposal>\d{4,5})_(?P<visit>[0-9a-z]{2})_(?P<instrument>[a-z0-9]+)_(?P<detector>[a-z0-9]+)
+                      _total_(?P<root>[a-z0-9]{6})(?P<filters>(?:_[a-z0-9-]+)*?)_dr[cz](?P<color>_color)?\.jpg""",
+    re.VERBOSE,
+)
+_HST_FILTER = re.compile(
+    r"hst_\d{4,5}_[0-9a-z]{2}_[a-z0-9]+_[a-z0-9]+_[a-z0-9-]+_[a-z0-9]{6,8}_[a-z0-9]{3}\.jpg"
+    r"|[a-z0-9]{9}_[a-z0-9]{3}\.jpg"
+)
+_JWST = re.compile(
+    r"""jw(?P<proposal>\d{5})-(?P<visit>[oc]\d{3,4})_(?P<target>[ts]\d{3,9})_(?P<instrument>[a-z]+)
+                       _(?P<optics>[a-z0-9-]+)_i2d\.jpg""",
+    re.VERBOSE,
+)
 _JWST_CAMERAS = {"nircam", "miri", "niriss"}
 # Weak lenses (wavefront sensing), coronagraphic masks and grisms in the optical path.
-_NOT_IMAGING = re.compile(r"(?:^|-)(?:wl[mp]\d|mask\w+|lyot\w*|4qpm\w*|fqpm\w*|grism\w*|gr\d+\w|p\d{3}l|prism)(?:-|$)")
+_NOT_IMAGING = re.compile(
+    r"(?:^|-)(?:wl[mp]\d|mask\w+|lyot\w*|4qpm\w*|fqpm\w*|grism\w*|gr\d+\w|p\d{3}l|prism)(?:-|$)"
+)
 
 
 def hst_name(name: str) -> Name:
@@ -56,9 +66,17 @@ def hst_name(name: str) -> Name:
         return Name(Kind.THUMBNAIL)
     match = _HST.fullmatch(name)
     if match is None:
-        return Name(Kind.COLOR if name.endswith("_color.jpg") else Kind.ONE_FILTER if _HST_FILTER.fullmatch(name) else Kind.OTHER)
+        return Name(
+            Kind.COLOR
+            if name.endswith("_color.jpg")
+            else Kind.ONE_FILTER
+            if _HST_FILTER.fullmatch(name)
+            else Kind.OTHER
+        )
     kind = Kind.COLOR if match["color"] or match["filters"] else Kind.WANTED
-    return Name(kind, int(match["proposal"]), match["visit"], match["instrument"], match["detector"])
+    return Name(
+        kind, int(match["proposal"]), match["visit"], match["instrument"], match["detector"]
+    )
 
 
 def jwst_name(name: str) -> Name:
@@ -68,6 +86,15 @@ def jwst_name(name: str) -> Name:
     match = _JWST.fullmatch(name)
     if match is None:
         return Name(Kind.ONE_FILTER if name.startswith("jw") else Kind.OTHER)
-    wanted = match["instrument"] in _JWST_CAMERAS and match["target"][0] == "t" and not _NOT_IMAGING.search(match["optics"])
-    return Name(Kind.WANTED if wanted else Kind.NOT_IMAGING, int(match["proposal"]), match["visit"], match["instrument"],
-                target=match["target"])
+    wanted = (
+        match["instrument"] in _JWST_CAMERAS
+        and match["target"][0] == "t"
+        and not _NOT_IMAGING.search(match["optics"])
+    )
+    return Name(
+        Kind.WANTED if wanted else Kind.NOT_IMAGING,
+        int(match["proposal"]),
+        match["visit"],
+        match["instrument"],
+        target=match["target"],
+    )

@@ -49,7 +49,9 @@ class Limits:
 
 def identity() -> str:
     """The User-Agent: who we are, and whom to write to (PAPERCLIP_CONTACT) if we misbehave."""
-    contact = "".join(c for c in os.environ.get(CONTACT_VARIABLE, "") if c.isascii() and c.isprintable())
+    contact = "".join(
+        c for c in os.environ.get(CONTACT_VARIABLE, "") if c.isascii() and c.isprintable()
+    )
     about = "https://pypi.org/project/paperclip-cli" + (f"; {contact}" if contact else "")
     return f"paperclip-cli/{__version__} ({about}) {requests.utils.default_user_agent()}"
 
@@ -84,24 +86,44 @@ class Wire:
         session.hooks["response"].append(_refuse_downgrade)
         token, server = os.environ.get(TOKEN_VARIABLE), urlsplit(self.server)
         if token and server.hostname:
-            session.cookies.set("mast_token", token, domain=server.hostname, path="/", secure=server.scheme == "https")
+            session.cookies.set(
+                "mast_token",
+                token,
+                domain=server.hostname,
+                path="/",
+                secure=server.scheme == "https",
+            )
         return session
 
     def failure(self, error: requests.RequestException) -> Exception:
         """What to raise for a request that got no answer: Transient, or an error where trying again cannot help."""
         if isinstance(error, requests.exceptions.SSLError) and "certificate" in str(error):
-            return PaperclipError("the archive's certificate is not trusted", "set REQUESTS_CA_BUNDLE to your site's CA bundle")
-        if isinstance(error, requests.exceptions.TooManyRedirects | requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+            return PaperclipError(
+                "the archive's certificate is not trusted",
+                "set REQUESTS_CA_BUNDLE to your site's CA bundle",
+            )
+        if isinstance(
+            error,
+            requests.exceptions.TooManyRedirects
+            | requests.exceptions.InvalidURL
+            | requests.exceptions.InvalidSchema,
+        ):
             return BadItem(reason_of(error))
         if isinstance(error, requests.exceptions.ReadTimeout):
             return TimedOut(reason_of(error))
-        reason = "the proxy does not answer" if isinstance(error, requests.exceptions.ProxyError) else reason_of(error)
+        reason = (
+            "the proxy does not answer"
+            if isinstance(error, requests.exceptions.ProxyError)
+            else reason_of(error)
+        )
         # An archive that was never reached is not down for a moment: there is no network here, or the address is wrong.
         return Transient(reason, tries=None if self.is_reached else 3)
 
     def chunks(self, response: requests.Response) -> Iterator[bytes]:
         """The body as it comes, until it ends or the deadline passes. Transient where it is cut short, late or garbled."""
-        deadline = time.monotonic() + max(self.limits.total, (declared_length(response) or 0) / self.limits.slowest)
+        deadline = time.monotonic() + max(
+            self.limits.total, (declared_length(response) or 0) / self.limits.slowest
+        )
         try:
             while block := response.raw.read1(_CHUNK, decode_content=True):
                 self.pace.check()
@@ -121,11 +143,20 @@ class _PacedAdapter(HTTPAdapter):
         super().__init__(pool_connections=4, pool_maxsize=4)
         self.wire = wire
 
-    def send(self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, verify: Any = True, cert: Any = None,
-             proxies: Any = None) -> requests.Response:
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
         self.wire.pace.turn()
         limits = self.wire.limits
-        response = super().send(request, stream, timeout or (limits.connect, limits.read), verify, cert, proxies)
+        response = super().send(
+            request, stream, timeout or (limits.connect, limits.read), verify, cert, proxies
+        )
         self.wire.is_reached = True
         return response
 
@@ -138,10 +169,21 @@ class _PatientAdapter(_PacedAdapter):
         self._last_body: object = None
         self._pause = wire.limits.poll[0]
 
-    def send(self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, verify: Any = True, cert: Any = None,
-             proxies: Any = None) -> requests.Response:
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
         self._pause_between_polls(request)
-        return persist(lambda: self._whole(request, timeout, verify, cert, proxies), self.wire.limits.patience, self.wire.pace)
+        return persist(
+            lambda: self._whole(request, timeout, verify, cert, proxies),
+            self.wire.limits.patience,
+            self.wire.pace,
+        )
 
     def _whole(self, request: requests.PreparedRequest, *options: Any) -> requests.Response:
         try:
@@ -184,7 +226,9 @@ def declared_length(response: requests.Response) -> int | None:
 def raise_if_transient(response: requests.Response) -> None:
     """Transient for a status that may pass, with the pause that the server asks for."""
     if response.status_code in RETRY_STATUS:
-        raise Transient(f"HTTP {response.status_code}", retry_after(response.headers.get("Retry-After")))
+        raise Transient(
+            f"HTTP {response.status_code}", retry_after(response.headers.get("Retry-After"))
+        )
 
 
 def _check_json(body: bytes) -> None:

@@ -56,7 +56,11 @@ class Listings:
     def add(self, answers: Iterable[Answer | Around]) -> None:
         """Remembers, on disk too, in whole lines: what a kill leaves of the last one is passed over."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        lines = [to_json(answer)[:-1] + f',"asked":"{now}"}}\n' for answer in answers if self._keep(answer)]
+        lines = [
+            to_json(answer)[:-1] + f',"asked":"{now}"}}\n'
+            for answer in answers
+            if self._keep(answer)
+        ]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a+b") as file:
             file.seek(max(0, file.tell() - 1))
@@ -80,4 +84,10 @@ class Listings:
 
 
 def _answer(values: dict) -> Answer:
-    return from_dict(Answer, {**values, "previews": tuple(from_dict(Listed, item) for item in values.get("previews", ()))})
+    return from_dict(
+        Answer,
+        {
+            **values,
+            "previews": tuple(from_dict(Listed, item) for item in values.get("previews", ())),
+        },
+    )

@@ -34,7 +34,11 @@ class Mission:
 def _is_total(obs_id: str, filters: str) -> bool:
     """The mosaic of all filters of a visit; its own row names no filter but `detection`."""
     name = obs_id.lower()
-    return name.startswith("hst_") and "skycell" not in name and ("_total_" in name or filters.lower() == "detection")
+    return (
+        name.startswith("hst_")
+        and "skycell" not in name
+        and ("_total_" in name or filters.lower() == "detection")
+    )
 
 
 def _is_combined(obs_id: str, filters: str) -> bool:
@@ -42,16 +46,35 @@ def _is_combined(obs_id: str, filters: str) -> bool:
 
 
 _IMAGES = {"dataproduct_type": ("image",), "calib_level": ("3",)}
-HST = Mission("hst", "HST",
-              ("https://archive.stsci.edu/hst/catalogs/abstracts.cat", "https://archive.stsci.edu/pub/catalogs/abstracts.cat"),
-              _IMAGES, hst_name, _is_total, "https://archive.stsci.edu/proposal_search.php?mission=hst&id={}")
-JWST = Mission("jwst", "JWST", (), {**_IMAGES, "instrument_name": ("NIRCAM/IMAGE", "MIRI/IMAGE", "NIRISS/IMAGE")},
-               jwst_name, _is_combined, "https://www.stsci.edu/jwst-program-info/program/?program={}")
+HST = Mission(
+    "hst",
+    "HST",
+    (
+        "https://archive.stsci.edu/hst/catalogs/abstracts.cat",
+        "https://archive.stsci.edu/pub/catalogs/abstracts.cat",
+    ),
+    _IMAGES,
+    hst_name,
+    _is_total,
+    "https://archive.stsci.edu/proposal_search.php?mission=hst&id={}",
+)
+JWST = Mission(
+    "jwst",
+    "JWST",
+    (),
+    {**_IMAGES, "instrument_name": ("NIRCAM/IMAGE", "MIRI/IMAGE", "NIRISS/IMAGE")},
+    jwst_name,
+    _is_combined,
+    "https://www.stsci.edu/jwst-program-info/program/?program={}",
+)
 MISSIONS = {mission.name: mission for mission in (HST, JWST)}
 
 
 def mission_named(name: str) -> Mission:
     """The adapter of a mission. UsageError where there is none."""
     if name not in MISSIONS:
-        raise UsageError(f"mission {name!r} is not in MAST, or not known here", f"choose {' or '.join(MISSIONS)}, or give --from DIR")
+        raise UsageError(
+            f"mission {name!r} is not in MAST, or not known here",
+            f"choose {' or '.join(MISSIONS)}, or give --from DIR",
+        )
     return MISSIONS[name]

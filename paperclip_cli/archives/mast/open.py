@@ -29,19 +29,33 @@ CHOICES = """choose what to fetch:
 --dry-run counts first; --mission jwst --catalog FILE takes JWST. --from DIR (an archive on disk) and --simulate N need no MAST"""
 
 
-def open_mast(config: FetchConfig, workspace: Workspace, progress: Progress, limits: Limits | None = None) -> MastArchive:
+def open_mast(
+    config: FetchConfig, workspace: Workspace, progress: Progress, limits: Limits | None = None
+) -> MastArchive:
     """The archive of a mission, as far as it is selected; listed, unless `--limit` leaves open how far. UsageError for no selection."""
     mission = mission_named(config.resolved_mission)
     if not config.selects:
         raise UsageError("fetch what? nothing is selected", CHOICES)
     wire = open_wire(config.rate, limits or Limits(read=config.timeout), progress.note)
     catalogue = _catalogue(config, mission, workspace, wire)
-    numbers = sorted(proposal.proposal_id for proposal in catalogue if proposal.abstract and is_selected(proposal, config))
+    numbers = sorted(
+        proposal.proposal_id
+        for proposal in catalogue
+        if proposal.abstract and is_selected(proposal, config)
+    )
     shard = "" if config.shard is None else f"-{config.shard[0]}-of-{config.shard[1]}"
     terms = Terms(config.include_color, config.include_calibration, config.include_proprietary)
     listings = Listings(workspace.previews(mission.name), shard)
-    archive = MastArchive(mission, _with_asked(catalogue, config, mission), numbers, listings, wire, terms, workspace.offline,
-                          config.refresh)
+    archive = MastArchive(
+        mission,
+        _with_asked(catalogue, config, mission),
+        numbers,
+        listings,
+        wire,
+        terms,
+        workspace.offline,
+        config.refresh,
+    )
     if config.near is not None:
         archive.narrow(*config.near, config.radius)
     if config.limit is None:
@@ -56,25 +70,33 @@ def open_wire(rate: float, limits: Limits, tell: Callable[[str], None]) -> Wire:
     return Wire(conf.server.rstrip("/"), Pace(rate, tell), limits)
 
 
-def _catalogue(config: FetchConfig, mission: Mission, workspace: Workspace, wire: Wire) -> Sequence[Proposal]:
+def _catalogue(
+    config: FetchConfig, mission: Mission, workspace: Workspace, wire: Wire
+) -> Sequence[Proposal]:
     given = config.catalog
     if given is not None and not given.startswith(("http://", "https://")):
         return read_catalogue(Path(given).expanduser(), mission.name).proposals
     addresses = mission.catalogues if given is None else (given,)
     if not addresses:
-        raise UsageError(f"there is no catalogue of {mission.name} abstracts that can be downloaded as a whole",
-                         "give --catalog FILE_OR_URL in the layout of STScI's abstracts.cat")
+        raise UsageError(
+            f"there is no catalogue of {mission.name} abstracts that can be downloaded as a whole",
+            "give --catalog FILE_OR_URL in the layout of STScI's abstracts.cat",
+        )
     mark = "" if given is None else "-" + hashlib.sha256(given.encode()).hexdigest()[:8]
     path = workspace.root / "catalogues" / f"{mission.name}{mark}.cat"
     if not path.exists() or config.refresh:
         if workspace.offline:
-            raise PaperclipError(f"--offline, and there is no catalogue {path}",
-                                 f"download {addresses[0]} elsewhere and give it with --catalog FILE")
+            raise PaperclipError(
+                f"--offline, and there is no catalogue {path}",
+                f"download {addresses[0]} elsewhere and give it with --catalog FILE",
+            )
         replace_file(path, _download_catalogue(addresses, mission, Downloader(wire)))
     return read_catalogue(path, mission.name).proposals
 
 
-def _download_catalogue(addresses: Sequence[str], mission: Mission, downloader: Downloader) -> bytes:
+def _download_catalogue(
+    addresses: Sequence[str], mission: Mission, downloader: Downloader
+) -> bytes:
     """The first of the addresses that gives a catalogue: an error page is none."""
     reasons = []
     for address in addresses:
@@ -86,10 +108,18 @@ def _download_catalogue(addresses: Sequence[str], mission: Mission, downloader: 
         if parse(decode(data), mission.name).proposals:
             return data
         reasons.append(f"{address}: it holds no proposal")
-    raise PaperclipError("no proposal catalogue could be downloaded: " + "; ".join(reasons), "give --catalog FILE_OR_URL")
+    raise PaperclipError(
+        "no proposal catalogue could be downloaded: " + "; ".join(reasons),
+        "give --catalog FILE_OR_URL",
+    )
 
 
-def _with_asked(catalogue: Sequence[Proposal], config: FetchConfig, mission: Mission) -> list[Proposal]:
+def _with_asked(
+    catalogue: Sequence[Proposal], config: FetchConfig, mission: Mission
+) -> list[Proposal]:
     """The catalogue, and an empty record for every proposal that was asked for by number and is not in it."""
     known = {proposal.proposal_id for proposal in catalogue}
-    return [*catalogue, *(Proposal(mission.name, number, "") for number in config.proposals if number not in known)]
+    return [
+        *catalogue,
+        *(Proposal(mission.name, number, "") for number in config.proposals if number not in known),
+    ]

@@ -26,8 +26,16 @@ def find_product(client: MastClient, obs_id: str) -> str:
     collection = "JWST" if obs_id.lower().startswith("jw") else "HST"
     rows = client.observations({"obs_collection": [collection], "obs_id": [obs_id]})
     products = client.products(text(row, "obsid") for row in rows) if rows else []
-    found = sorted({text(row, "dataURI") for row in products
-                    if text(row, "obs_id").lower() == obs_id.lower() and _COMBINED.search(text(row, "productFilename"))})
+    found = sorted(
+        {
+            text(row, "dataURI")
+            for row in products
+            if text(row, "obs_id").lower() == obs_id.lower()
+            and _COMBINED.search(text(row, "productFilename"))
+        }
+    )
     if not found:
-        raise BadItem("MAST has no such observation" if not rows else "MAST has no combined image of it")
+        raise BadItem(
+            "MAST has no such observation" if not rows else "MAST has no combined image of it"
+        )
     return found[0]

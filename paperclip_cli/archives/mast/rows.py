@@ -16,7 +16,9 @@ from paperclip_cli.records import Observation
 # Not filters of the sky: an empty position of the wheel, or the mark of a mosaic of all filters.
 _NO_FILTER = re.compile(r"CLEAR\w*|DETECTION|MIRROR\w*|NONE|", re.IGNORECASE)
 _PARALLEL_TARGET = re.compile(r"(?:^|[^A-Z])(?:PAR|PARALLEL|ANY)(?:[^A-Z]|$)")
-_APART = 1.0 / 60  # degrees; instruments that look at the same time and further apart than this cannot both look at the target
+_APART = (
+    1.0 / 60
+)  # degrees; instruments that look at the same time and further apart than this cannot both look at the target
 Row = Mapping[str, Any]
 
 
@@ -50,15 +52,21 @@ class _Visit:
 
     def row_of(self, name: str, product: Row) -> Row:
         """The row that a preview belongs to: by the preview's own name, by its product row, or by the observation it was listed for."""
-        by_name = (self._by_name.get(key) for key in (_obs_id(name), text(product, "obs_id").lower()))
+        by_name = (
+            self._by_name.get(key) for key in (_obs_id(name), text(product, "obs_id").lower())
+        )
         by_number = (self._by_number.get(text(product, key)) for key in ("obsID", "parent_obsid"))
         return next((row for row in (*by_name, *by_number) if row is not None), {})
 
 
-def list_previews(mission: Mission, observations: Sequence[Row], products: Sequence[Row], include_color: bool) -> dict[int, Listing]:
+def list_previews(
+    mission: Mission, observations: Sequence[Row], products: Sequence[Row], include_color: bool
+) -> dict[int, Listing]:
     """By proposal, the previews that the mission's rule admits, one a data URI, sorted by it; and how many others there were, by reason."""
     visits = by_proposal(observations)
-    owners = {text(row, "obsid"): proposal_id for proposal_id, rows in visits.items() for row in rows}
+    owners = {
+        text(row, "obsid"): proposal_id for proposal_id, rows in visits.items() for row in rows
+    }
     listings = {proposal_id: Listing({}, Counter()) for proposal_id in visits}
     science = {text(row, "productFilename"): text(row, "dataURI") for row in products}
     known = {proposal_id: _Visit(rows) for proposal_id, rows in visits.items()}
@@ -68,7 +76,11 @@ def list_previews(mission: Mission, observations: Sequence[Row], products: Seque
         if text(row, "productType") != "PREVIEW" or uri in seen:
             continue
         seen.add(uri)
-        proposal_id = mission.read_name(name).proposal_id or owners.get(text(row, "parent_obsid")) or owners.get(text(row, "obsID"))
+        proposal_id = (
+            mission.read_name(name).proposal_id
+            or owners.get(text(row, "parent_obsid"))
+            or owners.get(text(row, "obsID"))
+        )
         if proposal_id not in listings:
             continue
         kind = _verdict(mission, name, uri)
@@ -89,11 +101,15 @@ def by_proposal(observations: Iterable[Row]) -> dict[int, list[Row]]:
     return dict(found)
 
 
-def _listed(mission: Mission, proposal_id: int, row: Row, visit: _Visit, science: Mapping[str, str]) -> Listed:
+def _listed(
+    mission: Mission, proposal_id: int, row: Row, visit: _Visit, science: Mapping[str, str]
+) -> Listed:
     name, uri = text(row, "productFilename"), text(row, "dataURI")
     fits = name.removesuffix(".jpg").removesuffix("_color") + ".fits"
     observation = describe(mission, proposal_id, visit.row_of(name, row), visit)
-    observation = replace(observation, preview_uri=uri, product_uri=science.get(fits) or _uri(mission, fits))
+    observation = replace(
+        observation, preview_uri=uri, product_uri=science.get(fits) or _uri(mission, fits)
+    )
     return Listed(name, uri, max(0, integer(row, "size") or 0), _group(mission, name), observation)
 
 
@@ -103,7 +119,13 @@ def direct_product(mission: Mission, row: Row) -> Row | None:
     name = uri.rpartition("/")[2]
     if uri != _uri(mission, name) or mission.read_name(name).kind is not Kind.WANTED:
         return None
-    return {"productType": "PREVIEW", "productFilename": name, "dataURI": uri, "obs_id": row["obs_id"], "obsID": row["obsid"]}
+    return {
+        "productType": "PREVIEW",
+        "productFilename": name,
+        "dataURI": uri,
+        "obs_id": row["obs_id"],
+        "obsID": row["obsid"],
+    }
 
 
 def describe(mission: Mission, proposal_id: int, row: Row, visit: _Visit) -> Observation:
@@ -111,17 +133,32 @@ def describe(mission: Mission, proposal_id: int, row: Row, visit: _Visit) -> Obs
     instrument, _, detector = text(row, "instrument_name").partition("/")
     is_mode = detector in ("IMAGE", "CORON", "TARGACQ")
     return Observation(
-        target=text(row, "target_name") or None, moving=flag(row, "mtFlag"), s_ra=number(row, "s_ra"), s_dec=number(row, "s_dec"),
-        s_region=text(row, "s_region") or None, instrument=instrument or None, detector=None if is_mode else detector or None,
-        filters=filters_of(row, visit.rows), obs_id=text(row, "obs_id") or None, t_min=number(row, "t_min"),
-        t_exptime=number(row, "t_exptime"), access_url=mission.access_url(proposal_id), parallel=visit.parallel.get(text(row, "obs_id")))
+        target=text(row, "target_name") or None,
+        moving=flag(row, "mtFlag"),
+        s_ra=number(row, "s_ra"),
+        s_dec=number(row, "s_dec"),
+        s_region=text(row, "s_region") or None,
+        instrument=instrument or None,
+        detector=None if is_mode else detector or None,
+        filters=filters_of(row, visit.rows),
+        obs_id=text(row, "obs_id") or None,
+        t_min=number(row, "t_min"),
+        t_exptime=number(row, "t_exptime"),
+        access_url=mission.access_url(proposal_id),
+        parallel=visit.parallel.get(text(row, "obs_id")),
+    )
 
 
 def filters_of(row: Row, visit: Iterable[Row]) -> tuple[str, ...]:
     """The row's own filters, or its siblings' where it has none of its own; sorted."""
     own = _filters(row)
     if not own and (stem := _siblings(text(row, "obs_id"))):
-        own = {name for other in visit if _siblings(text(other, "obs_id")) == stem for name in _filters(other)}
+        own = {
+            name
+            for other in visit
+            if _siblings(text(other, "obs_id")) == stem
+            for name in _filters(other)
+        }
     return tuple(sorted(own))
 
 
@@ -131,8 +168,22 @@ def parallels(rows: Sequence[Row]) -> dict[str, bool]:
     A target named so is a parallel's. Two instruments that look at once at places further apart than an arcminute cannot both look at the
     target: where one is a named parallel, the other is not; else the one is prime at whose place other visits of the target lie.
     """
-    verdict = {text(row, "obs_id"): True for row in rows if _PARALLEL_TARGET.search(text(row, "target_name").upper())}
-    timed = [row for row in rows if None not in (number(row, "t_min"), number(row, "t_max"), number(row, "s_ra"), number(row, "s_dec"))]
+    verdict = {
+        text(row, "obs_id"): True
+        for row in rows
+        if _PARALLEL_TARGET.search(text(row, "target_name").upper())
+    }
+    timed = [
+        row
+        for row in rows
+        if None
+        not in (
+            number(row, "t_min"),
+            number(row, "t_max"),
+            number(row, "s_ra"),
+            number(row, "s_dec"),
+        )
+    ]
     visits: defaultdict[str, list[Row]] = defaultdict(list)
     for row in timed:
         visits[_visit(text(row, "obs_id"))].append(row)
@@ -194,7 +245,9 @@ def _group(mission: Mission, name: str) -> str:
 
 def _siblings(obs_id: str) -> str | None:
     """What all mosaics of one visit and detector share: `hst_15354_01_acs_wfc_<filter>_jdi601` without the filter."""
-    match = re.fullmatch(r"(hst_\d+_[0-9a-z]{2}_[a-z0-9]+_[a-z0-9]+)_[a-z0-9-]+_([a-z0-9]{6})", obs_id.lower())
+    match = re.fullmatch(
+        r"(hst_\d+_[0-9a-z]{2}_[a-z0-9]+_[a-z0-9]+)_[a-z0-9-]+_([a-z0-9]{6})", obs_id.lower()
+    )
     return f"{match[1]} {match[2]}" if match else None
 
 
@@ -204,17 +257,28 @@ def _visit(obs_id: str) -> str:
 
 
 def _filters(row: Row) -> set[str]:
-    return {name for part in re.split("[;,/]", text(row, "filters")) if not _NO_FILTER.fullmatch(name := part.strip().upper())}
+    return {
+        name
+        for part in re.split("[;,/]", text(row, "filters"))
+        if not _NO_FILTER.fullmatch(name := part.strip().upper())
+    }
 
 
 def _at_once(row: Row, other: Row) -> bool:
     overlap = row["t_min"] < other["t_max"] and other["t_min"] < row["t_max"]
-    return overlap and text(row, "instrument_name") != text(other, "instrument_name") and not _same_place(row, other)
+    return (
+        overlap
+        and text(row, "instrument_name") != text(other, "instrument_name")
+        and not _same_place(row, other)
+    )
 
 
 def _same_place(row: Row, other: Row) -> bool:
     across = (row["s_ra"] - other["s_ra"] + 180) % 360 - 180
-    return math.hypot(across * math.cos(math.radians(row["s_dec"])), row["s_dec"] - other["s_dec"]) <= _APART
+    return (
+        math.hypot(across * math.cos(math.radians(row["s_dec"])), row["s_dec"] - other["s_dec"])
+        <= _APART
+    )
 
 
 def _decide(row: Row, rivals: Sequence[Row], rows: Sequence[Row], verdict: dict[str, bool]) -> None:
@@ -229,5 +293,12 @@ def _decide(row: Row, rivals: Sequence[Row], rows: Sequence[Row], verdict: dict[
 def _pointings_at(place: Row, rows: Sequence[Row], but: Sequence[Row]) -> int:
     """How many other visits of the same target looked here."""
     ours = {_visit(text(row, "obs_id")) for row in but}
-    return len({visit for row in rows if text(row, "target_name") == text(place, "target_name") and _same_place(row, place)
-                and (visit := _visit(text(row, "obs_id"))) not in ours})
+    return len(
+        {
+            visit
+            for row in rows
+            if text(row, "target_name") == text(place, "target_name")
+            and _same_place(row, place)
+            and (visit := _visit(text(row, "obs_id"))) not in ours
+        }
+    )

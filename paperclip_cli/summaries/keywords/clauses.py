@@ -21,11 +21,16 @@ _INSTRUMENT = re.compile(
     r"(?:HST|JWST|Hubble|WF/?P?C-?[123]?|WFC3|ACS|STIS|COS|NICMOS|FOC|FOS|GHRS|HRC|HRS|SBC|UVIS|Chandra|CXO|Spitzer|XMM|"
     r"VLT|ALMA|Keck|VLA|VLBA|VLBI|Gaia|ROSAT|AXAF|NIRSpec|NIRCam|MIRI|NIRISS|TESS|SDSS|Euclid|LSST|"
     r"F\d{3,4}\w+|CVZ|SNAP\w*|GO-?\d+)(?:\W.*)?"
-    r"|(?i:snapshots?|cycles?|orbits?|epochs?|exposures?|visits?|archival|ground-based|filters?|proprietary)")
-_HUBBLE_TERM = re.compile(r"(?:constant|diagram|sequence|types?|flow|time|law|expansion|tension|residuals?|parameter)")
+    r"|(?i:snapshots?|cycles?|orbits?|epochs?|exposures?|visits?|archival|ground-based|filters?|proprietary)"
+)
+_HUBBLE_TERM = re.compile(
+    r"(?:constant|diagram|sequence|types?|flow|time|law|expansion|tension|residuals?|parameter)"
+)
 _NUMBER = re.compile(r"[~<>=≈≤≥±+-]*\d[\d.,/^x-]*")
-_UNITS = (r"[kMGT]?pc|[kMG]?yrs?|years?|AU|km|cm|mm|nm|um|microns?|[Aa]ngstroms?|Å|AA?|arcsec\w*|arcmin\w*|deg\w*|mags?|magnitudes?|days?|"
-          r"hours?|k?s|k?sec|seconds?|[kM]?eV|GHz|K|M_?sun|M_?odot|L_?sun|solar|sigma|percent|%|ergs?|dex|minutes?|mas|milliarcsec\w*|Jy")
+_UNITS = (
+    r"[kMGT]?pc|[kMG]?yrs?|years?|AU|km|cm|mm|nm|um|microns?|[Aa]ngstroms?|Å|AA?|arcsec\w*|arcmin\w*|deg\w*|mags?|magnitudes?|days?|"
+    r"hours?|k?s|k?sec|seconds?|[kM]?eV|GHz|K|M_?sun|M_?odot|L_?sun|solar|sigma|percent|%|ergs?|dex|minutes?|mas|milliarcsec\w*|Jy"
+)
 _UNIT = re.compile(rf"(?:{_UNITS})(?:\W.*)?")
 _NUMBER_WITH_UNIT = re.compile(rf"[~<>=≤≥+-]*\d[\d.,-]*(?:['\"]|-?(?!A|s)(?:{_UNITS})(?!\w)).*")
 _NEVER_IN_LISTS = frozenset(("of", "it", "they", "each", "not"))
@@ -71,10 +76,15 @@ def pieces_of(sentence: str) -> list[Piece]:
         if not core or core == "¦" or _DASH.fullmatch(core):
             begins = begins or core == "¦"
             if found:
-                found[-1] = replace(found[-1], after=";" if core or found[-1].after == ";" else _after(match[0]) or found[-1].after)
+                found[-1] = replace(
+                    found[-1],
+                    after=";"
+                    if core or found[-1].after == ";"
+                    else _after(match[0]) or found[-1].after,
+                )
             continue
         start = match.start() + match[0].index(core)
-        after = "" if core == "vs" else _after(match[0][start - match.start() + len(core):])
+        after = "" if core == "vs" else _after(match[0][start - match.start() + len(core) :])
         found.append(Piece(core, start, start + len(core), begins, after))
         begins = False
     return found
@@ -86,13 +96,19 @@ def _after(punctuation: str) -> str:
 
 def clause(pieces: Sequence[Piece], start: int, starts: Sequence[int]) -> Clause | None:
     """The phrase that begins at `start`; `starts` are where others begin. None where too little is left of it."""
-    taken = [piece for piece in _without_instruments(list(_run(pieces, start, set(starts)))) if not _is_left_out(piece)]
+    taken = [
+        piece
+        for piece in _without_instruments(list(_run(pieces, start, set(starts))))
+        if not _is_left_out(piece)
+    ]
     kept = _trimmed(_shortened(taken))
     if len(kept) < _LEAST_WORDS or kept[1].low in ("and", "or") or not _says_something(kept):
         return None
     if any(piece.low in _PRONOUNS for piece in kept[1:3]):
         return None  # "determine if it", which nobody can know alone
-    if kept[1].low in word_list("questions") and not (kept[-1].after or any(piece.low in word_list("finite verbs") for piece in kept)):
+    if kept[1].low in word_list("questions") and not (
+        kept[-1].after or any(piece.low in word_list("finite verbs") for piece in kept)
+    ):
         return None  # "determine whether dwarf galaxies", cut before its verb
     phrase = " ".join([kept[0].low, *(piece.core for piece in kept[1:])])
     return Clause(re.sub(r"^\W+|['’]$", "", phrase), kept[-1].end)
@@ -109,7 +125,7 @@ def _run(pieces: Sequence[Piece], start: int, starts: set[int]) -> Iterator[Piec
         piece = pieces[at]
         if at > start and _stops(pieces, at, start, starts):
             return
-        if [other.low for other in pieces[at:at + 3]] == ["as", "well", "as"]:
+        if [other.low for other in pieces[at : at + 3]] == ["as", "well", "as"]:
             if _next_is_start(pieces, at + 2, starts):
                 return
             yield replace(piece, core="and")
@@ -125,7 +141,9 @@ def _run(pieces: Sequence[Piece], start: int, starts: set[int]) -> Iterator[Piec
 
 def _stops(pieces: Sequence[Piece], at: int, start: int, starts: set[int]) -> bool:
     low, before = pieces[at].low, pieces[at - 1]
-    question = pieces[start + 1].low in word_list("questions") or any(piece.low == "that" for piece in pieces[start:at])
+    question = pieces[start + 1].low in word_list("questions") or any(
+        piece.low == "that" for piece in pieces[start:at]
+    )
     if at in starts or (pieces[at].begins and at > start + 1):
         return True
     if low in word_list("questions") and at == start + 1:
@@ -134,10 +152,18 @@ def _stops(pieces: Sequence[Piece], at: int, start: int, starts: set[int]) -> bo
         return before.low not in word_list("claims")
     if low in word_list("stops") or (low in word_list("finite verbs") and not question):
         return True
-    if low in word_list("articles") and pieces[at].core != "A" and at > start + 2 and not question and not _awaits_noun(pieces, at, start):
+    if (
+        low in word_list("articles")
+        and pieces[at].core != "A"
+        and at > start + 2
+        and not question
+        and not _awaits_noun(pieces, at, start)
+    ):
         return True
-    following = [piece.low for piece in pieces[at + 1:at + 3]]
-    if (low == "such" and following[:1] == ["as"]) or (low == "in" and following in (["order", "to"], ["order", "that"])):
+    following = [piece.low for piece in pieces[at + 1 : at + 3]]
+    if (low == "such" and following[:1] == ["as"]) or (
+        low == "in" and following in (["order", "to"], ["order", "that"])
+    ):
         return True
     return low in ("to", "and", "or", "then") and _next_is_start(pieces, at, starts)
 
@@ -146,22 +172,45 @@ def _awaits_noun(pieces: Sequence[Piece], at: int, start: int) -> bool:
     """Whether an article belongs to the clause: after a preposition, a conjunction, a comma. Else a new subject begins with it."""
     before = pieces[at - 1]
     joints = word_list("breaks", "dangling", "questions")
-    if before.low in word_list("breaks") and at - start > 3 and pieces[at].low in ("these", "this", "those"):
+    if (
+        before.low in word_list("breaks")
+        and at - start > 3
+        and pieces[at].low in ("these", "this", "those")
+    ):
         return False
-    return before.low in joints or before.low == "detail" or bool(before.after) or before.low.endswith("ly") or at - 1 == start
+    return (
+        before.low in joints
+        or before.low == "detail"
+        or bool(before.after)
+        or before.low.endswith("ly")
+        or at - 1 == start
+    )
 
 
 def _next_is_start(pieces: Sequence[Piece], at: int, starts: set[int]) -> bool:
     following = at + 1
-    while following < len(pieces) and (pieces[following].low.endswith("ly") or pieces[following].low in word_list("skipped") | {"to"}):
+    while following < len(pieces) and (
+        pieces[following].low.endswith("ly")
+        or pieces[following].low in word_list("skipped") | {"to"}
+    ):
         following += 1
     if following >= len(pieces):
         return False
     low = pieces[following].low
-    if following in starts or low in _other_verbs() or (low.endswith("ing") and {low[:-3], low[:-3] + "e"} & _other_verbs()):
+    if (
+        following in starts
+        or low in _other_verbs()
+        or (low.endswith("ing") and {low[:-3], low[:-3] + "e"} & _other_verbs())
+    ):
         return True
-    object_follows = following + 1 < len(pieces) and pieces[following + 1].low in word_list("articles") | {"to"}
-    return object_follows and not pieces[following].after and low not in word_list("breaks", "dangling")
+    object_follows = following + 1 < len(pieces) and pieces[following + 1].low in word_list(
+        "articles"
+    ) | {"to"}
+    return (
+        object_follows
+        and not pieces[following].after
+        and low not in word_list("breaks", "dangling")
+    )
 
 
 @cache
@@ -173,17 +222,26 @@ def _other_verbs() -> frozenset[str]:
 
 def _is_list(pieces: Sequence[Piece], at: int, starts: set[int]) -> bool:
     """Whether what follows a comma, from `at` on, is the next member of a list ("ages, masses, and colors")."""
-    never = word_list("stops", "breaks", "finite verbs", "questions", "skipped") | _other_verbs() | _NEVER_IN_LISTS
+    never = (
+        word_list("stops", "breaks", "finite verbs", "questions", "skipped")
+        | _other_verbs()
+        | _NEVER_IN_LISTS
+    )
     members = 0
     while at < len(pieces) and members < 5:
         conjunction = pieces[at].low in ("and", "or")
         at += conjunction
-        if at >= len(pieces) or at in starts or pieces[at].low in never or pieces[at].low.endswith(("ing", "ly")):
+        if (
+            at >= len(pieces)
+            or at in starts
+            or pieces[at].low in never
+            or pieces[at].low.endswith(("ing", "ly"))
+        ):
             return False
         if conjunction:
             return not _next_is_start(pieces, at - 1, starts)
-        length = next((n for n, piece in enumerate(pieces[at:at + 7]) if piece.after), None)
-        member = pieces[at:at + 7] if length is None else pieces[at:at + length + 1]
+        length = next((n for n, piece in enumerate(pieces[at : at + 7]) if piece.after), None)
+        member = pieces[at : at + 7] if length is None else pieces[at : at + length + 1]
         if any(piece.low in ("and", "or") for piece in member[1:]):
             return True
         if length is None or member[-1].after == ";":
@@ -197,8 +255,12 @@ def _without_instruments(taken: list[Piece]) -> list[Piece]:
     """Cut before the first phrase that names an instrument or a unit, or holds a comma or a formula."""
     for at, piece in enumerate(taken):
         following = taken[at + 1].core if at + 1 < len(taken) else ""
-        named = _INSTRUMENT.fullmatch(piece.core) and not (piece.core == "Hubble" and _HUBBLE_TERM.fullmatch(following))
-        measured = _NUMBER_WITH_UNIT.fullmatch(piece.core) or (_NUMBER.fullmatch(piece.core) and _UNIT.fullmatch(following))
+        named = _INSTRUMENT.fullmatch(piece.core) and not (
+            piece.core == "Hubble" and _HUBBLE_TERM.fullmatch(following)
+        )
+        measured = _NUMBER_WITH_UNIT.fullmatch(piece.core) or (
+            _NUMBER.fullmatch(piece.core) and _UNIT.fullmatch(following)
+        )
         if named or measured or re.search(r"[,;$\\]", piece.core):
             joints = word_list("breaks") | {"of", "that"}
             last = next((n for n in range(at - 1, 0, -1) if taken[n].low in joints), 0)
@@ -211,16 +273,25 @@ def _shortened(kept: list[Piece]) -> list[Piece]:
     if len(kept) <= _COMFORTABLE:
         return kept
     for joints in (word_list("breaks"), {"of"}):
-        cuts = [at for at in range(4, min(len(kept), MOST_WORDS) + 1) if at < len(kept) and kept[at].low in joints]
+        cuts = [
+            at
+            for at in range(4, min(len(kept), MOST_WORDS) + 1)
+            if at < len(kept) and kept[at].low in joints
+        ]
         if cuts:
             comfortable = [at for at in cuts if at <= _COMFORTABLE]
-            return kept[:comfortable[-1] if comfortable else cuts[0]]
+            return kept[: comfortable[-1] if comfortable else cuts[0]]
     return kept[:MOST_WORDS]
 
 
 def _trimmed(kept: list[Piece]) -> list[Piece]:
     loose = word_list("dangling", "breaks")
-    while kept and (kept[-1].low in loose or _is_left_out(kept[-1]) or _is_loose_participle(kept) or _is_bare_figure(kept)):
+    while kept and (
+        kept[-1].low in loose
+        or _is_left_out(kept[-1])
+        or _is_loose_participle(kept)
+        or _is_bare_figure(kept)
+    ):
         kept = kept[:-1]
     return kept[:-2] if len(kept) > 1 and kept[-2].low == "that" else kept
 
@@ -241,5 +312,13 @@ def _is_bare_figure(kept: Sequence[Piece]) -> bool:
 def _says_something(kept: Sequence[Piece]) -> bool:
     """Whether two words beside the verb are neither general nor grammar."""
     grammar = word_list("dangling", "breaks", "left out", "stops", "questions")
-    stems = {word.stem for piece in kept[1:] if piece.low not in grammar for word in words(piece.core)}
-    return len({found for found in stems if len(found) > 1 and not found.isdigit()} - word_list("general")) >= 2
+    stems = {
+        word.stem for piece in kept[1:] if piece.low not in grammar for word in words(piece.core)
+    }
+    return (
+        len(
+            {found for found in stems if len(found) > 1 and not found.isdigit()}
+            - word_list("general")
+        )
+        >= 2
+    )

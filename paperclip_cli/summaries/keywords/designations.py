@@ -24,9 +24,7 @@ _GENITIVES = (
     r"CrA|CrB|Crv|Cyg|Del|Dor|Dra|Eri|Gem|Gru|Her|Hya|Lac|Lib|Lup|Lyn|Lyr|Mic|Mon|Oph|Ori|Pav|Peg|Per|Phe|Pic|PsA|Pup|Pyx|Ret|Scl|Sco|"
     r"Sct|Ser|Sgr|Tau|Tel|TrA|Tri|Tuc|UMa|UMi|Vel|Vir|Vul"
 )
-_GREEK = (
-    r"alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|omicron|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega"
-)
+_GREEK = r"alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|omicron|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega"
 _NAMES = (
     r"Large Magellanic Cloud|Small Magellanic Cloud|Magellanic Clouds|LMC|SMC|30 Doradus|30 Dor|47 Tucanae|47 Tuc|Cas A|Cassiopeia A|"
     r"Cygnus A|Centaurus A|Cen A|Virgo A|Fornax A|Sgr A\*|Sagittarius A\*|Crab|Cygnus Loop|Virgo Cluster|Coma Cluster|Fornax Cluster|"
@@ -35,26 +33,32 @@ _NAMES = (
     r"Jupiter|Saturn|Uranus|Neptune|Pluto|Charon|Io|Europa|Ganymede|Callisto|Titan|Enceladus|Triton|Iapetus|Phoebe|Miranda|Ceres|Vesta|"
     r"Pallas|Chiron|Eris|Haumea|Makemake|Sedna|Quaoar|Orcus|Chariklo|Phobos|Deimos|Shoemaker-Levy 9|Hale-Bopp|Hyakutake"
 )
-_PATTERNS = tuple(re.compile(pattern) for pattern in (
-    rf"\b(?:{_CATALOGUES})[ -]?[A-Z]?\d[\d.]*(?:[+-]+\d[\d.]*)*[A-Za-z]?(?:-[A-Z]?\d+)?\b",
-    r"\bM ?(?:1[01]\d|[1-9]\d|[1-9])\b(?!\.?\d|[ -](?:dwarf|giant|star|V\b|K\b|arcmin|year|orbit))",
-    r"\b(?:SN|AT) ?(?:1[0-9]|20)\d\d[A-Za-z]{1,4}\b",
-    r"\b(?:GRB|FRB|GW) ?\d{6}[A-Z]?\b",
-    rf"\b(?:(?:{_COORDINATE_PREFIXES})[ -]?J?|J)\d{{3,6}}(?:\.\d+)?[+-]{{1,2}} ?\d{{2,6}}(?:\.\d+)?\b",
-    rf"\b(?:[A-Z]{{1,2}}|V\d{{3,4}}|\d{{1,2}}|(?i:{_GREEK})) (?:{_GENITIVES})\b(?: [A-Cb-d]\b)?",
-    r"\bComet [A-Z][\w-]+(?:/[A-Z][\w-]+)*",
-    r"\b\d{1,3}P/[A-Z][\w-]+",
-    r"\b[CP]/\d{4} [A-Z]\d+(?: [A-Z][\w-]+)?",
-    rf"\b(?:{_NAMES})(?!\w|[ -](?:like|siz|mass|famil|radi|Troj|Survey))",
-    r"\b(?!(?:The|This|These|That|Our|An?|In|Of|Its|Another|Each|Both|One|Hubble|Galactic)\b)(?:[A-Z][\w'’]+(?:-[A-Z]\w+)* ){1,3}"
-    r"(?:Nebula|Galaxy|Cluster|Cloud|Association|Loop|Remnant|Group|Quintet|Bridge|Stream|Complex)\b"
-    r"(?! (?:[A-Z]\w+ )?(?:Survey|Sample|Atlas|Catalog|Program|Project|Telescope))",
-))
+_PATTERNS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b(?:{_CATALOGUES})[ -]?[A-Z]?\d[\d.]*(?:[+-]+\d[\d.]*)*[A-Za-z]?(?:-[A-Z]?\d+)?\b",
+        r"\bM ?(?:1[01]\d|[1-9]\d|[1-9])\b(?!\.?\d|[ -](?:dwarf|giant|star|V\b|K\b|arcmin|year|orbit))",
+        r"\b(?:SN|AT) ?(?:1[0-9]|20)\d\d[A-Za-z]{1,4}\b",
+        r"\b(?:GRB|FRB|GW) ?\d{6}[A-Z]?\b",
+        rf"\b(?:(?:{_COORDINATE_PREFIXES})[ -]?J?|J)\d{{3,6}}(?:\.\d+)?[+-]{{1,2}} ?\d{{2,6}}(?:\.\d+)?\b",
+        rf"\b(?:[A-Z]{{1,2}}|V\d{{3,4}}|\d{{1,2}}|(?i:{_GREEK})) (?:{_GENITIVES})\b(?: [A-Cb-d]\b)?",
+        r"\bComet [A-Z][\w-]+(?:/[A-Z][\w-]+)*",
+        r"\b\d{1,3}P/[A-Z][\w-]+",
+        r"\b[CP]/\d{4} [A-Z]\d+(?: [A-Z][\w-]+)?",
+        rf"\b(?:{_NAMES})(?!\w|[ -](?:like|siz|mass|famil|radi|Troj|Survey))",
+        r"\b(?!(?:The|This|These|That|Our|An?|In|Of|Its|Another|Each|Both|One|Hubble|Galactic)\b)(?:[A-Z][\w'’]+(?:-[A-Z]\w+)* ){1,3}"
+        r"(?:Nebula|Galaxy|Cluster|Cloud|Association|Loop|Remnant|Group|Quintet|Bridge|Stream|Complex)\b"
+        r"(?! (?:[A-Z]\w+ )?(?:Survey|Sample|Atlas|Catalog|Program|Project|Telescope))",
+    )
+)
 
 
 def designations(text: str) -> list[tuple[int, int]]:
     """Start and end of the names in a text, from left to right; of two that overlap, the one that starts first, then the longer."""
-    found = sorted((match.span() for pattern in _PATTERNS for match in pattern.finditer(text)), key=lambda at: (at[0], -at[1]))
+    found = sorted(
+        (match.span() for pattern in _PATTERNS for match in pattern.finditer(text)),
+        key=lambda at: (at[0], -at[1]),
+    )
     return list(_apart(found))
 
 

@@ -15,12 +15,20 @@ from paperclip_cli.summaries.keywords.wordlists import word_list
 from paperclip_cli.text.sentences import sentences
 from paperclip_cli.text.words import stem
 
-_PROPOSED = re.compile(r"\b(?:(?<!been )propos(?:e|es|ing|ed)|request|aims?|aimed|goals?|objectives?|purposes?|plan|planned|intend|seek|"
-                       r"wish|hope|want|designed|in order to|(?:this|our) (?:proposal|program\w*|project|study|survey|snapshot))\b",
-                       re.IGNORECASE)
-_HOPED = re.compile(r"\b(?:will|allow\w*|enabl\w*|permit\w*|necessary|need(?:ed)?|ideal|opportunity)\b", re.IGNORECASE)
-_KNOWN = re.compile(r"\b(?:has|have|had) (?:\w+ly |now |also |already |long |recently )?(?:\w+ed|been|shown|led|found|made|begun)\b|"
-                    r"\b(?:previous|recent) (?:studies|observations|work)\b", re.IGNORECASE)
+_PROPOSED = re.compile(
+    r"\b(?:(?<!been )propos(?:e|es|ing|ed)|request|aims?|aimed|goals?|objectives?|purposes?|plan|planned|intend|seek|"
+    r"wish|hope|want|designed|in order to|(?:this|our) (?:proposal|program\w*|project|study|survey|snapshot))\b",
+    re.IGNORECASE,
+)
+_HOPED = re.compile(
+    r"\b(?:will|allow\w*|enabl\w*|permit\w*|necessary|need(?:ed)?|ideal|opportunity)\b",
+    re.IGNORECASE,
+)
+_KNOWN = re.compile(
+    r"\b(?:has|have|had) (?:\w+ly |now |also |already |long |recently )?(?:\w+ed|been|shown|led|found|made|begun)\b|"
+    r"\b(?:previous|recent) (?:studies|observations|work)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,9 @@ def _aims(text: str, verbs: frozenset[str]) -> Iterator[Aim]:
         for start in sorted({*starts, *asked}):
             found = clause(pieces, start, starts)
             if found:
-                strength = _strength(sentence) - 0.75 * (stem(pieces[start].low) in weak or start in asked)
+                strength = _strength(sentence) - 0.75 * (
+                    stem(pieces[start].low) in weak or start in asked
+                )
                 yield Aim(found.phrase, at + pieces[start].start, at + found.end, strength)
         at += len(sentence)
 
@@ -76,8 +86,15 @@ def verb_positions(pieces: Sequence[Piece], verbs: frozenset[str]) -> list[int]:
 
 def noun_positions(pieces: Sequence[Piece]) -> list[int]:
     """Where a proposal asks for something by a noun: `we propose a survey of`, `will allow a study of`."""
-    return [at for at, piece in enumerate(pieces[:-1]) if piece.low in word_list("aim nouns") and pieces[at + 1].low == "of"
-            and not word_list("words of asking").isdisjoint(before.low for before in pieces[max(at - 8, 0):at])]
+    return [
+        at
+        for at, piece in enumerate(pieces[:-1])
+        if piece.low in word_list("aim nouns")
+        and pieces[at + 1].low == "of"
+        and not word_list("words of asking").isdisjoint(
+            before.low for before in pieces[max(at - 8, 0) : at]
+        )
+    ]
 
 
 def _is_verb(piece: Piece, verbs: frozenset[str]) -> bool:
@@ -85,7 +102,9 @@ def _is_verb(piece: Piece, verbs: frozenset[str]) -> bool:
 
 
 def _is_gerund(piece: Piece, verbs: frozenset[str]) -> bool:
-    return piece.low.endswith("ing") and not verbs.isdisjoint((piece.low[:-3], piece.low[:-3] + "e"))
+    return piece.low.endswith("ing") and not verbs.isdisjoint(
+        (piece.low[:-3], piece.low[:-3] + "e")
+    )
 
 
 def _is_aim(pieces: Sequence[Piece], at: int, in_list: bool) -> bool:
@@ -96,12 +115,18 @@ def _is_aim(pieces: Sequence[Piece], at: int, in_list: bool) -> bool:
         return False
     cue, before = pieces[back], pieces[back - 1].low if back else ""
     if cue.low == "to":
-        return before not in word_list("not before an aim") or (before == "used" and back > 1 and pieces[back - 2].low == "be")
+        return before not in word_list("not before an aim") or (
+            before == "used" and back > 1 and pieces[back - 2].low == "be"
+        )
     if cue.low in word_list("modals") or cue.low == "we":
         return True
     if cue.low in word_list("modals after we"):
         return before == "we"
-    joined = cue.low in ("and", "or") or bool(cue.after) or any(piece.begins for piece in pieces[back + 1:at + 1])
+    joined = (
+        cue.low in ("and", "or")
+        or bool(cue.after)
+        or any(piece.begins for piece in pieces[back + 1 : at + 1])
+    )
     return in_list and joined and _reads_as_verb(pieces, at)
 
 
@@ -119,7 +144,11 @@ def _reads_as_verb(pieces: Sequence[Piece], at: int) -> bool:
 
 def _names_purpose(pieces: Sequence[Piece], at: int) -> bool:
     """`with the goal of measuring`, `aimed at finding`, `we propose measuring`."""
-    before = [piece.low for piece in pieces[max(at - 6, 0):at]]
+    before = [piece.low for piece in pieces[max(at - 6, 0) : at]]
     if before and before[-1] in ("propose", "proposing"):
         return True
-    return bool(before) and before[-1] in ("of", "at", "for") and not word_list("words of purpose").isdisjoint(before)
+    return (
+        bool(before)
+        and before[-1] in ("of", "at", "for")
+        and not word_list("words of purpose").isdisjoint(before)
+    )

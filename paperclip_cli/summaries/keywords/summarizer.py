@@ -18,7 +18,15 @@ from paperclip_cli.records import Proposal, Summary
 from paperclip_cli.summaries.base import MOST_ITEMS, MOST_WORDS
 from paperclip_cli.summaries.keywords.designations import designations
 from paperclip_cli.summaries.keywords.purposes import Aim, find_aims
-from paperclip_cli.summaries.keywords.vocabulary import CALIBRATION, HEADS, OBJECTS, PHENOMENA, PROPERTIES, Mention, vocabulary
+from paperclip_cli.summaries.keywords.vocabulary import (
+    CALIBRATION,
+    HEADS,
+    OBJECTS,
+    PHENOMENA,
+    PROPERTIES,
+    Mention,
+    vocabulary,
+)
 from paperclip_cli.text.words import Word, span, stem, words
 
 Span = tuple[int, int]
@@ -66,7 +74,9 @@ class KeywordSummarizer:
     def version(self) -> str:
         """The method, and a digest of the vocabulary and word lists."""
         folder = resources.files("paperclip_cli.summaries.keywords")
-        lists = b"".join(folder.joinpath(name).read_bytes() for name in ("vocabulary.txt", "english.txt"))
+        lists = b"".join(
+            folder.joinpath(name).read_bytes() for name in ("vocabulary.txt", "english.txt")
+        )
         return f"{METHOD}-{hashlib.sha256(lists).hexdigest()[:8]}"
 
     def prepare(self) -> None:
@@ -85,10 +95,21 @@ class KeywordSummarizer:
         if not objects:
             return None
         aims = choose_aims(abstract, objects)
-        uses = [(aim.phrase, abstract.text[aim.start:aim.end]) for aim in aims] or [(f"study {objects[0].phrase}", objects[0].evidence)]
+        uses = [(aim.phrase, abstract.text[aim.start : aim.end]) for aim in aims] or [
+            (f"study {objects[0].phrase}", objects[0].evidence)
+        ]
         items = [(found.phrase, found.evidence) for found in objects]
-        return Summary(proposal.mission, proposal.proposal_id, tuple(phrase for phrase, _ in items), tuple(phrase for phrase, _ in uses),
-                       self.backend, self.model, self.version, tuple(evidence for _, evidence in [*items, *uses]), derived=not aims)
+        return Summary(
+            proposal.mission,
+            proposal.proposal_id,
+            tuple(phrase for phrase, _ in items),
+            tuple(phrase for phrase, _ in uses),
+            self.backend,
+            self.model,
+            self.version,
+            tuple(evidence for _, evidence in [*items, *uses]),
+            derived=not aims,
+        )
 
 
 @dataclass(frozen=True)
@@ -111,22 +132,42 @@ class Abstract:
         return self.words[mention.first].start, self.words[mention.last - 1].end
 
     def stems(self, mention: Mention) -> tuple[str, ...]:
-        return tuple(word.stem for word in self.words[mention.first:mention.last])
+        return tuple(word.stem for word in self.words[mention.first : mention.last])
 
     def score(self, kind: str, length: int, at: Sequence[Span]) -> float:
         """What is named often, early, in many words and where the aims are stated says most of a proposal."""
-        aimed = any(_overlap(where, (aim.start, aim.end)) for where in at for aim in self.aims if aim.strength >= LEAST_STRENGTH)
+        aimed = any(
+            _overlap(where, (aim.start, aim.end))
+            for where in at
+            for aim in self.aims
+            if aim.strength >= LEAST_STRENGTH
+        )
         early = 1 - at[0][0] / len(self.text)
-        return WEIGHTS[kind] + 0.6 * math.log2(len(at)) + 0.25 * min(length - 1, 3) + 1.0 * aimed + 0.6 * early
+        return (
+            WEIGHTS[kind]
+            + 0.6 * math.log2(len(at))
+            + 0.25 * min(length - 1, 3)
+            + 1.0 * aimed
+            + 0.6 * early
+        )
 
 
 def choose_objects(abstract: Abstract) -> list[Candidate]:
     """At most five classes and names, the most telling first. A name within a class ("RR Lyrae star") is none."""
     classes = [abstract.where(mention) for mention in abstract.mentions if _is_class(mention)]
     names = [name for name in abstract.names if not any(_within(name, where) for where in classes)]
-    mentions = [mention for mention in abstract.mentions if not any(_overlap(abstract.where(mention), name) for name in names)]
+    mentions = [
+        mention
+        for mention in abstract.mentions
+        if not any(_overlap(abstract.where(mention), name) for name in names)
+    ]
     candidates = [*_classes(abstract, mentions), *_names(abstract, names)]
-    return _most_telling(sorted(candidates, key=lambda found: (-found.score, abstract.text.index(found.evidence), found.phrase)))
+    return _most_telling(
+        sorted(
+            candidates,
+            key=lambda found: (-found.score, abstract.text.index(found.evidence), found.phrase),
+        )
+    )
 
 
 def _is_class(mention: Mention) -> bool:
@@ -138,20 +179,30 @@ def _classes(abstract: Abstract, mentions: Sequence[Mention]) -> Iterator[Candid
     groups: dict[object, list[Mention]] = {}
     for mention in mentions:
         term = mention.form.term
-        groups.setdefault(frozenset(abstract.stems(mention)) if term.section == HEADS else term, []).append(mention)
+        groups.setdefault(
+            frozenset(abstract.stems(mention)) if term.section == HEADS else term, []
+        ).append(mention)
     for found in groups.values():
         if not all(mention.form.ambiguous for mention in found):
             best = _most_telling_form(abstract, found)
             section, stems = best.form.term.section, abstract.stems(best)
-            yield Candidate(_written(abstract, best), abstract.text[slice(*abstract.where(best))], frozenset(stems), section,
-                            abstract.score(section, len(stems), [abstract.where(mention) for mention in found]))
+            yield Candidate(
+                _written(abstract, best),
+                abstract.text[slice(*abstract.where(best))],
+                frozenset(stems),
+                section,
+                abstract.score(section, len(stems), [abstract.where(mention) for mention in found]),
+            )
 
 
 def _most_telling_form(abstract: Abstract, mentions: Sequence[Mention]) -> Mention:
     """A full name rather than an acronym; a word more counts as much as being used twice as often."""
     forms = [abstract.stems(mention) for mention in mentions]
     often = Counter(forms)
-    worth = [(not mention.form.acronym, len(form) + math.log2(often[form])) for mention, form in zip(mentions, forms, strict=True)]
+    worth = [
+        (not mention.form.acronym, len(form) + math.log2(often[form]))
+        for mention, form in zip(mentions, forms, strict=True)
+    ]
     return mentions[max(range(len(mentions)), key=lambda at: (worth[at], -at))]
 
 
@@ -163,7 +214,9 @@ def _names(abstract: Abstract, names: Sequence[Span]) -> Iterator[Candidate]:
     for at in groups.values():
         written = abstract.text[slice(*at[0])]
         stems = frozenset(word.stem for word in words(written))
-        yield Candidate(re.sub(r"(?<=-) ", "", written), written, stems, NAME, abstract.score(NAME, 1, at))
+        yield Candidate(
+            re.sub(r"(?<=-) ", "", written), written, stems, NAME, abstract.score(NAME, 1, at)
+        )
 
 
 def _most_telling(ranked: Iterable[Candidate]) -> list[Candidate]:
@@ -171,7 +224,7 @@ def _most_telling(ranked: Iterable[Candidate]) -> list[Candidate]:
     chosen: list[Candidate] = []
     for found in ranked:
         wider = next((at for at, other in enumerate(chosen) if found.narrows(other)), None)
-        if wider is not None and _adds(found, chosen[:wider] + chosen[wider + 1:]):
+        if wider is not None and _adds(found, chosen[:wider] + chosen[wider + 1 :]):
             chosen[wider] = found
         elif wider is None and len(chosen) < MOST_ITEMS and _adds(found, chosen):
             chosen.append(found)
@@ -181,14 +234,16 @@ def _most_telling(ranked: Iterable[Candidate]) -> list[Candidate]:
 def _adds(found: Candidate, chosen: Sequence[Candidate]) -> bool:
     if any(found.stems <= other.stems or other.stems <= found.stems for other in chosen):
         return False
-    if sum(other.kind == found.kind for other in chosen) >= MOST_OF_KIND.get(found.kind, MOST_ITEMS):
+    if sum(other.kind == found.kind for other in chosen) >= MOST_OF_KIND.get(
+        found.kind, MOST_ITEMS
+    ):
         return False
     return found.kind == NAME or sum(other.noun == found.noun for other in chosen) < MOST_OF_NOUN
 
 
 def _written(abstract: Abstract, mention: Mention) -> str:
     """A mention as an item: capitals and hyphens as in the vocabulary, number as in the text, no possessive."""
-    part = abstract.words[mention.first:mention.last]
+    part = abstract.words[mention.first : mention.last]
     if mention.form.acronym:
         return span(abstract.text, part)
     name = words(mention.form.name)
@@ -196,9 +251,9 @@ def _written(abstract: Abstract, mention: Mention) -> str:
     written = ""
     for at, word in enumerate(part):
         if at - 1 in inside and at in inside:
-            written += mention.form.name[inside[at - 1].end:inside[at].start]
+            written += mention.form.name[inside[at - 1].end : inside[at].start]
         elif at:
-            written += abstract.text[part[at - 1].end:word.start].strip() or " "
+            written += abstract.text[part[at - 1].end : word.start].strip() or " "
         written += _cased(re.sub(r"['’]s?$", "", word.text), inside.get(at))
     return written
 
@@ -218,7 +273,11 @@ def choose_aims(abstract: Abstract, objects: Sequence[Candidate]) -> list[Aim]:
     chosen: list[Aim] = []
     for aim in sorted(likely, key=lambda aim: (-_worth(aim, spans, objects), aim.start)):
         length = len(aim.phrase.split())
-        if len(chosen) < MOST_ITEMS and length <= room and not any(_alike(aim, other) for other in chosen):
+        if (
+            len(chosen) < MOST_ITEMS
+            and length <= room
+            and not any(_alike(aim, other) for other in chosen)
+        ):
             chosen.append(aim)
             room -= length
     return sorted(chosen, key=lambda aim: aim.start)
@@ -228,7 +287,9 @@ def _worth(aim: Aim, spans: Sequence[Span], objects: Sequence[Candidate]) -> flo
     stems = {word.stem for word in words(aim.phrase)}
     names_object = any(item.stems <= stems for item in objects)
     names_term = any(_within(where, (aim.start, aim.end)) for where in spans)
-    return aim.strength + 0.7 * names_object + 0.5 * names_term - 0.5 * (len(aim.phrase.split()) < 4)
+    return (
+        aim.strength + 0.7 * names_object + 0.5 * names_term - 0.5 * (len(aim.phrase.split()) < 4)
+    )
 
 
 def _alike(one: Aim, other: Aim) -> bool:

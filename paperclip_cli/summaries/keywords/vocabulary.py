@@ -13,7 +13,12 @@ from importlib import resources
 from paperclip_cli.summaries.keywords.wordlists import word_list
 from paperclip_cli.text.words import Word, are_bound, stem, words
 
-OBJECTS, PHENOMENA, PROPERTIES, CALIBRATION = SECTIONS = ("objects", "phenomena", "properties", "calibration")
+OBJECTS, PHENOMENA, PROPERTIES, CALIBRATION = SECTIONS = (
+    "objects",
+    "phenomena",
+    "properties",
+    "calibration",
+)
 HEADS, MODIFIERS, TAILS = "heads", "modifiers", "tails"
 _MOST_MODIFIERS = 3
 _DENIALS = frozenset(("no", "not", "without", "lack", "absence", "neither", "nor"))
@@ -78,7 +83,11 @@ class Vocabulary:
         for name in names:
             _plant(tree, [_key(word.text) for word in words(name)], Form(term, name))
         for acronym in filter(None, (part.strip() for part in short.split(","))):
-            _plant(tree, [word.text for word in words(acronym)], Form(term, acronym, acronym=True, ambiguous=acronym.endswith("?")))
+            _plant(
+                tree,
+                [word.text for word in words(acronym)],
+                Form(term, acronym, acronym=True, ambiguous=acronym.endswith("?")),
+            )
 
     def mentions(self, text: str, run: Sequence[Word]) -> list[Mention]:
         """The terms that a text (in words: `run`) speaks of, from left to right, none overlapping another.
@@ -89,7 +98,11 @@ class Vocabulary:
         return list(self._scan(text, run))
 
     def _scan(self, text: str, run: Sequence[Word]) -> Iterator[Mention]:
-        modifiers = {found[0]: at for at in reversed(range(len(run))) if (found := self._longest(MODIFIERS, text, run, at))}
+        modifiers = {
+            found[0]: at
+            for at in reversed(range(len(run)))
+            if (found := self._longest(MODIFIERS, text, run, at))
+        }
         at = free = 0
         while at < len(run):
             found = self._longest("terms", text, run, at)
@@ -109,11 +122,17 @@ class Vocabulary:
                 stop = free = last
             at = stop
 
-    def _longer_inside(self, text: str, run: Sequence[Word], at: int, last: int, modifiers: dict[int, int]) -> int | None:
+    def _longer_inside(
+        self, text: str, run: Sequence[Word], at: int, last: int, modifiers: dict[int, int]
+    ) -> int | None:
         """Where a term, as long or longer, begins inside this one and takes its first words as modifiers: massive [star] cluster."""
         for inner in range(at + 1, last):
             found = self._longest("terms", text, run, inner)
-            if found and found[0] - inner >= last - at and _modified(text, run, inner, at, modifiers) == at:
+            if (
+                found
+                and found[0] - inner >= last - at
+                and _modified(text, run, inner, at, modifiers) == at
+            ):
                 return inner
         return None
 
@@ -124,7 +143,9 @@ class Vocabulary:
         tail, term = self._longest(TAILS, text, run, last), self._longest("terms", text, run, last)
         return tail[0] if tail and (term is None or term[0] <= tail[0]) else last
 
-    def _longest(self, tree: str, text: str, run: Sequence[Word], at: int) -> tuple[int, Form] | None:
+    def _longest(
+        self, tree: str, text: str, run: Sequence[Word], at: int
+    ) -> tuple[int, Form] | None:
         """The end and the form of the longest match that starts at word `at`."""
         best, reached = None, [(self._trees[tree], at)]
         while reached:
@@ -183,7 +204,11 @@ def _is_denied(text: str, run: Sequence[Word], first: int) -> bool:
 
 def _is_compound(text: str, run: Sequence[Word], last: int) -> bool:
     """Whether a noun in the singular is only the first part of a longer one ("emission-line objects")."""
-    if last == len(run) or run[last - 1].text != run[last - 1].text.removesuffix("s") or not are_bound(text, run[last - 1], run[last]):
+    if (
+        last == len(run)
+        or run[last - 1].text != run[last - 1].text.removesuffix("s")
+        or not are_bound(text, run[last - 1], run[last])
+    ):
         return False
     grammar = word_list("left out", "stops", "breaks", "finite verbs", "dangling")
     return run[last].text.casefold() not in grammar
@@ -192,4 +217,8 @@ def _is_compound(text: str, run: Sequence[Word], last: int) -> bool:
 @cache
 def vocabulary() -> Vocabulary:
     """The vocabulary that comes with the package."""
-    return Vocabulary(resources.files("paperclip_cli.summaries.keywords").joinpath("vocabulary.txt").read_text(encoding="utf-8"))
+    return Vocabulary(
+        resources.files("paperclip_cli.summaries.keywords")
+        .joinpath("vocabulary.txt")
+        .read_text(encoding="utf-8")
+    )

@@ -95,8 +95,10 @@ def fitting(abstract: str, room: int, count: Callable[[str], int]) -> tuple[str,
 def require_room(writer: Writer, context: int | None) -> None:
     """PaperclipError where a context of so many tokens has no room for an abstract."""
     if writer.room < 1:
-        raise PaperclipError(f"the prompt leaves no room for an abstract in a context of {context:,} tokens",
-                             "give a larger --context, or a shorter --prompt")
+        raise PaperclipError(
+            f"the prompt leaves no room for an abstract in a context of {context:,} tokens",
+            "give a larger --context, or a shorter --prompt",
+        )
 
 
 def fingerprint(path: Path) -> str:
@@ -110,5 +112,7 @@ def fingerprint(path: Path) -> str:
 
 def not_installed(backend: str, packages: str, extra: str, error: ImportError) -> PaperclipError:
     """What to say where the library of a backend is missing."""
-    return PaperclipError(f"--backend {backend} needs a library that is not installed ({error.name})",
-                          f'pipx inject paperclip-cli {packages}, or: pip install "paperclip-cli[{extra}]"')
+    return PaperclipError(
+        f"--backend {backend} needs a library that is not installed ({error.name})",
+        f'pipx inject paperclip-cli {packages}, or: pip install "paperclip-cli[{extra}]"',
+    )

@@ -25,9 +25,20 @@ Answer:
 @cache
 def shape() -> Shape:
     """Yes or no, in JSON."""
-    schema = {"type": "object", "properties": {"relevant": {"type": "boolean"}}, "required": ["relevant"], "additionalProperties": False}
-    return Shape("verdict", schema, '{"relevant": ', "}", 'root ::= ("true" | "false") "}"\n',
-                 lambda longest: r'\{"relevant": (true|false)\}')
+    schema = {
+        "type": "object",
+        "properties": {"relevant": {"type": "boolean"}},
+        "required": ["relevant"],
+        "additionalProperties": False,
+    }
+    return Shape(
+        "verdict",
+        schema,
+        '{"relevant": ',
+        "}",
+        'root ::= ("true" | "false") "}"\n',
+        lambda longest: r'\{"relevant": (true|false)\}',
+    )
 
 
 class LanguageJudge:
@@ -35,13 +46,19 @@ class LanguageJudge:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self.backend, self.model, self.version = writer.backend, writer.model, f"{METHOD}-{QUESTION.digest}"
+        self.backend, self.model, self.version = (
+            writer.backend,
+            writer.model,
+            f"{METHOD}-{QUESTION.digest}",
+        )
 
     def prepare(self) -> None:
         self._writer.prepare()
 
     def is_relevant(self, query: str, abstract: str) -> bool:
-        shown, _ = fitting(f"Query: {query}. Abstract: {abstract}", self._writer.room, self._writer.count)
+        shown, _ = fitting(
+            f"Query: {query}. Abstract: {abstract}", self._writer.room, self._writer.count
+        )
         answer = self._writer.write([shown], Sampling(temperature=0.0, seed=0))[0]
         try:
             found = json.loads(answer.text)["relevant"]

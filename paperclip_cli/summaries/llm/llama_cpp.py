@@ -20,7 +20,15 @@ import numpy as np
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.summaries.llm import schema
-from paperclip_cli.summaries.llm.base import MOST_TOKENS, Answer, Sampling, Shape, fingerprint, not_installed, require_room
+from paperclip_cli.summaries.llm.base import (
+    MOST_TOKENS,
+    Answer,
+    Sampling,
+    Shape,
+    fingerprint,
+    not_installed,
+    require_room,
+)
 from paperclip_cli.summaries.llm.prompt import PLACE, Prompt
 from paperclip_cli.threads import processors
 
@@ -28,7 +36,9 @@ if TYPE_CHECKING:
     from llama_cpp import Llama
 
 TOP = 40  # tokens that are drawn from, at a temperature
-_TOKEN = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)], align=True)  # llama_token_data
+_TOKEN = np.dtype(
+    [("id", np.int32), ("logit", np.float32), ("p", np.float32)], align=True
+)  # llama_token_data
 
 
 class GgufWriter:
@@ -37,7 +47,14 @@ class GgufWriter:
     backend = "llama-cpp"
     batch = workers = 1
 
-    def __init__(self, path: Path, prompt: Prompt, context: int, threads: int | None = None, shape: Shape | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        prompt: Prompt,
+        context: int,
+        threads: int | None = None,
+        shape: Shape | None = None,
+    ) -> None:
         self.model = f"{path.name}@{fingerprint(path)}"
         self.evaluated = 0
         self._path, self._prompt, self._context, self._threads = path, prompt, context, threads
@@ -74,7 +91,9 @@ class GgufWriter:
                     self._evaluate(written[-1:])
                 written.append(self._choose(grammar, sampling.temperature, draw))
                 self._library.llama_sampler_accept(grammar, written[-1])
-                text = self._llm.detokenize(written, prev_tokens=prompt).decode("utf-8", errors="replace")
+                text = self._llm.detokenize(written, prev_tokens=prompt).decode(
+                    "utf-8", errors="replace"
+                )
         finally:
             self._library.llama_sampler_free(grammar)
         return Answer(opening + text, text.endswith(end), len(prompt), len(written))
@@ -82,7 +101,9 @@ class GgufWriter:
     def _read(self, prompt: list[int]) -> None:
         """Evaluates what the model does not remember from the prompt and the answer before."""
         llm, library = self._llm, self._library
-        remembered = _common(llm.input_ids[: llm.n_tokens], prompt[:-1])  # the last is evaluated in any case, for what follows it
+        remembered = _common(
+            llm.input_ids[: llm.n_tokens], prompt[:-1]
+        )  # the last is evaluated in any case, for what follows it
         if not library.llama_memory_seq_rm(library.llama_get_memory(llm.ctx), -1, remembered, -1):
             llm.reset()  # a recurrent model cannot forget only the end
             remembered = 0
@@ -115,14 +136,20 @@ class GgufWriter:
         table = np.empty(len(tokens), _TOKEN)
         table["id"], table["logit"], table["p"] = tokens, logits, 0
         library = self._library
-        array = library.llama_token_data_array(data=table.ctypes.data_as(library.llama_token_data_p), size=len(table), selected=-1,
-                                               sorted=False)
+        array = library.llama_token_data_array(
+            data=table.ctypes.data_as(library.llama_token_data_p),
+            size=len(table),
+            selected=-1,
+            sorted=False,
+        )
         library.llama_sampler_apply(grammar, ctypes.byref(array))
         return np.isfinite(table["logit"])
 
     def _new_grammar(self) -> Any:
         library = self._library
-        return library.llama_sampler_init_grammar(library.llama_model_get_vocab(self._llm.model), self._shape.grammar.encode(), b"root")
+        return library.llama_sampler_init_grammar(
+            library.llama_model_get_vocab(self._llm.model), self._shape.grammar.encode(), b"root"
+        )
 
     def _tokens(self, text: str) -> list[int]:
         """Of an abstract: what looks like a control token in it is plain text."""
@@ -134,11 +161,16 @@ class GgufWriter:
         llm, text = self._llm, self._prompt.filled(PLACE)
         template = llm.metadata.get("tokenizer.chat_template")
         if template:
-            start, end = (llm.detokenize([token], special=True).decode() for token in (llm.token_bos(), llm.token_eos()))
+            start, end = (
+                llm.detokenize([token], special=True).decode()
+                for token in (llm.token_bos(), llm.token_eos())
+            )
             text = _as_chat(text, template, start, end)
         head, tail = text.split(PLACE)
-        return (llm.tokenize(head.encode(), add_bos=True, special=True),
-                llm.tokenize((tail + self._shape.opening).encode(), add_bos=False, special=True))
+        return (
+            llm.tokenize(head.encode(), add_bos=True, special=True),
+            llm.tokenize((tail + self._shape.opening).encode(), add_bos=False, special=True),
+        )
 
     @cached_property
     def _library(self) -> ModuleType:
@@ -155,11 +187,19 @@ class GgufWriter:
     def _llm(self) -> Llama:
         threads = self._threads or processors()
         try:
-            return self._library.Llama(str(self._path), n_ctx=self._context, n_gpu_layers=-1, n_threads=threads, n_threads_batch=threads,
-                                       verbose=False)
+            return self._library.Llama(
+                str(self._path),
+                n_ctx=self._context,
+                n_gpu_layers=-1,
+                n_threads=threads,
+                n_threads_batch=threads,
+                verbose=False,
+            )
         except (ValueError, RuntimeError, OSError) as error:
-            raise PaperclipError(f"{self._path} cannot be loaded by llama.cpp ({error})",
-                                 "give --llm a language model in a GGUF file") from error
+            raise PaperclipError(
+                f"{self._path} cannot be loaded by llama.cpp ({error})",
+                "give --llm a language model in a GGUF file",
+            ) from error
 
 
 def _as_chat(text: str, template: str, start: str, end: str) -> str:
@@ -168,9 +208,13 @@ def _as_chat(text: str, template: str, start: str, end: str) -> str:
     from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
     try:
-        written = Jinja2ChatFormatter(template=template, eos_token=end, bos_token=start)(messages=[{"role": "user", "content": text}])
+        written = Jinja2ChatFormatter(template=template, eos_token=end, bos_token=start)(
+            messages=[{"role": "user", "content": text}]
+        )
     except (TemplateError, ValueError, TypeError) as error:
-        raise PaperclipError(f"the model's chat template cannot be used ({error})", "choose another model") from error
+        raise PaperclipError(
+            f"the model's chat template cannot be used ({error})", "choose another model"
+        ) from error
     return written.prompt.removeprefix(start)
 
 
@@ -185,7 +229,9 @@ def _likeliest(logits: np.ndarray, count: int) -> np.ndarray:
     """The places of the `count` largest, in any order; the first of them where several are the one largest."""
     if count == 1:
         return np.array([logits.argmax()])
-    return np.argpartition(logits, -count)[-count:] if count < len(logits) else np.arange(len(logits))
+    return (
+        np.argpartition(logits, -count)[-count:] if count < len(logits) else np.arange(len(logits))
+    )
 
 
 _callbacks: list[Any] = []  # what C code may call must not be collected

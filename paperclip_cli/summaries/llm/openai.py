@@ -31,7 +31,9 @@ KEY_VARIABLE = "OPENAI_API_KEY"
 MOST_BYTES = 2**20  # of a reply: an answer has some thousand
 CHARACTERS_A_TOKEN = 3.0  # fewer than in English, so that an estimate errs on the safe side
 _RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
-_REFUSALS = frozenset({400, 422, 500})  # of a form that it does not know; llama-cpp-python's says 500
+_REFUSALS = frozenset(
+    {400, 422, 500}
+)  # of a form that it does not know; llama-cpp-python's says 500
 _CONNECT, _CHUNK = 15.0, 2**14
 _GIVE_UP = 10  # abstracts in a row without any answer: the server is gone
 
@@ -39,10 +41,16 @@ _GIVE_UP = 10  # abstracts in a row without any answer: the server is gone
 def _dialects(shape: Shape, sampling: Sampling) -> list[dict]:
     """How a server is told the form; the first that it takes is kept. OpenAI's own, its newest models' (which draw as they like), and
     llama-cpp-python's."""
-    strict = {"type": "json_schema", "json_schema": {"name": shape.name, "strict": True, "schema": shape.schema}}
+    strict = {
+        "type": "json_schema",
+        "json_schema": {"name": shape.name, "strict": True, "schema": shape.schema},
+    }
     drawn = {"temperature": sampling.temperature, "seed": sampling.seed, "max_tokens": MOST_TOKENS}
-    return [{"response_format": strict, **drawn}, {"response_format": strict, "max_completion_tokens": MOST_TOKENS},
-            {"response_format": {"type": "json_object", "schema": shape.schema}, **drawn}]
+    return [
+        {"response_format": strict, **drawn},
+        {"response_format": strict, "max_completion_tokens": MOST_TOKENS},
+        {"response_format": {"type": "json_object", "schema": shape.schema}, **drawn},
+    ]
 
 
 class ServerWriter:
@@ -54,11 +62,27 @@ class ServerWriter:
     backend = "openai"
     batch = 1
 
-    def __init__(self, url: str, model: str, key: str, prompt: Prompt, workers: int = 1, context: int | None = None,
-                 timeout: float = 300.0, patience: Patience | None = None, tell: Callable[[str], None] = lambda text: None,
-                 shape: Shape | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        key: str,
+        prompt: Prompt,
+        workers: int = 1,
+        context: int | None = None,
+        timeout: float = 300.0,
+        patience: Patience | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+        shape: Shape | None = None,
+    ) -> None:
         self.workers, self._shape = workers, shape or schema.shape()
-        self._url, self._key, self._prompt, self._context, self._timeout = url.rstrip("/"), key, prompt, context, timeout
+        self._url, self._key, self._prompt, self._context, self._timeout = (
+            url.rstrip("/"),
+            key,
+            prompt,
+            context,
+            timeout,
+        )
         self._patience, self._pace = patience or Patience(tries=6), Pace(0.0, tell)
         self._local, self._lock = threading.local(), threading.Lock()
         self._dialect: int | None = None
@@ -75,7 +99,12 @@ class ServerWriter:
     def room(self) -> int:
         if self._context is None:
             return sys.maxsize
-        return self._context - MOST_TOKENS - self.count(self._prompt.head) - self.count(self._prompt.tail)
+        return (
+            self._context
+            - MOST_TOKENS
+            - self.count(self._prompt.head)
+            - self.count(self._prompt.tail)
+        )
 
     def count(self, text: str) -> int:
         """An estimate: the tokenizer is the server's."""
@@ -85,14 +114,22 @@ class ServerWriter:
         return [self._write(abstract, sampling) for abstract in abstracts]
 
     def _write(self, abstract: str, sampling: Sampling) -> Answer:
-        message = {"model": self.model, "messages": [{"role": "user", "content": self._prompt.filled(abstract)}]}
+        message = {
+            "model": self.model,
+            "messages": [{"role": "user", "content": self._prompt.filled(abstract)}],
+        }
         try:
-            answer = persist(lambda: self._ask(message, sampling), self._patience, self._pace, "the server")
+            answer = persist(
+                lambda: self._ask(message, sampling), self._patience, self._pace, "the server"
+            )
         except Unreachable as error:
             with self._lock:
                 self._lost += 1
             if self._lost >= _GIVE_UP:
-                raise PaperclipError(f"{self._url} has stopped answering: {error}", "run the same command again later") from error
+                raise PaperclipError(
+                    f"{self._url} has stopped answering: {error}",
+                    "run the same command again later",
+                ) from error
             raise
         self._lost = 0
         return answer
@@ -101,7 +138,7 @@ class ServerWriter:
         """One answer, in the dialect that the server has taken before; until it has taken one, in the first that it takes."""
         known = self._dialect
         dialects = list(enumerate(_dialects(self._shape, sampling)))
-        for number, dialect in dialects if known is None else dialects[known:known + 1]:
+        for number, dialect in dialects if known is None else dialects[known : known + 1]:
             status, body = self._request("POST", "/chat/completions", message | dialect, _REFUSALS)
             if status == 200:
                 self._dialect = number
@@ -112,31 +149,57 @@ class ServerWriter:
             raise Transient("HTTP 500")
         told = f"HTTP {status}{_told(body)}"
         if known is None and status in _REFUSALS:
-            raise PaperclipError(f"{self._url} takes no request for a JSON schema ({told})", "it must support response_format")
+            raise PaperclipError(
+                f"{self._url} takes no request for a JSON schema ({told})",
+                "it must support response_format",
+            )
         raise BadItem(f"the server refuses the request ({told})")
 
     def _only_model(self) -> str:
-        status, body = persist(lambda: self._request("GET", "/models"), self._patience, self._pace, "the server")
+        status, body = persist(
+            lambda: self._request("GET", "/models"), self._patience, self._pace, "the server"
+        )
         listed = _get(_decoded(body), "data") if status == 200 else None
-        names = [name for entry in listed or () if isinstance(name := _get(entry, "id"), str)] if isinstance(listed, list) else []
+        names = (
+            [name for entry in listed or () if isinstance(name := _get(entry, "id"), str)]
+            if isinstance(listed, list)
+            else []
+        )
         if len(names) != 1:
             few = f"; it has {', '.join(map(repr, names[:5]))}" if names else ""
-            raise UsageError(f"{self._url} does not say which model to use{few}", "name one with --llm")
+            raise UsageError(
+                f"{self._url} does not say which model to use{few}", "name one with --llm"
+            )
         return names[0]
 
-    def _request(self, method: str, path: str, message: dict | None = None, known: frozenset[int] = frozenset()) -> tuple[int, bytes]:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        message: dict | None = None,
+        known: frozenset[int] = frozenset(),
+    ) -> tuple[int, bytes]:
         """Status and body. Transient where it may pass, unless the status is `known`; PaperclipError where no request can succeed."""
         self._pace.check()
         deadline = time.monotonic() + self._timeout
         try:
-            with self._session.request(method, self._url + path, json=message, timeout=(_CONNECT, self._timeout), stream=True,
-                                       allow_redirects=False, auth=self._authorized) as response:
+            with self._session.request(
+                method,
+                self._url + path,
+                json=message,
+                timeout=(_CONNECT, self._timeout),
+                stream=True,
+                allow_redirects=False,
+                auth=self._authorized,
+            ) as response:
                 self._is_reached = True
                 body = self._body(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._failure(error) from error
         if response.status_code in _RETRY_STATUS - known:
-            raise Transient(f"HTTP {response.status_code}", retry_after(response.headers.get("Retry-After")))
+            raise Transient(
+                f"HTTP {response.status_code}", retry_after(response.headers.get("Retry-After"))
+            )
         self._refuse_hopeless(response, body)
         return response.status_code, body
 
@@ -154,21 +217,38 @@ class ServerWriter:
     def _refuse_hopeless(self, response: requests.Response, body: bytes) -> None:
         status = response.status_code
         if response.is_redirect:
-            raise PaperclipError(f"{self._url} redirects to another address", "give that one as --base-url, if you trust it")
+            raise PaperclipError(
+                f"{self._url} redirects to another address",
+                "give that one as --base-url, if you trust it",
+            )
         if status in (401, 403):
-            raise PaperclipError(f"{self._url} refuses the key (HTTP {status}{_told(body)})", f"set {KEY_VARIABLE}")
+            raise PaperclipError(
+                f"{self._url} refuses the key (HTTP {status}{_told(body)})", f"set {KEY_VARIABLE}"
+            )
         if status == 404:
-            raise PaperclipError(f"{self._url} has no such model or service (HTTP 404{_told(body)})",
-                                 "check --llm and --base-url, which usually ends in /v1")
+            raise PaperclipError(
+                f"{self._url} has no such model or service (HTTP 404{_told(body)})",
+                "check --llm and --base-url, which usually ends in /v1",
+            )
 
     def _failure(self, error: Exception) -> Exception:
-        if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | requests.exceptions.MissingSchema):
-            return UsageError(f"--base-url {self._url} is not an address", "write for example http://localhost:8080/v1")
+        if isinstance(
+            error,
+            requests.exceptions.InvalidURL
+            | requests.exceptions.InvalidSchema
+            | requests.exceptions.MissingSchema,
+        ):
+            return UsageError(
+                f"--base-url {self._url} is not an address",
+                "write for example http://localhost:8080/v1",
+            )
         reason = reason_of(error)
         if isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
             return TimedOut(reason)
         if not self._is_reached:
-            return PaperclipError(f"no server answers at {self._url}: {reason}", "start it, or check --base-url")
+            return PaperclipError(
+                f"no server answers at {self._url}: {reason}", "start it, or check --base-url"
+            )
         return Transient(reason)
 
     def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -199,10 +279,22 @@ def _answer(body: bytes) -> Answer:
     choices = _get(reply, "choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = _get(choice, "message")
-    text = next((found for name in ("content", "refusal") if isinstance(found := _get(message, name), str) and found), None)
+    text = next(
+        (
+            found
+            for name in ("content", "refusal")
+            if isinstance(found := _get(message, name), str) and found
+        ),
+        None,
+    )
     if text is None:
         text = body.decode("utf-8", errors="replace")
-    return Answer(text, _get(choice, "finish_reason") != "length", _number(reply, "prompt_tokens"), _number(reply, "completion_tokens"))
+    return Answer(
+        text,
+        _get(choice, "finish_reason") != "length",
+        _number(reply, "prompt_tokens"),
+        _number(reply, "completion_tokens"),
+    )
 
 
 def _decoded(body: bytes) -> object:

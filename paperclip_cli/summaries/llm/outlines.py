@@ -9,7 +9,15 @@ from typing import Any
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.summaries.llm import schema
-from paperclip_cli.summaries.llm.base import MOST_TOKENS, Answer, Sampling, Shape, fingerprint, not_installed, require_room
+from paperclip_cli.summaries.llm.base import (
+    MOST_TOKENS,
+    Answer,
+    Sampling,
+    Shape,
+    fingerprint,
+    not_installed,
+    require_room,
+)
 from paperclip_cli.summaries.llm.prompt import PLACE, Prompt
 
 
@@ -22,11 +30,26 @@ class TransformerWriter:
     backend = "outlines"
     workers = 1
 
-    def __init__(self, folder: Path, name: str, prompt: Prompt, batch: int, context: int, longest: int | None = None,
-                 most_tokens: int = MOST_TOKENS, shape: Shape | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        prompt: Prompt,
+        batch: int,
+        context: int,
+        longest: int | None = None,
+        most_tokens: int = MOST_TOKENS,
+        shape: Shape | None = None,
+    ) -> None:
         self.batch = batch
         self.model = f"{name}@{fingerprint(next(iter(sorted(folder.glob('*.safetensors'))), folder / 'config.json'))}"
-        self._folder, self._prompt, self._context, self._longest, self._most_tokens = folder, prompt, context, longest, most_tokens
+        self._folder, self._prompt, self._context, self._longest, self._most_tokens = (
+            folder,
+            prompt,
+            context,
+            longest,
+            most_tokens,
+        )
         self._shape = shape or schema.shape()
 
     def prepare(self) -> None:
@@ -47,17 +70,36 @@ class TransformerWriter:
         import torch
 
         head, tail = self._frame
-        tokens = self._tokenizer([head + self._harmless(abstract) + tail for abstract in abstracts], padding=True, return_tensors="pt",
-                                 add_special_tokens=not self._is_chat).to(self._model.device)
+        tokens = self._tokenizer(
+            [head + self._harmless(abstract) + tail for abstract in abstracts],
+            padding=True,
+            return_tensors="pt",
+            add_special_tokens=not self._is_chat,
+        ).to(self._model.device)
         torch.manual_seed(sampling.seed)
-        drawn = {"do_sample": True, "temperature": sampling.temperature} if sampling.temperature else {"do_sample": False}
+        drawn = (
+            {"do_sample": True, "temperature": sampling.temperature}
+            if sampling.temperature
+            else {"do_sample": False}
+        )
         self._processor.reset()
         # Outlines would have its small kernels compiled, which takes longer than many an answer.
         with torch.inference_mode(), torch.compiler.set_stance("force_eager"):
-            made = self._model.generate(**tokens, max_new_tokens=self._most_tokens, logits_processor=[self._processor],
-                                        pad_token_id=self._tokenizer.pad_token_id, eos_token_id=self._tokenizer.eos_token_id, **drawn)
+            made = self._model.generate(
+                **tokens,
+                max_new_tokens=self._most_tokens,
+                logits_processor=[self._processor],
+                pad_token_id=self._tokenizer.pad_token_id,
+                eos_token_id=self._tokenizer.eos_token_id,
+                **drawn,
+            )
         read = tokens["attention_mask"].sum(dim=1).tolist()
-        return [self._answer(row, length) for row, length in zip(made[:, tokens["input_ids"].shape[1]:].tolist(), read, strict=True)]
+        return [
+            self._answer(row, length)
+            for row, length in zip(
+                made[:, tokens["input_ids"].shape[1] :].tolist(), read, strict=True
+            )
+        ]
 
     def _answer(self, written: list[int], read: int) -> Answer:
         end = self._tokenizer.eos_token_id
@@ -83,14 +125,19 @@ class TransformerWriter:
         text = self._prompt.filled(PLACE)
         if self._is_chat:
             message = [{"role": "user", "content": text}]
-            text = self._tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+            text = self._tokenizer.apply_chat_template(
+                message, tokenize=False, add_generation_prompt=True
+            )
         head, tail = text.split(PLACE)
         return head, tail
 
     @property
     def _window(self) -> int:
         """Tokens that the model can be shown."""
-        return min(self._context, getattr(self._model.config, "max_position_embeddings", None) or self._context)
+        return min(
+            self._context,
+            getattr(self._model.config, "max_position_embeddings", None) or self._context,
+        )
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -108,7 +155,9 @@ class TransformerWriter:
         from transformers import AutoModelForCausalLM
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        return self._loaded(AutoModelForCausalLM, dtype="auto", use_safetensors=True).to(device).eval()
+        return (
+            self._loaded(AutoModelForCausalLM, dtype="auto", use_safetensors=True).to(device).eval()
+        )
 
     def _loaded(self, kind: Any, **options: Any) -> Any:
         from transformers.utils import logging
@@ -116,11 +165,15 @@ class TransformerWriter:
         logging.disable_progress_bar()
         logging.set_verbosity_error()
         try:
-            return kind.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False, **options)
+            return kind.from_pretrained(
+                self._folder, local_files_only=True, trust_remote_code=False, **options
+            )
         except (OSError, ValueError, KeyError, ImportError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise PaperclipError(f"{self._folder} cannot be loaded by transformers ({reason})",
-                                 "give --llm a causal language model in the Hugging Face layout, with safetensors") from error
+            raise PaperclipError(
+                f"{self._folder} cannot be loaded by transformers ({reason})",
+                "give --llm a causal language model in the Hugging Face layout, with safetensors",
+            ) from error
 
     @cached_property
     def _processor(self) -> Any:

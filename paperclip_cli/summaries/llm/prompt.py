@@ -24,7 +24,11 @@ class Prompt:
     def read(cls, path: Path | None) -> Prompt:
         """The prompt in a file, else the one that comes with the package. UsageError where it has no one place for the abstract."""
         if path is None:
-            return cls.parse(resources.files("paperclip_cli.summaries.llm").joinpath("prompt.txt").read_text(encoding="utf-8"))
+            return cls.parse(
+                resources.files("paperclip_cli.summaries.llm")
+                .joinpath("prompt.txt")
+                .read_text(encoding="utf-8")
+            )
         try:
             with path.open(encoding="utf-8-sig") as file:
                 return cls.parse(file.read(_MOST), str(path))
@@ -34,7 +38,10 @@ class Prompt:
     @classmethod
     def parse(cls, text: str, name: str = "the prompt") -> Prompt:
         if text.count(PLACE) != 1:
-            raise UsageError(f"{name} holds {PLACE} {text.count(PLACE)} times", f"write {PLACE} once, where the abstract is to stand")
+            raise UsageError(
+                f"{name} holds {PLACE} {text.count(PLACE)} times",
+                f"write {PLACE} once, where the abstract is to stand",
+            )
         head, tail = text.split(PLACE)
         return cls(head, tail)
 

@@ -35,24 +35,62 @@ class Rates:
 
     def values(self, flat: bool = False) -> dict:
         """As JSON values; `flat` for a table with a column a rule."""
-        rules = {f"rule_{rule}": share for rule, share in self.rules.items()} if flat else {"rules": dict(self.rules)}
+        rules = (
+            {f"rule_{rule}": share for rule, share in self.rules.items()}
+            if flat
+            else {"rules": dict(self.rules)}
+        )
         refused = sum(self.refused.values()) if flat else dict(self.refused)
-        return {"set": self.name, "backend": self.backend, "model": self.model, "version": self.version, "summaries": self.summaries,
-                "failed": self.failed, "cut": self.cut, "items": self.items, "words": self.words, **rules, "refused": refused,
-                "first_try": self.first_try, "answers": self.answers, "tokens": self.tokens, "seconds": self.seconds}
+        return {
+            "set": self.name,
+            "backend": self.backend,
+            "model": self.model,
+            "version": self.version,
+            "summaries": self.summaries,
+            "failed": self.failed,
+            "cut": self.cut,
+            "items": self.items,
+            "words": self.words,
+            **rules,
+            "refused": refused,
+            "first_try": self.first_try,
+            "answers": self.answers,
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+        }
 
     def cells(self) -> dict[str, str]:
         """As a column of a table: label -> text."""
-        counts = {"backend": self.backend, "model": self.model or "-", "version": self.version or "-",
-                  "summaries": f"{self.summaries:,}", "failed": f"{self.failed:,}", "abstracts cut to fit": f"{self.cut:,}",
-                  "words a summary": f"{self.words:.1f}", "items written": f"{self.items:,}"}
+        counts = {
+            "backend": self.backend,
+            "model": self.model or "-",
+            "version": self.version or "-",
+            "summaries": f"{self.summaries:,}",
+            "failed": f"{self.failed:,}",
+            "abstracts cut to fit": f"{self.cut:,}",
+            "words a summary": f"{self.words:.1f}",
+            "items written": f"{self.items:,}",
+        }
         rules = {f"  {rule}": f"{100 * share:.1f} %" for rule, share in self.rules.items()}
-        costs = {"usable at the first try": self.first_try, "answers a proposal": self.answers, "tokens a proposal": self.tokens,
-                 "seconds a proposal": self.seconds}
-        return counts | rules | {label: "-" if value is None else f"{value:.2f}" for label, value in costs.items()}
+        costs = {
+            "usable at the first try": self.first_try,
+            "answers a proposal": self.answers,
+            "tokens a proposal": self.tokens,
+            "seconds a proposal": self.seconds,
+        }
+        return (
+            counts
+            | rules
+            | {label: "-" if value is None else f"{value:.2f}" for label, value in costs.items()}
+        )
 
 
-def rates_of(name: str, summaries: Sequence[Summary], failures: Sequence[FailedSummary], proposals: Mapping[Key, Proposal]) -> Rates:
+def rates_of(
+    name: str,
+    summaries: Sequence[Summary],
+    failures: Sequence[FailedSummary],
+    proposals: Mapping[Key, Proposal],
+) -> Rates:
     """The rates of a set that holds anything. What no model made is judged here, where its abstract is known; the rest was when made."""
     found: list[Summary | FailedSummary] = [*summaries, *failures]
     made = [one.made for one in found if one.made is not None]
@@ -60,17 +98,34 @@ def rates_of(name: str, summaries: Sequence[Summary], failures: Sequence[FailedS
     broken = Counter(text.partition(":")[0] for one in made for text in one.dropped)
     for summary in plain:
         if summary.key in proposals:
-            judged = judge(summary.objects_and_phenomena, summary.science_use_cases, proposals[summary.key].abstract)
+            judged = judge(
+                summary.objects_and_phenomena,
+                summary.science_use_cases,
+                proposals[summary.key].abstract,
+            )
             broken.update(rule for rule, _ in judged.dropped)
-    items = sum(one.items for one in made) + sum(len(one.objects_and_phenomena) + len(one.science_use_cases) for one in plain)
+    items = sum(one.items for one in made) + sum(
+        len(one.objects_and_phenomena) + len(one.science_use_cases) for one in plain
+    )
     return Rates(
-        name, found[0].backend, found[0].model, found[0].version, len(summaries), len(failures), sum(one.cut > 0 for one in made), items,
+        name,
+        found[0].backend,
+        found[0].model,
+        found[0].version,
+        len(summaries),
+        len(failures),
+        sum(one.cut > 0 for one in made),
+        items,
         words=_mean([len(summary.text.split()) for summary in summaries]) or 0.0,
         rules={rule: round(broken[rule] / items, 4) if items else 0.0 for rule in RULES},
         refused=dict(Counter(reason for one in made for reason in one.refused).most_common()),
-        first_try=_mean([one.made.tries == 1 and isinstance(one, Summary) for one in found if one.made]),
-        answers=_mean([one.tries for one in made]), tokens=_mean([one.tokens for one in made]),
-        seconds=_mean([one.seconds for one in made]))
+        first_try=_mean(
+            [one.made.tries == 1 and isinstance(one, Summary) for one in found if one.made]
+        ),
+        answers=_mean([one.tries for one in made]),
+        tokens=_mean([one.tokens for one in made]),
+        seconds=_mean([one.seconds for one in made]),
+    )
 
 
 def _mean(values: Sequence[float]) -> float | None:

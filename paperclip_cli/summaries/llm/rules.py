@@ -17,18 +17,30 @@ from paperclip_cli.summaries.keywords.wordlists import word_list
 from paperclip_cli.text.words import stem, words
 
 FOREIGN, TELESCOPE, UNITS, CYCLE, GENERIC, COPIED, UNSUPPORTED, DUPLICATE, LONG, WORDS = RULES = (
-    "foreign", "telescope", "units", "cycle", "generic", "copied", "unsupported", "duplicate", "long", "words")
+    "foreign",
+    "telescope",
+    "units",
+    "cycle",
+    "generic",
+    "copied",
+    "unsupported",
+    "duplicate",
+    "long",
+    "words",
+)
 LONGEST_PHRASE = 20  # words
 
 _TELESCOPE = re.compile(
     r"\b(?:HST|JWST|(?:James )?Webb|[Ss]pace [Tt]elescopes?|ACS|WFC3?|UVIS|HRC|SBC|WFPC2?|WF/PC|STIS|COS|NICMOS|FOC|FOS|GHRS|HRS|FGS|"
     r"NIRCam|NIRSpec|NIRISS|MIRI|F\d{3,4}(?:W|M|N|LP)|"
     r"Hubble(?! (?:constant|parameter|flow|diagram|law|time|tension|radius|expansion|type|sequence|stage|"
-    r"classification|residual|(?:Ultra )?Deep Field|Frontier Field)))\b")
+    r"classification|residual|(?:Ultra )?Deep Field|Frontier Field)))\b"
+)
 _UNIT = (
     r"(?:%|°|″|′|Å|µm|μm|(?:[kMG]?pc|[GMk]?yrs?|light[ -]years?|years?|days?|hours?|hrs?|minutes?|orbits?|AU|[RLM]_?sun|"
     r"solar (?:mass|radi|luminosit)\w*|mag|magnitudes?|mas|arc ?sec(?:ond)?s?|arc ?min(?:ute)?s?|degrees?|(?<= )A|[Aa]ngstroms?|microns?|"
-    r"[nmckµμu]m|km ?(?:/|per) ?s(?:ec)?|[kMG]?eV|[kMG]Hz|ergs?|[mµμu]?Jy|K|percent)(?!\w))")
+    r"[nmckµμu]m|km ?(?:/|per) ?s(?:ec)?|[kMG]?eV|[kMG]Hz|ergs?|[mµμu]?Jy|K|percent)(?!\w))"
+)
 _UNITS = re.compile(rf"(?<![\w.])(?!21[ -]?cm\b)\d[\d.,]*(?:[eE^]\^?[+-]?\d+)?[ -]?{_UNIT}")
 _CYCLE = re.compile(r"\bcycles? ?\d+", re.IGNORECASE)
 
@@ -38,7 +50,11 @@ _NOUNS = """galaxy star object source body kinematics motion structure region en
     program abstract astronomer researcher faint bright nearby near new old some various certain interesting small big high low
     known unknown individual specific general radio infrared optical ultraviolet uv x ray wavelength redshift and or of in on
     for to with from at by as a an the its their this that these those it they which is are be will can"""
-_VAGUE = word_list("general", "left out", "aim nouns", "words of asking") - {"first", "field", "light"} | set(map(stem, _NOUNS.split()))
+_VAGUE = word_list("general", "left out", "aim nouns", "words of asking") - {
+    "first",
+    "field",
+    "light",
+} | set(map(stem, _NOUNS.split()))
 _VERBS = word_list("aim verbs", "weak verbs", "method verbs", "other verbs")
 
 
@@ -63,18 +79,27 @@ class Judgement:
         return f"no {'use case' if self.objects else 'object'} left ({worst})"
 
 
-def judge(objects: Iterable[str], uses: Iterable[str], abstract: str, instructions: str = "") -> Judgement:
+def judge(
+    objects: Iterable[str], uses: Iterable[str], abstract: str, instructions: str = ""
+) -> Judgement:
     """Holds an answer to the rules. `instructions` are the parts of the prompt that are not the abstract."""
     source = _Source(abstract, instructions)
     kept: tuple[list[str], list[str]] = ([], [])
     dropped: list[tuple[str, str]] = []
     seen: set[tuple[str, ...]] = set()
     room = MOST_WORDS
-    for is_object, phrase in [*((True, text) for text in objects), *((False, text) for text in uses)]:
+    for is_object, phrase in [
+        *((True, text) for text in objects),
+        *((False, text) for text in uses),
+    ]:
         phrase = clean(phrase)
         stems = tuple(word.stem for word in words(phrase))
         length = len(phrase.split())
-        rule = source.broken(phrase, is_object) or (DUPLICATE if stems in seen else "") or (WORDS if length > room else "")
+        rule = (
+            source.broken(phrase, is_object)
+            or (DUPLICATE if stems in seen else "")
+            or (WORDS if length > room else "")
+        )
         if rule:
             dropped.append((rule, phrase))
             continue
@@ -94,7 +119,9 @@ class _Source:
     """What the phrases of one answer may come from."""
 
     def __init__(self, abstract: str, instructions: str) -> None:
-        self._known, self._instructions = (frozenset(word.stem for word in words(text)) for text in (abstract, instructions))
+        self._known, self._instructions = (
+            frozenset(word.stem for word in words(text)) for text in (abstract, instructions)
+        )
         self._terms = _terms(abstract)
 
     def broken(self, phrase: str, is_object: bool) -> str:
@@ -103,16 +130,27 @@ class _Source:
 
     def _rules(self, phrase: str, is_object: bool) -> Iterator[tuple[str, bool]]:
         stems = [word.stem for word in words(phrase)]
-        content = [found for found in stems if found not in _VAGUE and not found.isdigit() and (is_object or found not in _VERBS)]
+        content = [
+            found
+            for found in stems
+            if found not in _VAGUE and not found.isdigit() and (is_object or found not in _VERBS)
+        ]
         yield FOREIGN, any(_is_foreign(sign) for sign in phrase)
         yield TELESCOPE, _TELESCOPE.search(phrase) is not None
         yield UNITS, _UNITS.search(phrase) is not None
         yield CYCLE, _CYCLE.search(phrase) is not None
         yield GENERIC, not content
         yield LONG, len(phrase) >= LONGEST_ITEM or len(phrase.split()) > LONGEST_PHRASE
-        copied = [found for found in content if found in self._instructions and found not in self._known]
+        copied = [
+            found for found in content if found in self._instructions and found not in self._known
+        ]
         yield COPIED, 2 * len(copied) >= len(content)
-        yield UNSUPPORTED, is_object and self._known.isdisjoint(content) and self._terms.isdisjoint(_terms(phrase))
+        yield (
+            UNSUPPORTED,
+            is_object
+            and self._known.isdisjoint(content)
+            and self._terms.isdisjoint(_terms(phrase)),
+        )
 
 
 def _terms(text: str) -> frozenset[Term]:
@@ -122,4 +160,6 @@ def _terms(text: str) -> frozenset[Term]:
 
 def _is_foreign(sign: str) -> bool:
     """Whether it is a letter of another script than English and its formulas use."""
-    return sign.isalpha() and not unicodedata.name(sign, "").startswith(("LATIN", "GREEK", "MICRO", "ANGSTROM", "SCRIPT"))
+    return sign.isalpha() and not unicodedata.name(sign, "").startswith(
+        ("LATIN", "GREEK", "MICRO", "ANGSTROM", "SCRIPT")
+    )

@@ -16,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from paperclip_cli.summaries.base import LONGEST_ITEM, MOST_ITEMS
 from paperclip_cli.summaries.llm.base import Shape
 
-_FIRST, _OTHER = (rf"[{blank}!\x23-\x2B\x2D-\x3A\x3C-\x5B\x5D-\x7E]" for blank in ("", " "))  # ASCII without quotation mark, ",", ";", "\"
+_FIRST, _OTHER = (
+    rf"[{blank}!\x23-\x2B\x2D-\x3A\x3C-\x5B\x5D-\x7E]" for blank in ("", " ")
+)  # ASCII without quotation mark, ",", ";", "\"
 
 Item = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Items = Annotated[list[Item], Field(min_length=1, max_length=MOST_ITEMS)]
@@ -27,7 +29,9 @@ class Form(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    objects_and_phenomena: Items = Field(description="Astronomical objects and phenomena that the images show.")
+    objects_and_phenomena: Items = Field(
+        description="Astronomical objects and phenomena that the images show."
+    )
     science_use_cases: Items = Field(description="Purposes that the images serve.")
 
 
@@ -55,9 +59,11 @@ def separators() -> tuple[str, str, str]:
 def gbnf(longest: int = LONGEST_ITEM) -> str:
     """The form as llama.cpp's grammar (GBNF), from behind its beginning; items of at most `longest` characters."""
     between, end = (json.dumps(text) for text in separators()[1:])
-    return (f'root ::= list {between} list {end}\n'
-            f'list ::= item ("\\", \\"" item){{0,{MOST_ITEMS - 1}}}\n'
-            f"item ::= {_FIRST} {_OTHER}{{0,{longest - 1}}}\n")
+    return (
+        f"root ::= list {between} list {end}\n"
+        f'list ::= item ("\\", \\"" item){{0,{MOST_ITEMS - 1}}}\n'
+        f"item ::= {_FIRST} {_OTHER}{{0,{longest - 1}}}\n"
+    )
 
 
 @cache

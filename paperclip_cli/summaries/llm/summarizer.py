@@ -13,9 +13,14 @@ from paperclip_cli.summaries.llm.prompt import Prompt
 from paperclip_cli.summaries.llm.rules import Judgement, judge
 from paperclip_cli.summaries.llm.schema import parse
 
-METHOD = 2  # to be raised when form or rules change, so that the same answer may give another summary
+METHOD = (
+    2  # to be raised when form or rules change, so that the same answer may give another summary
+)
 CUT, FORM = "cut off", "not in the form"  # why an answer is asked for again, beside the rules
-_RETRIES = (0.3, 0.9)  # temperatures of the second and of the last try: a model that is stuck needs a push
+_RETRIES = (
+    0.3,
+    0.9,
+)  # temperatures of the second and of the last try: a model that is stuck needs a push
 _MOST_TEXT = 4_000  # characters of an answer that are kept for the record
 
 
@@ -37,10 +42,17 @@ class _Draft:
 class LanguageSummarizer:
     """Any model behind a `Writer`. An answer gets `tries`; the first at `temperature`, the others warmer, each with a seed of its own."""
 
-    def __init__(self, writer: Writer, prompt: Prompt, tries: int, temperature: float, seed: int) -> None:
+    def __init__(
+        self, writer: Writer, prompt: Prompt, tries: int, temperature: float, seed: int
+    ) -> None:
         self._writer, self._tries, self._temperature, self._seed = writer, tries, temperature, seed
         self._instructions = f"{prompt.head} {prompt.tail}"
-        self.backend, self.model, self.batch, self.workers = writer.backend, writer.model, writer.batch, writer.workers
+        self.backend, self.model, self.batch, self.workers = (
+            writer.backend,
+            writer.model,
+            writer.batch,
+            writer.workers,
+        )
         self.version = f"{METHOD}-{prompt.digest}"
 
     def prepare(self) -> None:
@@ -65,7 +77,10 @@ class LanguageSummarizer:
                 else:
                     yield outcome
         for draft in waiting:
-            yield self._failed(draft, f"no usable answer in {self._tries} tries (the last: {draft.made.refused[-1]})")
+            yield self._failed(
+                draft,
+                f"no usable answer in {self._tries} tries (the last: {draft.made.refused[-1]})",
+            )
 
     def _begun(self, proposal: Proposal) -> _Draft | FailedSummary:
         made = Making(self._seed, self._temperature, tries=0)
@@ -75,7 +90,9 @@ class LanguageSummarizer:
             return self._failed(_Draft(proposal, "", made), str(error))
         return _Draft(proposal, shown, replace(made, cut=cut))
 
-    def _asked(self, drafts: Sequence[_Draft], number: int) -> list[Summary | FailedSummary | _Draft]:
+    def _asked(
+        self, drafts: Sequence[_Draft], number: int
+    ) -> list[Summary | FailedSummary | _Draft]:
         """What became of the drafts after one more answer each; those that need another are still drafts."""
         if not drafts:
             return []
@@ -84,9 +101,14 @@ class LanguageSummarizer:
         try:
             answers = self._writer.write([draft.shown for draft in drafts], sampling)
         except BadItem as error:
-            return [self._failed(draft, str(error), isinstance(error, Unreachable)) for draft in drafts]
+            return [
+                self._failed(draft, str(error), isinstance(error, Unreachable)) for draft in drafts
+            ]
         seconds = (time.monotonic() - start) / len(drafts)
-        return [self._settled(_answered(draft, answer, sampling, seconds)) for draft, answer in zip(drafts, answers, strict=True)]
+        return [
+            self._settled(_answered(draft, answer, sampling, seconds))
+            for draft, answer in zip(drafts, answers, strict=True)
+        ]
 
     def _temperature_of(self, number: int) -> float:
         if number == 1:
@@ -108,21 +130,43 @@ class LanguageSummarizer:
         both = self._judge(draft.objects or judgement.objects, draft.uses or judgement.uses, draft)
         if not both.is_summary:
             return _refused(replace(draft, objects=both.objects, uses=both.uses), judgement.reason)
-        return Summary(*draft.proposal.key, both.objects, both.uses, self.backend, self.model, self.version, made=draft.made)
+        return Summary(
+            *draft.proposal.key,
+            both.objects,
+            both.uses,
+            self.backend,
+            self.model,
+            self.version,
+            made=draft.made,
+        )
 
     def _judge(self, objects: Sequence[str], uses: Sequence[str], draft: _Draft) -> Judgement:
         return judge(objects, uses, draft.proposal.abstract, self._instructions)
 
     def _failed(self, draft: _Draft, reason: str, may_pass: bool = False) -> FailedSummary:
-        return FailedSummary(*draft.proposal.key, reason, self.backend, self.model, self.version, draft.text[:_MOST_TEXT], may_pass,
-                             draft.made)
+        return FailedSummary(
+            *draft.proposal.key,
+            reason,
+            self.backend,
+            self.model,
+            self.version,
+            draft.text[:_MOST_TEXT],
+            may_pass,
+            draft.made,
+        )
 
 
 def _answered(draft: _Draft, answer: Answer, sampling: Sampling, seconds: float) -> _Draft:
     made = draft.made
-    spent = replace(made, seed=sampling.seed, temperature=sampling.temperature, tries=made.tries + 1,
-                    prompt_tokens=made.prompt_tokens + answer.prompt_tokens, tokens=made.tokens + answer.tokens,
-                    seconds=round(made.seconds + seconds, 3))
+    spent = replace(
+        made,
+        seed=sampling.seed,
+        temperature=sampling.temperature,
+        tries=made.tries + 1,
+        prompt_tokens=made.prompt_tokens + answer.prompt_tokens,
+        tokens=made.tokens + answer.tokens,
+        seconds=round(made.seconds + seconds, 3),
+    )
     return replace(draft, text=answer.text, is_whole=answer.is_whole, made=spent)
 
 

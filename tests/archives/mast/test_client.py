@@ -20,7 +20,9 @@ from tests.standin.process import StandInProcess
 OURS = {"obs_collection": ["HST"], "proposal_id": ["15001", "15003"]}
 
 
-def client(mast: StandInProcess, limits: Limits = QUICK, page_size: int | None = None) -> MastClient:
+def client(
+    mast: StandInProcess, limits: Limits = QUICK, page_size: int | None = None
+) -> MastClient:
     return MastClient(Wire(mast.url, Pace(0), limits), page_size)
 
 
@@ -28,7 +30,11 @@ def test_rows_arrive_with_their_types(mast: StandInProcess) -> None:
     rows = client(mast).observations(OURS)
     assert len(rows) == 2 * 5 * 5 and {row["proposal_id"] for row in rows} == {"15001", "15003"}
     first = rows[0]
-    assert isinstance(first["s_ra"], float) and isinstance(first["calib_level"], int) and isinstance(first["obsid"], str)
+    assert (
+        isinstance(first["s_ra"], float)
+        and isinstance(first["calib_level"], int)
+        and isinstance(first["obsid"], str)
+    )
     assert first["jpegURL"] is None and first["mtFlag"] is False
 
 
@@ -38,9 +44,15 @@ def test_no_rows_are_no_failure(mast: StandInProcess) -> None:
 
 def test_products_are_asked_for_in_groups(mast: StandInProcess) -> None:
     ours = client(mast)
-    totals = [row["obsid"] for row in ours.observations({"obs_collection": ["HST"], "filters": ["detection"]})]
+    totals = [
+        row["obsid"]
+        for row in ours.observations({"obs_collection": ["HST"], "filters": ["detection"]})
+    ]
     rows = ours.products([*totals, *totals])
-    assert len(totals) == 60 and len({row["productFilename"] for row in rows if row["productType"] == "SCIENCE"}) == 60
+    assert (
+        len(totals) == 60
+        and len({row["productFilename"] for row in rows if row["productType"] == "SCIENCE"}) == 60
+    )
     assert len(mast.log("Mast.Caom.Products")) == 3
 
 
@@ -61,7 +73,10 @@ def test_a_cap_is_noticed(mast: StandInProcess, rows: int) -> None:
 def test_a_cap_halves_the_question(mast: StandInProcess) -> None:
     mast.set(cap=30)
     ours = client(mast, page_size=30)
-    rows = in_halves(["15001", "15002", "15003"], lambda numbers: ours.observations({**OURS, "proposal_id": list(numbers)}))
+    rows = in_halves(
+        ["15001", "15002", "15003"],
+        lambda numbers: ours.observations({**OURS, "proposal_id": list(numbers)}),
+    )
     assert len(rows) == 75 and len({row["obs_id"] for row in rows}) == 75
 
 
@@ -73,7 +88,9 @@ def test_polling_is_patient(mast: StandInProcess) -> None:
     assert len(client(mast, limits).observations(OURS)) == 50
     asked = [entry["time"] for entry in mast.log("Mast.Caom.Filtered")]
     assert len(asked) == 7 and time.time() - start >= 0.95
-    assert len({entry["what"] for entry in mast.log("Mast.Caom.Filtered")}) == 1, "the body is repeated exactly"
+    assert len({entry["what"] for entry in mast.log("Mast.Caom.Filtered")}) == 1, (
+        "the body is repeated exactly"
+    )
     gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
     assert gaps[0] >= 0.04 and min(gaps[2:]) >= 0.18
 
@@ -86,15 +103,36 @@ def test_a_query_that_never_ends_is_given_up(mast: StandInProcess) -> None:
 
 
 PASSING = [
-    {"do": "status", "status": 500}, {"do": "status", "status": 503}, {"do": "status", "status": 502}, {"do": "status", "status": 504},
-    {"do": "status", "status": 429, "headers": {"Retry-After": "0"}}, {"do": "reset"}, {"do": "short"}, {"do": "half"}, {"do": "html"},
-    {"do": "error"}, {"do": "unmeasured"}, {"do": "silent", "seconds": 1}, {"do": "loris", "seconds": 0.05}]
+    {"do": "status", "status": 500},
+    {"do": "status", "status": 503},
+    {"do": "status", "status": 502},
+    {"do": "status", "status": 504},
+    {"do": "status", "status": 429, "headers": {"Retry-After": "0"}},
+    {"do": "reset"},
+    {"do": "short"},
+    {"do": "half"},
+    {"do": "html"},
+    {"do": "error"},
+    {"do": "unmeasured"},
+    {"do": "silent", "seconds": 1},
+    {"do": "loris", "seconds": 0.05},
+]
 
 
-@pytest.mark.parametrize("service, fault", [
-    *(("Mast.Caom.Filtered", fault) for fault in PASSING),
-    *((service, fault) for service in ("columnsconfig", "Mast.Caom.Products") for fault in PASSING[1::3]),
-], ids=lambda value: f"{value['do']}{value.get('status', '')}" if isinstance(value, dict) else value)
+@pytest.mark.parametrize(
+    "service, fault",
+    [
+        *(("Mast.Caom.Filtered", fault) for fault in PASSING),
+        *(
+            (service, fault)
+            for service in ("columnsconfig", "Mast.Caom.Products")
+            for fault in PASSING[1::3]
+        ),
+    ],
+    ids=lambda value: (
+        f"{value['do']}{value.get('status', '')}" if isinstance(value, dict) else value
+    ),
+)
 def test_faults_that_pass_are_survived(mast: StandInProcess, service: str, fault: dict) -> None:
     from astroquery.mast.discovery_portal import PortalAPI
 
@@ -106,7 +144,15 @@ def test_faults_that_pass_are_survived(mast: StandInProcess, service: str, fault
     assert len(ours.products(row["obsid"] for row in rows if row["filters"] == "detection")) == 70
 
 
-@pytest.mark.parametrize("fault", [{"do": "status", "status": 503}, {"do": "half"}, {"do": "silent", "seconds": 1}, {"do": "error"}])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"do": "status", "status": 503},
+        {"do": "half"},
+        {"do": "silent", "seconds": 1},
+        {"do": "error"},
+    ],
+)
 def test_faults_that_last_are_told(mast: StandInProcess, fault: dict) -> None:
     mast.set(faults=[{"on": "Mast.Caom.Filtered", **fault}])
     with pytest.raises(Unreachable):
@@ -123,7 +169,9 @@ def test_a_refused_query_is_not_repeated(mast: StandInProcess) -> None:
 def test_groups_halve_where_the_archive_is_too_slow(mast: StandInProcess) -> None:
     """A question for 25 observations gets no answer, nor do its halves, until they are small."""
     ours = client(mast)
-    totals = sorted(row["obsid"] for row in ours.observations(OURS) if row["filters"] == "detection")
+    totals = sorted(
+        row["obsid"] for row in ours.observations(OURS) if row["filters"] == "detection"
+    )
     mast.set(faults=[{"on": f"{totals[0]},{totals[1]},{totals[2]}", "do": "silent", "seconds": 1}])
     assert len(ours.products(totals)) == 70
 
@@ -132,7 +180,11 @@ def test_we_say_who_we_are(mast: StandInProcess, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PAPERCLIP_CONTACT", "astronomer@example.org\r\nX-Evil: 1")
     client(mast).observations(OURS)
     agents = {entry["agent"] for entry in mast.log()}
-    assert len(agents) == 1 and agents.pop().startswith("paperclip-cli/") and "astronomer@example.orgX-Evil" in mast.log()[0]["agent"]
+    assert (
+        len(agents) == 1
+        and agents.pop().startswith("paperclip-cli/")
+        and "astronomer@example.orgX-Evil" in mast.log()[0]["agent"]
+    )
 
 
 def test_recorded_replies_of_mast_are_understood(mast: StandInProcess) -> None:
@@ -140,10 +192,24 @@ def test_recorded_replies_of_mast_are_understood(mast: StandInProcess) -> None:
     mast.set(replies={"Mast.Caom.Filtered": "caom.json", "Mast.Caom.Products": "products.json"})
     ours = client(mast)
     rows = ours.observations(OURS)
-    assert len(rows) == 19 and rows[0]["obs_id"] == "U27XCS01T" and rows[0]["obsid"] == "2003585980" and rows[0]["proposal_id"] == "5371"
-    assert rows[0]["jpegURL"] == "https://archive.stsci.edu/hst/previews/U27X/U27XCS01T.jpg" and rows[0]["dataURL"] is None
+    assert (
+        len(rows) == 19
+        and rows[0]["obs_id"] == "U27XCS01T"
+        and rows[0]["obsid"] == "2003585980"
+        and rows[0]["proposal_id"] == "5371"
+    )
+    assert (
+        rows[0]["jpegURL"] == "https://archive.stsci.edu/hst/previews/U27X/U27XCS01T.jpg"
+        and rows[0]["dataURL"] is None
+    )
     assert rows[0]["s_region"].startswith("POLYGON GSC1")
     products = ours.products(["2003738726"])
-    assert len(products) == 22 and {row["obs_id"] for row in products} == {"U9O40504M"} and products[0]["size"] == 207360
+    assert (
+        len(products) == 22
+        and {row["obs_id"] for row in products} == {"U9O40504M"}
+        and products[0]["size"] == 207360
+    )
     listings = list_previews(HST, rows, products, False)
-    assert set(listings) == {5371, 5092} and not any(listing.previews for listing in listings.values())
+    assert set(listings) == {5371, 5092} and not any(
+        listing.previews for listing in listings.values()
+    )

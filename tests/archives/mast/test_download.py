@@ -38,28 +38,51 @@ def downloader(mast: StandInProcess, limits: Limits = QUICK, rate: float = 0) ->
 def test_a_preview_and_a_science_file(mast: StandInProcess, tmp_path: Path) -> None:
     assert downloader(mast).preview(URI) == jpeg(URI, 96)
     seen: list[int] = []
-    assert downloader(mast).file(SCIENCE, tmp_path / "new" / "x.fits", seen.append) == 5760 == sum(seen)
+    assert (
+        downloader(mast).file(SCIENCE, tmp_path / "new" / "x.fits", seen.append)
+        == 5760
+        == sum(seen)
+    )
     assert (tmp_path / "new" / "x.fits").read_bytes() == fits(SCIENCE)
-    assert [entry["method"] for entry in mast.log("file")] == ["GET", "GET"], "no HEAD: one request a file"
+    assert [entry["method"] for entry in mast.log("file")] == ["GET", "GET"], (
+        "no HEAD: one request a file"
+    )
 
 
-FAULTS = [{"do": "status", "status": 500}, {"do": "status", "status": 503, "headers": {"Retry-After": "0"}},
-          {"do": "status", "status": 429}, {"do": "reset"}, {"do": "short"}, {"do": "unmeasured"}, {"do": "html"},
-          {"do": "silent", "seconds": 1}, {"do": "loris", "seconds": 0.05}]
+FAULTS = [
+    {"do": "status", "status": 500},
+    {"do": "status", "status": 503, "headers": {"Retry-After": "0"}},
+    {"do": "status", "status": 429},
+    {"do": "reset"},
+    {"do": "short"},
+    {"do": "unmeasured"},
+    {"do": "html"},
+    {"do": "silent", "seconds": 1},
+    {"do": "loris", "seconds": 0.05},
+]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault['do']}{fault.get('status', '')}")
+@pytest.mark.parametrize(
+    "fault", FAULTS, ids=lambda fault: f"{fault['do']}{fault.get('status', '')}"
+)
 def test_faults_that_pass_are_survived(mast: StandInProcess, tmp_path: Path, fault: dict) -> None:
     mast.set(faults=[{"on": "file", "times": 2, **fault}])
     assert downloader(mast).preview(URI) == jpeg(URI, 96)
     mast.set(faults=[{"on": "file", "times": 2, **fault}])
     downloader(mast).file(SCIENCE, tmp_path / "x.fits")
-    assert [path.name for path in tmp_path.iterdir()] == ["x.fits"] and (tmp_path / "x.fits").read_bytes() == fits(SCIENCE)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.fits"] and (
+        tmp_path / "x.fits"
+    ).read_bytes() == fits(SCIENCE)
 
 
-@pytest.mark.parametrize("fault, kind", [(fault, TooSlow if fault["do"] in ("silent", "loris") else Unreachable) for fault in FAULTS],
-                         ids=lambda value: value["do"] if isinstance(value, dict) else "")
-def test_faults_that_last_leave_nothing_behind(mast: StandInProcess, tmp_path: Path, fault: dict, kind: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    "fault, kind",
+    [(fault, TooSlow if fault["do"] in ("silent", "loris") else Unreachable) for fault in FAULTS],
+    ids=lambda value: value["do"] if isinstance(value, dict) else "",
+)
+def test_faults_that_last_leave_nothing_behind(
+    mast: StandInProcess, tmp_path: Path, fault: dict, kind: type[Exception]
+) -> None:
     mast.set(faults=[{"on": "file", **fault}])
     with pytest.raises(kind):
         downloader(mast).preview(URI)
@@ -68,8 +91,16 @@ def test_faults_that_last_leave_nothing_behind(mast: StandInProcess, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("status, words", [(404, "not found"), (403, "MAST_API_TOKEN"), (401, "MAST_API_TOKEN"), (400, "HTTP 400"),
-                                           (410, "withdrawn")])
+@pytest.mark.parametrize(
+    "status, words",
+    [
+        (404, "not found"),
+        (403, "MAST_API_TOKEN"),
+        (401, "MAST_API_TOKEN"),
+        (400, "HTTP 400"),
+        (410, "withdrawn"),
+    ],
+)
 def test_what_will_not_pass_is_asked_once(mast: StandInProcess, status: int, words: str) -> None:
     mast.set(faults=[{"on": "file", "do": "status", "status": status}])
     with pytest.raises(BadItem, match=words):
@@ -98,18 +129,32 @@ def test_sizes_are_checked_before_memory_is_taken(mast: StandInProcess) -> None:
 
 
 def test_retry_after_is_obeyed_by_all_threads(mast: StandInProcess) -> None:
-    mast.set(faults=[{"on": "file", "do": "status", "status": 503, "headers": {"Retry-After": "1"}, "times": 1}])
+    mast.set(
+        faults=[
+            {
+                "on": "file",
+                "do": "status",
+                "status": 503,
+                "headers": {"Retry-After": "1"},
+                "times": 1,
+            }
+        ]
+    )
     ours = downloader(mast)
     assert ours.preview(URI)
     first, second = (entry["time"] for entry in mast.log("file"))
     assert second - first >= 0.95
-    mast.set(faults=[{"on": "file", "do": "status", "status": 429, "headers": {"Retry-After": "3600"}}])
+    mast.set(
+        faults=[{"on": "file", "do": "status", "status": 429, "headers": {"Retry-After": "3600"}}]
+    )
     with pytest.raises(Unreachable, match="come back in 3600 s"):
         ours.preview(URI)
     assert len(mast.log("file")) == 1
 
 
-def test_the_token_goes_to_mast_and_nowhere_else(mast: StandInProcess, elsewhere: StandInProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_goes_to_mast_and_nowhere_else(
+    mast: StandInProcess, elsewhere: StandInProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MAST_API_TOKEN", "secret")
     elsewhere.set()
     mast.set(faults=[{"on": "file", "do": "redirect", "to": elsewhere.named}])  # type: ignore[attr-defined]
@@ -146,7 +191,9 @@ def test_a_redirect_never_drops_encryption() -> None:
     _refuse_downgrade(reply)
 
 
-def test_proxies_of_the_environment_are_used(elsewhere: StandInProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_used(
+    elsewhere: StandInProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     elsewhere.set()
     for variable in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(variable, raising=False)

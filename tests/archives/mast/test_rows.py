@@ -7,20 +7,47 @@ from typing import Any
 import pytest
 
 from paperclip_cli.archives.mast.missions import HST, JWST
-from paperclip_cli.archives.mast.rows import direct_product, filters_of, flag, list_previews, number, parallels
+from paperclip_cli.archives.mast.rows import (
+    direct_product,
+    filters_of,
+    flag,
+    list_previews,
+    number,
+    parallels,
+)
 
 TOTAL = "hst_15354_01_acs_wfc_total_jdi601"
 
 
 def observed(obs_id: str, **values: Any) -> dict[str, Any]:
-    return {"obs_id": obs_id, "obsid": "7", "proposal_id": "15354", "instrument_name": "ACS/WFC", "filters": "detection",
-            "target_name": "N", "s_ra": 22.4, "s_dec": -73.5, "t_min": 58000.0, "t_max": 58000.1, "t_exptime": 100.0, "s_region": None,
-            "mtFlag": None, **values}
+    return {
+        "obs_id": obs_id,
+        "obsid": "7",
+        "proposal_id": "15354",
+        "instrument_name": "ACS/WFC",
+        "filters": "detection",
+        "target_name": "N",
+        "s_ra": 22.4,
+        "s_dec": -73.5,
+        "t_min": 58000.0,
+        "t_max": 58000.1,
+        "t_exptime": 100.0,
+        "s_region": None,
+        "mtFlag": None,
+        **values,
+    }
 
 
 def product(name: str, **values: Any) -> dict[str, Any]:
-    return {"productType": "PREVIEW", "productFilename": name, "dataURI": f"mast:HST/product/{name}", "obs_id": TOTAL, "obsID": "7",
-            "size": 4_000_000, **values}
+    return {
+        "productType": "PREVIEW",
+        "productFilename": name,
+        "dataURI": f"mast:HST/product/{name}",
+        "obs_id": TOTAL,
+        "obsID": "7",
+        "size": 4_000_000,
+        **values,
+    }
 
 
 def names(products: list[dict[str, Any]], include_color: bool = False) -> list[str]:
@@ -29,8 +56,10 @@ def names(products: list[dict[str, Any]], include_color: bool = False) -> list[s
 
 
 def test_one_preview_an_address_however_often_it_is_listed() -> None:
-    products = [*(product(f"{TOTAL}_drc.jpg", obsID=parent) for parent in ("7", "8", "9")),
-                product(f"{TOTAL}_drc.fits", productType="SCIENCE")]
+    products = [
+        *(product(f"{TOTAL}_drc.jpg", obsID=parent) for parent in ("7", "8", "9")),
+        product(f"{TOTAL}_drc.fits", productType="SCIENCE"),
+    ]
     listing = list_previews(HST, [observed(TOTAL)], products, False)[15354]
     (listed,) = listing.previews.values()
     assert listed.observation.preview_uri == f"mast:HST/product/{TOTAL}_drc.jpg"
@@ -39,18 +68,36 @@ def test_one_preview_an_address_however_often_it_is_listed() -> None:
 
 
 def test_the_rule_counts_what_it_leaves_out() -> None:
-    products = [product(name) for name in (f"{TOTAL}_drc.jpg", f"{TOTAL}_drc_color.jpg", f"{TOTAL}_drc_thumb.jpg", "jdi601abq_flc.jpg",
-                                           "hst_skycell-p1234x01y02_acs_wfc_total_all_drc.jpg")]
+    products = [
+        product(name)
+        for name in (
+            f"{TOTAL}_drc.jpg",
+            f"{TOTAL}_drc_color.jpg",
+            f"{TOTAL}_drc_thumb.jpg",
+            "jdi601abq_flc.jpg",
+            "hst_skycell-p1234x01y02_acs_wfc_total_all_drc.jpg",
+        )
+    ]
     listing = list_previews(HST, [observed(TOTAL)], products, False)[15354]
-    assert len(listing.previews) == 1 and sum(listing.left_out.values()) == 4 == len(listing.left_out)
+    assert len(listing.previews) == 1 and sum(listing.left_out.values()) == 4 == len(
+        listing.left_out
+    )
     assert names(products, include_color=True) == [f"{TOTAL}_drc.jpg", f"{TOTAL}_drc_color.jpg"]
 
 
-@pytest.mark.parametrize("name, uri", [
-    (f"../{TOTAL}_drc.jpg", None), (f"/etc/{TOTAL}_drc.jpg", None), (f"{TOTAL}_drc.jpg\0.png", None),
-    (f"{TOTAL}_drc.jpg", f"mast:HST/product/../{TOTAL}_drc.jpg"), (f"{TOTAL}_drc.jpg", "file:///etc/passwd"),
-    (f"{TOTAL}_drc.jpg", "https://elsewhere.example/x.jpg"), (None, None), (5, 6),
-])
+@pytest.mark.parametrize(
+    "name, uri",
+    [
+        (f"../{TOTAL}_drc.jpg", None),
+        (f"/etc/{TOTAL}_drc.jpg", None),
+        (f"{TOTAL}_drc.jpg\0.png", None),
+        (f"{TOTAL}_drc.jpg", f"mast:HST/product/../{TOTAL}_drc.jpg"),
+        (f"{TOTAL}_drc.jpg", "file:///etc/passwd"),
+        (f"{TOTAL}_drc.jpg", "https://elsewhere.example/x.jpg"),
+        (None, None),
+        (5, 6),
+    ],
+)
 def test_names_and_addresses_that_lead_elsewhere_are_left_out(name: Any, uri: str | None) -> None:
     row = product("x") | {"productFilename": name, "dataURI": uri or f"mast:HST/product/{name}"}
     assert names([row]) == []
@@ -61,32 +108,63 @@ def test_another_proposals_preview_is_not_this_ones() -> None:
 
 
 def test_a_total_has_the_filters_of_its_siblings() -> None:
-    siblings = [observed(f"hst_15354_{name}", filters=name.split("_")[3].upper()) for name in
-                ("01_acs_wfc_f606w_jdi601", "01_acs_wfc_f814w_jdi601", "02_acs_wfc_f435w_jdi602", "01_wfc3_ir_f160w_idi601")]
+    siblings = [
+        observed(f"hst_15354_{name}", filters=name.split("_")[3].upper())
+        for name in (
+            "01_acs_wfc_f606w_jdi601",
+            "01_acs_wfc_f814w_jdi601",
+            "02_acs_wfc_f435w_jdi602",
+            "01_wfc3_ir_f160w_idi601",
+        )
+    ]
     assert filters_of(observed(TOTAL), siblings) == ("F606W", "F814W")
     assert filters_of(observed(TOTAL, filters="F555W;CLEAR2L"), siblings) == ("F555W",)
     assert filters_of(observed(TOTAL), []) == ()
 
 
 def test_the_row_of_a_preview_is_found_by_name_or_by_number() -> None:
-    rows = [observed(TOTAL, target_name="BY NAME"), observed("else", obsid="8", target_name="BY NUMBER")]
-    by_name = list_previews(HST, rows, [product(f"{TOTAL}_drc.jpg", obs_id="else", obsID="8")], False)[15354]
+    rows = [
+        observed(TOTAL, target_name="BY NAME"),
+        observed("else", obsid="8", target_name="BY NUMBER"),
+    ]
+    by_name = list_previews(
+        HST, rows, [product(f"{TOTAL}_drc.jpg", obs_id="else", obsID="8")], False
+    )[15354]
     assert next(iter(by_name.previews.values())).observation.target == "BY NAME"
-    by_number = list_previews(HST, rows[1:], [product(f"{TOTAL}_drc.jpg", obs_id="gone", obsID="8")], False)[15354]
+    by_number = list_previews(
+        HST, rows[1:], [product(f"{TOTAL}_drc.jpg", obs_id="gone", obsID="8")], False
+    )[15354]
     assert next(iter(by_number.previews.values())).observation.target == "BY NUMBER"
 
 
 def test_jwst_needs_no_product_list_where_the_row_names_the_preview() -> None:
     name = "jw01200-o001_t001_nircam_clear-f200w_i2d.jpg"
-    row = observed(name.removesuffix("_i2d.jpg"), proposal_id="1200", jpegURL=f"mast:JWST/product/{name}", filters="F200W;CLEAR",
-                   instrument_name="NIRCAM/IMAGE")
+    row = observed(
+        name.removesuffix("_i2d.jpg"),
+        proposal_id="1200",
+        jpegURL=f"mast:JWST/product/{name}",
+        filters="F200W;CLEAR",
+        instrument_name="NIRCAM/IMAGE",
+    )
     direct = direct_product(JWST, row)
     assert direct is not None
     (listed,) = list_previews(JWST, [row], [direct], False)[1200].previews.values()
-    assert (listed.group, listed.observation.filters, listed.observation.detector) == ("t001 o001", ("F200W",), None)
+    assert (listed.group, listed.observation.filters, listed.observation.detector) == (
+        "t001 o001",
+        ("F200W",),
+        None,
+    )
     assert direct_product(JWST, {**row, "jpegURL": "https://archive.stsci.edu/x/" + name}) is None
     assert direct_product(JWST, {**row, "jpegURL": None}) is None
-    assert direct_product(HST, observed("U27XCS01T", jpegURL="https://archive.stsci.edu/hst/previews/U27X/U27XCS01T.jpg")) is None
+    assert (
+        direct_product(
+            HST,
+            observed(
+                "U27XCS01T", jpegURL="https://archive.stsci.edu/hst/previews/U27X/U27XCS01T.jpg"
+            ),
+        )
+        is None
+    )
 
 
 def test_proposals_that_are_no_numbers_are_passed_over() -> None:
@@ -96,15 +174,24 @@ def test_proposals_that_are_no_numbers_are_passed_over() -> None:
 
 def visit(number: int, instrument: str, ra: float, target: str = "M 31") -> dict[str, Any]:
     name = instrument.replace("/", "_").lower()
-    return observed(f"hst_15354_{number:02d}_{name}_total_jdi6{number:02d}", instrument_name=instrument, s_ra=ra, s_dec=0.0,
-                    target_name=target, t_min=58000.0 + number, t_max=58000.5 + number)
+    return observed(
+        f"hst_15354_{number:02d}_{name}_total_jdi6{number:02d}",
+        instrument_name=instrument,
+        s_ra=ra,
+        s_dec=0.0,
+        target_name=target,
+        t_min=58000.0 + number,
+        t_max=58000.5 + number,
+    )
 
 
 def test_a_parallel_is_known_by_its_target() -> None:
     rows = [visit(1, "ACS/WFC", 10.0), visit(1, "WFC3/UVIS", 10.1, "M31-PAR")]
     assert parallels(rows) == {rows[1]["obs_id"]: True, rows[0]["obs_id"]: False}
     targets = {"x": "PARALLEL-FIELD", "y": "SPARROW", "z": "COMPANY"}
-    assert parallels([observed(name, target_name=target) for name, target in targets.items()]) == {"x": True}
+    assert parallels([observed(name, target_name=target) for name, target in targets.items()]) == {
+        "x": True
+    }
 
 
 def test_a_parallel_is_known_by_where_the_other_visits_look() -> None:
@@ -114,10 +201,21 @@ def test_a_parallel_is_known_by_where_the_other_visits_look() -> None:
 
 def test_what_cannot_be_told_is_left_open() -> None:
     assert parallels([visit(1, "ACS/WFC", 10.0), visit(1, "WFC3/UVIS", 10.1)]) == {}
-    assert parallels([visit(1, "ACS/WFC", 10.0), visit(1, "WFC3/UVIS", 10.001)]) == {}, "both look at the target"
+    assert parallels([visit(1, "ACS/WFC", 10.0), visit(1, "WFC3/UVIS", 10.001)]) == {}, (
+        "both look at the target"
+    )
     assert parallels([observed("x", t_min=None), observed("y", s_ra="nan")]) == {}
 
 
 def test_values_as_mast_writes_them() -> None:
-    assert [flag({"f": value}, "f") for value in (True, "true", "False", 0, None, "maybe")] == [True, True, False, False, None, None]
-    assert [number({"n": value}, "n") for value in ("1.5", 2, None, "x", float("nan"), float("inf"))] == [1.5, 2.0, None, None, None, None]
+    assert [flag({"f": value}, "f") for value in (True, "true", "False", 0, None, "maybe")] == [
+        True,
+        True,
+        False,
+        False,
+        None,
+        None,
+    ]
+    assert [
+        number({"n": value}, "n") for value in ("1.5", 2, None, "x", float("nan"), float("inf"))
+    ] == [1.5, 2.0, None, None, None, None]

@@ -19,15 +19,66 @@ SUMMARIZER = KeywordSummarizer()
 GRAMMAR = {"and"}  # what may stand for the comma of a list
 
 FRAGMENTS = (
-    "We propose to", "The goal is to", "will allow us to", "in order to", "Our aim is", "measure", "determine whether", "study",
-    "constrain", "search for",
-    "the", "a", "of", "and", ",", ";", ".", ":", "(", ")", "{1}", "2)", "--", "with HST/WFC3", "using ACS", "for 30 orbits", "at 12.5 Mpc",
-    "z~2", "5 Gyr",
-    "spiral galaxies", "AGN", "PNe", "globular-cluster", "supermassive black holes", "star-formation histories",
+    "We propose to",
+    "The goal is to",
+    "will allow us to",
+    "in order to",
+    "Our aim is",
+    "measure",
+    "determine whether",
+    "study",
+    "constrain",
+    "search for",
+    "the",
+    "a",
+    "of",
+    "and",
+    ",",
+    ";",
+    ".",
+    ":",
+    "(",
+    ")",
+    "{1}",
+    "2)",
+    "--",
+    "with HST/WFC3",
+    "using ACS",
+    "for 30 orbits",
+    "at 12.5 Mpc",
+    "z~2",
+    "5 Gyr",
+    "spiral galaxies",
+    "AGN",
+    "PNe",
+    "globular-cluster",
+    "supermassive black holes",
+    "star-formation histories",
     "colour-magnitude diagrams",
-    "galaxy", "faint objects", "dusty galaxies'", "SN 1987A", "NGC 4151", "Type Ia supernovae", "metal-poor", "stars", "kinematics",
+    "galaxy",
+    "faint objects",
+    "dusty galaxies'",
+    "SN 1987A",
+    "NGC 4151",
+    "Type Ia supernovae",
+    "metal-poor",
+    "stars",
+    "kinematics",
     "Hubble constant",
-    "host galaxies", "X-ray binaries", "no", "not", "young", "[O III]", "Cycle 7", "1,000", "ü", "\u2014", "we", "their", "to", "is",
+    "host galaxies",
+    "X-ray binaries",
+    "no",
+    "not",
+    "young",
+    "[O III]",
+    "Cycle 7",
+    "1,000",
+    "ü",
+    "\u2014",
+    "we",
+    "their",
+    "to",
+    "is",
     "which",
 )
 abstracts = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=60).map(" ".join)
@@ -45,13 +96,21 @@ def assert_lawful(summary: Summary, abstract: str) -> None:
     assert len(set(items)) == len(items)
     assert sum(len(item.split()) for item in items) <= 80
     assert all(1 <= len(item.split()) <= 15 for item in items)
-    assert not any(re.search(r"[,;]|\bHST\b|Hubble Space|\bCycle \d|\bMpc\b|\bGyr\b|\borbits\b", item) for item in items)
-    assert summary.science_use_cases[0] == f"study {summary.objects_and_phenomena[0]}" or not summary.derived
+    assert not any(
+        re.search(r"[,;]|\bHST\b|Hubble Space|\bCycle \d|\bMpc\b|\bGyr\b|\borbits\b", item)
+        for item in items
+    )
+    assert (
+        summary.science_use_cases[0] == f"study {summary.objects_and_phenomena[0]}"
+        or not summary.derived
+    )
     assert len(summary.evidence) == len(items)
     for item, evidence in zip(items, summary.evidence, strict=True):
         assert evidence in text
         extra = {"study"} if summary.derived and item == summary.science_use_cases[0] else set()
-        assert {word.stem for word in words(item)} <= {word.stem for word in words(evidence)} | GRAMMAR | extra, (item, evidence)
+        assert {word.stem for word in words(item)} <= {
+            word.stem for word in words(evidence)
+        } | GRAMMAR | extra, (item, evidence)
 
 
 @given(abstracts)
@@ -72,7 +131,11 @@ def test_any_text_is_survived(text: str) -> None:
 
 def real_abstracts(sample: Path) -> list[str]:
     catalogues = [sample / "hst" / "abstracts.cat", sample / "deepsky" / "abstracts.cat"]
-    with_id = [proposal.abstract for path in catalogues for proposal in read_catalogue(path, "hst").proposals]
+    with_id = [
+        proposal.abstract
+        for path in catalogues
+        for proposal in read_catalogue(path, "hst").proposals
+    ]
     lines = (sample / "hst" / "abstracts_without_id.jsonl").read_text("utf-8").splitlines()
     return with_id + [json.loads(line)["abstract"] for line in lines]
 
@@ -89,7 +152,9 @@ def test_real_abstracts(real_sample: Path) -> None:
 
 
 def test_classes_come_with_names() -> None:
-    summary = summarize("SN 1987A, the brightest supernova, has a circumstellar ring. We will measure the expansion of SN 1987A.")
+    summary = summarize(
+        "SN 1987A, the brightest supernova, has a circumstellar ring. We will measure the expansion of SN 1987A."
+    )
     assert summary is not None
     assert set(summary.objects_and_phenomena) == {"SN 1987A", "supernova", "circumstellar ring"}
     assert summary.science_use_cases == ("measure expansion of SN 1987A",)
@@ -103,15 +168,23 @@ def test_the_full_name_stands_for_its_acronym() -> None:
 
 
 def test_capitals_and_hyphens_are_those_of_the_vocabulary() -> None:
-    summary = summarize("Luminous Infrared Galaxies, Kuiper Belt Objects, Active Galactic Nuclei, X-ray Binaries, star-formation.")
+    summary = summarize(
+        "Luminous Infrared Galaxies, Kuiper Belt Objects, Active Galactic Nuclei, X-ray Binaries, star-formation."
+    )
     assert summary is not None
-    assert set(summary.objects_and_phenomena) == {"luminous infrared galaxies", "Kuiper belt objects", "active galactic nuclei",
-                                                  "X-ray binaries",
-                                                  "star formation"}
+    assert set(summary.objects_and_phenomena) == {
+        "luminous infrared galaxies",
+        "Kuiper belt objects",
+        "active galactic nuclei",
+        "X-ray binaries",
+        "star formation",
+    }
 
 
 def test_a_narrower_class_takes_the_place_of_the_wider() -> None:
-    summary = summarize("Galaxies host black holes. Black holes grow. Supermassive black holes are rare.")
+    summary = summarize(
+        "Galaxies host black holes. Black holes grow. Supermassive black holes are rare."
+    )
     assert summary is not None
     assert summary.objects_and_phenomena == ("supermassive black holes",)
 
@@ -123,9 +196,15 @@ def test_without_an_aim_one_is_derived() -> None:
     assert summary.evidence == ("emission nebula", "NGC 7822", "emission nebula")
 
 
-@pytest.mark.parametrize("text",
-                         ["", "This is a test proposal.", "We will observe several galaxies with a mosaic.",
-                          "Faint objects and their kinematics."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "This is a test proposal.",
+        "We will observe several galaxies with a mosaic.",
+        "Faint objects and their kinematics.",
+    ],
+)
 def test_nothing_specific_gives_no_summary(text: str) -> None:
     assert summarize(text) is None
 

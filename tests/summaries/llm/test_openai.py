@@ -27,8 +27,16 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LlmStandIn]:
         yield standin
 
 
-def writer(server: LlmStandIn, model: str = "stand-in", key: str = "", timeout: float = 20.0, context: int | None = None) -> ServerWriter:
-    return ServerWriter(server.url, model, key, PROMPT, context=context, timeout=timeout, patience=HASTY)
+def writer(
+    server: LlmStandIn,
+    model: str = "stand-in",
+    key: str = "",
+    timeout: float = 20.0,
+    context: int | None = None,
+) -> ServerWriter:
+    return ServerWriter(
+        server.url, model, key, PROMPT, context=context, timeout=timeout, patience=HASTY
+    )
 
 
 def ask(asking: ServerWriter, abstract: str = "Black holes.", temperature: float = 0.0) -> Answer:
@@ -40,37 +48,59 @@ def test_a_request_says_everything_and_the_answer_is_read(server: LlmStandIn) ->
     assert ask(writer(server)) == Answer(SUMMARY, True, 11, 7)
     (asked,) = server.asked
     assert asked["messages"] == [{"role": "user", "content": "Summarize: Black holes."}]
-    assert (asked["model"], asked["temperature"], asked["seed"], asked["max_tokens"]) == ("stand-in", 0.0, 3, 512)
+    assert (asked["model"], asked["temperature"], asked["seed"], asked["max_tokens"]) == (
+        "stand-in",
+        0.0,
+        3,
+        512,
+    )
     form = asked["response_format"]["json_schema"]
     assert form["strict"] is True and form["schema"] == schema.json_schema()
 
 
 @pytest.mark.parametrize("status", [400, 422, 500])
-def test_the_first_way_to_tell_the_form_that_the_server_takes_is_kept(server: LlmStandIn, status: int) -> None:
+def test_the_first_way_to_tell_the_form_that_the_server_takes_is_kept(
+    server: LlmStandIn, status: int
+) -> None:
     server.takes, server.refusal = ("json_object",), status
     asking = writer(server)
     assert [ask(asking).text for _ in range(2)] == [SUMMARY] * 2
-    assert [asked["response_format"]["type"] for asked in server.asked] == ["json_schema", "json_schema", "json_object", "json_object"]
+    assert [asked["response_format"]["type"] for asked in server.asked] == [
+        "json_schema",
+        "json_schema",
+        "json_object",
+        "json_object",
+    ]
     assert server.asked[-1]["response_format"]["schema"] == schema.json_schema()
 
 
 def test_a_model_that_wants_another_limit_gets_it(server: LlmStandIn) -> None:
     server.refused_field = "max_tokens"
     ask(writer(server))
-    assert "temperature" not in server.asked[-1] and server.asked[-1]["max_completion_tokens"] == 512
+    assert (
+        "temperature" not in server.asked[-1] and server.asked[-1]["max_completion_tokens"] == 512
+    )
 
 
-def test_a_server_that_is_down_at_first_is_not_taken_for_one_that_refuses(server: LlmStandIn) -> None:
+def test_a_server_that_is_down_at_first_is_not_taken_for_one_that_refuses(
+    server: LlmStandIn,
+) -> None:
     asking = writer(server)
     with pytest.raises(Unreachable, match=r"HTTP 500 .3 tries"):
         ask(asking, "FAULT:500")
     ask(asking)
-    assert server.asked[-1]["response_format"]["type"] == "json_schema" and "max_tokens" in server.asked[-1]
+    assert (
+        server.asked[-1]["response_format"]["type"] == "json_schema"
+        and "max_tokens" in server.asked[-1]
+    )
 
 
 def test_a_server_without_schemas_is_told_to_the_user(server: LlmStandIn) -> None:
     server.takes = ()
-    with pytest.raises(PaperclipError, match=r"takes no request for a JSON schema .HTTP 400: Unsupported: response_format"):
+    with pytest.raises(
+        PaperclipError,
+        match=r"takes no request for a JSON schema .HTTP 400: Unsupported: response_format",
+    ):
         ask(writer(server))
 
 
@@ -81,19 +111,30 @@ def test_the_only_model_of_a_server_needs_no_name(server: LlmStandIn) -> None:
         writer(server, model="")
 
 
-def test_the_key_goes_to_the_server_and_not_a_netrc_s(server: LlmStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_key_goes_to_the_server_and_not_a_netrc_s(
+    server: LlmStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     server.key = "secret"
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login a password b\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     assert ask(writer(server, key="secret")).text == SUMMARY
-    with pytest.raises(PaperclipError, match=r"refuses the key .HTTP 401: Incorrect API key") as error:
+    with pytest.raises(
+        PaperclipError, match=r"refuses the key .HTTP 401: Incorrect API key"
+    ) as error:
         ask(writer(server, key="wrong"))
     assert "OPENAI_API_KEY" in (error.value.hint or "") and "wrong" not in error.value.message
 
 
-@pytest.mark.parametrize(("model", "fault", "message"), [("other", "", "no such model or service"),
-                                                         ("stand-in", "FAULT:301", "redirects to another address")])
-def test_what_no_abstract_could_be_answered_with_ends_the_run(server: LlmStandIn, model: str, fault: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "fault", "message"),
+    [
+        ("other", "", "no such model or service"),
+        ("stand-in", "FAULT:301", "redirects to another address"),
+    ],
+)
+def test_what_no_abstract_could_be_answered_with_ends_the_run(
+    server: LlmStandIn, model: str, fault: str, message: str
+) -> None:
     with pytest.raises(PaperclipError, match=message):
         ask(writer(server, model), fault)
 
@@ -107,7 +148,9 @@ def test_no_server_is_said_at_once(server: LlmStandIn) -> None:
 
 
 @pytest.mark.parametrize("fault", ["garbage", "html", "refusal", "shape"])
-def test_what_is_no_answer_has_not_the_form_and_keeps_its_text(server: LlmStandIn, fault: str) -> None:
+def test_what_is_no_answer_has_not_the_form_and_keeps_its_text(
+    server: LlmStandIn, fault: str
+) -> None:
     answer = ask(writer(server), f"FAULT:{fault}")
     assert schema.parse(answer.text) is None and answer.text and answer.is_whole
     assert fault != "refusal" or answer.text == "I cannot help with that."
@@ -118,7 +161,9 @@ def test_an_answer_that_the_limit_cut_off_is_not_whole(server: LlmStandIn) -> No
 
 
 @pytest.mark.parametrize(("fault", "requests"), [("429", 3), ("500", 3), ("hangup", 3)])
-def test_what_may_pass_is_tried_again_and_then_given_up(server: LlmStandIn, fault: str, requests: int) -> None:
+def test_what_may_pass_is_tried_again_and_then_given_up(
+    server: LlmStandIn, fault: str, requests: int
+) -> None:
     asking = writer(server)
     ask(asking)
     with pytest.raises(Unreachable, match="3 tries"):
@@ -136,7 +181,9 @@ def test_an_endless_answer_ends_by_its_size_or_its_time(server: LlmStandIn) -> N
 def test_a_request_that_only_this_abstract_spoils_is_its_failure(server: LlmStandIn) -> None:
     asking = writer(server)
     ask(asking)
-    with pytest.raises(BadItem, match=r"refuses the request .HTTP 400: This model's maximum context"):
+    with pytest.raises(
+        BadItem, match=r"refuses the request .HTTP 400: This model's maximum context"
+    ):
         ask(asking, "FAULT:context")
 
 
@@ -158,7 +205,16 @@ def test_room_is_an_estimate_where_the_context_is_given(server: LlmStandIn) -> N
         writer(server, context=512).prepare()
 
 
-@pytest.mark.parametrize(("url", "local"), [("http://localhost:1/v1", True), ("http://127.0.0.2/v1", True), ("http://[::1]:8/v1", True),
-                                            ("http://127.0.0.1.example.org/v1", False), ("https://api.openai.com/v1", False), ("x", False)])
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://localhost:1/v1", True),
+        ("http://127.0.0.2/v1", True),
+        ("http://[::1]:8/v1", True),
+        ("http://127.0.0.1.example.org/v1", False),
+        ("https://api.openai.com/v1", False),
+        ("x", False),
+    ],
+)
 def test_what_is_on_this_machine(url: str, local: bool) -> None:
     assert is_local(url) is local

@@ -17,9 +17,18 @@ from paperclip_cli.summaries.llm.prompt import PLACE, Prompt
 from paperclip_cli.summaries.llm.summarizer import METHOD, LanguageSummarizer
 
 PROMPT = Prompt.parse(f"Like a lighthouse: {PLACE} Go on:")
-GOOD = json.dumps({"objects_and_phenomena": ["black holes", "galaxies"], "science_use_cases": ["weigh black holes"]})
-POOR = json.dumps({"objects_and_phenomena": ["quasars"], "science_use_cases": ["weigh black holes"]})
-COPY = json.dumps({"objects_and_phenomena": ["lighthouses"], "science_use_cases": ["weigh black holes"]})
+GOOD = json.dumps(
+    {
+        "objects_and_phenomena": ["black holes", "galaxies"],
+        "science_use_cases": ["weigh black holes"],
+    }
+)
+POOR = json.dumps(
+    {"objects_and_phenomena": ["quasars"], "science_use_cases": ["weigh black holes"]}
+)
+COPY = json.dumps(
+    {"objects_and_phenomena": ["lighthouses"], "science_use_cases": ["weigh black holes"]}
+)
 PROPOSALS = [Proposal("hst", number, f"Black holes {number}.") for number in (1, 2, 3)]
 
 
@@ -53,19 +62,34 @@ class Scripted:
         return Answer(answer, answer.endswith("}"), prompt_tokens=10, tokens=5)
 
 
-def summarize(script: dict[int, list[str | Exception]], tries: int = 5, batch: int = 1, temperature: float = 0.0) -> tuple[list, Scripted]:
+def summarize(
+    script: dict[int, list[str | Exception]],
+    tries: int = 5,
+    batch: int = 1,
+    temperature: float = 0.0,
+) -> tuple[list, Scripted]:
     writer = Scripted(script, batch)
     summarizer = LanguageSummarizer(writer, PROMPT, tries, temperature, 7)
-    batches = [PROPOSALS[at:at + batch] for at in range(0, len(script), batch)]
+    batches = [PROPOSALS[at : at + batch] for at in range(0, len(script), batch)]
     return [outcome for proposals in batches for outcome in summarizer.summaries(proposals)], writer
 
 
 def test_a_good_answer_is_a_summary_with_its_price() -> None:
     (summary,), writer = summarize({1: [GOOD]})
     assert isinstance(summary, Summary) and summary.objects_and_phenomena == ("black holes",)
-    assert (summary.backend, summary.model, summary.version) == ("scripted", "m", f"{METHOD}-{PROMPT.digest}")
+    assert (summary.backend, summary.model, summary.version) == (
+        "scripted",
+        "m",
+        f"{METHOD}-{PROMPT.digest}",
+    )
     made = summary.made
-    assert made is not None and (made.seed, made.temperature, made.tries, made.prompt_tokens, made.tokens) == (7, 0.0, 1, 10, 5)
+    assert made is not None and (
+        made.seed,
+        made.temperature,
+        made.tries,
+        made.prompt_tokens,
+        made.tokens,
+    ) == (7, 0.0, 1, 10, 5)
     assert (made.items, made.dropped, made.refused) == (3, ("generic: galaxies",), ())
     assert writer.asked == [(["Black holes 1."], Sampling(0.0, 7))]
 
@@ -73,8 +97,17 @@ def test_a_good_answer_is_a_summary_with_its_price() -> None:
 def test_a_useless_answer_is_asked_for_again_warmer_and_with_another_seed() -> None:
     (summary,), writer = summarize({1: ["no", POOR, COPY, GOOD[:-9], GOOD]})
     assert isinstance(summary, Summary) and summary.made is not None
-    assert summary.made.refused == ("cut off", "no object left (unsupported)", "no object left (copied)", "cut off")
-    assert summary.made.tries == 5 and summary.made.tokens == 25 and summary.made.dropped[0] == "unsupported: quasars"
+    assert summary.made.refused == (
+        "cut off",
+        "no object left (unsupported)",
+        "no object left (copied)",
+        "cut off",
+    )
+    assert (
+        summary.made.tries == 5
+        and summary.made.tokens == 25
+        and summary.made.dropped[0] == "unsupported: quasars"
+    )
     assert [sampling.seed for _, sampling in writer.asked] == [7, 8, 9, 10, 11]
     assert [sampling.temperature for _, sampling in writer.asked] == [0.0, 0.3, 0.5, 0.7, 0.9]
 
@@ -82,42 +115,76 @@ def test_a_useless_answer_is_asked_for_again_warmer_and_with_another_seed() -> N
 def test_a_given_temperature_is_never_lowered() -> None:
     _, writer = summarize({1: ["{}"]}, tries=3, temperature=0.5)
     assert [sampling.temperature for _, sampling in writer.asked] == [0.5, 0.5, 0.9]
-    assert [sampling.temperature for _, sampling in summarize({1: ["{}"]}, tries=2)[1].asked] == [0.0, 0.3]
+    assert [sampling.temperature for _, sampling in summarize({1: ["{}"]}, tries=2)[1].asked] == [
+        0.0,
+        0.3,
+    ]
 
 
 def test_what_stays_useless_is_recorded_with_its_text() -> None:
     poem = "Ode to a galaxy" * 1000
     (failed, summary), _ = summarize({1: [poem], 2: [GOOD]}, tries=2)
     assert isinstance(summary, Summary) and summary.proposal_id == 2
-    assert isinstance(failed, FailedSummary) and failed.reason == "no usable answer in 2 tries (the last: cut off)"
-    assert failed.text == poem[:4000] and not failed.may_pass and failed.made is not None and failed.made.tries == 2
+    assert (
+        isinstance(failed, FailedSummary)
+        and failed.reason == "no usable answer in 2 tries (the last: cut off)"
+    )
+    assert (
+        failed.text == poem[:4000]
+        and not failed.may_pass
+        and failed.made is not None
+        and failed.made.tries == 2
+    )
 
 
 def test_a_list_that_an_answer_left_whole_stands_while_the_other_is_asked_for() -> None:
-    first = json.dumps({"objects_and_phenomena": ["massive black holes"], "science_use_cases": ["study galaxies"]})
-    last = json.dumps({"objects_and_phenomena": ["quasars"], "science_use_cases": ["massive black holes", "weigh black holes"]})
+    first = json.dumps(
+        {"objects_and_phenomena": ["massive black holes"], "science_use_cases": ["study galaxies"]}
+    )
+    last = json.dumps(
+        {
+            "objects_and_phenomena": ["quasars"],
+            "science_use_cases": ["massive black holes", "weigh black holes"],
+        }
+    )
     (summary,), _ = summarize({1: [first, last]})
     assert isinstance(summary, Summary) and summary.made is not None
-    assert (summary.objects_and_phenomena, summary.science_use_cases) == (("massive black holes",), ("weigh black holes",))
+    assert (summary.objects_and_phenomena, summary.science_use_cases) == (
+        ("massive black holes",),
+        ("weigh black holes",),
+    )
     assert (summary.made.tries, summary.made.refused) == (2, ("no use case left (generic)",))
 
 
 def test_one_try_is_one_answer() -> None:
     (failed,), writer = summarize({1: ["{}"]}, tries=1)
-    assert isinstance(failed, FailedSummary) and failed.reason.endswith("(the last: not in the form)") and len(writer.asked) == 1
+    assert (
+        isinstance(failed, FailedSummary)
+        and failed.reason.endswith("(the last: not in the form)")
+        and len(writer.asked) == 1
+    )
 
 
-@pytest.mark.parametrize(("error", "may_pass"), [(BadItem("refused"), False), (Unreachable("HTTP 429 (6 tries)"), True)])
+@pytest.mark.parametrize(
+    ("error", "may_pass"), [(BadItem("refused"), False), (Unreachable("HTTP 429 (6 tries)"), True)]
+)
 def test_an_abstract_without_an_answer_fails_alone(error: Exception, may_pass: bool) -> None:
     (failed, summary), _ = summarize({1: [error], 2: [GOOD]})
-    assert isinstance(failed, FailedSummary) and (failed.reason, failed.may_pass) == (str(error), may_pass)
+    assert isinstance(failed, FailedSummary) and (failed.reason, failed.may_pass) == (
+        str(error),
+        may_pass,
+    )
     assert isinstance(summary, Summary)
 
 
 def test_a_batch_is_asked_together_and_again_for_those_that_need_it() -> None:
     outcomes, writer = summarize({1: ["{}", GOOD], 2: [GOOD], 3: ["{}"]}, batch=3, tries=3)
     assert [len(abstracts) for abstracts, _ in writer.asked] == [3, 2, 1]
-    assert [(outcome.proposal_id, type(outcome)) for outcome in outcomes] == [(2, Summary), (1, Summary), (3, FailedSummary)]
+    assert [(outcome.proposal_id, type(outcome)) for outcome in outcomes] == [
+        (2, Summary),
+        (1, Summary),
+        (3, FailedSummary),
+    ]
 
 
 def test_a_long_abstract_is_cut_at_a_sentence_and_that_is_recorded() -> None:
@@ -146,7 +213,10 @@ def test_as_many_sentences_as_fit(lengths: list[int], room: int) -> None:
 
 def test_a_prompt_has_one_place_for_the_abstract(tmp_path: Path) -> None:
     path = tmp_path / "prompt.txt"
-    for text, message in (("no place", "holds {abstract} 0 times"), (f"{PLACE} {PLACE}", "2 times")):
+    for text, message in (
+        ("no place", "holds {abstract} 0 times"),
+        (f"{PLACE} {PLACE}", "2 times"),
+    ):
         path.write_text(text)
         with pytest.raises(UsageError, match=message):
             Prompt.read(path)
@@ -155,13 +225,23 @@ def test_a_prompt_has_one_place_for_the_abstract(tmp_path: Path) -> None:
         Prompt.read(path)
     path.write_text("{brackets} are {abstract} fine", encoding="utf-8-sig")
     prompt = Prompt.read(path)
-    assert prompt.filled("{abstract}") == "{brackets} are {abstract} fine" and prompt.head == "{brackets} are "
+    assert (
+        prompt.filled("{abstract}") == "{brackets} are {abstract} fine"
+        and prompt.head == "{brackets} are "
+    )
     assert prompt.digest != Prompt.read(None).digest
 
 
 def test_a_file_is_told_apart_by_its_size_beginning_and_end(tmp_path: Path) -> None:
     path, seen = tmp_path / "model", set()
-    for content in (b"", b"a", b"b", b"a" * 3_000_000, b"a" * 2_999_999 + b"b", b"b" + b"a" * 2_999_999):
+    for content in (
+        b"",
+        b"a",
+        b"b",
+        b"a" * 3_000_000,
+        b"a" * 2_999_999 + b"b",
+        b"b" + b"a" * 2_999_999,
+    ):
         path.write_bytes(content)
         seen.add(fingerprint(path))
         assert fingerprint(path) in seen
