@@ -52,9 +52,9 @@ class Session:
 
     @cached_property
     def progress(self) -> Progress:
-        from paperclip_cli.output import console
+        from paperclip_cli.output import bars
 
-        return console.progress(quiet=self.quiet)
+        return bars.progress(quiet=self.quiet)
 
     def finish(self, report: Report, max_failures: int | None = None) -> int:
         """Prints a report to stderr and gives the exit code: more than `max_failures` failures are an error, not a partial success."""

@@ -2,7 +2,3 @@
 
 It exercises the pipeline. What a model learns from it says nothing about real data.
 """
-
-from paperclip_cli.simulation.archive import FrameTruth, SimulatedSky, simulated_sky
-
-__all__ = ["FrameTruth", "SimulatedSky", "simulated_sky"]

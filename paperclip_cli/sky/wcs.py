@@ -107,11 +107,13 @@ def frame_region(wcs: Wcs, width: int, height: int) -> str:
 
 def unit_square(wcs: Wcs, side: int) -> Wcs:
     """The coordinates of a canvas of `side` pixels as if it were one pixel: they do not change when the canvas is resampled."""
+    x, y = wcs.crpix
+    a, b, c, d = wcs.cd
     return Wcs(
         wcs.crval,
-        ((wcs.crpix[0] - 0.5) / side + 0.5, (wcs.crpix[1] - 0.5) / side + 0.5),
-        tuple(value * side for value in wcs.cd),
-    )  # type: ignore[arg-type]
+        ((x - 0.5) / side + 0.5, (y - 0.5) / side + 0.5),
+        (a * side, b * side, c * side, d * side),
+    )
 
 
 def _matrix(values: dict[str, float]) -> tuple[float, float, float, float]:

@@ -186,7 +186,7 @@ def _open(config: FetchConfig, workspace: Workspace, progress: Progress) -> Arch
             config.source, config.resolved_mission, Path(config.catalog) if config.catalog else None
         )
     if config.simulate is not None:
-        from paperclip_cli.simulation import simulated_sky
+        from paperclip_cli.simulation.archive import simulated_sky
 
         archive = simulated_sky(config.simulate, config.seed)
         if config.resolved_mission != archive.mission:

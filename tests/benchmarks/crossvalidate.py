@@ -26,7 +26,7 @@ from paperclip_cli.evaluation import controls, retrieval
 from paperclip_cli.evaluation.held_out import uncut
 from paperclip_cli.evaluation.retrieval import Accuracy, Embeddings
 from paperclip_cli.images.pictures import decode_jpeg, encode_jpeg, read_picture
-from paperclip_cli.output import console
+from paperclip_cli.output import bars
 from paperclip_cli.previews.records import read_previews
 from paperclip_cli.stages import build_dataset, evaluate, fetch, train
 from paperclip_cli.workspace import Workspace
@@ -141,9 +141,7 @@ def measured(
     write_split(dataset, "train", (pair for pair, out in zip(pairs, held, strict=True) if not out))
     write_split(dataset, "test", (pair for pair, out in zip(pairs, held, strict=True) if out))
     start, cpu = time.monotonic(), time.process_time()
-    train.run(
-        replace(config, dataset=name, name=name, force=True), workspace, console.PlainProgress()
-    )
+    train.run(replace(config, dataset=name, name=name, force=True), workspace, bars.PlainProgress())
     print(
         f"{name}: trained in {time.monotonic() - start:.0f} s ({time.process_time() - cpu:.0f} s of processor time)",
         file=sys.stderr,

@@ -20,7 +20,7 @@ from pathlib import Path
 from PIL import Image
 
 from paperclip_cli.config import FetchConfig
-from paperclip_cli.output.console import progress
+from paperclip_cli.output.bars import progress
 from paperclip_cli.stages import fetch
 from paperclip_cli.workspace import Workspace
 from tests.standin.content import HST_FIRST

@@ -32,7 +32,7 @@ from paperclip_cli.dataset.pairs import Pair, read_split
 from paperclip_cli.evaluation.held_out import held_out
 from paperclip_cli.images.pictures import decode_jpeg
 from paperclip_cli.images.tiles import tile_views
-from paperclip_cli.output import console
+from paperclip_cli.output import bars
 from paperclip_cli.simulation.archive import MISSION
 from paperclip_cli.stages import build_dataset, fetch, summarize, train
 from paperclip_cli.towers.embedder import ImageEmbedder
@@ -141,7 +141,7 @@ def train_base(workspace: Workspace, options: argparse.Namespace) -> None:
     config = TrainConfig(
         init="scratch:tiny", dataset=str(other.dataset("default")), name=BASE, steps=BASE_STEPS
     )
-    train.run(config, workspace, console.PlainProgress())
+    train.run(config, workspace, bars.PlainProgress())
 
 
 def row(

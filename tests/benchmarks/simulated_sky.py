@@ -32,9 +32,9 @@ from paperclip_cli.config import (
 from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.evaluation.embed_split import embed_pairs
 from paperclip_cli.images.pictures import encode_jpeg, make_canvas
-from paperclip_cli.output import console
+from paperclip_cli.output import bars
 from paperclip_cli.progress import SilentProgress
-from paperclip_cli.simulation import SimulatedSky, simulated_sky
+from paperclip_cli.simulation.archive import SimulatedSky, simulated_sky
 from paperclip_cli.simulation.classes import CLASSES
 from paperclip_cli.simulation.plan import plan_proposal
 from paperclip_cli.stages import build_dataset, evaluate, fetch, summarize, train
@@ -126,7 +126,7 @@ def enough(seed: int) -> int:
 def fetched(workspace: Workspace, proposals: int, seed: int, test: float) -> None:
     """The sky of a seed as a dataset with a training split (`test` 0) or a test split (1)."""
     start = time.monotonic()
-    fetch.run(FetchConfig(simulate=proposals, seed=seed), workspace, console.PlainProgress())
+    fetch.run(FetchConfig(simulate=proposals, seed=seed), workspace, bars.PlainProgress())
     print(f"sky {seed}: {proposals} proposals in {time.monotonic() - start:.0f} s", flush=True)
     summarize.run(SummarizeConfig(), workspace)
     build_dataset.run(
@@ -152,7 +152,7 @@ def trained(workspace: Workspace, name: str, seed: int, steps: int) -> Path:
     train.run(
         TrainConfig(init="scratch:tiny", dataset=name, name=name, seed=seed, steps=steps),
         workspace,
-        console.PlainProgress(),
+        bars.PlainProgress(),
     )
     print(f"seed {seed}, {name}: trained in {time.monotonic() - start:.0f} s", flush=True)
     return workspace.model(name)

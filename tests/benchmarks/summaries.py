@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from paperclip_cli.simulation import simulated_sky
+from paperclip_cli.simulation.archive import simulated_sky
 from paperclip_cli.summaries.llm import schema
 from paperclip_cli.summaries.llm.base import MOST_TOKENS, Sampling
 from paperclip_cli.summaries.llm.llama_cpp import GgufWriter

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from paperclip_cli.records import Proposal
-from paperclip_cli.simulation import simulated_sky
 from paperclip_cli.simulation.abstracts import write_text
+from paperclip_cli.simulation.archive import simulated_sky
 from paperclip_cli.simulation.plan import plan_proposal, stream
 
 SKY = simulated_sky(340, 7)

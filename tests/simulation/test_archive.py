@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from paperclip_cli.archives.base import Candidate
 from paperclip_cli.errors import BadItem, UsageError
 from paperclip_cli.records import Key
-from paperclip_cli.simulation import SimulatedSky, simulated_sky
+from paperclip_cli.simulation.archive import SimulatedSky, simulated_sky
 from paperclip_cli.simulation.classes import CLASSES
 from paperclip_cli.simulation.plan import Plan, plan_proposal
 
