@@ -9,7 +9,10 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.http.reasons import reason_of
 
 _TIMEOUT = (15, 60)  # seconds to connect, and between two blocks
-_BLOCK = 2**20
+_SECONDS, _SLOWEST = (
+    600.0,
+    50_000,
+)  # for the whole, or at so many bytes a second if that takes longer
 
 
 def is_url(place: str) -> bool:
@@ -23,25 +26,25 @@ def download(
     """Writes what an address gives to `path`. PaperclipError where it cannot be had, is cut short, or is larger than `most` bytes."""
     import requests
 
+    from paperclip_cli.http.body import BoundedAdapter, Bounds, TooLarge, blocks
+    from paperclip_cli.http.retry import Transient
+
+    bounds = Bounds(what=url, most=most, seconds=_SECONDS, slowest=_SLOWEST)
     try:
-        with requests.get(url, stream=True, timeout=_TIMEOUT) as reply, path.open("wb") as file:
-            reply.raise_for_status()
-            declared = int(reply.headers.get("Content-Length") or -1)
-            size = 0
-            for block in reply.iter_content(_BLOCK):
-                size += len(block)
-                if max(size, declared) > most:
-                    raise PaperclipError(
-                        f"{url} is larger than {most / 2**30:.0f} GB", "is it an index?"
-                    )
-                file.write(block)
-                arrived(len(block))
-    except requests.RequestException as error:
-        reason = (
-            str(error) if isinstance(error, (requests.HTTPError, ValueError)) else reason_of(error)
-        )  # a status, a strange address
+        with requests.Session() as session, path.open("wb") as file:
+            for prefix in ("https://", "http://"):
+                session.mount(prefix, BoundedAdapter())
+            with session.get(url, stream=True, timeout=_TIMEOUT) as reply:
+                reply.raise_for_status()
+                for block in blocks(reply, bounds):
+                    file.write(block)
+                    arrived(len(block))
+    except TooLarge as error:
+        raise PaperclipError(str(error), "is it an index?") from error
+    except (requests.RequestException, Transient) as error:
+        # A status, an address that is none and what `blocks` raises say best themselves what is wrong.
+        is_plain = isinstance(error, (requests.HTTPError, ValueError, Transient))
+        reason = str(error) if is_plain else reason_of(error)
         raise PaperclipError(
             f"{url} cannot be had: {reason}", "check the address, or try again later"
         ) from error
-    if declared >= 0 and "Content-Encoding" not in reply.headers and size != declared:
-        raise PaperclipError(f"{url} ended after {size:,} of {declared:,} bytes", "try again")

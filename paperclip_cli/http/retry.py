@@ -6,13 +6,17 @@ import email.utils
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from paperclip_cli.errors import Unreachable
 
 Result = TypeVar("Result")
+# A status that another try may change: a pause is asked for, or the server or something before it
+# is busy or down. 529 is what servers of language models say when they are overloaded; archives
+# do not use it, so one list does for all.
+RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 _SILENCE, _LONG = 30.0, 5.0  # seconds: between two explanations; a wait that needs one
 _MARGIN = 1.05  # an archive counts arrivals: with it no second sees more than `rate` of them, though delays differ by up to 50 ms
 
@@ -142,6 +146,14 @@ def persist(
             if seconds >= _LONG:
                 pace.explain(f"{whom}: {error}; waiting for {seconds:.0f} s")
             pace.wait(seconds)
+
+
+def raise_if_transient(
+    status: int, headers: Mapping[str, str], known: frozenset[int] = frozenset()
+) -> None:
+    """Transient for a status that may pass, with the pause asked for; `known` ones are let by."""
+    if status in RETRY_STATUS - known:
+        raise Transient(f"HTTP {status}", retry_after(headers.get("Retry-After")))
 
 
 def retry_after(header: str | None) -> float | None:

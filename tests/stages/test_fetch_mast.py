@@ -445,7 +445,7 @@ def test_bodies_without_end_cost_one_preview(run: Fetch, mast: StandInProcess) -
     )
     report = run(proposals=(15001, 15002), everything=False)
     assert sorted(failure.reason for failure in report.failures) == [
-        "too large: 2,000 MB are declared",
+        "the preview is larger than 256 MiB",
         "too many redirects",
     ]
     assert report.counts["images"] == 10

@@ -13,12 +13,14 @@ from urllib.parse import quote
 
 import requests
 
-from paperclip_cli.archives.mast.http import Wire, declared_length, raise_if_transient
+from paperclip_cli.archives.mast.http import Wire
 from paperclip_cli.errors import BadItem
-from paperclip_cli.http.retry import Transient, persist
+from paperclip_cli.http.body import blocks, body
+from paperclip_cli.http.retry import Transient, persist, raise_if_transient
 
 Result = TypeVar("Result")
 PREVIEW_BYTES = 256 * 2**20  # the largest previews are tens of MB
+SCIENCE_BYTES = 64 * 2**30  # the largest mosaics are a few GB
 _JPEG = b"\xff\xd8\xff"
 _REFUSALS = {
     401: "not public (HTTP 401): set MAST_API_TOKEN",
@@ -42,7 +44,7 @@ class Downloader:
     def preview_once(self, uri: str) -> bytes:
         """One try of the above: Transient where another may succeed. An error page with status 200 is known by its first bytes."""
         with self._reply(self._url + quote(uri, safe=":/")) as reply:
-            data = self._read(reply, PREVIEW_BYTES)
+            data = self._read(reply, "the preview", PREVIEW_BYTES)
         if not data.startswith(_JPEG):
             raise Transient(
                 "not a JPEG but a web page" if b"<html" in data[:1000].lower() else "not a JPEG",
@@ -57,7 +59,7 @@ class Downloader:
 
         def once() -> bytes:
             with self._reply(url) as reply:
-                return self._read(reply, most)
+                return self._read(reply, "the reply", most)
 
         return self.retrying(once)
 
@@ -78,8 +80,8 @@ class Downloader:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file, self._reply(url) as reply:
-                size = 0
-                for block in self.wire.chunks(reply):
+                size, bounds = 0, self.wire.limits.bounds("the science file", SCIENCE_BYTES)
+                for block in blocks(reply, bounds, self.wire.pace.check):
                     file.write(block)
                     size += len(block)
                     arrived(len(block))
@@ -93,16 +95,8 @@ class Downloader:
             Path(temporary).unlink(missing_ok=True)
             raise
 
-    def _read(self, reply: requests.Response, most: int) -> bytes:
-        declared = declared_length(reply)
-        if declared is not None and declared > most:
-            raise BadItem(f"too large: {declared / 1e6:,.0f} MB are declared")
-        data = bytearray()
-        for block in self.wire.chunks(reply):
-            data += block
-            if len(data) > most:
-                raise BadItem(f"too large: more than {most / 1e6:,.0f} MB")
-        return bytes(data)
+    def _read(self, reply: requests.Response, what: str, most: int) -> bytes:
+        return body(reply, self.wire.limits.bounds(what, most), self.wire.pace.check)
 
     @contextmanager
     def _reply(self, url: str) -> Iterator[requests.Response]:
@@ -111,7 +105,7 @@ class Downloader:
         except requests.RequestException as error:
             raise self.wire.failure(error) from error
         with reply:
-            raise_if_transient(reply)
+            raise_if_transient(reply.status_code, reply.headers)
             if not reply.ok:
                 raise BadItem(
                     _REFUSALS.get(reply.status_code, f"refused (HTTP {reply.status_code})")

@@ -10,31 +10,34 @@ import io
 import json
 import os
 import threading
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.http.body import BoundedAdapter, Bounds, body
 from paperclip_cli.http.reasons import reason_of
-from paperclip_cli.http.retry import Pace, Patience, TimedOut, Transient, persist, retry_after
+from paperclip_cli.http.retry import (
+    Pace,
+    Patience,
+    TimedOut,
+    Transient,
+    persist,
+    raise_if_transient,
+)
 
 TOKEN_VARIABLE, CONTACT_VARIABLE = "MAST_API_TOKEN", "PAPERCLIP_CONTACT"
-RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-_CHUNK = 2**16
 
 
 @dataclass(frozen=True)
 class Limits:
     """Seconds. `read` is the longest silence; `total` the longest that one reply may take, however slowly it trickles.
 
-    A reply whose length is known gets the time that it takes at `slowest` bytes a second, if that is longer. `poll` are the first and the
+    A long reply gets the time that it takes at `slowest` bytes a second, if that is longer. `poll` are the first and the
     longest pause between two questions whether a query has ended.
     """
 
@@ -45,6 +48,10 @@ class Limits:
     reply_bytes: int = 2**30
     poll: tuple[float, float] = (0.5, 10.0)
     patience: Patience = field(default_factory=Patience)
+
+    def bounds(self, what: str, most: int) -> Bounds:
+        """Of a reply that is called `what` and has at most `most` bytes."""
+        return Bounds(what=what, most=most, seconds=self.total, slowest=self.slowest)
 
 
 def identity() -> str:
@@ -119,24 +126,8 @@ class Wire:
         # An archive that was never reached is not down for a moment: there is no network here, or the address is wrong.
         return Transient(reason, tries=None if self.is_reached else 3)
 
-    def chunks(self, response: requests.Response) -> Iterator[bytes]:
-        """The body as it comes, until it ends or the deadline passes. Transient where it is cut short, late or garbled."""
-        deadline = time.monotonic() + max(
-            self.limits.total, (declared_length(response) or 0) / self.limits.slowest
-        )
-        try:
-            while block := response.raw.read1(_CHUNK, decode_content=True):
-                self.pace.check()
-                if time.monotonic() > deadline:
-                    raise TimedOut("the reply came too slowly")
-                yield block
-        except urllib3.exceptions.ReadTimeoutError as error:
-            raise TimedOut("no answer in time") from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Transient(reason_of(error)) from error
 
-
-class _PacedAdapter(HTTPAdapter):
+class _PacedAdapter(BoundedAdapter):
     """Waits for its turn, with time-outs. Every hop of a redirect passes here, and counts."""
 
     def __init__(self, wire: Wire) -> None:
@@ -186,27 +177,24 @@ class _PatientAdapter(_PacedAdapter):
         )
 
     def _whole(self, request: requests.PreparedRequest, *options: Any) -> requests.Response:
+        limits = self.wire.limits
         try:
             response = super().send(request, True, *options)
         except requests.RequestException as error:
             raise self.wire.failure(error) from error
         with response:
-            raise_if_transient(response)
-            body = self._body(response)
+            raise_if_transient(response.status_code, response.headers)
+            whole = body(
+                response,
+                limits.bounds("the archive's reply", limits.reply_bytes),
+                self.wire.pace.check,
+            )
         if response.ok and not response.is_redirect:
-            _check_json(body)
+            _check_json(whole)
         # A plain buffer in place of the connection: what requests reads from here on cannot hang.
-        response.raw = io.BytesIO(body)
+        response.raw = io.BytesIO(whole)
         response.headers.pop("Content-Encoding", None)
         return response
-
-    def _body(self, response: requests.Response) -> bytes:
-        body, most = bytearray(), self.wire.limits.reply_bytes
-        for block in self.wire.chunks(response):
-            body += block
-            if len(body) > most:
-                raise BadItem(f"the archive's reply is larger than {most // 2**20:,} MiB")
-        return bytes(body)
 
     def _pause_between_polls(self, request: requests.PreparedRequest) -> None:
         """astroquery repeats the same body, cache breaker included, while a query is EXECUTING."""
@@ -215,20 +203,6 @@ class _PatientAdapter(_PacedAdapter):
             return
         self.wire.pace.wait(self._pause)
         self._pause = min(2 * self._pause, self.wire.limits.poll[1])
-
-
-def declared_length(response: requests.Response) -> int | None:
-    """Content-Length, where there is a sensible one."""
-    text = response.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
-
-
-def raise_if_transient(response: requests.Response) -> None:
-    """Transient for a status that may pass, with the pause that the server asks for."""
-    if response.status_code in RETRY_STATUS:
-        raise Transient(
-            f"HTTP {response.status_code}", retry_after(response.headers.get("Retry-After"))
-        )
 
 
 def _check_json(body: bytes) -> None:

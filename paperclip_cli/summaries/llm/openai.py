@@ -12,17 +12,23 @@ import math
 import re
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 import requests
-import urllib3
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
+from paperclip_cli.http.body import Bounds, body
 from paperclip_cli.http.reasons import reason_of
-from paperclip_cli.http.retry import Pace, Patience, TimedOut, Transient, persist, retry_after
+from paperclip_cli.http.retry import (
+    Pace,
+    Patience,
+    TimedOut,
+    Transient,
+    persist,
+    raise_if_transient,
+)
 from paperclip_cli.summaries.llm import schema
 from paperclip_cli.summaries.llm.base import MOST_TOKENS, Answer, Sampling, Shape, require_room
 from paperclip_cli.summaries.llm.prompt import Prompt
@@ -30,11 +36,10 @@ from paperclip_cli.summaries.llm.prompt import Prompt
 KEY_VARIABLE = "OPENAI_API_KEY"
 MOST_BYTES = 2**20  # of a reply: an answer has some thousand
 CHARACTERS_A_TOKEN = 3.0  # fewer than in English, so that an estimate errs on the safe side
-_RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 _REFUSALS = frozenset(
     {400, 422, 500}
 )  # of a form that it does not know; llama-cpp-python's says 500
-_CONNECT, _CHUNK = 15.0, 2**14
+_CONNECT = 15.0  # seconds
 _GIVE_UP = 10  # abstracts in a row without any answer: the server is gone
 
 
@@ -181,7 +186,7 @@ class ServerWriter:
     ) -> tuple[int, bytes]:
         """Status and body. Transient where it may pass, unless the status is `known`; PaperclipError where no request can succeed."""
         self._pace.check()
-        deadline = time.monotonic() + self._timeout
+        bounds = Bounds(what="the server's answer", most=MOST_BYTES, seconds=self._timeout)
         try:
             with self._session.request(
                 method,
@@ -193,26 +198,12 @@ class ServerWriter:
                 auth=self._authorized,
             ) as response:
                 self._is_reached = True
-                body = self._body(response, deadline)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                reply = body(response, bounds, self._pace.check)
+        except requests.RequestException as error:
             raise self._failure(error) from error
-        if response.status_code in _RETRY_STATUS - known:
-            raise Transient(
-                f"HTTP {response.status_code}", retry_after(response.headers.get("Retry-After"))
-            )
-        self._refuse_hopeless(response, body)
-        return response.status_code, body
-
-    def _body(self, response: requests.Response, deadline: float) -> bytes:
-        body = bytearray()
-        while block := response.raw.read1(_CHUNK, decode_content=True):
-            self._pace.check()
-            body += block
-            if len(body) > MOST_BYTES:
-                raise BadItem("the server's answer does not end")
-            if time.monotonic() > deadline:
-                raise TimedOut("the answer came too slowly")
-        return bytes(body)
+        raise_if_transient(response.status_code, response.headers, known)
+        self._refuse_hopeless(response, reply)
+        return response.status_code, reply
 
     def _refuse_hopeless(self, response: requests.Response, body: bytes) -> None:
         status = response.status_code
@@ -243,7 +234,7 @@ class ServerWriter:
                 "write for example http://localhost:8080/v1",
             )
         reason = reason_of(error)
-        if isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
+        if isinstance(error, requests.exceptions.ReadTimeout):
             return TimedOut(reason)
         if not self._is_reached:
             return PaperclipError(
