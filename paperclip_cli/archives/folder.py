@@ -24,24 +24,13 @@ from paperclip_cli.archives.base import Candidate
 from paperclip_cli.archives.catalogue import Catalogue, read_catalogue
 from paperclip_cli.archives.observation_table import ObservationTable, read_observations
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.images.find import is_image_name
 from paperclip_cli.records import Key, Observation, Proposal
 
 if TYPE_CHECKING:
     import numpy as np
 
 CATALOGUE = "abstracts.cat"
-IMAGE_SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".tif",
-    ".tiff",
-    ".fits",
-    ".fit",
-    ".fts",
-    ".fits.fz",
-    ".fits.gz",
-)
 _PROPOSAL_FOLDER = re.compile(r"proposal_([0-9]{1,9})")
 
 Listing = Mapping[Key, tuple[Candidate, ...]]
@@ -134,7 +123,7 @@ def _candidates(root: Path, key: Key, folder: Path, excluded: Counter[str]) -> I
         status = entry.stat()
         if not stat.S_ISREG(status.st_mode):
             continue
-        if not entry.name.lower().endswith(IMAGE_SUFFIXES):
+        if not is_image_name(entry.name):
             excluded["files that are no JPEG, PNG, TIFF or FITS"] += 1
             continue
         name = Path(entry).relative_to(root).as_posix()

@@ -8,19 +8,15 @@ from pathlib import Path
 
 from paperclip_cli.errors import UsageError
 
-SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".tif",
-    ".tiff",
-    ".fits",
-    ".fit",
-    ".fts",
-    ".fits.gz",
-    ".fit.gz",
-    ".fz",
-)
+_PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+_FITS = (".fits", ".fit", ".fts")
+# Only FITS is read compressed: with gzip, or by fpack, whose `.fz` is often all that a name ends in.
+SUFFIXES = (*_PICTURES, *_FITS, *(f"{suffix}.gz" for suffix in _FITS), ".fz")
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of that name is taken for a picture; upper and lower case are the same."""
+    return name.lower().endswith(SUFFIXES)
 
 
 def find_images(roots: Iterable[Path]) -> list[Path]:
@@ -46,5 +42,5 @@ def _walk(root: Path) -> Iterator[Path]:
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         for name in names:
             path = Path(folder, name)
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".") and path.is_file():
+            if is_image_name(name) and not name.startswith(".") and path.is_file():
                 yield path
