@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from paperclip_cli.archives.catalogue import decode, one_line
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.filters import only_filters
 from paperclip_cli.records import Observation
 
 ALIASES = {
@@ -115,7 +116,7 @@ def _value(name: str, text: str) -> object:
             raise ValueError(text)
         return _TRUTH[text.lower()]
     if name == "filters":
-        return tuple(part for part in (piece.strip() for piece in re.split(r"[;,|]", text)) if part)
+        return only_filters(re.split(r"[;,|]", text))
     return text
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from paperclip_cli.filters import only_filters
 from paperclip_cli.records import Observation, Wcs
 from paperclip_cli.sky.wcs import frame_region, gnomonic
 
@@ -37,7 +37,6 @@ _NUMBERS = (
     "LATPOLE",
 )
 _WORDS = ("CUNIT1", "CUNIT2", "RADESYS")
-_NO_FILTER = re.compile(r"(CLEAR.*|NONE|N/A|NOT USED|MIRVIS|OPEN|)", re.IGNORECASE)
 _FILTERS = ("FILTER", "FILTER1", "FILTER2", "FILTNAM1", "FILTNAM2", "PUPIL")
 _MJD_OF_UNIX = 40_587  # 1970-01-01
 
@@ -153,8 +152,7 @@ def _number(value: object) -> float | None:
 
 
 def _filters(find: Callable[..., object]) -> tuple[str, ...]:
-    names = (_text(find(keyword)) or "" for keyword in _FILTERS)
-    return tuple(dict.fromkeys(name for name in names if not _NO_FILTER.fullmatch(name)))
+    return only_filters(_text(find(keyword)) or "" for keyword in _FILTERS)
 
 
 def _start(find: Callable[..., object]) -> float | None:

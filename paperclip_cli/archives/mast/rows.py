@@ -11,10 +11,9 @@ from typing import Any
 
 from paperclip_cli.archives.mast.filenames import Kind
 from paperclip_cli.archives.mast.missions import Mission
+from paperclip_cli.filters import only_filters
 from paperclip_cli.records import Observation
 
-# Not filters of the sky: an empty position of the wheel, or the mark of a mosaic of all filters.
-_NO_FILTER = re.compile(r"CLEAR\w*|DETECTION|MIRROR\w*|NONE|", re.IGNORECASE)
 _PARALLEL_TARGET = re.compile(r"(?:^|[^A-Z])(?:PAR|PARALLEL|ANY)(?:[^A-Z]|$)")
 _APART = (
     1.0 / 60
@@ -257,11 +256,8 @@ def _visit(obs_id: str) -> str:
 
 
 def _filters(row: Row) -> set[str]:
-    return {
-        name
-        for part in re.split("[;,/]", text(row, "filters"))
-        if not _NO_FILTER.fullmatch(name := part.strip().upper())
-    }
+    # `N/A` is one word, in which the slash divides nothing.
+    return set(only_filters(re.split(r"[;,]|(?<!\bN)/", text(row, "filters").upper())))
 
 
 def _at_once(row: Row, other: Row) -> bool:
