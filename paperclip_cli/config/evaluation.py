@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from paperclip_cli.config.checks import at_least, one_of
 from paperclip_cli.errors import UsageError
 
+UNIQUE, PAPER_FULL, PAPER_BATCH = PROTOCOLS = ("unique", "paper-full", "paper-batch")
+IMAGE_TO_TEXT, TEXT_TO_IMAGE = DIRECTIONS = ("image-to-text", "text-to-image")
 BOTH = "both"
 
 
@@ -21,8 +23,8 @@ class EvaluateConfig:
     baseline: str | None = None
     dataset: str = "default"
     split: str | None = None
-    protocol: str = "unique"
-    direction: str = "image-to-text"
+    protocol: str = UNIQUE
+    direction: str = IMAGE_TO_TEXT
     controls: bool = False
     plots: bool = False
     batch_size: int = 32
@@ -30,8 +32,8 @@ class EvaluateConfig:
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
         one_of("--split", self.split, ("validation", "test", "all"))
-        one_of("--protocol", self.protocol, ("unique", "paper-full", "paper-batch"))
-        one_of("--direction", self.direction, ("image-to-text", "text-to-image", BOTH))
+        one_of("--protocol", self.protocol, PROTOCOLS)
+        one_of("--direction", self.direction, (*DIRECTIONS, BOTH))
         names = [self.model, *self.others, *([self.baseline] if self.baseline else [])]
         if len(set(names)) < len(names):
             raise UsageError("a model is named twice", "name each model once")

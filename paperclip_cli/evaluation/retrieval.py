@@ -15,12 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from paperclip_cli.config.evaluation import IMAGE_TO_TEXT, PAPER_BATCH, PAPER_FULL, UNIQUE
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation.bootstrap import Shares
 
 PERCENTS = (1, 5, 10, 20)
-IMAGE_TO_TEXT, TEXT_TO_IMAGE = DIRECTIONS = ("image-to-text", "text-to-image")
-UNIQUE, PAPER_FULL, PAPER_BATCH = PROTOCOLS = ("unique", "paper-full", "paper-batch")
 LOSS_BATCH = 100  # the paper's: a model at chance has a loss of ln 100
 DROPPED_BATCHES = 2
 _BLOCK = 4_096

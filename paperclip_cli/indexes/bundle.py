@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,18 +33,6 @@ VECTORS, IMAGES, PROPOSALS, THUMBNAILS = DATA = (
     "thumbnails.bin",
 )
 MODEL = "model/"
-MODEL_FILES = (
-    "config.json",
-    "model.safetensors",
-    "heads.safetensors",
-    "tokenizer.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "preprocessor_config.json",
-    "paperclip.json",
-)
 MAX_BYTES = 32 * 2**30  # of a bundle and of what it unpacks to: fifty million images
 _MAX_CARD = 2**20
 _BLOCK = 2**20
@@ -112,15 +100,15 @@ def write_bundle(path: Path) -> Iterator[BundleWriter]:
         temporary.unlink(missing_ok=True)
 
 
-def unpack(path: Path, folder: Path) -> Card:
+def unpack(path: Path, folder: Path, model_files: Collection[str]) -> Card:
     """Unpacks a bundle into an empty folder, once names and sizes are known to be those of a bundle; hashes are checked on the way.
 
-    PaperclipError for anything that is not a whole bundle.
+    `model_files` are the names that files of the model may have. PaperclipError for anything that is not a whole bundle.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             card = _read_card(archive)
-            _check_members(archive, card)
+            _check_members(archive, card, {*DATA, *(MODEL + name for name in model_files)})
             _check_room(card, folder)
             for name, said in card.files.items():
                 _unpack_member(archive, name, said, folder / name)
@@ -155,11 +143,10 @@ def _read_card(archive: zipfile.ZipFile) -> Card:
     )
 
 
-def _check_members(archive: zipfile.ZipFile, card: Card) -> None:
-    """Names are from our list, each is there once, is a plain file, and is as long as the card says."""
+def _check_members(archive: zipfile.ZipFile, card: Card, allowed: set[str]) -> None:
+    """Names are among the `allowed`, each is there once, is a plain file, and is as long as the card says."""
     infos = [info for info in archive.infolist() if info.filename != CARD]
     names = [info.filename for info in infos]
-    allowed = {*DATA, *(MODEL + name for name in MODEL_FILES)}
     strange = sorted(({*names} ^ card.files.keys()) | ({*names} - allowed) | ({*DATA} - {*names}))
     if strange or len(names) != len({*names}) or len(archive.infolist()) != len(names) + 1:
         raise ValueError(f"members {', '.join(strange[:3]) or 'repeated'}")

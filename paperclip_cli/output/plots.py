@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paperclip_cli.config.evaluation import PAPER_BATCH, TEXT_TO_IMAGE
 from paperclip_cli.dataset import paper
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation.plot_data import Curve, Figures, Gallery, Similarities, TrainingLog
-from paperclip_cli.evaluation.retrieval import PAPER_BATCH, TEXT_TO_IMAGE
 from paperclip_cli.evaluation.table import CONTROL
 from paperclip_cli.output.console import printable
 from paperclip_cli.workspace import replace_file

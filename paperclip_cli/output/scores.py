@@ -7,9 +7,9 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from paperclip_cli.config.evaluation import PAPER_BATCH, TEXT_TO_IMAGE
 from paperclip_cli.dataset import paper
 from paperclip_cli.evaluation.relevance import TOP, Judgement
-from paperclip_cli.evaluation.retrieval import PAPER_BATCH, TEXT_TO_IMAGE
 from paperclip_cli.evaluation.table import ALL, BASELINE, CONTROL, Result
 from paperclip_cli.output import console
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
+from paperclip_cli.config.evaluation import DIRECTIONS, PAPER_BATCH
 from paperclip_cli.dataset.pairs import Pair, available_splits, count_rows, find_dataset, read_split
 from paperclip_cli.dataset.paper import QUERIES
 from paperclip_cli.dataset.split import TEST, TRAIN, VALIDATION
@@ -22,7 +23,7 @@ from paperclip_cli.evaluation.gallery import gallery
 from paperclip_cli.evaluation.held_out import uncut
 from paperclip_cli.evaluation.plot_data import Figures, TrainingLog, curve, similarities
 from paperclip_cli.evaluation.relevance import Judgement, best_images, random_images, relevance
-from paperclip_cli.evaluation.retrieval import DIRECTIONS, PAPER_BATCH, Embeddings
+from paperclip_cli.evaluation.retrieval import Embeddings
 from paperclip_cli.evaluation.table import (
     BASELINE,
     CONTROL,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from paperclip_cli.config import BundleConfig
+from paperclip_cli.dataset.split import SPLITS
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.http.download import download, is_url
 from paperclip_cli.images.picture_file import read_file, thumbnail
@@ -38,7 +39,7 @@ from paperclip_cli.indexes.vectors import write_vectors
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, checked, from_dict, to_json
 from paperclip_cli.report import Report
-from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
+from paperclip_cli.towers.folder import MODEL_FILES, ModelFolder, fingerprint, resolve
 from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import (
     Manifest,
@@ -153,9 +154,8 @@ def take_in(config: BundleConfig, workspace: Workspace, progress: Progress | Non
         for left in folder.parent.glob(f"{prefix}*"):
             if left != Path(place):  # of an import that was killed
                 shutil.rmtree(left)
-        card = bundle.unpack(
-            _fetched(config, workspace, Path(place), progress or SilentProgress()), Path(place)
-        )
+        file = _fetched(config, workspace, Path(place), progress or SilentProgress())
+        card = bundle.unpack(file, Path(place), MODEL_FILES)
         expected = (
             None
             if config.model is None
@@ -313,11 +313,7 @@ def _build(
         observations_path,
         entries,
         {item.proposal.key: item.proposal for item in proposals},
-        {
-            item.proposal.key: item.split
-            for item in proposals
-            if item.split in ("train", "validation", "test")
-        },
+        {item.proposal.key: item.split for item in proposals if item.split in SPLITS},
     )
     config = {
         "model": name,

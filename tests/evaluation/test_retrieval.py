@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.errors import PaperclipError
-from paperclip_cli.evaluation import retrieval
-from paperclip_cli.evaluation.retrieval import (
+from paperclip_cli.config.evaluation import (
     DIRECTIONS,
     IMAGE_TO_TEXT,
     PAPER_BATCH,
@@ -20,10 +18,10 @@ from paperclip_cli.evaluation.retrieval import (
     PROTOCOLS,
     TEXT_TO_IMAGE,
     UNIQUE,
-    Embeddings,
-    measure,
-    standing,
 )
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.evaluation import retrieval
+from paperclip_cli.evaluation.retrieval import Embeddings, measure, standing
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

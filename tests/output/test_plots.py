@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from paperclip_cli.config.evaluation import PAPER_BATCH, TEXT_TO_IMAGE, UNIQUE
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation.plot_data import (
     Curve,
@@ -20,15 +21,7 @@ from paperclip_cli.evaluation.plot_data import (
     curve,
     similarities,
 )
-from paperclip_cli.evaluation.retrieval import (
-    PAPER_BATCH,
-    TEXT_TO_IMAGE,
-    UNIQUE,
-    Embeddings,
-    measure,
-    similarity,
-    standing,
-)
+from paperclip_cli.evaluation.retrieval import Embeddings, measure, similarity, standing
 from paperclip_cli.evaluation.table import CONTROL, MODEL, Contestant
 from paperclip_cli.output import plots
 

@@ -16,6 +16,7 @@ import pytest
 
 from paperclip_cli.cli import app
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig
+from paperclip_cli.config.evaluation import DIRECTIONS
 from paperclip_cli.dataset.pairs import read_split, write_split
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.evaluation import retrieval
@@ -151,7 +152,7 @@ def test_what_training_gives_away_is_counted_apart(ready: Workspace) -> None:
     unseen = sum(place % 6 in (0, 5) for place in range(total))
     assert [(row.direction, row.subset, row.n_images) for row in done.rows] == [
         (direction, *part)
-        for direction in retrieval.DIRECTIONS
+        for direction in DIRECTIONS
         for part in (("all", total), ("unseen", unseen))
     ]
     assert (
