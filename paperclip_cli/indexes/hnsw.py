@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.install import extra_line
 from paperclip_cli.workspace import replace_file
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 # Links a vector, and candidates looked at when one is added and when one is sought: recall at 10 above 0.99 on 200,000 clustered
 # vectors of 512 (tests/benchmarks/search.py).
 LINKS, BUILD_CANDIDATES, CANDIDATES = 16, 100, 96
-INSTALL = "pipx inject paperclip-cli hnswlib"
+EXTRA = "hnsw"
 _BLOCK = 4_096
 _PROBES = 256
 
@@ -109,7 +110,7 @@ def is_installed() -> bool:
 def check_installed() -> None:
     """PaperclipError, with what installs it, where the extra is missing."""
     if not is_installed():
-        raise PaperclipError("hnswlib is not installed", INSTALL)
+        raise PaperclipError("hnswlib is not installed", extra_line(EXTRA))
 
 
 def graph_paths(folder: Path, number: int) -> tuple[Path, Path]:

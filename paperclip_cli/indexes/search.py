@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from paperclip_cli.indexes.folder import Index
-from paperclip_cli.indexes.hnsw import INSTALL, Graph, graph_state, is_installed, open_graph
+from paperclip_cli.indexes.hnsw import EXTRA, Graph, graph_state, is_installed, open_graph
 from paperclip_cli.indexes.ranking import keyword_order, keyword_strengths, ranked
 from paperclip_cli.indexes.vectors import best, score
+from paperclip_cli.install import extra_line
 
 # Vectors that may be ranked from which on the graph is quicker than all of them, and the least share of the index that they must be: the
 # graph is asked for so many more (tests/benchmarks/search.py).
@@ -101,5 +102,8 @@ def usable_graph(index: Index) -> tuple[Graph | None, str]:
             "the graph does not fit the index and is not used: build it anew with paperclip index --hnsw",
         )
     if state == "ready":
-        return None, f"the graph of the index is not used, because hnswlib is missing: {INSTALL}"
+        return (
+            None,
+            f"the graph of the index is not used, because hnswlib is missing: {extra_line(EXTRA)}",
+        )
     return None, ""

@@ -15,6 +15,7 @@ from paperclip_cli.dataset import paper
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation.plot_data import Curve, Figures, Gallery, Similarities, TrainingLog
 from paperclip_cli.evaluation.table import CONTROL
+from paperclip_cli.install import extra_line
 from paperclip_cli.output.console import printable
 from paperclip_cli.workspace import replace_file
 
@@ -53,8 +54,7 @@ def require_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise PaperclipError(
-            "--plots needs matplotlib, which is not installed",
-            "install it: pipx inject paperclip-cli matplotlib, or: pip install matplotlib",
+            "--plots needs matplotlib, which is not installed", extra_line("plots")
         ) from error
 
 

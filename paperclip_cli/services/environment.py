@@ -14,9 +14,9 @@ from importlib import metadata
 import requests
 
 from paperclip_cli import __version__
+from paperclip_cli.install import extra_line, library_line, requirements
 from paperclip_cli.report import Check, State
 
-_DISTRIBUTION = "paperclip-cli"
 # What is not needed until it is asked for: the backend, its command, the module, the extra that brings it.
 _OPTIONAL = (
     ("llama-cpp", "summarize", "llama_cpp", "llama"),
@@ -33,16 +33,12 @@ def versions() -> Iterator[Check]:
 
     yield Check("versions", "paperclip", __version__)
     yield Check("versions", "python", f"{platform.python_version()} in {sys.prefix}")
-    for line in metadata.requires(_DISTRIBUTION) or ():
-        requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            yield _library(
-                requirement.name, str(requirement.specifier), requirement.specifier.contains
-            )
+    for requirement in map(Requirement, requirements()):
+        yield _library(requirement.name, str(requirement.specifier), requirement.specifier.contains)
 
 
 def _library(name: str, wanted: str, fits) -> Check:  # type: ignore[no-untyped-def]
-    advice = f"pip install '{name}{wanted}'"
+    advice = library_line(f"{name}{wanted}")
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -59,9 +55,7 @@ def backends() -> Iterator[Check]:
     for name, command, module, extra in _OPTIONAL:
         is_there = importlib.util.find_spec(module) is not None
         yield Check(
-            "backends",
-            name,
-            f"{'installed' if is_there else f'pip install {_DISTRIBUTION}[{extra}]'} ({command})",
+            "backends", name, f"{'installed' if is_there else extra_line(extra)} ({command})"
         )
 
 

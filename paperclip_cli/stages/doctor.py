@@ -17,6 +17,7 @@ from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.indexes.folder import Index, open_index
 from paperclip_cli.indexes.journal import is_unfinished
 from paperclip_cli.indexes.model import model_of
+from paperclip_cli.install import extra_line
 from paperclip_cli.malloc import physical_memory
 from paperclip_cli.previews.records import read_image, read_previews, stored_path
 from paperclip_cli.progress import Progress, SilentProgress
@@ -68,7 +69,7 @@ def _devices() -> Iterator[Check]:
             "jax",
             f"{found}, but there is an NVIDIA driver",
             State.NOTE,
-            "pip install 'paperclip-cli[cuda]'",
+            extra_line("cuda"),
         )
     else:
         yield Check("devices", "jax", found)

@@ -17,6 +17,7 @@ from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.indexes.folder import Index
 from paperclip_cli.indexes.hnsw import build_graph, graph_paths, graph_state
 from paperclip_cli.indexes.search import Search
+from paperclip_cli.install import extra_line
 from paperclip_cli.workspace import Manifest
 
 pytest.importorskip("hnswlib")
@@ -125,7 +126,7 @@ def test_without_the_library_its_installation_is_named(
     for module in (hnsw, search):
         monkeypatch.setattr(module, "is_installed", lambda: False)
     searching = Search(index, None, is_many=True)
-    assert searching._graph is None and "pipx inject paperclip-cli hnswlib" in searching.note
+    assert searching._graph is None and extra_line("hnsw") in searching.note
     with pytest.raises(PaperclipError, match="hnswlib is not installed") as error:
         build_graph(tmp_path, 1, index.vectors)
-    assert error.value.hint == "pipx inject paperclip-cli hnswlib"
+    assert error.value.hint == extra_line("hnsw")

@@ -23,6 +23,7 @@ from paperclip_cli.evaluation.plot_data import (
 )
 from paperclip_cli.evaluation.retrieval import Embeddings, measure, similarity, standing
 from paperclip_cli.evaluation.table import CONTROL, MODEL, Contestant
+from paperclip_cli.install import extra_line
 from paperclip_cli.output import plots
 
 NASTY = "cost $5_a$ \\frac{ \x1b[31m and " + "a long title " * 8
@@ -102,7 +103,7 @@ def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(PaperclipError) as caught:
         plots.require_matplotlib()
-    assert "pip install matplotlib" in (caught.value.hint or "")
+    assert caught.value.hint == extra_line("plots")
 
 
 def test_a_curve_goes_through_what_the_table_says() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from paperclip_cli.config import BuildDatasetConfig, DoctorConfig, IndexConfig
+from paperclip_cli.install import library_line
 from paperclip_cli.report import Check, State
 from paperclip_cli.services import environment
 from paperclip_cli.stages import build_dataset, doctor, index
@@ -230,8 +231,8 @@ def test_libraries_that_are_missing_or_too_old_are_problems(
         if check.state != State.OK
     }
     assert found == {
-        "no-such-library": (State.PROBLEM, "pip install 'no-such-library>=1'"),
-        "numpy": (State.PROBLEM, "pip install 'numpy<1'"),
+        "no-such-library": (State.PROBLEM, library_line("no-such-library>=1")),
+        "numpy": (State.PROBLEM, library_line("numpy<1")),
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.install import extra_line
 from paperclip_cli.text.sentences import sentences
 
 MOST_TOKENS = 512  # of an answer: three times what 80 words in JSON need
@@ -110,9 +111,9 @@ def fingerprint(path: Path) -> str:
         return hashlib.sha256(b"%d:" % size + start + file.read(_SAMPLE)).hexdigest()[:8]
 
 
-def not_installed(backend: str, packages: str, extra: str, error: ImportError) -> PaperclipError:
+def not_installed(backend: str, extra: str, error: ImportError) -> PaperclipError:
     """What to say where the library of a backend is missing."""
     return PaperclipError(
         f"--backend {backend} needs a library that is not installed ({error.name})",
-        f'pipx inject paperclip-cli {packages}, or: pip install "paperclip-cli[{extra}]"',
+        extra_line(extra),
     )

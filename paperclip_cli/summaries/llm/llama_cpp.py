@@ -179,7 +179,7 @@ class GgufWriter:
         try:
             import llama_cpp
         except ImportError as error:
-            raise not_installed(self.backend, "llama-cpp-python", "llama", error) from error
+            raise not_installed(self.backend, "llama", error) from error
         llama_cpp.llama_log_set(_silence(llama_cpp), ctypes.c_void_p(0))
         return llama_cpp
 

@@ -183,7 +183,7 @@ class TransformerWriter:
             import torch  # noqa: F401
             from outlines.backends import get_regex_logits_processor
         except ImportError as error:
-            raise not_installed(self.backend, "outlines torch", "outlines", error) from error
+            raise not_installed(self.backend, "outlines", error) from error
         model: Any = outlines.from_transformers(self._model, self._tokenizer)
         model.tokenizer.convert_token_to_string = _spelling(self._tokenizer)
         return get_regex_logits_processor(None, model, self._shape.expression(self._longest))
