@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "paperclip_cli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 BASE = set(
     "config errors filters install malloc"
-    " progress records report threads workspace".split()
+    " progress records report threads wording workspace".split()
 )
 
 # The rooms from the bottom up, and what each may import: the base, itself and the rooms named here.

@@ -12,6 +12,7 @@ from paperclip_cli.cli.session import Format, session, values
 from paperclip_cli.cli.summarize import usual_url
 from paperclip_cli.config import EvaluateConfig, SummarizeConfig
 from paperclip_cli.errors import UsageError
+from paperclip_cli.wording import counted
 
 if TYPE_CHECKING:
     from paperclip_cli.summaries.judge import Judge
@@ -123,7 +124,7 @@ def evaluate(
     scores.show(done.rows, done.judgement, "+".join(done.splits), Format.json if json else form)
     if plots is not None and done.figures is not None:
         files = figures.draw(done.figures, plots)
-        here.progress.note(f"{len(files)} figures in {plots}")
+        here.progress.note(f"{counted(len(files), 'figures')} in {plots}")
     return here.finish(done.report)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from paperclip_cli.config.checks import at_least, one_of
 from paperclip_cli.errors import UsageError
+from paperclip_cli.wording import counted
 
 _STRETCHES = ("preview", "zscale")
 
@@ -94,8 +95,9 @@ class QueryConfig:
         if len(self.weights) not in (0, len(self._parts)) and not (
             len(self.weights) == 1 and self.images
         ):
+            given, parts = counted(len(self.weights), "times"), counted(len(self._parts), "parts")
             raise UsageError(
-                f"--weight is given {len(self.weights)} times for {len(self._parts)} parts of the query",
+                f"--weight is given {given} for {parts} of the query",
                 "give it once for the images, or once for each part: words, --text, --image, --minus",
             )
 

@@ -18,6 +18,7 @@ import numpy as np
 from paperclip_cli.config.evaluation import IMAGE_TO_TEXT, PAPER_BATCH, PAPER_FULL, UNIQUE
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation.bootstrap import Shares
+from paperclip_cli.wording import counted
 
 PERCENTS = (1, 5, 10, 20)
 LOSS_BATCH = 100  # the paper's: a model at chance has a loss of ln 100
@@ -236,8 +237,9 @@ def _paper_batches(images: int) -> list[np.ndarray]:
     if count < 1:
         least = DROPPED_BATCHES * LOSS_BATCH + 1
         raise PaperclipError(
-            f"{images} images are too few for the protocol {PAPER_BATCH}: it drops the last two batches of {LOSS_BATCH}",
-            f"give a split of at least {least} images, for example --split all, or another --protocol",
+            f"{counted(images, 'images are')} too few for the protocol {PAPER_BATCH}: "
+            f"it drops the last two batches of {LOSS_BATCH}",
+            f"give a split of at least {counted(least, 'images')}, for example --split all, or another --protocol",
         )
     return np.split(np.arange(count * LOSS_BATCH), count)
 

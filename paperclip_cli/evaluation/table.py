@@ -10,6 +10,7 @@ import numpy as np
 from paperclip_cli.dataset.pairs import Pair
 from paperclip_cli.evaluation import retrieval
 from paperclip_cli.evaluation.retrieval import Accuracy, Embeddings, Standing
+from paperclip_cli.wording import counted
 
 MODEL, BASELINE, CONTROL = "model", "baseline", "control"
 ALL, UNSEEN = "all", "unseen"
@@ -67,7 +68,8 @@ class Seen:
     def __str__(self) -> str:
         unknown = np.count_nonzero(~self.unseen & ~self.seen)
         return (
-            f"training shows neither sky nor text of {np.count_nonzero(self.unseen):,} of {len(self.seen):,} images (unseen), "
+            "training shows neither sky nor text of "
+            f"{np.count_nonzero(self.unseen):,} of {counted(len(self.seen), 'images')} (unseen), "
             f"either of {np.count_nonzero(self.seen):,}; of {unknown:,} it is not known"
         )
 

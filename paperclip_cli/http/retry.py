@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from paperclip_cli.errors import Unreachable
+from paperclip_cli.wording import counted
 
 Result = TypeVar("Result")
 # A status that another try may change: a pause is asked for, or the server or something before it
@@ -138,7 +139,7 @@ def persist(
                 raise Unreachable(f"{error}; it asks to come back in {asked:.0f} s") from error
             if failed >= patience.tries or (error.tries is not None and limited >= error.tries):
                 raise (TooSlow if isinstance(error, TimedOut) else Unreachable)(
-                    f"{error} ({failed} tries)"
+                    f"{error} ({counted(failed, 'tries')})"
                 ) from error
             if asked:
                 pace.hold(asked)

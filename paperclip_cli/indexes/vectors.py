@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.wording import counted
 
 # Fewer rows than this share of all are gathered before they are multiplied; more are quicker picked from the product of all.
 _GATHER_SHARE = 0.1
@@ -31,7 +32,7 @@ def write_vectors(path: Path, shape: tuple[int, int], blocks: Iterable[np.ndarra
             file.write(np.ascontiguousarray(block, dtype="<f4").data)
             written += len(block)
         if written != shape[0]:
-            raise ValueError(f"{written} vectors given, {shape[0]} announced")
+            raise ValueError(f"{counted(written, 'vectors')} given, {shape[0]:,} announced")
         file.flush()
         os.fsync(file.fileno())
 

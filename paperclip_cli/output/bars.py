@@ -10,6 +10,7 @@ from typing import Any
 
 from paperclip_cli.output.console import stderr_console
 from paperclip_cli.progress import Progress, SilentProgress, Table, Task
+from paperclip_cli.wording import counted
 
 _LIVE_ROWS = 12  # of a table that follows a computation
 PLAIN_INTERVAL = 5.0  # seconds between lines where there is no terminal
@@ -184,11 +185,8 @@ class _LiveTable:
     def _drawn(self, left: str) -> object:
         from rich.table import Table as Drawn
 
-        drawn = Drawn(
-            box=None,
-            title=f"{self.name}: {self.rows[-1]['step']:,} of {self.total:,} steps{left}",
-            title_justify="left",
-        )
+        title = f"{self.name}: {self.rows[-1]['step']:,} of {counted(self.total, 'steps')}{left}"
+        drawn = Drawn(box=None, title=title, title_justify="left")
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         for name in names:
             drawn.add_column(name.replace("_", " "), justify="right")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from paperclip_cli import __version__
+from paperclip_cli.wording import noun
 
 # https://archive.stsci.edu/publishing/mission-acknowledgements
 _HUBBLE = (
@@ -97,4 +98,4 @@ def bibtex(programs: Mapping[str, Sequence[int]], model: str | None) -> str:
 
 def _programs(numbers: Sequence[int]) -> str:
     listed = ", ".join(map(str, sorted(set(numbers))))
-    return f"program {listed}" if len(set(numbers)) == 1 else f"programs {listed}"
+    return f"{noun(len({*numbers}), 'programs')} {listed}"

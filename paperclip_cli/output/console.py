@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from paperclip_cli.errors import ReaderGone
 from paperclip_cli.report import Report
+from paperclip_cli.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,10 +31,10 @@ def report(done: Report, quiet: bool = False, verbose: bool = False) -> None:
     err = sys.stderr
     if not quiet:
         state = "nothing to do" if done.unchanged else "done"
-        counts = ", ".join(f"{count:,} {name}" for name, count in done.counts.items())
+        counts = ", ".join(counted(count, name) for name, count in done.counts.items())
         print(f"{done.stage}: {state}" + (f" ({counts})" if counts else ""), file=err)
         for reason, count in done.excluded.items():
-            print(f"  left out: {count:,} {reason}", file=err)
+            print(f"  left out: {counted(count, reason)}", file=err)
         for note in done.notes:
             print(f"  {note}", file=err)
         if done.output is not None:

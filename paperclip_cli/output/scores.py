@@ -12,6 +12,7 @@ from paperclip_cli.dataset import paper
 from paperclip_cli.evaluation.relevance import TOP, Judgement
 from paperclip_cli.evaluation.table import ALL, BASELINE, CONTROL, Result
 from paperclip_cli.output import console
+from paperclip_cli.wording import counted
 
 PERCENT = 10  # whose interval a table shows
 CIRCULAR = (
@@ -133,7 +134,8 @@ def _table(direction: str, rows: Sequence[Result]) -> None:
     """One line a row, then chance, and what the paper reports where it was measured in the same way."""
     first = rows[0]
     console.emit(
-        f"\n{direction.replace('-', ' ')}, protocol {first.protocol}, {first.n_images:,} images, {first.n_captions:,} captions\n"
+        f"\n{direction.replace('-', ' ')}, protocol {first.protocol}, {counted(first.n_images, 'images')}, "
+        f"{counted(first.n_captions, 'captions')}\n"
     )
     percents = [k for k in first.accuracy.chance if k in (5, PERCENT, 20)]
     lines = [_cells(row, percents) for row in rows]

@@ -26,6 +26,7 @@ from paperclip_cli.summaries.files import SUMMARIES, choose_set, read_summaries
 from paperclip_cli.towers import hub
 from paperclip_cli.towers.folder import TOKENIZER
 from paperclip_cli.towers.tokenizer import ENDS, Tokenizer
+from paperclip_cli.wording import counted
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,
@@ -103,7 +104,7 @@ def _build(
         }
         if not splits:
             raise PaperclipError(
-                f"none of the {len(rows):,} images can be used: {failures[0].reason}",
+                f"no image can be used, of {counted(len(rows), 'images')}: {failures[0].reason}",
                 "run `paperclip fetch` again",
             )
         (new / "README.md").write_text(
@@ -133,7 +134,7 @@ def _joined(config: BuildDatasetConfig, workspace: Workspace) -> tuple[list[Row]
         read_proposals(workspace, config.missions), previews, summaries, config.captions
     )
     if not rows:
-        reasons = "; ".join(f"{count:,} {reason}" for reason, count in excluded.items())
+        reasons = "; ".join(counted(count, reason) for reason, count in excluded.items())
         raise PaperclipError(
             f"no image has a caption ({reasons})",
             "fetch images and abstracts of the same proposals",

@@ -26,6 +26,7 @@ from paperclip_cli.report import Check, State
 from paperclip_cli.services.environment import backends, network, versions
 from paperclip_cli.threads import in_threads, processors
 from paperclip_cli.towers.folder import WEIGHTS, ModelFolder
+from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
 STAGE = "doctor"
@@ -49,7 +50,9 @@ def _devices() -> Iterator[Check]:
     import jax
 
     yield Check(
-        "devices", "machine", f"{processors()} cores, {physical_memory() / 1e9:.0f} GB of memory"
+        "devices",
+        "machine",
+        f"{counted(processors(), 'cores')}, {physical_memory() / 1e9:.0f} GB of memory",
     )
     try:
         devices = jax.local_devices()
@@ -156,9 +159,9 @@ def _previews(
     name: str, config: DoctorConfig, workspace: Workspace, progress: Progress
 ) -> Iterator[Check]:
     previews = read_previews(workspace, [name])
-    counted = f"{len(previews):,} images"
+    total = counted(len(previews), "images")
     if not config.verify:
-        yield Check("health", f"previews {name}", counted)
+        yield Check("health", f"previews {name}", total)
         return
 
     def fault(preview: Preview) -> str | None:
@@ -180,12 +183,12 @@ def _previews(
         yield Check(
             "health",
             f"previews {name}",
-            f"{len(faults):,} of {counted} are damaged, first {faults[0]}",
+            f"{len(faults):,} of {total} damaged, first {faults[0]}",
             State.PROBLEM,
             f"paperclip fetch --mission {name} --verify",
         )
     else:
-        yield Check("health", f"previews {name}", f"{counted}, each as it was written")
+        yield Check("health", f"previews {name}", f"{total}, each as it was written")
 
 
 def _dataset(name: str, workspace: Workspace) -> Iterator[Check]:
@@ -212,7 +215,7 @@ def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
     yield Check(
         "health",
         f"index {name}",
-        f"{index.manifest.counts['images']:,} images, model {index.manifest.config['model']}",
+        f"{counted(index.manifest.counts['images'], 'images')}, model {index.manifest.config['model']}",
     )
     rebuild = f"paperclip index --index {name}"
     if is_unfinished(index.folder):
@@ -231,7 +234,7 @@ def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
             yield Check(
                 "health",
                 f"index {name}",
-                f"{new:,} fetched images are not in it",
+                counted(new, "fetched images are not in it"),
                 State.NOTE,
                 rebuild,
             )
@@ -251,7 +254,7 @@ def _verified(index: Index, rebuild: str) -> Iterator[Check]:
         yield Check(
             "health",
             f"index {index.name}",
-            f"{bad:,} vectors are damaged",
+            counted(bad, "vectors are damaged"),
             State.PROBLEM,
             f"{rebuild} --force",
         )

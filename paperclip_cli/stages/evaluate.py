@@ -45,6 +45,7 @@ from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.towers.safetensors import TensorFile
 from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.training.sharding import remember_compilations
+from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
 STAGE = "evaluate"
@@ -391,7 +392,7 @@ def _warnings(contestants: Sequence[Contestant]) -> list[str]:
         for contestant in contestants
     ]
     return [
-        f"{name} was trained on the proposals of {trained:,} of these {total:,} images"
+        f"{name} was trained on the proposals of {trained:,} of {counted(total, 'images')}"
         for name, trained, total in counts
         if trained
     ]

@@ -44,6 +44,7 @@ from paperclip_cli.records import Key, Observation, Preview
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import frame_region, on_canvas
 from paperclip_cli.threads import in_threads, processors
+from paperclip_cli.wording import counted, noun
 from paperclip_cli.workspace import Manifest, Workspace, file_sha256, lock, replace_file, settings
 
 STAGE = "fetch"
@@ -212,7 +213,7 @@ def _refuse_nothing(archive: Archive, choice: Choice) -> None:
             "--proposal, --cycle and --instrument must all be met; --dry-run counts what there is",
         )
     if not choice.wanted:
-        left_out = ", ".join(f"{count:,} {reason}" for reason, count in choice.excluded.items())
+        left_out = ", ".join(counted(count, reason) for reason, count in choice.excluded.items())
         raise PaperclipError(
             f"nothing selected in {archive.identity} has both an abstract and an image",
             f"left out: {left_out}",
@@ -401,7 +402,7 @@ def _forecast(plan: _Plan, todo: Sequence[_Job]) -> list[str]:
     config, size = plan.config, sum(job.candidate.size or USUAL_BYTES for job in todo)
     seconds = max(size / USUAL_SPEED, len(todo) / config.rate if config.rate else 0)
     speed = f"at {USUAL_SPEED / 1e6:.0f} MB/s" + (
-        f" and {config.rate:g} requests a second" if config.rate else ""
+        f" and {config.rate:g} {noun(config.rate, 'requests')} a second" if config.rate else ""
     )
     minutes = max(1, round(seconds / 60))
     estimate = (

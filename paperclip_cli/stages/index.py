@@ -37,6 +37,7 @@ from paperclip_cli.records import Key, Preview, Proposal
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import unit_square
 from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
+from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Manifest, Workspace, lock, read_manifest
 
 STAGE = "index"
@@ -137,7 +138,8 @@ def run(
         after = _merge(before, scope, entries)
         if not after.entries and failures:
             raise PaperclipError(
-                f"none of the {len(failures):,} images can be used; {failures[0].item}: {failures[0].reason}"
+                f"no image can be used, of {counted(len(failures), 'images')}; "
+                f"{failures[0].item}: {failures[0].reason}"
             )
         is_unchanged = old is not None and after == before
         if not is_unchanged:

@@ -41,6 +41,7 @@ from paperclip_cli.records import Key, Observation, Proposal, Wcs, checked, from
 from paperclip_cli.report import Report
 from paperclip_cli.towers.folder import MODEL_FILES, ModelFolder, fingerprint, resolve
 from paperclip_cli.towers.numpy_text_tower import TextTower
+from paperclip_cli.wording import counted
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,
@@ -189,7 +190,7 @@ def take_in(config: BundleConfig, workspace: Workspace, progress: Progress | Non
 
 def _pictureless(lengths: Sequence[int]) -> tuple[str, ...]:
     without = sum(not length for length in lengths)
-    return (f"{without:,} images have no small picture",) if without else ()
+    return (counted(without, "images have no small picture"),) if without else ()
 
 
 def _fetched(config: BundleConfig, workspace: Workspace, folder: Path, progress: Progress) -> Path:

@@ -23,6 +23,7 @@ from paperclip_cli.report import Failure, Report
 from paperclip_cli.threads import arriving
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.numpy_text_tower import TextTower
+from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
 _AT_ONCE = 16  # lines that are embedded together if so many are waiting
@@ -215,7 +216,7 @@ class Searcher:
             yield self.search.note
             self.search.note = ""  # once is enough
         if self.selection.moving:
-            yield f"{self.selection.moving:,} images of moving targets in the cone are left out (--moving adds them)"
+            yield f"{counted(self.selection.moving, 'images')} of moving targets in the cone left out (--moving adds them)"
         if not hits:
             yield "no image meets the conditions"
         elif (

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from paperclip_cli.wording import singular
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
 _BOUND = re.compile(
     r" |[-–/] ?"
@@ -99,19 +101,9 @@ def spaced(text: str) -> str:
 def stem(word: str) -> str:
     """`Galaxies`, `galaxy` -> `galaxy`; `colours` -> `color`; `nebulae` -> `nebula`; `reionisation` -> `reionization`."""
     word = re.sub(r"['’].*", "", word.casefold())
-    word = _IRREGULAR.get(word) or _singular(word)
+    word = _IRREGULAR.get(word) or (
+        word[:-1] if len(word) > 3 and word.endswith("ae") else singular(word)
+    )
     for british, american in _SPELLING:
         word = british.sub(american, word)
     return word
-
-
-def _singular(word: str) -> str:
-    if len(word) < 4 or word.endswith(("ss", "us", "is")):
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word.endswith(("sses", "shes", "ches", "xes")):
-        return word[:-2]
-    if word.endswith("ae"):
-        return word[:-1]
-    return word[:-1] if word.endswith("s") else word

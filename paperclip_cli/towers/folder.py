@@ -18,6 +18,7 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.images.view import View
 from paperclip_cli.towers import hub
 from paperclip_cli.towers.config import ClipConfig, Extras
+from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace, replace_file
 
 CONFIG, WEIGHTS, PREPROCESSOR, CARD = (
@@ -134,7 +135,8 @@ def _only_model(workspace: Workspace) -> str:
         )
     if len(names) > 1:
         raise UsageError(
-            f"{len(names)} models ({', '.join(names)}) and no --model", f"add --model {names[0]}"
+            f"{counted(len(names), 'models')} ({', '.join(names)}) and no --model",
+            f"add --model {names[0]}",
         )
     return names[0]
 

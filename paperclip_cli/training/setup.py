@@ -38,6 +38,7 @@ from paperclip_cli.training.sharding import Devices, compute
 from paperclip_cli.training.start import Start, start
 from paperclip_cli.training.step import Batch, Learner, initial_state
 from paperclip_cli.training.validation import PERCENT, Validation
+from paperclip_cli.wording import counted
 
 _WORDS = 77  # of a caption of the reference's code
 
@@ -276,7 +277,7 @@ def _held_out(setting: _Setting) -> tuple[list[Pair], HeldOut] | None:
         and len(split.texts) * PERCENT < 100
     ):
         raise PaperclipError(
-            f"the validation split has {len(split.texts)} captions, of which {PERCENT} % are less than one",
+            f"the validation split has {counted(len(split.texts), 'captions')}, of which {PERCENT} % are less than one",
             "choose --best-by loss, or a dataset with more proposals in validation",
         )
     return pairs, split

@@ -15,6 +15,7 @@ from paperclip_cli.errors import UsageError
 from paperclip_cli.threads import processors
 from paperclip_cli.towers.clip import Compute
 from paperclip_cli.towers.config import ClipConfig
+from paperclip_cli.wording import counted
 
 Tree = TypeVar("Tree")
 _AXIS = "batch"
@@ -43,8 +44,10 @@ class Devices:
     def __str__(self) -> str:
         """`2 x NVIDIA H200 (gpu)`, in how many processes, and how many devices could not be used."""
         first = self.used[0]
-        kind = f"{processors()} cores" if first.platform == "cpu" else first.device_kind
-        processes = f" in {jax.process_count()} processes" if jax.process_count() > 1 else ""
+        kind = counted(processors(), "cores") if first.platform == "cpu" else first.device_kind
+        processes = (
+            f" in {counted(jax.process_count(), 'processes')}" if jax.process_count() > 1 else ""
+        )
         left = (
             f"; {self.unused} unused, because the batch does not divide by more"
             if self.unused
@@ -122,12 +125,12 @@ def _chosen(rows: int, wanted: int | None) -> tuple[list[jax.Device], int]:
     if jax.process_count() > 1:
         if wanted is not None:
             raise UsageError(
-                f"--devices {wanted} and {jax.process_count()} processes",
+                f"--devices {wanted} and {counted(jax.process_count(), 'processes')}",
                 "leave out --devices: all of them are used",
             )
         if rows % jax.device_count():
             raise UsageError(
-                f"a batch of {rows} does not divide by {jax.device_count()} devices",
+                f"a batch of {rows} does not divide by {counted(jax.device_count(), 'devices')}",
                 "give another --batch-size",
             )
         return jax.devices(), 0

@@ -367,7 +367,7 @@ def test_cones_are_asked_in_degrees_or_hours(cache: Path) -> None:
         (
             ["query", "x", "--weight", "1", "--weight", "2"],
             2,
-            "--weight is given 2 times for 1 parts of the query",
+            "--weight is given 2 times for 1 part of the query",
         ),
         (["query", "x", "-k", "0"], 2, "-k 0 is too small"),
         (["query", "x", "--collapse", "all"], 2, "--collapse 'all'"),

@@ -148,7 +148,7 @@ def test_nothing_to_pair_is_an_error_that_says_why(workspace: Workspace) -> None
         workspace, "local", [Proposal("local", 1, "")], [write_preview(workspace, "local", 1, 0)]
     )
     with pytest.raises(
-        PaperclipError, match=r"no image has a caption \(1 proposals without an abstract\)"
+        PaperclipError, match=r"no image has a caption \(1 proposal without an abstract\)"
     ):
         run(BuildDatasetConfig(), workspace)
     assert not workspace.dataset("default").exists()
@@ -236,7 +236,7 @@ def test_a_failed_build_leaves_the_old_dataset(workspace: Workspace) -> None:
     before = keys(workspace.dataset("default"))
     for preview in previews:
         (workspace.previews("local") / preview.image).unlink()
-    with pytest.raises(PaperclipError, match="none of the 3 images can be used"):
+    with pytest.raises(PaperclipError, match="no image can be used, of 3 images"):
         run(BuildDatasetConfig(force=True), workspace)
     assert keys(workspace.dataset("default")) == before
     assert [

@@ -149,7 +149,7 @@ def test_images_that_cannot_be_used_at_all_are_one_line(
 ) -> None:
     (tmp_path / "bad.jpg").write_text("no picture")
     with pytest.raises(
-        PaperclipError, match=r"none of the 1 images can be used; .*bad.jpg: not a JPEG"
+        PaperclipError, match=r"no image can be used, of 1 image; .*bad.jpg: not a JPEG"
     ):
         run(tmp_path, workspace, model)
     (tmp_path / "empty").mkdir()

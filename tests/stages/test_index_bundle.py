@@ -154,7 +154,7 @@ def test_pictures_that_are_gone_are_counted_and_tiles_keep_their_number(
     )  # type: ignore[arg-type]
     (tmp_path / "p" / "1.png").unlink()
     report = index_bundle.export(BundleConfig(str(tmp_path / "index.zip")), workspace)
-    assert report.notes == ("1 images have no small picture",)
+    assert report.notes == ("1 image has no small picture",)
     other = Workspace(tmp_path / "other", offline=True)
     take_in(other, tmp_path / "index.zip")
     opened = open_index(other.index("default"))

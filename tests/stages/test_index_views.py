@@ -178,7 +178,7 @@ def test_hdu_and_stretch_belong_to_an_index(
     assert vectors[0] != vectors[1] != vectors[2] != vectors[0]
     with pytest.raises(PaperclipError, match=r"another view \(centre, HDU WHT\)"):
         run(tmp_path / "p", workspace, model, name="second", stretch="zscale")
-    with pytest.raises(PaperclipError, match=r"none of the 1 images can be used; .* no HDU 9"):
+    with pytest.raises(PaperclipError, match=r"no image can be used, of 1 image; .* no HDU 9"):
         run(tmp_path / "p", workspace, model, name="ninth", hdu=9)
     with pytest.raises(UsageError, match="--stretch"):
         IndexConfig(stretch="log")

@@ -206,8 +206,7 @@ def test_moving_targets_in_a_cone_are_counted(workspace: Workspace, tiny_model: 
     answer = ask(workspace, "storm", near=(1.0, 2.0))
     assert (
         not answer.hits
-        and "1 images of moving targets in the cone are left out (--moving adds them)"
-        in answer.notes
+        and "1 image of moving targets in the cone left out (--moving adds them)" in answer.notes
     )
     assert len(ask(workspace, "storm", near=(1.0, 2.0), include_moving=True).hits) == 1
 

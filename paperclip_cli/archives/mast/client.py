@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from paperclip_cli.archives.mast.http import Wire
 from paperclip_cli.errors import BadItem
 from paperclip_cli.http.retry import TimedOut, TooSlow, Transient, persist
+from paperclip_cli.wording import counted
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -44,7 +45,7 @@ class MastClient:
         rows = self._ask(lambda: self._astroquery.query_criteria(**dict(criteria)))
         # The archive pages its replies but is known to stop at a full page. A true end exactly there costs one question more.
         if rows and len(rows) % self._page_size == 0:
-            raise TooMany(f"the archive cut its list at {len(rows):,} rows")
+            raise TooMany(f"the archive cut its list at {counted(len(rows), 'rows')}")
         return rows
 
     def products(self, obsids: Iterable[str], group: int = GROUP) -> list[dict[str, Any]]:
@@ -57,7 +58,7 @@ class MastClient:
     def _products(self, obsids: Sequence[str]) -> list[dict[str, Any]]:
         rows = self._ask(lambda: self._astroquery.get_product_list(list(obsids)))
         if rows and len(rows) % self._page_size == 0:
-            raise TooMany(f"the archive cut its list at {len(rows):,} rows")
+            raise TooMany(f"the archive cut its list at {counted(len(rows), 'rows')}")
         return rows
 
     def _ask(self, question: Callable[[], Table]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from paperclip_cli.errors import UsageError
+from paperclip_cli.wording import counted
 
 PLACE = "{abstract}"
 _MOST = 100_000  # characters
@@ -39,7 +40,7 @@ class Prompt:
     def parse(cls, text: str, name: str = "the prompt") -> Prompt:
         if text.count(PLACE) != 1:
             raise UsageError(
-                f"{name} holds {PLACE} {text.count(PLACE)} times",
+                f"{name} holds {PLACE} {counted(text.count(PLACE), 'times')}",
                 f"write {PLACE} once, where the abstract is to stand",
             )
         head, tail = text.split(PLACE)

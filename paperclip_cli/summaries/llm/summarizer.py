@@ -12,6 +12,7 @@ from paperclip_cli.summaries.llm.base import Answer, Sampling, Writer, fitting
 from paperclip_cli.summaries.llm.prompt import Prompt
 from paperclip_cli.summaries.llm.rules import Judgement, judge
 from paperclip_cli.summaries.llm.schema import parse
+from paperclip_cli.wording import counted
 
 METHOD = (
     2  # to be raised when form or rules change, so that the same answer may give another summary
@@ -79,7 +80,8 @@ class LanguageSummarizer:
         for draft in waiting:
             yield self._failed(
                 draft,
-                f"no usable answer in {self._tries} tries (the last: {draft.made.refused[-1]})",
+                f"no usable answer in {counted(self._tries, 'tries')} "
+                f"(the last: {draft.made.refused[-1]})",
             )
 
     def _begun(self, proposal: Proposal) -> _Draft | FailedSummary:

@@ -1,0 +1,61 @@
+"""Counts in words: singular and plural."""
+
+from __future__ import annotations
+
+# What follows "one": `1 file that is no image`, `1 row that repeats another`.
+_VERBS = {
+    "are": "is",
+    "were": "was",
+    "have": "has",
+    "do": "does",
+    "belong": "belongs",
+    "lead": "leads",
+    "repeat": "repeats",
+}
+
+
+def counted(count: int, plural: str) -> str:
+    """`1 proposal without an image`, `1,000 proposals without an image`, `1 new`, `once`, `2 times`.
+
+    `plural` is what is counted, as it reads after any number but 1.
+    """
+    if count == 1 and plural == "times":
+        return "once"
+    return f"{count:,} {noun(count, plural)}"
+
+
+def noun(count: float, plural: str) -> str:
+    """The same without the number: `model` or `models`."""
+    return _one(plural) if count == 1 else plural
+
+
+def _one(plural: str) -> str:
+    """With the first noun, and the verb that belongs to it, in the singular."""
+    words = plural.split(" ")
+    places = iter(range(len(words)))
+    for place in places:
+        if _is_plural(words[place]):
+            words[place] = singular(words[place])
+            break
+    for place in places:
+        if _is_plural(words[place]):  # a verb after this one is not the first one's
+            break
+        if words[place] in _VERBS:
+            words[place] = _VERBS[words[place]]
+            break
+    return " ".join(words)
+
+
+def _is_plural(word: str) -> bool:
+    return word.islower() and singular(word) != word
+
+
+def singular(word: str) -> str:
+    """A lower-case English word in the singular, by rule: `galaxies` -> `galaxy`, `class` -> `class`."""
+    if len(word) < 4 or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") else word
