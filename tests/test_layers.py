@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "paperclip_cli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 BASE = set(
-    "config errors filters install malloc"
+    "config errors filter_names install malloc"
     " progress records report threads wording workspace".split()
 )
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from paperclip_cli.archives.catalogue import decode, one_line
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.filters import only_filters
+from paperclip_cli.filter_names import only_filters
 from paperclip_cli.records import Observation
 
 ALIASES = {

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from paperclip_cli.filters import only_filters
+from paperclip_cli.filter_names import only_filters
 from paperclip_cli.records import Observation, Wcs
 from paperclip_cli.sky.wcs import frame_region, gnomonic
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from paperclip_cli.archives.mast.filenames import Kind
 from paperclip_cli.archives.mast.missions import Mission
-from paperclip_cli.filters import only_filters
+from paperclip_cli.filter_names import only_filters
 from paperclip_cli.records import Observation
 
 _PARALLEL_TARGET = re.compile(r"(?:^|[^A-Z])(?:PAR|PARALLEL|ANY)(?:[^A-Z]|$)")

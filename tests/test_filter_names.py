@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from paperclip_cli.archives.mast.rows import filters_of
 from paperclip_cli.archives.observation_table import read_observations
-from paperclip_cli.filters import only_filters
+from paperclip_cli.filter_names import only_filters
 from paperclip_cli.images.fits_header import header_observation
 
 NONE = [
