@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from paperclip_cli.errors import UsageError
 from paperclip_cli.threads import processors
@@ -35,7 +35,8 @@ class Devices:
         With several processes: all devices of all of them. UsageError where that cannot be.
         """
         self.used, self.unused = _chosen(batch_size // parts, wanted)
-        self._mesh = Mesh(np.asarray(self.used), (_AXIS,))
+        # Automatic: the compiler spreads what is computed as it spreads the batch.
+        self._mesh = jax.make_mesh((len(self.used),), (_AXIS,), (AxisType.Auto,), devices=self.used)
         self.everywhere = NamedSharding(self._mesh, PartitionSpec())
         self._shared = NamedSharding(self._mesh, PartitionSpec(_AXIS))
         rows = batch_size // jax.process_count()

@@ -84,7 +84,9 @@ def learn(learner: Learner, state: TrainState, batch: Batch) -> tuple[TrainState
     loss, gradient = loss_and_gradient(learner, state.params, batch)
     updates, optimiser = learner.optimiser.update(gradient, state.optimiser, state.params)
     params = learner.objective.hold(optax.apply_updates(state.params, updates))
-    average = None if state.average is None else _blend(state.average, params, learner.ema_decay)
+    average = state.average
+    if average is not None:
+        average = optax.incremental_update(params, average, 1 - learner.ema_decay)
     metrics = Metrics(
         loss,
         optax.tree.norm(gradient),
@@ -141,7 +143,3 @@ def _cut(rows: jax.Array, parts: int) -> jax.Array:
 def _join(parts: jax.Array) -> jax.Array:
     """The inverse of `_cut`."""
     return parts.swapaxes(0, 1).reshape(-1, *parts.shape[2:])
-
-
-def _blend(average: clip.Params, params: clip.Params, decay: float) -> clip.Params:
-    return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, params)
