@@ -1,4 +1,4 @@
-"""How to install what is missing, in the environment that this program runs in: one line for a shell.
+"""How to install what is missing in the environment that runs this program: a line for a shell.
 
 What an extra needs is read from the metadata of the installed distribution: no list of it is kept
 here.
@@ -102,7 +102,7 @@ def _pipx_name() -> str | None:
 
 
 def _pip() -> list[str]:
-    """pip for this very interpreter; uv's where it has none, as in the environments that uv makes."""
+    """pip for this very interpreter; uv's where it has none, as in environments made by uv."""
     if find_spec("pip") is None:
         return ["uv", "pip", "install", "--python", sys.executable]
     if _is_active():

@@ -15,7 +15,7 @@ _VERBS = {
 
 
 def counted(count: int, plural: str) -> str:
-    """`1 proposal without an image`, `1,000 proposals without an image`, `1 new`, `once`, `2 times`.
+    """`1 proposal without an image`, `1,000 proposals without an image`, `1 new`, `once`.
 
     `plural` is what is counted, as it reads after any number but 1.
     """
@@ -51,7 +51,7 @@ def _is_plural(word: str) -> bool:
 
 
 def singular(word: str) -> str:
-    """A lower-case English word in the singular, by rule: `galaxies` -> `galaxy`, `class` -> `class`."""
+    """A lower-case English word in the singular, by rule: `galaxies` -> `galaxy`, `class` as it is."""
     if len(word) < 4 or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:

@@ -1,4 +1,4 @@
-"""The line that installs what is missing: right for each environment, and taken by real shells and by pip."""
+"""The line that installs what is missing: right for each environment; real shells and pip take it."""
 
 from __future__ import annotations
 

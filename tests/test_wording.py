@@ -88,7 +88,7 @@ NOUNS = (
 
 
 def by_hand(path: Path) -> list[str]:
-    """Messages of a module in which a number (anything but a split's name) stands before a plural."""
+    """Messages of a module with a number (anything but a split's name) before a plural."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.JoinedStr):

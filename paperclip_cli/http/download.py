@@ -9,10 +9,7 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.http.reasons import reason_of
 
 _TIMEOUT = (15, 60)  # seconds to connect, and between two blocks
-_SECONDS, _SLOWEST = (
-    600.0,
-    50_000,
-)  # for the whole, or at so many bytes a second if that takes longer
+_SECONDS, _SLOWEST = 600.0, 50_000  # for the whole; longer at so many bytes a second or more
 
 
 def is_url(place: str) -> bool:
@@ -42,7 +39,7 @@ def download(
     except TooLarge as error:
         raise PaperclipError(str(error), "is it an index?") from error
     except (requests.RequestException, Transient) as error:
-        # A status, an address that is none and what `blocks` raises say best themselves what is wrong.
+        # A status, an address that is none and a Transient say best themselves what is wrong.
         is_plain = isinstance(error, (requests.HTTPError, ValueError, Transient))
         reason = str(error) if is_plain else reason_of(error)
         raise PaperclipError(

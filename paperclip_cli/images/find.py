@@ -10,7 +10,7 @@ from paperclip_cli.errors import UsageError
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 _FITS = (".fits", ".fit", ".fts")
-# Only FITS is read compressed: with gzip, or by fpack, whose `.fz` is often all that a name ends in.
+# Only FITS is read compressed: by gzip, or by fpack, whose `.fz` may be all that a name ends in.
 SUFFIXES = (*_PICTURES, *_FITS, *(f"{suffix}.gz" for suffix in _FITS), ".fz")
 
 

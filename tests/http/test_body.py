@@ -1,4 +1,4 @@
-"""One reader for every HTTP body, against a real server that lies about size, trickles, and sends bombs."""
+"""One reader for every HTTP body, against a server that lies about size, trickles, sends bombs."""
 
 from __future__ import annotations
 

@@ -47,18 +47,14 @@ def test_each_suffix_is_known_in_either_case_and_read(tmp_path: Path, suffix: st
     assert is_image_name(f"a{suffix}") and is_image_name(f"A.B{suffix.upper()}")
     path = write(tmp_path / f"a{suffix}")
     assert find_images([tmp_path]) == [path]
-    same_kind = (
-        [".fits"]
-        if not FORMATS.get(suffix)
-        else [s for s in FORMATS if FORMATS[s] == FORMATS[suffix]]
-    )
-    for other in same_kind:
+    kind = FORMATS.get(suffix)
+    for other in [name for name in FORMATS if FORMATS[name] == kind] or [".fits"]:
         expected = read_picture(write(tmp_path / f"like{other}"))
         np.testing.assert_array_equal(read_picture(path), expected)
 
 
 @pytest.mark.parametrize(
-    "name", ["a.jpg.gz", "a.gz", "a.txt", "fits", "jpg", "a.fits.txt", "a.fzz", "abstracts.cat"]
+    "name", ["a.jpg.gz", "a.gz", "a.txt", "fits", "jpg", "a.fits.txt", "a.fzz"]
 )
 def test_nothing_else_is_an_image(name: str) -> None:
     assert not is_image_name(name)
@@ -67,30 +63,23 @@ def test_nothing_else_is_an_image(name: str) -> None:
 def test_fetch_and_index_take_the_same_files(
     tmp_path: Path, workspace: Workspace, tiny_model: Path
 ) -> None:
-    names = [
-        f"{number}{suffix}"
-        for number, suffix in enumerate((*SUFFIXES, *map(str.upper, SUFFIXES), ".fits.fz"))
-    ]
+    suffixes = (*SUFFIXES, *map(str.upper, SUFFIXES), ".fits.fz")
+    names = sorted(f"{number}{suffix}" for number, suffix in enumerate(suffixes))
     folder = tmp_path / "archive" / "observations" / "proposal_1"
     for name in [*names, "notes.txt"]:
         write(folder / name) if name in names else (folder / name).write_text("no image")
-    (tmp_path / "archive" / "abstracts.cat").write_text(
-        format_catalogue([make_proposal("local", 1)])
-    )
+    catalogue = format_catalogue([make_proposal("local", 1)])
+    (tmp_path / "archive" / "abstracts.cat").write_text(catalogue)
     report = fetch.run(FetchConfig(source=tmp_path / "archive", max_images=99), workspace)
-    assert report.failures == () and report.excluded == {
-        "files that are no JPEG, PNG, TIFF or FITS": 1
-    }
+    assert report.failures == ()
+    assert report.excluded == {"files that are no JPEG, PNG, TIFF or FITS": 1}
     previews = list(read_previews(workspace, ["local"]))
-    assert sorted(Path(preview.original).name for preview in previews) == sorted(names)
+    assert sorted(Path(preview.original).name for preview in previews) == names
     for preview in previews:
         shown = decode_jpeg((workspace.previews("local") / preview.image).read_bytes())
         direct = make_canvas(read_picture(tmp_path / "archive" / preview.original), 512)
         np.testing.assert_allclose(shown.astype(int), direct.astype(int), atol=40)
-    assert run(folder, workspace, str(tiny_model)).counts == {
-        "images": len(names),
-        "new": len(names),
-    }
-    assert sorted(
-        Path(image.entry.path).name for image in index_of(workspace).observations.images()
-    ) == sorted(names)
+    done = run(folder, workspace, str(tiny_model))
+    assert done.counts == {"images": len(names), "new": len(names)}
+    images = index_of(workspace).observations.images()
+    assert sorted(Path(image.entry.path).name for image in images) == names
