@@ -47,13 +47,31 @@ class TooSlow(Unreachable):
     """For want of time: a smaller question may be answered."""
 
 
+class Clock:
+    """The time, and waiting for it to pass. Its zero means nothing."""
+
+    def now(self) -> float:
+        """Seconds."""
+        return time.monotonic()
+
+    def wait(self, seconds: float, stopped: threading.Event) -> None:
+        """Until `seconds` have passed, or `stopped` is set."""
+        stopped.wait(seconds)
+
+
 class Pace:
     """At most `rate` requests a second over all threads (0: no limit), evenly spaced: never a burst.
 
     A server that asks for a pause (`hold`) gets it from every thread. `tell` hears why it takes so long, twice a minute at the most.
     """
 
-    def __init__(self, rate: float, tell: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self,
+        rate: float,
+        tell: Callable[[str], None] = lambda text: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
         self._gap = _MARGIN / rate if rate else 0.0
         self._tell, self._told = tell, -_SILENCE
         self._next = 0.0
@@ -64,7 +82,7 @@ class Pace:
         """Waits until the next request may be sent."""
         while True:
             with self._lock:
-                now = time.monotonic()
+                now = self.clock.now()
                 if self._next <= now:
                     self._next = now + self._gap
                     break
@@ -75,19 +93,19 @@ class Pace:
     def hold(self, seconds: float) -> None:
         """No thread sends a request before `seconds` from now."""
         with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
+            self._next = max(self._next, self.clock.now() + seconds)
 
     def explain(self, text: str) -> None:
         """Says why everything waits, unless something was said a moment ago."""
         with self._lock:
-            if time.monotonic() - self._told < _SILENCE:
+            if self.clock.now() - self._told < _SILENCE:
                 return
-            self._told = time.monotonic()
+            self._told = self.clock.now()
         self._tell(text)
 
     def wait(self, seconds: float) -> None:
         """Sleeps; Stopped as soon as the run ends."""
-        self._stopped.wait(max(0.0, seconds))
+        self.clock.wait(max(0.0, seconds), self._stopped)
         self.check()
 
     def check(self) -> None:

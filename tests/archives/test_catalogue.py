@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,7 +204,7 @@ def test_a_stray_byte_spoils_one_letter_only() -> None:
 
 
 def test_it_takes_linear_time() -> None:
-    """Each of these took a regular expression or a loop for a walk in some version."""
+    """Each of these took a regular expression or a loop for a walk in some version, which would not end before the tests are stopped."""
     hostile = [
         "ID: 5\n" + "x" * 3_000_000,
         "Title: " + "-" * 3_000_000,
@@ -216,10 +215,8 @@ def test_it_takes_linear_time() -> None:
         "\n" * 1_000_000,
         f"ID: 1\n\nx\n{SEPARATOR}\n" * 30_000,
     ]
-    start = time.perf_counter()
-    for text in hostile:
-        parse(text, "hst")
-    assert time.perf_counter() - start < 20
+    found = [len(parse(text, "hst").proposals) for text in hostile]
+    assert found == [0] * 7 + [1]
 
 
 @pytest.mark.parametrize(

@@ -140,18 +140,19 @@ def test_look_ahead_raises_what_was_raised_after_the_items_before_it() -> None:
 
 def test_look_ahead_is_ahead_but_not_by_more_than_its_depth_and_stops_when_closed() -> None:
     made: list[int] = []
+    is_made = threading.Semaphore(0)
 
     def endless() -> Iterator[int]:
         while True:
             made.append(len(made))
+            is_made.release()
             yield made[-1]
 
     before = threading.active_count()
     with closing(look_ahead(endless(), 2)) as items:
         assert next(items) == 0
-        until = time.monotonic() + 5
-        while len(made) < 4 and time.monotonic() < until:
-            time.sleep(0.01)
-        time.sleep(0.05)
+        for _ in range(4):
+            is_made.acquire()
+        time.sleep(0.05)  # a fifth would come at once
         assert len(made) == 4, "one was taken, two wait, one is in hand"
     assert threading.active_count() == before

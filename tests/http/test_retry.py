@@ -21,52 +21,46 @@ from paperclip_cli.http.retry import (
     persist,
     retry_after,
 )
+from tests.standin.clock import WatchedPace
 
 FAST = Patience(tries=4, first_wait=0.001, longest_wait=0.002, longest_retry_after=5)
 
 
-def test_no_window_holds_more_than_the_rate_allows() -> None:
-    pace, times, lock = Pace(200), [], threading.Lock()
+@given(st.sampled_from([0.5, 7, 20, 200]), st.integers(1, 6), st.integers(1, 15))
+def test_no_window_holds_more_than_the_rate_allows(rate: float, workers: int, each: int) -> None:
+    pace = WatchedPace(rate)
 
     def work() -> None:
-        for _ in range(15):
+        for _ in range(each):
             pace.turn()
-            with lock:
-                times.append(time.monotonic())
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
+    threads = [threading.Thread(target=work) for _ in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    times.sort()
-    # A thread may look at the clock late, so that two stamps lie closer than two turns do; the whole may not be faster.
-    assert len(times) == 90 and times[-1] - times[0] >= 89 / 200 - 0.05
-
-
-def test_one_request_more_than_the_rate_takes_longer_than_a_second() -> None:
-    pace, begin = Pace(20), time.monotonic()
-    for _ in range(21):
-        pace.turn()
-    assert (
-        time.monotonic() - begin >= 1.05
-    )  # so that delays that differ by 50 ms cannot bring them into one
+    assert len(pace.turns) == workers * each
+    # So that delays on the way that differ by 50 ms cannot bring one more into a second.
+    assert pace.most_within(1.05 - 1e-6) <= max(rate, 1)
+    if workers == 1:
+        assert pace.fake.waits == pytest.approx([1.05 / rate] * (each - 1)), "no longer than needed"
 
 
 def test_without_a_rate_nobody_waits() -> None:
-    pace = Pace(0)
-    start = time.monotonic()
+    pace = WatchedPace(0)
     for _ in range(1000):
         pace.turn()
-    assert time.monotonic() - start < 5
+    assert pace.fake.waits == []
 
 
 def test_a_pause_is_everybodys() -> None:
-    pace = Pace(0)
+    pace = WatchedPace(0)
     pace.hold(0.2)
-    start = time.monotonic()
-    pace.turn()
-    assert time.monotonic() - start >= 0.19
+    for _ in range(2):
+        in_another = threading.Thread(target=pace.turn)
+        in_another.start()
+        in_another.join()
+    assert pace.fake.waits == [pytest.approx(0.2)]
 
 
 def test_stopping_wakes_those_who_wait() -> None:
@@ -110,9 +104,9 @@ def test_what_cannot_pass_is_not_tried_again() -> None:
 
 
 def test_what_the_server_asks_for_is_waited() -> None:
-    start = time.monotonic()
-    persist(failing(Transient("busy", retry_after=0.3)), FAST, Pace(0))
-    assert time.monotonic() - start >= 0.29
+    pace = WatchedPace(0)
+    persist(failing(Transient("busy", retry_after=0.3)), FAST, pace)
+    assert pace.fake.waits == [0.3]
 
 
 @given(st.integers(1, 40), st.none() | st.floats(0, 1000))
@@ -144,9 +138,10 @@ def test_retry_after(header: str | None, seconds: float | None) -> None:
     assert retry_after(header) == seconds
 
 
-def test_retry_after_a_date() -> None:
-    found = retry_after(email.utils.formatdate(time.time() + 100, usegmt=True))
-    assert found is not None and 95 < found <= 100
+def test_retry_after_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.0)
+    assert retry_after(email.utils.formatdate(1_700_000_100, usegmt=True)) == 100
+    assert retry_after(email.utils.formatdate(1_699_999_999, usegmt=True)) == 0
 
 
 def test_long_waits_are_explained_but_not_over_and_over() -> None:

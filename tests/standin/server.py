@@ -76,6 +76,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: StandIn
+    entry: dict
 
     def log_message(self, format: str, *args: object) -> None:
         return None
@@ -103,7 +104,8 @@ class Handler(BaseHTTPRequestHandler):
             "method": self.command,
             "what": what,
             "agent": self.headers.get("User-Agent", ""),
-            "done": False,
+            "over": False,
+            "sent": 0,
             "cookie": self.headers.get("Cookie", ""),
             "host": self.headers.get("Host", ""),
         }
@@ -112,11 +114,11 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(self.server.latency)
         fault = self.server.fault(f"{self.command} {what}")
         if fault is not None:
-            entry["fault"] = fault["do"]
+            entry["fault"], self.entry = fault["do"], entry
             getattr(self, "fault_" + fault["do"])(fault, make)
         else:
             self.reply(*make())
-        entry["done"] = fault is None
+        entry["over"] = True
 
     def route(self, path: str, query: dict, body: bytes):  # type: ignore[no-untyped-def]
         """What is asked for, in words for faults and the log, and a function that makes the reply."""
@@ -273,6 +275,7 @@ class Handler(BaseHTTPRequestHandler):
         for place in range(len(body)):
             self.wfile.write(body[place : place + 1])
             self.wfile.flush()
+            self.entry["sent"] = place + 1
             time.sleep(fault.get("seconds", 0.1))
 
 

@@ -27,6 +27,10 @@ class Run:
     def kill(self, number: int = signal.SIGKILL) -> None:
         os.kill(self.pid, number)
 
+    def is_running(self) -> bool:
+        """Whether it has not ended. One that has ended keeps its number until it is waited for."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
     def wait(self) -> int:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write("\n")
