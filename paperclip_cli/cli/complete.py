@@ -35,9 +35,7 @@ def _instruments(folder: Path) -> Iterator[str]:
 
     try:
         newest = max(folder.glob("observations-*.sqlite"))
-        pairs = Observations(newest).execute(
-            "SELECT DISTINCT instrument, detector FROM images WHERE instrument IS NOT NULL"
-        )
+        pairs = Observations(newest).instruments()
     except (
         OSError,
         ValueError,

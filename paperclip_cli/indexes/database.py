@@ -110,6 +110,12 @@ class Observations:
             (image.id,) * (2 if same_target else 1),
         )
 
+    def instruments(self) -> list[tuple[str, str | None]]:
+        """Each instrument with each of its detectors (None where none is known)."""
+        return self.execute(
+            "SELECT DISTINCT instrument, detector FROM images WHERE instrument IS NOT NULL"
+        )
+
     def images(self) -> Iterator[Image]:
         """Every image, in the order of the vectors."""
         return (
