@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
@@ -13,9 +13,6 @@ from paperclip_cli.cli.summarize import usual_url
 from paperclip_cli.config import EvaluateConfig, SummarizeConfig
 from paperclip_cli.errors import UsageError
 from paperclip_cli.wording import counted
-
-if TYPE_CHECKING:
-    from paperclip_cli.summaries.judge import Judge
 
 DEFAULTS = EvaluateConfig()
 JUDGE = SummarizeConfig()
@@ -96,6 +93,19 @@ def evaluate(
     from paperclip_cli.stages import evaluate as stage
 
     here = session()
+    if not judge and (llm or base_url or judge_backend != JUDGE.backend):
+        raise UsageError(
+            "--judge-backend, --llm and --base-url go with --judge only", "add --judge"
+        )
+    if plots is not None:
+        figures.require_matplotlib()
+    judged_by = (
+        SummarizeConfig(
+            backend=judge_backend, llm=llm, base_url=base_url or usual_url(judge_backend)
+        )
+        if judge
+        else None
+    )
     first, *others = values(model) or (None,)
     config = EvaluateConfig(
         model=first,
@@ -108,29 +118,11 @@ def evaluate(
         controls=controls,
         plots=plots is not None,
         batch_size=batch_size,
+        judge=judged_by,
     )
-    if not judge and (llm or base_url or judge_backend != JUDGE.backend):
-        raise UsageError(
-            "--judge-backend, --llm and --base-url go with --judge only", "add --judge"
-        )
-    if plots is not None:
-        figures.require_matplotlib()
-    done = stage.run(
-        config,
-        here.workspace,
-        here.progress,
-        _judge(judge_backend, llm, base_url) if judge else None,
-    )
+    done = stage.run(config, here.workspace, here.progress)
     scores.show(done.rows, done.judgement, "+".join(done.splits), Format.json if json else form)
     if plots is not None and done.figures is not None:
         files = figures.draw(done.figures, plots)
         here.progress.note(f"{counted(len(files), 'figures')} in {plots}")
     return here.finish(done.report)
-
-
-def _judge(backend: str, llm: str | None, base_url: str | None) -> Judge:
-    from paperclip_cli.stages import summarize
-
-    here = session()
-    config = SummarizeConfig(backend=backend, llm=llm, base_url=base_url or usual_url(backend))
-    return summarize.open_judge(config, here.workspace, here.progress.note)

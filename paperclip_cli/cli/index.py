@@ -88,6 +88,7 @@ def index(
     An index remembers what it was given. Images that vanished from the folders named now are dropped; other folders stay as they are.
     """
     from paperclip_cli.stages import index as stage
+    from paperclip_cli.stages import index_status
 
     here = session()
     if export is not None or take_in is not None:
@@ -106,7 +107,7 @@ def index(
     )
     if not status:
         return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
-    _show_status(stage.status(config, here.workspace), Format.json if json else form)
+    _show_status(index_status.run(config, here.workspace), Format.json if json else form)
     return ExitCode.OK
 
 
@@ -118,13 +119,13 @@ def _hand_on(
     model: str | None,
     force: bool,
 ) -> int:
-    from paperclip_cli.stages import index_bundle as stage
+    from paperclip_cli.stages import index_export, index_import
 
     if export is not None and take_in is not None:
         raise UsageError("--export and --import at once", "do one after the other")
     config = BundleConfig(export or take_in or "", name, model, force)
     return here.finish(
-        (stage.export if export else stage.take_in)(config, here.workspace, here.progress)
+        (index_export if export else index_import).run(config, here.workspace, here.progress)
     )
 
 

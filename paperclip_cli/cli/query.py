@@ -200,7 +200,11 @@ def query(
         from paperclip_cli.output.hits import link
 
         webbrowser.open(html.absolute().as_uri() if html is not None else link(hits[0]))
-    return here.finish(stage.copy_images(hits, copy_to)) if copy_to is not None else ExitCode.OK
+    if copy_to is not None:
+        from paperclip_cli.stages import query_copy
+
+        return here.finish(query_copy.run(hits, copy_to))
+    return ExitCode.OK
 
 
 def _missions(given: tuple[str, ...], named: str | None) -> tuple[str, ...]:

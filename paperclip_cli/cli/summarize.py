@@ -113,6 +113,12 @@ def summarize(
     one model and one prompt: others go beside it with --set.
     """
     from paperclip_cli.stages import summarize as stage
+    from paperclip_cli.stages import (
+        summarize_export,
+        summarize_import,
+        summarize_report,
+        summarize_show,
+    )
 
     if sum((show, report, export is not None, take is not None)) > 1:
         raise UsageError(
@@ -140,15 +146,15 @@ def summarize(
     )
     form = Format.json if as_json else form
     if show:
-        _print(stage.show(config, here.workspace), form)
+        _print(summarize_show.run(config, here.workspace), form)
         return 0
     if report:
-        _print_rates(stage.rates(config, here.workspace), form)
+        _print_rates(summarize_report.run(config, here.workspace), form)
         return 0
     if export is not None:
-        return here.finish(stage.export(config, here.workspace, export))
+        return here.finish(summarize_export.run(config, here.workspace, export))
     if take is not None:
-        return here.finish(stage.take(config, here.workspace, take))
+        return here.finish(summarize_import.run(config, here.workspace, take))
     return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from paperclip_cli.config.checks import at_least, one_of
+from paperclip_cli.config.summaries import SummarizeConfig
 from paperclip_cli.errors import UsageError
 
 UNIQUE, PAPER_FULL, PAPER_BATCH = PROTOCOLS = ("unique", "paper-full", "paper-batch")
@@ -16,7 +17,7 @@ BOTH = "both"
 class EvaluateConfig:
     """`split` None means test, or validation where there is no test split. `others` are more models for the same table, `baseline` one to
     compare with. `controls`: what retrieves without looking at what a picture shows, in the same table. `plots`: gather what
-    figures show."""
+    figures show. `judge`: what judges the best images of the paper's queries by their abstracts."""
 
     model: str | None = None
     others: tuple[str, ...] = ()
@@ -28,6 +29,7 @@ class EvaluateConfig:
     controls: bool = False
     plots: bool = False
     batch_size: int = 32
+    judge: SummarizeConfig | None = None
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)

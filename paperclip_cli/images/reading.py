@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paperclip_cli.images.view import View
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -15,3 +17,9 @@ class Reading:
 
 
 PLAIN = Reading()
+
+
+def view_name(view: View, reading: Reading) -> str:
+    """What an index sees of its images, in a few words."""
+    hdu = "" if reading.hdu is None else f", HDU {reading.hdu}"
+    return f"{'tiles' if reading.tiles else view.kind}{hdu}{f', {reading.stretch}' if reading.stretch != 'preview' else ''}"

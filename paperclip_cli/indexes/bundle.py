@@ -16,13 +16,15 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.records import Observation, Proposal, Wcs
+from paperclip_cli.wording import counted
 
 FORMAT = 1
 CARD = "bundle.json"
@@ -46,6 +48,33 @@ class Card:
     manifest: dict
     files: dict[str, dict]
     format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class BundledImage:
+    """An image of a bundle: its file's hash, its proposal, what is known of it, and the bytes of its thumbnail (0: there is none)."""
+
+    sha256: str
+    thumbnail: int
+    mission: str | None = None
+    proposal_id: int | None = None
+    tiles: int = 1
+    wcs: Wcs | None = None
+    observation: Observation = field(default_factory=Observation)
+
+
+@dataclass(frozen=True)
+class BundledProposal:
+    """A proposal of a bundle, and the side of the model's data on which it lies."""
+
+    proposal: Proposal
+    split: str = "none"
+
+
+def pictureless(lengths: Sequence[int]) -> tuple[str, ...]:
+    """What is said of images whose thumbnail has no bytes."""
+    without = sum(not length for length in lengths)
+    return (counted(without, "images have no small picture"),) if without else ()
 
 
 class BundleWriter:

@@ -10,10 +10,11 @@ The first two are what the other stages read. The ledger also knows of unfinishe
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from paperclip_cli.previews.fetch_log import (
     Entry,
@@ -33,6 +34,7 @@ from paperclip_cli.workspace import (
 )
 
 PROPOSALS, PREVIEWS, ORIGINALS = "proposals.jsonl", "previews.jsonl", "originals"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -147,3 +149,22 @@ def unfinish(workspace: Workspace, mission: str) -> None:
 
 def _read(path: Path, kind: type[Record], skip_damaged: bool) -> list[Record]:
     return list(read_jsonl(path, kind, skip_damaged)) if path.exists() else []
+
+
+def file_names(names: Sequence[str]) -> list[str]:
+    """File names for the previews of one proposal: plain, distinct (also where case does not count), and like the archive's.
+
+    `observations/proposal_1/m 31.png` -> `m_31-1f0a9c3e.jpg`; a name that is plain already, and the only one of its kind, keeps its stem.
+    """
+    stems = [PurePosixPath(name).stem for name in names]
+    shared = Counter(stem.lower() for stem in stems)
+    return [
+        (stem if _PLAIN_NAME.fullmatch(stem) and shared[stem.lower()] == 1 else _marked(stem, name))
+        + ".jpg"
+        for stem, name in zip(stems, names, strict=True)
+    ]
+
+
+def _marked(stem: str, name: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).lstrip("._-")[:80]
+    return f"{plain or 'image'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

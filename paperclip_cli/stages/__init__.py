@@ -1,1 +1,2 @@
-"""One file a subcommand, each with one public `run(config, workspace, progress)`; stages meet on disk and never import each other."""
+"""One file a subcommand, or one for what it does instead (`index_status` for `index --status`); each has one public function,
+`run(config, workspace, progress)`. Stages meet on disk and never import each other."""

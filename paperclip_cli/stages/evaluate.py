@@ -38,6 +38,7 @@ from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.summaries.judge import Judge
+from paperclip_cli.summaries.llm.open import open_judge
 from paperclip_cli.summaries.verdicts import Verdict, digest, keeping, read_verdicts
 from paperclip_cli.text.words import spaced, words
 from paperclip_cli.towers.folder import WEIGHTS, ModelFolder, resolve
@@ -92,16 +93,11 @@ class Evaluation:
 
 
 def run(
-    config: EvaluateConfig,
-    workspace: Workspace,
-    progress: Progress | None = None,
-    judge: Judge | None = None,
+    config: EvaluateConfig, workspace: Workspace, progress: Progress | None = None
 ) -> Evaluation:
-    """Embeds a split with the models and measures retrieval. MissingStage without a dataset, an error without a model.
-
-    With a `judge`, the best images of the paper's queries are judged by their abstracts.
-    """
+    """Embeds a split with the models and measures retrieval. MissingStage without a dataset, an error without a model."""
     progress = progress or SilentProgress()
+    judge = open_judge(config.judge, workspace, progress.note) if config.judge else None
     dataset = find_dataset(config.dataset, workspace)
     splits = _splits(config.split, dataset)
     remember_compilations(workspace.root / "jax")

@@ -24,6 +24,7 @@ from paperclip_cli.malloc import keep_freed_pages
 from paperclip_cli.previews.collection import (
     ORIGINALS,
     Holdings,
+    file_names,
     is_untidy,
     read_holdings,
     tidy,
@@ -53,7 +54,6 @@ RECIPE = 1  # to be raised when the same image would give another preview
 # For estimates: a total preview, the copy of it that is kept, and what four connections bring.
 USUAL_BYTES, KEPT_BYTES, USUAL_SPEED = 3_100_000, 80_000, 8_000_000
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -158,25 +158,6 @@ class _Plan:
         return there and (
             not self.config.verify or file_sha256(self.folder / entry.image) == entry.sha256
         )
-
-
-def file_names(names: Sequence[str]) -> list[str]:
-    """File names for the previews of one proposal: plain, distinct (also where case does not count), and like the archive's.
-
-    `observations/proposal_1/m 31.png` -> `m_31-1f0a9c3e.jpg`; a name that is plain already, and the only one of its kind, keeps its stem.
-    """
-    stems = [PurePosixPath(name).stem for name in names]
-    shared = Counter(stem.lower() for stem in stems)
-    return [
-        (stem if _PLAIN_NAME.fullmatch(stem) and shared[stem.lower()] == 1 else _marked(stem, name))
-        + ".jpg"
-        for stem, name in zip(stems, names, strict=True)
-    ]
-
-
-def _marked(stem: str, name: str) -> str:
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).lstrip("._-")[:80]
-    return f"{plain or 'image'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _open(config: FetchConfig, workspace: Workspace, progress: Progress) -> Archive:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -17,13 +16,13 @@ from paperclip_cli.dataset.phrases import UNRELATED_TEXTS
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.pictures import quiet_decoders
-from paperclip_cli.images.reading import Reading
+from paperclip_cli.images.reading import Reading, view_name
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.background import measure
 from paperclip_cli.indexes.database import Entry
-from paperclip_cli.indexes.folder import Index, choose_index, open_index
+from paperclip_cli.indexes.folder import Index, open_index
 from paperclip_cli.indexes.hnsw import build_graph, check_installed, graph_state
-from paperclip_cli.indexes.journal import Journal, discard_journal, is_unfinished
+from paperclip_cli.indexes.journal import Journal, discard_journal
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
 from paperclip_cli.indexes.update import Embeddings, State, publish, sweep, write_generation
 from paperclip_cli.previews.records import (
@@ -55,14 +54,14 @@ class TextTower(Protocol):
     def embed(self, texts: Sequence[str]) -> np.ndarray: ...
 
 
-def open_image_tower(model: ModelFolder, batch_size: int) -> ImageTower:
+def _open_image_tower(model: ModelFolder, batch_size: int) -> ImageTower:
     """The model's image tower, on the accelerator if there is one."""
     from paperclip_cli.towers.embedder import ImageEmbedder
 
     return ImageEmbedder(model, batch_size)
 
 
-def open_text_tower(model: ModelFolder) -> TextTower:
+def _open_text_tower(model: ModelFolder) -> TextTower:
     """The model's text tower."""
     from paperclip_cli.towers.numpy_text_tower import TextTower
 
@@ -77,8 +76,8 @@ class Maker:
     fingerprint: str
     view: View
     reading: Reading
-    images: Callable[[ModelFolder, int], ImageTower] = open_image_tower
-    texts: Callable[[ModelFolder], TextTower] = open_text_tower
+    images: Callable[[ModelFolder, int], ImageTower] = _open_image_tower
+    texts: Callable[[ModelFolder], TextTower] = _open_text_tower
 
     @property
     def identity(self) -> dict:
@@ -107,8 +106,8 @@ def run(
     config: IndexConfig,
     workspace: Workspace,
     progress: Progress | None = None,
-    images: Callable[[ModelFolder, int], ImageTower] = open_image_tower,
-    texts: Callable[[ModelFolder], TextTower] = open_text_tower,
+    images: Callable[[ModelFolder, int], ImageTower] = _open_image_tower,
+    texts: Callable[[ModelFolder], TextTower] = _open_text_tower,
 ) -> Report:
     """Brings an index up to date, or makes it. A query meanwhile is answered from the old state.
 
@@ -119,7 +118,7 @@ def run(
     if config.hnsw:
         check_installed()  # before a night of work, not after it
     folder = workspace.index(config.name)
-    scope = find_scope(config, workspace)
+    scope = _find_scope(config, workspace)
     model = resolve(config.model, workspace)
     with lock(folder), quiet_decoders():
         old = None if config.force or read_manifest(folder) is None else open_index(folder)
@@ -173,67 +172,7 @@ def _build_graph(folder: Path, progress: Progress) -> bool:
     return True
 
 
-def status(config: IndexConfig, workspace: Workspace) -> dict:
-    """What an index holds, and how many images are new (in the paths given, else in the cache), changed or gone since.
-
-    An update that did not end is `unfinished`.
-    """
-    index = open_index(workspace.index(choose_index(config.name, workspace)))
-    known = {image.entry.path: image.entry for image in index.observations.images()}
-    manifest = index.manifest
-    present = [Candidate(index.file_of(entry, workspace), path) for path, entry in known.items()]
-    touched = [
-        candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None
-    ]
-    gone = [candidate for candidate in touched if not candidate.path.exists()]
-    new = (
-        _new_files(config, known)
-        if config.paths
-        else [
-            preview
-            for preview in read_previews(workspace, workspace.names("previews"))
-            if stored_path(preview) not in known
-        ]
-    )
-    return {
-        "index": index.name,
-        "folder": str(index.folder),
-        "model": manifest.config["model"],
-        "fingerprint": manifest.inputs["model"],
-        "view": _view_name(index.view, index.reading),
-        "made": manifest.created,
-        "age_days": _age(manifest.created),
-        "images": len(known),
-        "vectors": len(index.vectors),
-        "dimension": index.vectors.shape[1],
-        "bytes": sum(path.stat().st_size for path in index.folder.iterdir() if path.is_file()),
-        "hnsw": graph_state(index.folder, index.generation, index.vectors),
-        "new": len(new),
-        "changed": len(touched) - len(gone),
-        "gone": len(gone),
-        "unfinished": is_unfinished(index.folder),
-    }
-
-
-def _new_files(config: IndexConfig, known: Container[str]) -> list[Path]:
-    return [
-        path
-        for path in find_images(path.expanduser().resolve() for path in config.paths)
-        if str(path) not in known
-    ]
-
-
-def _age(created: str) -> float | None:
-    """Days since a manifest was written, None where it does not say."""
-    try:
-        return round(
-            (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds() / 86_400, 2
-        )
-    except ValueError:
-        return None
-
-
-def find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
+def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
     """The images that `config` names: files and folders, or the previews of the cache."""
     if config.paths:
         roots = [path.expanduser().resolve() for path in config.paths]
@@ -288,15 +227,9 @@ def _check_maker(old: Index, maker: Maker) -> None:
         raise PaperclipError(f"index {old.name!r} was made by {other}", hint)
     if (old.view, old.reading) != (maker.view, maker.reading):
         raise PaperclipError(
-            f"index {old.name!r} was made with another view ({_view_name(old.view, old.reading)})",
+            f"index {old.name!r} was made with another view ({view_name(old.view, old.reading)})",
             hint,
         )
-
-
-def _view_name(view: View, reading: Reading) -> str:
-    """What an index sees of its images, in a few words."""
-    hdu = "" if reading.hdu is None else f", HDU {reading.hdu}"
-    return f"{'tiles' if reading.tiles else view.kind}{hdu}{f', {reading.stretch}' if reading.stretch != 'preview' else ''}"
 
 
 def _embed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from paperclip_cli.indexes.model import model_of, whole_model_of
 from paperclip_cli.indexes.search import Search
 from paperclip_cli.indexes.vectors import normalised
 from paperclip_cli.records import Hit, Observation
-from paperclip_cli.report import Failure, Report
 from paperclip_cli.threads import arriving
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.numpy_text_tower import TextTower
@@ -60,30 +58,6 @@ def run(
     else:
         for texts in arriving((line.strip() for line in lines if line.strip()), _AT_ONCE):
             yield from searcher.answers(texts)
-
-
-def copy_images(hits: Iterable[Hit], folder: Path) -> Report:
-    """Copies the images of some hits into a folder, their place in front of their name. No file there is overwritten with another."""
-    folder.mkdir(parents=True, exist_ok=True)
-    failures: list[Failure] = []
-    copied = 0
-    for number, hit in enumerate(hits, 1):
-        source = Path(hit.image)
-        name = "_".join([f"{number:03d}", *(str(part) for part in (hit.key or ())), source.name])
-        try:
-            _copy(source, folder / name)
-            copied += 1
-        except (OSError, BadItem) as error:
-            failures.append(Failure(hit.image, str(error)))
-    return Report("copy", {"images": copied}, failures=tuple(failures), output=folder)
-
-
-def _copy(source: Path, place: Path) -> None:
-    if place.exists():
-        if place.read_bytes() != source.read_bytes():
-            raise BadItem(f"{place} is there already, and is another file")
-        return
-    shutil.copyfile(source, place)
 
 
 class Searcher:

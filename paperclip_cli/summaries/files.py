@@ -7,10 +7,11 @@ import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.records import FailedSummary, Key, Summary, read_jsonl
 from paperclip_cli.report import Failure
-from paperclip_cli.workspace import Workspace
+from paperclip_cli.workspace import Manifest, Workspace, read_manifest, write_manifest
 
 SUMMARIES, FAILURES = "summaries.jsonl", "failures.jsonl"
 COLUMNS = ("proposal_id", "objects_and_phenomena", "science_use_cases")
@@ -49,6 +50,31 @@ def read_failures(workspace: Workspace, name: str) -> dict[Key, FailedSummary]:
     )
     done = read_summaries(workspace, name) if found else {}
     return dict(sorted((key, failed) for key, failed in found.items() if key not in done))
+
+
+def chosen_summaries(config: SummarizeConfig, workspace: Workspace) -> list[Summary]:
+    """The summaries of a set, as far as `config` selects them: of the set it names, else its backend's own, else the only one.
+
+    MissingStage where there is none.
+    """
+    by_default = config.backend if config.backend in workspace.names("summaries") else None
+    name = choose_set(workspace, config.set_name or by_default)
+    assert name is not None
+    found = [
+        summary
+        for summary in read_summaries(workspace, name).values()
+        if not config.missions or summary.mission in config.missions
+    ]
+    return found[: config.limit]
+
+
+def finish_set(folder: Path, made_by: dict[str, str], counts: dict[str, int]) -> None:
+    """The manifest, where there is a summary at all and something has changed."""
+    found = read_manifest(folder)
+    if counts["summaries"] and (counts["new"] or found is None):
+        write_manifest(
+            folder, Manifest("summarize", made_by, counts={"summaries": counts["summaries"]})
+        )
 
 
 def format_csv(summaries: Iterable[Summary]) -> str:

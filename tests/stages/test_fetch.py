@@ -16,7 +16,7 @@ from paperclip_cli.archives.folder import FolderArchive
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
 from paperclip_cli.images.pictures import decode_jpeg, encode_jpeg, make_canvas, read_picture
-from paperclip_cli.previews.collection import PREVIEWS
+from paperclip_cli.previews.collection import PREVIEWS, file_names
 from paperclip_cli.previews.fetch_log import LEDGER
 from paperclip_cli.previews.records import read_image, read_previews, read_proposals
 from paperclip_cli.records import Key
@@ -384,7 +384,7 @@ def test_names_that_are_alike_do_not_meet(run: Run, root: Path, workspace: Works
     ],
 )
 def test_names_of_previews(names: list[str], expected: list[str]) -> None:
-    found = fetch.file_names(names)
+    found = file_names(names)
     assert len(found) == len(expected) and all(
         name.startswith(start) for name, start in zip(found, expected, strict=True)
     )

@@ -17,7 +17,7 @@ from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageEr
 from paperclip_cli.indexes import journal
 from paperclip_cli.records import Key
 from paperclip_cli.stages import index as stage
-from paperclip_cli.stages import query
+from paperclip_cli.stages import index_status, query
 from paperclip_cli.workspace import Workspace
 from tests.factories import make_proposal, write_archive, write_fetched, write_preview
 from tests.small_indexes import FakeTower, holds, index_of, run, towers, write_picture
@@ -305,10 +305,10 @@ def test_what_is_missing_is_named_with_its_command(workspace: Workspace, model: 
 
 def test_status_says_what_has_changed(workspace: Workspace, model: str) -> None:
     with pytest.raises(MissingStage):
-        stage.status(IndexConfig(), workspace)
+        index_status.run(IndexConfig(), workspace)
     previews = write_fetched(workspace, proposals=4)
     stage.run(IndexConfig(model=model), workspace, **towers())  # type: ignore[arg-type]
-    status = stage.status(IndexConfig(), workspace)
+    status = index_status.run(IndexConfig(), workspace)
     assert {name: status[name] for name in ("images", "new", "changed", "gone", "unfinished")} == {
         "images": len(previews),
         "new": 0,
@@ -320,7 +320,7 @@ def test_status_says_what_has_changed(workspace: Workspace, model: str) -> None:
     (workspace.previews("local") / previews[-1].image).unlink()
     write_archive(workspace, "local", [], [*previews, write_preview(workspace, "local", 8, 0)])
     journal.Journal(workspace.index("default"), {}, 3)
-    status = stage.status(IndexConfig(), workspace)
+    status = index_status.run(IndexConfig(), workspace)
     assert (status["new"], status["changed"], status["gone"], status["unfinished"]) == (
         1,
         1,
@@ -335,7 +335,7 @@ def test_status_of_folders_looks_there_for_new_files(
     write_picture(tmp_path / "p" / "0.png", 0)
     run(tmp_path / "p", workspace, model)
     write_picture(tmp_path / "p" / "1.png", 1)
-    status = stage.status(IndexConfig(paths=(tmp_path / "p",)), workspace)
+    status = index_status.run(IndexConfig(paths=(tmp_path / "p",)), workspace)
     files = workspace.index("default").iterdir()
     assert (status["new"], status["hnsw"], status["bytes"]) == (
         1,
@@ -354,7 +354,7 @@ def test_a_graph_is_built_once_and_goes_with_the_state_it_is_of(
     for number in range(5):
         write_picture(tmp_path / "p" / f"{number}.png", number)
     run(tmp_path / "p", workspace, model, hnsw=True)
-    assert stage.status(IndexConfig(), workspace)["hnsw"] == "ready"
+    assert index_status.run(IndexConfig(), workspace)["hnsw"] == "ready"
     assert (
         run(tmp_path / "p", workspace, model, hnsw=True).unchanged
         and run(tmp_path / "p", workspace, model).notes == ()
@@ -372,7 +372,7 @@ def test_a_graph_is_built_once_and_goes_with_the_state_it_is_of(
         "the graph of the vectors is gone with their old state: build it anew with --hnsw",
     )
     assert (
-        stage.status(IndexConfig(), workspace)["hnsw"] == "none"
+        index_status.run(IndexConfig(), workspace)["hnsw"] == "none"
         and len(list(workspace.index("default").iterdir())) == 3
     )
     assert not run(tmp_path / "p", workspace, model, hnsw=True).unchanged

@@ -21,7 +21,7 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.images.pictures import read_picture
 from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.folder import open_index
-from paperclip_cli.stages import index, index_bundle, query
+from paperclip_cli.stages import index, index_export, index_import, index_status, query
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
 from tests.small_indexes import towers, write_picture
@@ -36,7 +36,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> tupl
     workspace = Workspace(folder / "cache", offline=True)
     write_fetched(workspace, "hst", proposals=12)
     index.run(IndexConfig(model=str(tiny_model)), workspace, **towers())  # type: ignore[arg-type]
-    report = index_bundle.export(BundleConfig(str(folder / "index.zip")), workspace)
+    report = index_export.run(BundleConfig(str(folder / "index.zip")), workspace)
     assert (
         report.counts == {"images": 20, "bytes": (folder / "index.zip").stat().st_size}
         and not report.notes
@@ -45,7 +45,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> tupl
 
 
 def take_in(workspace: Workspace, place: object, **more: object) -> None:
-    index_bundle.take_in(BundleConfig(str(place), **more), workspace)  # type: ignore[arg-type]
+    index_import.run(BundleConfig(str(place), **more), workspace)  # type: ignore[arg-type]
 
 
 def answer(workspace: Workspace, **more: object) -> list[tuple]:
@@ -96,7 +96,7 @@ def test_its_images_are_small_pictures_of_the_originals(
             Path(ours.image).is_relative_to(workspace.index("theirs")) and max(small.shape) <= 128
         )
         assert np.abs(small.astype(int) - large).mean() < 8
-    status = index.status(IndexConfig(name="theirs"), workspace)
+    status = index_status.run(IndexConfig(name="theirs"), workspace)
     assert (status["images"], status["gone"], status["changed"]) == (20, 0, 0)
 
 
@@ -130,7 +130,7 @@ def test_it_can_be_updated_and_handed_on_again(
     original, file = exported
     take_in(workspace, file)
     again = tmp_path / "again.zip"
-    index_bundle.export(BundleConfig(str(again)), workspace)
+    index_export.run(BundleConfig(str(again)), workspace)
     third = Workspace(tmp_path / "third", offline=True)
     take_in(third, again)
     assert answer(third) == answer(original)
@@ -153,7 +153,7 @@ def test_pictures_that_are_gone_are_counted_and_tiles_keep_their_number(
         **towers(),
     )  # type: ignore[arg-type]
     (tmp_path / "p" / "1.png").unlink()
-    report = index_bundle.export(BundleConfig(str(tmp_path / "index.zip")), workspace)
+    report = index_export.run(BundleConfig(str(tmp_path / "index.zip")), workspace)
     assert report.notes == ("1 image has no small picture",)
     other = Workspace(tmp_path / "other", offline=True)
     take_in(other, tmp_path / "index.zip")

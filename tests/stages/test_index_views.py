@@ -10,7 +10,7 @@ import pytest
 from paperclip_cli.config import IndexConfig, QueryConfig
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.stages import index as stage
-from paperclip_cli.stages import query
+from paperclip_cli.stages import index_status, query
 from paperclip_cli.workspace import Workspace
 from tests.small_indexes import FakeTower, holds, index_of, run, write_picture
 
@@ -95,7 +95,7 @@ def test_an_index_of_tiles_is_updated_and_asked_as_such(
     index = index_of(workspace)
     images = list(index.observations.images())
     assert [image.entry.tiles for image in images] == [9, 9] and len(index.vectors) == 18
-    assert stage.status(IndexConfig(), workspace)["view"] == "tiles"
+    assert index_status.run(IndexConfig(), workspace)["view"] == "tiles"
     words = index.vectors @ FakeTower(index.vectors.shape[1]).embed(["x"])[0]
     assert words.shape == (18,)
     answer = next(query.run(QueryConfig(texts=("x",)), workspace))

@@ -15,7 +15,7 @@ from paperclip_cli.config import IndexConfig, QueryConfig
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.indexes.folder import open_index
 from paperclip_cli.records import Hit, Key
-from paperclip_cli.stages import index, query
+from paperclip_cli.stages import index, query, query_copy
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace
@@ -311,7 +311,7 @@ def test_a_model_that_has_changed_or_gone_is_not_asked(
 
 def test_images_are_copied_and_nothing_is_overwritten(indexed: Workspace, tmp_path: Path) -> None:
     hits = ask(indexed, "x", k=3).hits
-    report = query.copy_images(hits, tmp_path / "out")
+    report = query_copy.run(hits, tmp_path / "out")
     copied = sorted((tmp_path / "out").iterdir())
     assert report.counts == {"images": 3} and not report.failures
     assert [path.name for path in copied] == [
@@ -320,7 +320,7 @@ def test_images_are_copied_and_nothing_is_overwritten(indexed: Workspace, tmp_pa
     assert [path.read_bytes() for path in copied] == [Path(hit.image).read_bytes() for hit in hits]
     copied[0].write_text("mine")
     Path(hits[1].image).unlink()
-    again = query.copy_images(hits, tmp_path / "out")
+    again = query_copy.run(hits, tmp_path / "out")
     assert (
         again.counts == {"images": 1}
         and len(again.failures) == 2

@@ -17,11 +17,12 @@ from paperclip_cli.cli.app import run as paperclip
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
 from paperclip_cli.records import FailedSummary, Key, Proposal
-from paperclip_cli.stages import summarize as stage
-from paperclip_cli.stages.summarize import NO_ABSTRACT, NO_SUBJECT, export, run, show, take
+from paperclip_cli.stages import summarize_export, summarize_import, summarize_show
+from paperclip_cli.stages.summarize import NO_ABSTRACT, NO_SUBJECT, run
 from paperclip_cli.summaries.base import Outcome
 from paperclip_cli.summaries.files import read_summaries
 from paperclip_cli.summaries.keywords.summarizer import KeywordSummarizer
+from paperclip_cli.summaries.llm import open as opening
 from paperclip_cli.workspace import Workspace, read_manifest
 from tests.factories import make_proposal, write_archive, write_fetched
 
@@ -120,7 +121,7 @@ def test_a_proposal_that_fails_is_told_and_tried_again(
 
     write_fetched(workspace, proposals=3)
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "KeywordSummarizer", Moody)
+        patch.setattr(opening, "KeywordSummarizer", Moody)
         for notes in ((), ()):
             report = run(DEFAULT, workspace)
             assert report.exit_code == ExitCode.PARTIAL and report.notes == notes
@@ -183,29 +184,31 @@ def test_without_fetch_the_user_is_told_to_fetch(workspace: Workspace) -> None:
         run(DEFAULT, workspace)
     assert error.value.hint == "run `paperclip fetch` first"
     with pytest.raises(MissingStage):
-        show(DEFAULT, workspace)
+        summarize_show.run(DEFAULT, workspace)
 
 
 def test_export_and_import_keep_the_items(workspace: Workspace, tmp_path: Path) -> None:
     write_fetched(workspace, proposals=4)
     run(DEFAULT, workspace)
     path = tmp_path / "theirs.csv"
-    export(DEFAULT, workspace, path)
+    summarize_export.run(DEFAULT, workspace, path)
     assert next(csv.reader(io.StringIO(path.read_text()))) == [
         "proposal_id",
         "objects_and_phenomena",
         "science_use_cases",
     ]
-    report = take(DEFAULT, workspace, path)
+    report = summarize_import.run(DEFAULT, workspace, path)
     assert report.counts == {"summaries": 4, "new": 4}
     ours, theirs = read_summaries(workspace, "keywords"), read_summaries(workspace, "theirs")
     assert {key: summary.text for key, summary in ours.items()} == {
         key: summary.text for key, summary in theirs.items()
     }
-    assert take(DEFAULT, workspace, path).unchanged
-    assert show(SummarizeConfig(set_name="theirs", limit=1), workspace) == [theirs[Key("local", 1)]]
+    assert summarize_import.run(DEFAULT, workspace, path).unchanged
+    assert summarize_show.run(SummarizeConfig(set_name="theirs", limit=1), workspace) == [
+        theirs[Key("local", 1)]
+    ]
     with pytest.raises(PaperclipError, match="were made by keywords"):
-        take(SummarizeConfig(set_name="keywords"), workspace, path)
+        summarize_import.run(SummarizeConfig(set_name="keywords"), workspace, path)
 
 
 def test_a_corrected_table_replaces_what_was_imported(workspace: Workspace, tmp_path: Path) -> None:
@@ -213,7 +216,7 @@ def test_a_corrected_table_replaces_what_was_imported(workspace: Workspace, tmp_
     config = SummarizeConfig(missions=("hst",))
     for text in ("old", "new"):
         path.write_text(f"proposal_id,objects_and_phenomena\n7,{text}\nx,y\n")
-        report = take(config, workspace, path)
+        report = summarize_import.run(config, workspace, path)
         assert report.exit_code == ExitCode.PARTIAL and report.counts == {"summaries": 1, "new": 1}
     assert read_summaries(workspace, "paper")[Key("hst", 7)].objects_and_phenomena == ("new",)
 
@@ -223,10 +226,10 @@ def test_a_table_without_a_mission_asks_for_one(workspace: Workspace, tmp_path: 
     write_fetched(workspace, "jwst", proposals=1)
     run(DEFAULT, workspace)
     with pytest.raises(UsageError, match="which mission"):
-        take(DEFAULT, workspace, tmp_path / "x.csv")
+        summarize_import.run(DEFAULT, workspace, tmp_path / "x.csv")
     with pytest.raises(UsageError, match="hst, jwst"):
-        export(DEFAULT, workspace, tmp_path / "x.csv")
-    export(SummarizeConfig(missions=("hst",)), workspace, tmp_path / "x.csv")
+        summarize_export.run(DEFAULT, workspace, tmp_path / "x.csv")
+    summarize_export.run(SummarizeConfig(missions=("hst",)), workspace, tmp_path / "x.csv")
     assert len((tmp_path / "x.csv").read_text().splitlines()) == 2
 
 

@@ -1,4 +1,4 @@
-"""Hands an index on as one file, and takes one in: `index --export` and `index --import`."""
+"""Takes in an index that was handed on as one file: `index --import`."""
 
 from __future__ import annotations
 
@@ -6,42 +6,31 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.lib import format as npy
 
 from paperclip_cli.config import BundleConfig
 from paperclip_cli.dataset.split import SPLITS
-from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.errors import PaperclipError
 from paperclip_cli.http.download import download, is_url
-from paperclip_cli.images.picture_file import read_file, thumbnail
-from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.tiles import tile_count
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.background import Background
-from paperclip_cli.indexes.database import Entry, Image
+from paperclip_cli.indexes.bundle import BundledImage, BundledProposal, pictureless
+from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.database_writer import write_observations
-from paperclip_cli.indexes.folder import (
-    THUMBNAILS,
-    Index,
-    choose_index,
-    generation_paths,
-    open_index,
-)
-from paperclip_cli.indexes.model import model_of, write_text_tower
+from paperclip_cli.indexes.folder import THUMBNAILS, generation_paths
 from paperclip_cli.indexes.vectors import write_vectors
 from paperclip_cli.progress import Progress, SilentProgress
-from paperclip_cli.records import Key, Observation, Proposal, Wcs, checked, from_dict, to_json
+from paperclip_cli.records import Key, checked, from_dict
 from paperclip_cli.report import Report
 from paperclip_cli.towers.folder import MODEL_FILES, ModelFolder, fingerprint, resolve
 from paperclip_cli.towers.numpy_text_tower import TextTower
-from paperclip_cli.wording import counted
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,
@@ -53,92 +42,15 @@ from paperclip_cli.workspace import (
 )
 
 STAGE = "index"
-_SIDE = 128  # pixels of a thumbnail
 _MAX_THUMBNAIL = 2**17  # bytes
 _MAX_LINE = 2**20  # bytes: the longest abstracts have some thousand
 _BLOCK = 8_192
 
 
-@dataclass(frozen=True)
-class BundledImage:
-    """An image of a bundle: its file's hash, its proposal, what is known of it, and the bytes of its thumbnail (0: there is none)."""
+def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
+    """Makes an index of a file that `index --export` wrote, or of the one at an address.
 
-    sha256: str
-    thumbnail: int
-    mission: str | None = None
-    proposal_id: int | None = None
-    tiles: int = 1
-    wcs: Wcs | None = None
-    observation: Observation = field(default_factory=Observation)
-
-
-@dataclass(frozen=True)
-class BundledProposal:
-    """A proposal of a bundle, and the side of the model's data on which it lies."""
-
-    proposal: Proposal
-    split: str = "none"
-
-
-def export(config: BundleConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
-    """Writes an index with vectors of half precision, small pictures and its text tower to one file.
-
-    Raises:
-        MissingStage: there is no such index.
-        PaperclipError: its model is gone, or the file cannot be written.
-    """
-    place = Path(config.place).expanduser()
-    index = open_index(workspace.index(choose_index(config.name, workspace)))
-    model = model_of(index, workspace)
-    images = list(index.observations.images())
-    try:
-        with bundle.write_bundle(place) as writer:
-            _write_model(writer, model)
-            _write_vectors(writer, index.vectors)
-            lengths = _write_thumbnails(
-                writer, index, images, workspace, progress or SilentProgress()
-            )
-            _write_lines(
-                writer,
-                bundle.IMAGES,
-                (_bundled(image, length) for image, length in zip(images, lengths, strict=True)),
-            )
-            found = {
-                image.proposal.key: BundledProposal(image.proposal, image.split)
-                for image in images
-                if image.proposal
-            }
-            _write_lines(writer, bundle.PROPOSALS, found.values())
-            writer.finish(_said(index.manifest))
-    except OSError as error:
-        raise PaperclipError(
-            f"{place} cannot be written ({error.strerror or error})",
-            "name a file in a folder of yours",
-        ) from error
-    return Report(
-        "export",
-        {"images": len(images), "bytes": place.stat().st_size},
-        notes=_pictureless(lengths),
-        output=place,
-    )
-
-
-def _said(manifest: Manifest) -> dict:
-    """What of an index's manifest holds wherever the index is."""
-    return {
-        "config": {
-            name: manifest.config[name]
-            for name in ("model", "view", "reading")
-            if name in manifest.config
-        },
-        "inputs": manifest.inputs,
-        "extra": {name: manifest.extra[name] for name in ("dimension", "background")},
-        "created": manifest.created,
-    }
-
-
-def take_in(config: BundleConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
-    """Makes an index of a file that `export` wrote, or of the one at an address. Nothing of it is there before all of it was checked.
+    Nothing of it is there before all of it was checked.
 
     Raises:
         PaperclipError: it is no whole bundle, or none of the model that is asked for; there is such an index already.
@@ -183,14 +95,9 @@ def take_in(config: BundleConfig, workspace: Workspace, progress: Progress | Non
     return Report(
         "import",
         {"images": len(lengths), "vectors": count},
-        notes=_pictureless(lengths),
+        notes=pictureless(lengths),
         output=folder,
     )
-
-
-def _pictureless(lengths: Sequence[int]) -> tuple[str, ...]:
-    without = sum(not length for length in lengths)
-    return (counted(without, "images have no small picture"),) if without else ()
 
 
 def _fetched(config: BundleConfig, workspace: Workspace, folder: Path, progress: Progress) -> Path:
@@ -208,69 +115,6 @@ def _fetched(config: BundleConfig, workspace: Workspace, folder: Path, progress:
     with progress.task("download", unit="bytes") as task:
         download(config.place, folder / "bundle.zip", bundle.MAX_BYTES, task.advance)
     return folder / "bundle.zip"
-
-
-def _write_model(writer: bundle.BundleWriter, model: ModelFolder) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        write_text_tower(model, Path(place, "model"))
-        for path in sorted(Path(place, "model").iterdir()):
-            with path.open("rb") as file, writer.member(bundle.MODEL + path.name) as member:
-                while block := file.read(2**20):
-                    member.write(block)
-
-
-def _write_vectors(writer: bundle.BundleWriter, vectors: np.ndarray) -> None:
-    with writer.member(bundle.VECTORS) as member:
-        npy.write_array_header_1_0(
-            member, {"descr": "<f2", "fortran_order": False, "shape": vectors.shape}
-        )  # type: ignore[arg-type]
-        for start in range(0, len(vectors), _BLOCK):
-            member.write(vectors[start : start + _BLOCK].astype("<f2").tobytes())
-
-
-def _write_thumbnails(
-    writer: bundle.BundleWriter,
-    index: Index,
-    images: Sequence[Image],
-    workspace: Workspace,
-    progress: Progress,
-) -> list[int]:
-    """Gives the length of each; 0 for an image that cannot be read any more."""
-
-    def small(image: Image) -> bytes:
-        try:
-            picture = read_file(index.file_of(image.entry, workspace), index.reading).picture
-            return thumbnail(picture, _SIDE)  # type: ignore[arg-type]
-        except (OSError, BadItem):
-            return b""
-
-    lengths = []
-    with (
-        quiet_decoders(),
-        progress.task("export", len(images), "images") as task,
-        writer.member(bundle.THUMBNAILS) as member,
-        ThreadPoolExecutor() as pool,
-    ):
-        for start in range(0, len(images), 256):
-            for data in pool.map(small, images[start : start + 256]):
-                member.write(data)
-                lengths.append(len(data))
-                task.advance()
-    return lengths
-
-
-def _write_lines(writer: bundle.BundleWriter, name: str, records: Iterable[object]) -> None:
-    with writer.member(name) as member:
-        for record in records:
-            member.write(to_json(record).encode() + b"\n")
-
-
-def _bundled(image: Image, thumbnail: int) -> BundledImage:
-    entry = image.entry
-    mission, proposal_id = entry.key or (None, None)
-    return BundledImage(
-        entry.sha256, thumbnail, mission, proposal_id, entry.tiles, entry.wcs, entry.observation
-    )
 
 
 def _build(

@@ -1,0 +1,77 @@
+"""Says what an index holds, and what has changed since: `index --status`."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from datetime import UTC, datetime
+from pathlib import Path
+
+from paperclip_cli.config import IndexConfig
+from paperclip_cli.images.find import find_images
+from paperclip_cli.images.reading import view_name
+from paperclip_cli.indexes.folder import choose_index, open_index
+from paperclip_cli.indexes.hnsw import graph_state
+from paperclip_cli.indexes.journal import is_unfinished
+from paperclip_cli.indexes.reader import Candidate
+from paperclip_cli.previews.records import read_previews, stored_path
+from paperclip_cli.workspace import Workspace
+
+
+def run(config: IndexConfig, workspace: Workspace) -> dict:
+    """What an index holds, and how many images are new (in the paths given, else in the cache), changed or gone since.
+
+    An update that did not end is `unfinished`.
+    """
+    index = open_index(workspace.index(choose_index(config.name, workspace)))
+    known = {image.entry.path: image.entry for image in index.observations.images()}
+    manifest = index.manifest
+    present = [Candidate(index.file_of(entry, workspace), path) for path, entry in known.items()]
+    touched = [
+        candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None
+    ]
+    gone = [candidate for candidate in touched if not candidate.path.exists()]
+    new = (
+        _new_files(config, known)
+        if config.paths
+        else [
+            preview
+            for preview in read_previews(workspace, workspace.names("previews"))
+            if stored_path(preview) not in known
+        ]
+    )
+    return {
+        "index": index.name,
+        "folder": str(index.folder),
+        "model": manifest.config["model"],
+        "fingerprint": manifest.inputs["model"],
+        "view": view_name(index.view, index.reading),
+        "made": manifest.created,
+        "age_days": _age(manifest.created),
+        "images": len(known),
+        "vectors": len(index.vectors),
+        "dimension": index.vectors.shape[1],
+        "bytes": sum(path.stat().st_size for path in index.folder.iterdir() if path.is_file()),
+        "hnsw": graph_state(index.folder, index.generation, index.vectors),
+        "new": len(new),
+        "changed": len(touched) - len(gone),
+        "gone": len(gone),
+        "unfinished": is_unfinished(index.folder),
+    }
+
+
+def _new_files(config: IndexConfig, known: Container[str]) -> list[Path]:
+    return [
+        path
+        for path in find_images(path.expanduser().resolve() for path in config.paths)
+        if str(path) not in known
+    ]
+
+
+def _age(created: str) -> float | None:
+    """Days since a manifest was written, None where it does not say."""
+    try:
+        return round(
+            (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds() / 86_400, 2
+        )
+    except ValueError:
+        return None

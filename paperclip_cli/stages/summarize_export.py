@@ -1,0 +1,25 @@
+"""Writes a set of summaries to a CSV file: `summarize --export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from paperclip_cli.config import SummarizeConfig
+from paperclip_cli.errors import UsageError
+from paperclip_cli.report import Report
+from paperclip_cli.summaries.files import chosen_summaries, format_csv
+from paperclip_cli.workspace import Workspace, replace_file
+
+STAGE = "summarize"
+
+
+def run(config: SummarizeConfig, workspace: Workspace, path: Path) -> Report:
+    """Writes a set to a CSV file in the columns of the paper's own table, which has none for the mission: only one can be in it."""
+    found = chosen_summaries(config, workspace)
+    missions = sorted({summary.mission for summary in found})
+    if len(missions) > 1:
+        raise UsageError(
+            f"the set holds summaries of {', '.join(missions)}", "choose one with --mission"
+        )
+    replace_file(path, format_csv(found))
+    return Report(STAGE, {"summaries exported": len(found)}, output=path)
