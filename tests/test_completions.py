@@ -50,9 +50,37 @@ def complete(*words: str, cache: Path | None = None) -> list[str]:
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
-def test_bash_completes_commands_and_options() -> None:
+def test_bash_completes_commands_options_and_choices() -> None:
     assert complete("que") == ["query"]
     assert "--near" in complete("query", "--n")
+    assert complete("train", "--loss", "") == ["softmax", "sigmoid"]
+    assert complete("summarize", "--backend", "o") == ["outlines", "openai"]
+
+
+@pytest.mark.parametrize(
+    ("shell", "more"), [("zsh", {}), ("fish", {"_TYPER_COMPLETE_FISH_ACTION": "get-args"})]
+)
+def test_other_shells_are_offered_choices_too(shell: str, more: dict[str, str]) -> None:
+    environment = (
+        os.environ
+        | {
+            "_PAPERCLIP_COMPLETE": f"complete_{shell}",
+            "_TYPER_COMPLETE_ARGS": "paperclip query --rank-by ",
+        }
+        | more
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "paperclip_cli"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    assert [word for word in ("semantic", "keyword", "hybrid") if word in done.stdout] == [
+        "semantic",
+        "keyword",
+        "hybrid",
+    ]
 
 
 @pytest.fixture(scope="module")

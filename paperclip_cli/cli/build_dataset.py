@@ -9,13 +9,14 @@ import typer
 
 from paperclip_cli.cli.session import session, values
 from paperclip_cli.config import BuildDatasetConfig
+from paperclip_cli.config.choices import Captions
 
 DEFAULTS = BuildDatasetConfig()
 
 
 def build_dataset(
     captions: Annotated[
-        str, typer.Option(help="What the images are paired with: abstract or summary.")
+        Captions, typer.Option(help="What the images are paired with.")
     ] = DEFAULTS.captions,
     summaries: Annotated[
         Optional[str], typer.Option(help="The set of summaries. [default: the only one]")

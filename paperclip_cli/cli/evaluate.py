@@ -11,6 +11,7 @@ from paperclip_cli.cli.complete import model_names
 from paperclip_cli.cli.session import Format, session, values
 from paperclip_cli.cli.summarize import usual_url
 from paperclip_cli.config import EvaluateConfig, SummarizeConfig
+from paperclip_cli.config.choices import Backend, Direction, Ranking, Split
 from paperclip_cli.errors import UsageError
 from paperclip_cli.wording import counted
 
@@ -35,18 +36,17 @@ def evaluate(
         str, typer.Option(help="A dataset's name in the cache, or its folder.")
     ] = DEFAULTS.dataset,
     split: Annotated[
-        Optional[str],
-        typer.Option(help="validation, test or all. [default: test, else validation]"),
+        Optional[Split], typer.Option(help="What is measured on. [default: test, else validation]")
     ] = None,
     protocol: Annotated[
-        str,
+        Ranking,
         typer.Option(
-            help="unique (ranks over distinct captions), or as in the paper: paper-full (all pairs at once) "
+            help="unique (ranks over distinct captions), or the paper's: paper-full (all pairs at once) "
             "or paper-batch (its batches of 100)."
         ),
     ] = DEFAULTS.protocol,
     direction: Annotated[
-        str, typer.Option(help="image-to-text, text-to-image or both.")
+        Direction, typer.Option(help="What is found by what.")
     ] = DEFAULTS.direction,
     controls: Annotated[
         bool,
@@ -67,10 +67,7 @@ def evaluate(
         ),
     ] = False,
     judge_backend: Annotated[
-        str,
-        typer.Option(
-            help="Who judges: a backend of `summarize` (keywords, llama-cpp, outlines, openai)."
-        ),
+        Backend, typer.Option(help="Who judges: a backend of `summarize`.")
     ] = JUDGE.backend,
     llm: Annotated[
         Optional[str], typer.Option(help="The language model that judges, as for `summarize`.")
@@ -97,8 +94,6 @@ def evaluate(
         raise UsageError(
             "--judge-backend, --llm and --base-url go with --judge only", "add --judge"
         )
-    if plots is not None:
-        figures.require_matplotlib()
     judged_by = (
         SummarizeConfig(
             backend=judge_backend, llm=llm, base_url=base_url or usual_url(judge_backend)
@@ -120,6 +115,8 @@ def evaluate(
         batch_size=batch_size,
         judge=judged_by,
     )
+    if plots is not None:
+        figures.require_matplotlib()
     done = stage.run(config, here.workspace, here.progress)
     scores.show(done.rows, done.judgement, "+".join(done.splits), Format.json if json else form)
     if plots is not None and done.figures is not None:

@@ -18,6 +18,7 @@ from paperclip_cli.cli.session import (
     values,
 )
 from paperclip_cli.config import BundleConfig, IndexConfig
+from paperclip_cli.config.choices import IndexView
 from paperclip_cli.errors import ExitCode, UsageError
 
 DEFAULTS = IndexConfig()
@@ -42,9 +43,9 @@ def index(
         Optional[list[str]], typer.Option(help="Previews of these missions only.")
     ] = None,
     view: Annotated[
-        Optional[str],
+        Optional[IndexView],
         typer.Option(
-            help="What of an image is seen: centre, whole, or tiles (several crops, the best counts). "
+            help="What of an image is seen; tiles: several crops, the best counts. "
             "[default: as before, or the model's]"
         ),
     ] = None,

@@ -14,6 +14,7 @@ import typer
 from paperclip_cli.cli.complete import index_names, instrument_names
 from paperclip_cli.cli.session import Session, numbers, position, proposals, session, values
 from paperclip_cli.config import QueryConfig
+from paperclip_cli.config.choices import Collapse, RankBy
 from paperclip_cli.config.quantities import parse_angle, parse_date
 from paperclip_cli.errors import ExitCode, UsageError
 from paperclip_cli.workspace import replace_file
@@ -109,18 +110,16 @@ def query(
         Optional[float], typer.Option(help="Only hits with at least this cosine.")
     ] = None,
     collapse: Annotated[
-        str,
-        typer.Option(
-            help="What one hit stands for: target (the images of a proposal's target), proposal or none."
-        ),
+        Collapse,
+        typer.Option(help="What one hit stands for; target: the images of a proposal's target."),
     ] = DEFAULTS.collapse,
     no_collapse: Annotated[
         bool, typer.Option("--no-collapse", help="Short for --collapse none.")
     ] = False,
     rank_by: Annotated[
-        str,
+        RankBy,
         typer.Option(
-            help="semantic (by cosine), keyword (words of titles, targets, abstracts) or hybrid."
+            help="By cosine (semantic), by words of titles, targets, abstracts (keyword), or by both."
         ),
     ] = DEFAULTS.rank_by,
     form: Annotated[

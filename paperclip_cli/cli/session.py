@@ -12,6 +12,7 @@ from typing import Annotated, Optional, TypeAlias
 
 import typer
 
+from paperclip_cli.config.choices import Stretch
 from paperclip_cli.errors import UsageError
 from paperclip_cli.progress import Progress
 from paperclip_cli.report import Report
@@ -32,8 +33,7 @@ HduOption: TypeAlias = Annotated[
     typer.Option(help="Number or name of the image in a FITS file: 1 or SCI. [default: the first]"),
 ]
 StretchOption: TypeAlias = Annotated[
-    Optional[str],
-    typer.Option(help="How a FITS image is shown: preview (as the archive does) or zscale."),
+    Optional[Stretch], typer.Option(help="How a FITS image is shown; preview: as the archive does.")
 ]
 
 

@@ -10,6 +10,7 @@ import typer
 
 from paperclip_cli.cli.session import Format, session, values
 from paperclip_cli.config import SummarizeConfig
+from paperclip_cli.config.choices import Backend
 from paperclip_cli.config.summaries import OPENAI
 from paperclip_cli.errors import UsageError
 
@@ -22,10 +23,8 @@ DEFAULTS = SummarizeConfig()
 
 def summarize(
     backend: Annotated[
-        str,
-        typer.Option(
-            help="What makes the summaries: keywords (no model, no download), llama-cpp, outlines, openai."
-        ),
+        Backend,
+        typer.Option(help="What makes the summaries; keywords needs no model and no download."),
     ] = DEFAULTS.backend,
     llm: Annotated[
         Optional[str],

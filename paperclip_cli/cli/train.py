@@ -9,7 +9,7 @@ import typer
 from paperclip_cli.cli.session import session
 from paperclip_cli.config import PAPER_PRESET as PAPER
 from paperclip_cli.config import TINY_PRESET as TINY
-from paperclip_cli.config import TrainConfig
+from paperclip_cli.config import TrainConfig, choices
 
 DEFAULTS = TrainConfig()
 
@@ -28,15 +28,17 @@ def train(
     ] = DEFAULTS.dataset,
     name: Annotated[str, typer.Option(help="Name of the model in the cache.")] = DEFAULTS.name,
     recipe: Annotated[
-        Optional[str],
-        typer.Option(help="paper: the reference code's settings, whatever --init is."),
+        Optional[choices.RecipeName],
+        typer.Option(help="The reference code's settings, whatever --init is."),
     ] = None,
     mode: Annotated[
-        Optional[str],
-        typer.Option("--train", help="full, or head: an MLP on each frozen tower. [default: full]"),
+        Optional[choices.Mode],
+        typer.Option(
+            "--train", help="What is trained; head: an MLP on each frozen tower. [default: full]"
+        ),
     ] = None,
     loss: Annotated[
-        Optional[str],
+        Optional[choices.Loss],
         typer.Option(help="softmax (InfoNCE) or sigmoid (SigLIP). [default: softmax]"),
     ] = None,
     multi_positive: Annotated[
@@ -50,10 +52,9 @@ def train(
         bool, typer.Option("--shuffle-pairs", help="Control: proposals exchange their texts.")
     ] = False,
     logit_scale: Annotated[
-        Optional[str],
+        Optional[choices.LogitScale],
         typer.Option(
-            help="Similarities are multiplied by its exponential (clip) or by itself "
-            "(reference). [default: clip]"
+            help="Similarities are multiplied by its exponential (clip) or by itself (reference). [default: clip]"
         ),
     ] = None,
     head_views: Annotated[
@@ -80,12 +81,11 @@ def train(
         Optional[float], typer.Option(help=f"AdamW's decay. {_preset('weight_decay')}")
     ] = None,
     schedule: Annotated[
-        Optional[str],
-        typer.Option(help=f"constant or cosine, after the warm-up. {_preset('schedule')}"),
+        Optional[choices.Schedule],
+        typer.Option(help=f"Learning rate after the warm-up. {_preset('schedule')}"),
     ] = None,
     view: Annotated[
-        Optional[str],
-        typer.Option(help=f"What of a frame is seen: centre or whole. {_preset('view')}"),
+        Optional[choices.ViewKind], typer.Option(help=f"What of a frame is seen. {_preset('view')}")
     ] = None,
     crop: Annotated[
         Optional[float],
@@ -96,27 +96,25 @@ def train(
         typer.Option(help="Tokens of a caption. [default: the text encoder's length]"),
     ] = None,
     caption_runs: Annotated[
-        Optional[str],
+        Optional[choices.CaptionRuns],
         typer.Option(
-            help="Sentences of a caption: the longest run that fits, any, or 77 words. "
-            f"{_preset('caption_runs')}"
+            help=f"Sentences of a caption: the longest run that fits, any, or 77 words. {_preset('caption_runs')}"
         ),
     ] = None,
     optimiser: Annotated[
-        Optional[str], typer.Option(help=f"adamw, or muon for the matrices. {_preset('optimiser')}")
+        Optional[choices.Optimiser],
+        typer.Option(help=f"adamw for all, or muon for the matrices. {_preset('optimiser')}"),
     ] = None,
     ema_decay: Annotated[
         Optional[float],
         typer.Option(help=f"Decay of the weights' average, 0: none. {_preset('ema_decay')}"),
     ] = None,
     keep: Annotated[
-        Optional[str], typer.Option(help=f"Weights to keep: best or last. {_preset('keep')}")
+        Optional[choices.Keep], typer.Option(help=f"Weights to keep. {_preset('keep')}")
     ] = None,
     best_by: Annotated[
-        Optional[str],
-        typer.Option(
-            help=f"What makes the best: validation loss or accuracy. {_preset('best_by')}"
-        ),
+        Optional[choices.BestBy],
+        typer.Option(help=f"What makes the best, in validation. {_preset('best_by')}"),
     ] = None,
     eval_every: Annotated[
         Optional[int], typer.Option(help=f"Steps between evaluations. {_preset('eval_every')}")
@@ -128,13 +126,12 @@ def train(
         int, typer.Option(help="Seed of weights, order, captions and crops.")
     ] = DEFAULTS.seed,
     dtype: Annotated[
-        str,
-        typer.Option(
-            help="Towers compute in float32 or bfloat16; auto: bfloat16 on an accelerator."
-        ),
+        choices.Dtype,
+        typer.Option(help="What the towers compute in; auto: bfloat16 on an accelerator."),
     ] = DEFAULTS.dtype,
     cache: Annotated[
-        str, typer.Option(help="Decoded images: on the device, in a file on the host, or none.")
+        choices.Cache,
+        typer.Option(help="Where decoded images are kept: on the device, in a file on the host."),
     ] = DEFAULTS.cache,
     accumulate: Annotated[
         int, typer.Option(help="Embed a batch in so many parts: less memory, the same update.")

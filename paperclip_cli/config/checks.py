@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from paperclip_cli.config.choices import values_of
 from paperclip_cli.errors import UsageError
 
 
@@ -26,9 +27,10 @@ def within(option: str, value: float | None, what: str, holds: Callable[[float],
         raise UsageError(f"{option} {value} is out of range", f"give a number {what}")
 
 
-def one_of(option: str, value: str | None, choices: tuple[str, ...]) -> None:
-    if value is not None and value not in choices:
-        raise UsageError(f"{option} {value!r}", f"choose {' or '.join(choices)}")
+def one_of(option: str, value: str | None, choice: object) -> None:
+    """`choice` is a type of `config.choices`."""
+    if value is not None and value not in values_of(choice):
+        raise UsageError(f"{option} {value!r}", f"choose {' or '.join(values_of(choice))}")
 
 
 def option(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from paperclip_cli.config.checks import one_of
+from paperclip_cli.config.choices import Captions
 from paperclip_cli.errors import UsageError
 
 
@@ -12,7 +14,7 @@ from paperclip_cli.errors import UsageError
 class BuildDatasetConfig:
     """`captions`: abstract or summary. Fractions are shares of proposals."""
 
-    captions: str = "abstract"
+    captions: Captions = "abstract"
     summaries: str | None = None
     missions: tuple[str, ...] = ()
     val_fraction: float = 0.1
@@ -23,8 +25,7 @@ class BuildDatasetConfig:
     force: bool = False
 
     def __post_init__(self) -> None:
-        if self.captions not in ("abstract", "summary"):
-            raise UsageError(f"--captions {self.captions!r}", "choose abstract or summary")
+        one_of("--captions", self.captions, Captions)
         both = (self.val_fraction, self.test_fraction)
         if not (min(both) >= 0 and sum(both) <= 1 + 1e-9):
             raise UsageError(

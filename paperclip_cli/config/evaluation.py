@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from paperclip_cli.config.checks import at_least, one_of
+from paperclip_cli.config.choices import Direction, Ranking, Split, values_of
 from paperclip_cli.config.summaries import SummarizeConfig
 from paperclip_cli.errors import UsageError
 
-UNIQUE, PAPER_FULL, PAPER_BATCH = PROTOCOLS = ("unique", "paper-full", "paper-batch")
-IMAGE_TO_TEXT, TEXT_TO_IMAGE = DIRECTIONS = ("image-to-text", "text-to-image")
-BOTH = "both"
+UNIQUE, PAPER_FULL, PAPER_BATCH = PROTOCOLS = values_of(Ranking)
+IMAGE_TO_TEXT, TEXT_TO_IMAGE = DIRECTIONS = values_of(Direction)[:2]  # the third is both
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class EvaluateConfig:
     others: tuple[str, ...] = ()
     baseline: str | None = None
     dataset: str = "default"
-    split: str | None = None
-    protocol: str = UNIQUE
-    direction: str = IMAGE_TO_TEXT
+    split: Split | None = None
+    protocol: Ranking = "unique"
+    direction: Direction = "image-to-text"
     controls: bool = False
     plots: bool = False
     batch_size: int = 32
@@ -33,9 +33,9 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
-        one_of("--split", self.split, ("validation", "test", "all"))
-        one_of("--protocol", self.protocol, PROTOCOLS)
-        one_of("--direction", self.direction, (*DIRECTIONS, BOTH))
+        one_of("--split", self.split, Split)
+        one_of("--protocol", self.protocol, Ranking)
+        one_of("--direction", self.direction, Direction)
         names = [self.model, *self.others, *([self.baseline] if self.baseline else [])]
         if len(set(names)) < len(names):
             raise UsageError("a model is named twice", "name each model once")

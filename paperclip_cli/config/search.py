@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paperclip_cli.config.checks import at_least, one_of
+from paperclip_cli.config.choices import Collapse, IndexView, RankBy, Stretch
 from paperclip_cli.errors import UsageError
 from paperclip_cli.wording import counted
-
-_STRETCHES = ("preview", "zscale")
 
 
 @dataclass(frozen=True)
@@ -26,16 +25,16 @@ class IndexConfig:
     name: str = "default"
     missions: tuple[str, ...] = ()
     batch_size: int = 32
-    view: str | None = None
+    view: IndexView | None = None
     hdu: int | str | None = None
-    stretch: str | None = None
+    stretch: Stretch | None = None
     hnsw: bool = False
     force: bool = False
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
-        one_of("--view", self.view, ("centre", "whole", "tiles"))
-        one_of("--stretch", self.stretch, _STRETCHES)
+        one_of("--view", self.view, IndexView)
+        one_of("--stretch", self.stretch, Stretch)
         if self.paths and self.missions:
             raise UsageError(
                 "--mission selects cached previews and goes with no path",
@@ -81,13 +80,13 @@ class QueryConfig:
     include_moving: bool = False
     after: float | None = None
     before: float | None = None
-    collapse: str = "target"
-    rank_by: str = "semantic"
+    collapse: Collapse = "target"
+    rank_by: RankBy = "semantic"
 
     def __post_init__(self) -> None:
         at_least("-k", self.k, 1)
-        one_of("--collapse", self.collapse, ("target", "proposal", "none"))
-        one_of("--rank-by", self.rank_by, ("semantic", "keyword", "hybrid"))
+        one_of("--collapse", self.collapse, Collapse)
+        one_of("--rank-by", self.rank_by, RankBy)
         if not all(0 < weight < math.inf for weight in self.weights):
             raise UsageError(
                 "--weight is not a number above 0", "what is not wanted goes into --minus"
@@ -133,11 +132,11 @@ class DescribeConfig:
     batch: bool = False
     templates: tuple[str, ...] = ("{}",)
     hdu: int | str | None = None
-    stretch: str = "preview"
+    stretch: Stretch = "preview"
 
     def __post_init__(self) -> None:
         at_least("-k", self.k, 1)
-        one_of("--stretch", self.stretch, _STRETCHES)
+        one_of("--stretch", self.stretch, Stretch)
         for template in self.templates:
             if "{}" not in template:
                 raise UsageError(

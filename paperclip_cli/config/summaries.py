@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from paperclip_cli.config.checks import at_least, within
+from paperclip_cli.config.checks import at_least, one_of, within
+from paperclip_cli.config.choices import Backend, values_of
 from paperclip_cli.errors import UsageError
 
-KEYWORDS, LLAMA_CPP, OUTLINES, OPENAI = BACKENDS = ("keywords", "llama-cpp", "outlines", "openai")
+KEYWORDS, LLAMA_CPP, OUTLINES, OPENAI = BACKENDS = values_of(Backend)
 _CONTEXT = 4096  # tokens: the longest abstract, the prompt and the answer, twice
 
 
@@ -22,7 +23,7 @@ class SummarizeConfig:
     flight (openai), `batch_size` abstracts go through the model together (outlines), on `threads` processors (llama-cpp).
     """
 
-    backend: str = KEYWORDS
+    backend: Backend = "keywords"
     set_name: str | None = None
     missions: tuple[str, ...] = ()
     limit: int | None = None
@@ -41,11 +42,7 @@ class SummarizeConfig:
     force: bool = False
 
     def __post_init__(self) -> None:
-        if self.backend not in BACKENDS:
-            raise UsageError(
-                f"unknown summarizer backend {self.backend!r}",
-                f"choose {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}",
-            )
+        one_of("--backend", self.backend, Backend)
         for option in ("limit", "tries", "workers", "batch-size", "threads"):
             at_least(f"--{option}", getattr(self, option.replace("-", "_")), 1)
         at_least("--context", self.context, 256)

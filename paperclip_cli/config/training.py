@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from paperclip_cli.config import choices
 from paperclip_cli.config.checks import at_least, one_of, option, within
 from paperclip_cli.errors import UsageError
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch16"
-_CHOICES = {
-    "recipe": ("paper",),
-    "train": ("full", "head"),
-    "loss": ("softmax", "sigmoid"),
-    "logit_scale": ("clip", "reference"),
-    "schedule": ("constant", "cosine"),
-    "optimiser": ("adamw", "muon"),
-    "view": ("centre", "whole"),
-    "caption_runs": ("longest", "any", "words"),
-    "keep": ("best", "last"),
-    "best_by": ("loss", "accuracy"),
-    "dtype": ("auto", "float32", "bfloat16"),
-    "cache": ("auto", "device", "host", "none"),
+_CHOICES: dict[str, object] = {
+    "recipe": choices.RecipeName,
+    "train": choices.Mode,
+    "loss": choices.Loss,
+    "logit_scale": choices.LogitScale,
+    "schedule": choices.Schedule,
+    "optimiser": choices.Optimiser,
+    "view": choices.ViewKind,
+    "caption_runs": choices.CaptionRuns,
+    "keep": choices.Keep,
+    "best_by": choices.BestBy,
+    "dtype": choices.Dtype,
+    "cache": choices.Cache,
 }
 
 
@@ -39,10 +40,10 @@ class TrainConfig:
     init: str = DEFAULT_MODEL
     dataset: str = "default"
     name: str = "default"
-    recipe: str | None = None
-    train: str | None = None
-    loss: str | None = None
-    logit_scale: str | None = None
+    recipe: choices.RecipeName | None = None
+    train: choices.Mode | None = None
+    loss: choices.Loss | None = None
+    logit_scale: choices.LogitScale | None = None
     multi_positive: bool = False
     unique_proposals: bool = False
     shuffle_pairs: bool = False
@@ -52,20 +53,20 @@ class TrainConfig:
     learning_rate: float | None = None
     warmup_steps: int | None = None
     weight_decay: float | None = None
-    schedule: str | None = None
+    schedule: choices.Schedule | None = None
     crop: float | None = None
-    view: str | None = None
+    view: choices.ViewKind | None = None
     caption_tokens: int | None = None
-    caption_runs: str | None = None
+    caption_runs: choices.CaptionRuns | None = None
     ema_decay: float | None = None
-    optimiser: str | None = None
-    keep: str | None = None
-    best_by: str | None = None
+    optimiser: choices.Optimiser | None = None
+    keep: choices.Keep | None = None
+    best_by: choices.BestBy | None = None
     eval_every: int | None = None
     log_every: int = 50
     seed: int = 42
-    dtype: str = "auto"
-    cache: str = "auto"
+    dtype: choices.Dtype = "auto"
+    cache: choices.Cache = "auto"
     accumulate: int = 1
     remat: bool = False
     devices: int | None = None
@@ -101,8 +102,8 @@ class TrainConfig:
             "from 0 (no average) to below 1",
             lambda decay: 0 <= decay < 1,
         )
-        for name, choices in _CHOICES.items():
-            one_of(option(name), getattr(self, name), choices)
+        for name, choice in _CHOICES.items():
+            one_of(option(name), getattr(self, name), choice)
         if self.resume and self.force:
             raise UsageError(
                 "--resume and --force exclude each other", "--resume goes on, --force starts over"
@@ -142,23 +143,23 @@ class Recipe:
     learning_rate: float
     warmup_steps: int
     weight_decay: float
-    schedule: str
+    schedule: choices.Schedule
     crop: float
-    view: str
+    view: choices.ViewKind
     caption_tokens: int | None
-    caption_runs: str
+    caption_runs: choices.CaptionRuns
     ema_decay: float
-    keep: str
+    keep: choices.Keep
     eval_every: int
-    best_by: str = "loss"
-    train: str = "full"
-    loss: str = "softmax"
-    logit_scale: str = "clip"
+    best_by: choices.BestBy = "loss"
+    train: choices.Mode = "full"
+    loss: choices.Loss = "softmax"
+    logit_scale: choices.LogitScale = "clip"
     multi_positive: bool = False
     unique_proposals: bool = False
     shuffle_pairs: bool = False
     head_views: int = 8
-    optimiser: str = "adamw"
+    optimiser: choices.Optimiser = "adamw"
 
 
 PAPER_PRESET = Recipe(

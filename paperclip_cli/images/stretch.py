@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from paperclip_cli.config.choices import Stretch, values_of
 from paperclip_cli.errors import BadItem
 
-PREVIEW, ZSCALE = STRETCHES = ("preview", "zscale")
+PREVIEW, ZSCALE = STRETCHES = values_of(Stretch)
 PERCENT = 99.5
 NONLINEARITY = 3.0
 WHITE = 0.7  # the stretched value that is shown white

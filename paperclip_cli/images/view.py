@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paperclip_cli.config.choices import ViewKind, values_of
 from paperclip_cli.errors import PaperclipError
 
-VIEW_KINDS = ("centre", "whole")
+VIEW_KINDS = values_of(ViewKind)
 FILLS = ("none", "sky")
 
 
@@ -20,7 +21,7 @@ class View:
     is not the outline of the detectors.
     """
 
-    kind: str = "centre"
+    kind: ViewKind = "centre"
     crop: float = 0.4375
     size: int = 224
     pad: int = 255

@@ -203,11 +203,8 @@ def _seeing(config: IndexConfig, model: ModelFolder, old: Index | None) -> tuple
     """The view and the reading asked for; what is not asked for is as the index has it."""
     view, reading = (old.view, old.reading) if old else (model.view, Reading())
     if config.view is not None:
-        is_tiled = config.view == "tiles"
-        view, reading = (
-            replace(view, kind=model.view.kind if is_tiled else config.view),
-            replace(reading, tiles=is_tiled),
-        )
+        kind = model.view.kind if config.view == "tiles" else config.view
+        view, reading = replace(view, kind=kind), replace(reading, tiles=config.view == "tiles")
     given = {
         name: value for name in ("hdu", "stretch") if (value := getattr(config, name)) is not None
     }

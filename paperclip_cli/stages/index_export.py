@@ -115,9 +115,8 @@ def _write_thumbnails(
 
     def small(image: Image) -> bytes:
         try:
-            return thumbnail(
-                read_file(index.file_of(image.entry, workspace), index.reading).picture, _SIDE
-            )  # type: ignore[arg-type]
+            picture = read_file(index.file_of(image.entry, workspace), index.reading).picture
+            return thumbnail(picture, _SIDE)  # type: ignore[arg-type]
         except (OSError, BadItem):
             return b""
 

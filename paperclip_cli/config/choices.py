@@ -1,0 +1,35 @@
+"""The values of options that have a fixed choice: `--help` lists them, TAB offers them, a configuration accepts no others."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Backend = Literal["keywords", "llama-cpp", "outlines", "openai"]
+Captions = Literal["abstract", "summary"]
+
+Split = Literal["validation", "test", "all"]
+Ranking = Literal["unique", "paper-full", "paper-batch"]
+Direction = Literal["image-to-text", "text-to-image", "both"]
+
+ViewKind = Literal["centre", "whole"]
+IndexView = Literal["centre", "whole", "tiles"]
+Stretch = Literal["preview", "zscale"]
+Collapse = Literal["target", "proposal", "none"]
+RankBy = Literal["semantic", "keyword", "hybrid"]
+
+RecipeName = Literal["paper"]
+Mode = Literal["full", "head"]
+Loss = Literal["softmax", "sigmoid"]
+LogitScale = Literal["clip", "reference"]
+Schedule = Literal["constant", "cosine"]
+Optimiser = Literal["adamw", "muon"]
+CaptionRuns = Literal["longest", "any", "words"]
+Keep = Literal["best", "last"]
+BestBy = Literal["loss", "accuracy"]
+Dtype = Literal["auto", "float32", "bfloat16"]
+Cache = Literal["auto", "device", "host", "none"]
+
+
+def values_of(choice: object) -> tuple[str, ...]:
+    """The values of one of the types above, in the order in which `--help` lists them."""
+    return get_args(choice)
