@@ -23,6 +23,9 @@ settings.load_profile("untimed")
 # Small models compile twice as fast without LLVM's optimisations, and compiling is nearly all that their tests do.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
+# Product code says which type and which shape it means; the processes that tests start are held to it too.
+os.environ |= {"JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_NUMPY_RANK_PROMOTION": "raise"}
+
 # A job in the background of a script is started with Ctrl-C ignored, which its children would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

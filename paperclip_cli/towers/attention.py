@@ -44,13 +44,13 @@ def attend_at(
     per_head = 3, heads, width // heads
     kernel, bias = kernel.reshape(width, *per_head), bias.reshape(per_head)
     query = (
-        jnp.einsum("bw,whd->bhd", token_at(tokens, place), kernel[:, 0]) + bias[0]
+        jnp.einsum("bw,whd->bhd", token_at(tokens, place), kernel[:, 0]) + bias[0][None]
     ) / math.sqrt(width // heads)
     scores = jnp.einsum("bhw,blw->bhl", jnp.einsum("bhd,whd->bhw", query, kernel[:, 1]), tokens)
     if causal:
-        scores = jnp.where(jnp.arange(length) <= place[:, None, None], scores, -jnp.inf)
+        scores = jnp.where(jnp.arange(length)[None, None] <= place[:, None, None], scores, -jnp.inf)
     mean = jnp.einsum("bhl,blw->bhw", _softmax(scores), tokens)
-    return (jnp.einsum("bhw,whd->bhd", mean, kernel[:, 2]) + bias[2]).reshape(-1, width)
+    return (jnp.einsum("bhw,whd->bhd", mean, kernel[:, 2]) + bias[2][None]).reshape(-1, width)
 
 
 def token_at(tokens: jax.Array, place: jax.Array) -> jax.Array:
@@ -70,7 +70,7 @@ def _forward(
 ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     scores = jnp.einsum("bhld,bhmd->bhlm", q, k)
     if causal:
-        scores = jnp.where(jnp.tri(scores.shape[2], dtype=bool), scores, -jnp.inf)
+        scores = jnp.where(jnp.tri(scores.shape[2], dtype=bool)[None, None], scores, -jnp.inf)
     weights = _softmax(scores)
     return jnp.einsum("bhlm,bhmd->bhld", weights, v), (q, k, v, weights)
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 def normalise(views: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:
     """uint8 [...,1 or 3] -> float32 [...,3]: (x / 255 - mean) / std, with mean and std [3]; one channel is repeated."""
+    mean, std = (part.reshape((1,) * (views.ndim - 1) + (-1,)) for part in (mean, std))
     return (views.astype(jnp.float32) / 255.0 - mean) / std
 
 

@@ -95,9 +95,10 @@ def text_features(
 def head_embeddings(head: Params, pooled: jax.Array) -> jax.Array:
     """What a tower pooled, [B, W] -> unit vectors [B, D]: down(gelu(up(x))), the paper's MLP in place of the projection."""
     inner = jax.nn.gelu(
-        pooled.astype(jnp.float32) @ head["up"]["kernel"] + head["up"]["bias"], approximate=False
+        pooled.astype(jnp.float32) @ head["up"]["kernel"] + head["up"]["bias"][None],
+        approximate=False,
     )
-    return _unit(inner @ head["down"]["kernel"] + head["down"]["bias"])
+    return _unit(inner @ head["down"]["kernel"] + head["down"]["bias"][None])
 
 
 def _model(graph: Graph, params: Params, how: Compute) -> Clip:
@@ -147,7 +148,8 @@ class VisionTower(nnx.Module):
         patches = self.patches(_cut(pixels, self.patch_size))
         start = jnp.broadcast_to(self.class_token[...], (patches.shape[0], 1, patches.shape[2]))
         tokens = (
-            jnp.concatenate([start.astype(patches.dtype), patches], axis=1) + self.positions[...]
+            jnp.concatenate([start.astype(patches.dtype), patches], axis=1)
+            + self.positions[...][None]
         )
         return self.norm_out(
             self.layers(self.norm_in(tokens), jnp.zeros(len(tokens), jnp.int32), how)
@@ -167,7 +169,7 @@ class TextTower(nnx.Module):
 
     def __call__(self, ids: jax.Array, how: Compute) -> jax.Array:
         """Token ids [B, L] -> pooled [B, W]."""
-        tokens = self.tokens[...][ids] + self.positions[: ids.shape[1]]
+        tokens = self.tokens[...][ids] + self.positions[: ids.shape[1]][None]
         return self.norm_out(
             self.layers(
                 tokens, jnp.argmax(ids if self.end is None else ids == self.end, axis=1), how

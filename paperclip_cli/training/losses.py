@@ -76,9 +76,8 @@ def softmax_loss(logits: jax.Array, groups: jax.Array | None = None) -> jax.Arra
         to_texts = to_images = jnp.diagonal(logits)
     else:
         true = _true(groups)
-        share = true / true.sum(
-            axis=1, keepdims=True
-        )  # symmetric: a group's rows and columns are equally many
+        # Symmetric: a group's rows and columns are equally many.
+        share = true.astype(jnp.float32) / true.sum(axis=1, keepdims=True, dtype=jnp.float32)
         to_texts, to_images = (share * logits).sum(axis=1), (share * logits).sum(axis=0)
     by_image = jax.nn.logsumexp(logits, axis=1) - to_texts
     by_text = jax.nn.logsumexp(logits, axis=0) - to_images

@@ -26,9 +26,21 @@ def optimiser(recipe: Recipe) -> optax.GradientTransformation:
     return adamw(recipe) if recipe.optimiser == "adamw" else muon(recipe)
 
 
+def _as_optax_promotes(made: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The same, also where JAX is told to promote nothing: optax raises floats to the power of whole step counts."""
+
+    def update(
+        gradient: clip.Params, state: optax.OptState, params: clip.Params | None = None
+    ) -> tuple[clip.Params, optax.OptState]:
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            return made.update(gradient, state, params)
+
+    return optax.GradientTransformation(made.init, update)
+
+
 def adamw(recipe: Recipe) -> optax.GradientTransformation:
     """AdamW at the recipe's rate."""
-    return optax.adamw(learning_rate(recipe), weight_decay=recipe.weight_decay)
+    return _as_optax_promotes(optax.adamw(learning_rate(recipe), weight_decay=recipe.weight_decay))
 
 
 def learning_rate(recipe: Recipe) -> optax.Schedule:
@@ -48,12 +60,14 @@ def muon(recipe: Recipe) -> optax.GradientTransformation:
     """Muon for the stacked matrices [layer, in, out], at MATRIX_RATE times the rate; AdamW (its momentum too taken ahead, as Nesterov does)
     for embeddings, norms, biases and projections."""
     rate = learning_rate(recipe)
-    return contrib.muon(
-        lambda step: MATRIX_RATE * rate(step),
-        adam_learning_rate=rate,
-        weight_decay=recipe.weight_decay,
-        adam_weight_decay=recipe.weight_decay,
-        muon_weight_dimension_numbers=_matrices,
+    return _as_optax_promotes(
+        contrib.muon(
+            lambda step: MATRIX_RATE * rate(step),
+            adam_learning_rate=rate,
+            weight_decay=recipe.weight_decay,
+            adam_weight_decay=recipe.weight_decay,
+            muon_weight_dimension_numbers=_matrices,
+        )
     )
 
 

@@ -39,7 +39,10 @@ def params() -> dict:
 
 def first_update(chosen: optax.GradientTransformation, params: dict) -> dict:
     gradient = jax.tree.map(lambda leaf: 0.3 * leaf, params)
-    return chosen.update(gradient, chosen.init(params), params)[0]
+    with jax.numpy_dtype_promotion(
+        "standard"
+    ):  # optax's own, beside ours, which see to it themselves
+        return chosen.update(gradient, chosen.init(params), params)[0]
 
 
 def test_muon_moves_the_matrices_of_blocks_in_all_directions_alike(params: dict) -> None:
