@@ -39,7 +39,7 @@ class Key(NamedTuple):
         return cls(mission, int(number))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """A record of a proposal catalogue. Text fields are one line, blank where unknown."""
 
@@ -57,7 +57,7 @@ class Proposal:
         return Key(self.mission, self.proposal_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What is known of the observation behind an image. None (or empty) where unknown.
 
@@ -96,7 +96,7 @@ class Wcs:
     cd: tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """A fetched preview: a padded square JPEG in the cache.
 
@@ -118,7 +118,7 @@ class Preview:
         return Key(self.mission, self.proposal_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
     """How a language model made a summary, or failed to: the seed and the temperature of its last answer, and the cost of all.
 
@@ -140,7 +140,7 @@ class Making:
     cut: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """A structured summary of an abstract: 1-5 objects and phenomena, 1-5 science use cases.
 
@@ -173,7 +173,7 @@ class Summary:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailedSummary:
     """A proposal that was given up: why, and the text of the model's last answer. `may_pass`: another day there may be a summary."""
 
@@ -192,7 +192,7 @@ class FailedSummary:
         return Key(self.mission, self.proposal_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """An image that answers a query.
 

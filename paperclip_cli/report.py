@@ -18,7 +18,7 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Counts and reasons of one run of a stage.
 
@@ -51,7 +51,7 @@ class State(enum.StrEnum):
     PROBLEM = "problem"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """What was looked at, how it is, and what to do about it where that is not well."""
 

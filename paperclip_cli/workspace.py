@@ -34,7 +34,7 @@ MANIFEST = "manifest.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What a stage did: its resolved configuration, fingerprints of its inputs, counts, and versions."""
 

@@ -37,10 +37,14 @@ def write_model(
     """An untrained `scratch:tiny` (64 px) as `train` leaves it, manifest included."""
     made = scratch.new_model("scratch:tiny", CORPUS)
     described = ModelFolder(
-        folder, name, made.config, view or View(size=made.config.vision.image_size), card=card or {}
+        path=folder,
+        name=name,
+        config=made.config,
+        view=view or View(size=made.config.vision.image_size),
+        card=card or {},
     )
     weights.save(described, drawn(made, seed)[1], made.tokenizer, "# A test\n")
-    write_manifest(folder, Manifest("train", {}))
+    write_manifest(folder, Manifest(stage="train", config={}))
     return ModelFolder.open(folder, name)
 
 

@@ -67,7 +67,9 @@ def write_archive(
         write_manifest(
             folder,
             Manifest(
-                "fetch", {"mission": mission}, counts={name.removesuffix(".jsonl"): len(records)}
+                stage="fetch",
+                config={"mission": mission},
+                counts={name.removesuffix(".jsonl"): len(records)},
             ),
         )
 
@@ -77,7 +79,12 @@ def make_proposal(mission: str, number: int) -> Proposal:
     kind, title, text = KINDS[number % len(KINDS)]
     category = {"disc": "Solar System", "ring": "Stellar Physics"}.get(kind, "")
     return Proposal(
-        mission, number, text.format(n=100 + number), title, category, cycle=str(20 + number % 5)
+        mission=mission,
+        proposal_id=number,
+        abstract=text.format(n=100 + number),
+        title=title,
+        category=category,
+        cycle=str(20 + number % 5),
     )
 
 
@@ -113,13 +120,13 @@ def write_preview(
             t_exptime=100.0 * (image + 1),
         )
     return Preview(
-        mission,
-        number,
-        path,
-        hashlib.sha256(data).hexdigest(),
-        side,
-        f"total_{image}.jpg",
-        observation,
+        mission=mission,
+        proposal_id=number,
+        image=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        side=side,
+        original=f"total_{image}.jpg",
+        observation=observation,
     )
 
 

@@ -92,7 +92,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     write_archive(workspace, "local", [], [replace(previews[0], observation=evil), *previews[1:]])
     index.run(IndexConfig(model=str(tiny_model), name="mine"), workspace, **towers())  # type: ignore[arg-type]
     for name in ("hubble", "home"):
-        write_manifest(workspace.model(name), Manifest("train", {}))
+        write_manifest(workspace.model(name), Manifest(stage="train", config={}))
     return workspace.root
 
 

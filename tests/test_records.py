@@ -32,21 +32,21 @@ observations = st.builds(
 )
 previews = st.builds(
     Preview,
-    st.sampled_from(["hst", "jwst"]),
-    st.integers(0, 10**6),
-    st.text(),
-    st.text(),
-    st.integers(1, 4096),
-    st.text(),
-    observations,
+    mission=st.sampled_from(["hst", "jwst"]),
+    proposal_id=st.integers(0, 10**6),
+    image=st.text(),
+    sha256=st.text(),
+    side=st.integers(1, 4096),
+    original=st.text(),
+    observation=observations,
 )
 summaries = st.builds(
     Summary,
-    st.just("hst"),
-    st.integers(0),
-    st.lists(st.text()).map(tuple),
-    st.lists(st.text()).map(tuple),
-    st.text(),
+    mission=st.just("hst"),
+    proposal_id=st.integers(0),
+    objects_and_phenomena=st.lists(st.text()).map(tuple),
+    science_use_cases=st.lists(st.text()).map(tuple),
+    backend=st.text(),
     derived=st.booleans(),
 )
 
@@ -69,21 +69,28 @@ def test_summaries_survive_json(summary: Summary) -> None:
 
 def test_a_torn_last_line_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "proposals.jsonl"
-    whole = write_jsonl([Proposal("hst", 1, "one"), Proposal("hst", 2, "two")])
+    whole = write_jsonl(
+        [
+            Proposal(mission="hst", proposal_id=1, abstract="one"),
+            Proposal(mission="hst", proposal_id=2, abstract="two"),
+        ]
+    )
     path.write_text(whole + '{"mission":"hst","propo')
     assert [record.proposal_id for record in read_jsonl(path, Proposal)] == [1, 2]
 
 
 def test_a_bad_line_in_the_middle_is_named(tmp_path: Path) -> None:
     path = tmp_path / "proposals.jsonl"
-    path.write_text('{"mission":\n' + write_jsonl([Proposal("hst", 2, "two")]))
+    path.write_text(
+        '{"mission":\n' + write_jsonl([Proposal(mission="hst", proposal_id=2, abstract="two")])
+    )
     with pytest.raises(PaperclipError, match="line 1"):
         list(read_jsonl(path, Proposal))
 
 
 def test_unknown_fields_are_left_out() -> None:
     values = {"mission": "hst", "proposal_id": 1, "abstract": "a", "colour_of_ink": "blue"}
-    assert from_dict(Proposal, values) == Proposal("hst", 1, "a")
+    assert from_dict(Proposal, values) == Proposal(mission="hst", proposal_id=1, abstract="a")
 
 
 @given(st.integers(0, 10**9))

@@ -51,7 +51,10 @@ def test_a_manifest_says_what_was_done(tmp_path: Path) -> None:
     write_manifest(
         tmp_path,
         Manifest(
-            "fetch", {"size": 512, "paths": ("a", "b")}, {"catalogue": "abc"}, {"previews": 3}
+            stage="fetch",
+            config={"size": 512, "paths": ("a", "b")},
+            inputs={"catalogue": "abc"},
+            counts={"previews": 3},
         ),
     )
     found = read_manifest(tmp_path)

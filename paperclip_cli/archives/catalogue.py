@@ -142,7 +142,12 @@ class _Block:
         number = values.pop("proposal_id", "")
         if not _NUMBER.fullmatch(number):
             return None
-        return Proposal(mission, int(number), one_line(" ".join(self.abstract)), **values)
+        return Proposal(
+            mission=mission,
+            proposal_id=int(number),
+            abstract=one_line(" ".join(self.abstract)),
+            **values,
+        )
 
     def _label(self, line: str) -> re.Match[str] | None:
         """A label, before the abstract has begun. A second one of the same name is text."""

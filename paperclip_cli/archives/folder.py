@@ -36,7 +36,7 @@ _PROPOSAL_FOLDER = re.compile(r"proposal_([0-9]{1,9})")
 Listing = Mapping[Key, tuple[Candidate, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FolderArchive:
     """A folder as an `Archive`. `images` are sorted by name; names are paths relative to `root`, with slashes."""
 
@@ -54,7 +54,13 @@ class FolderArchive:
         """The catalogue, and an empty record for every folder of images that it does not know."""
         known = {proposal.key for proposal in self.catalogue}
         unknown = sorted(key for key in self.images if key not in known)
-        return [*self.catalogue, *(Proposal(*key, abstract="") for key in unknown)]
+        return [
+            *self.catalogue,
+            *(
+                Proposal(mission=key.mission, proposal_id=key.proposal_id, abstract="")
+                for key in unknown
+            ),
+        ]
 
     def previews(self, key: Key) -> Sequence[Candidate]:
         return self.images.get(key, ())
@@ -90,7 +96,13 @@ def open_folder(root: Path, mission: str, catalog: Path | None = None) -> Folder
     table = read_observations(root)
     images = _describe(root, images, table, excluded)
     excluded.update(_oddities(catalogue, table))
-    return FolderArchive(root, mission, catalogue.proposals, images, dict(+excluded))
+    return FolderArchive(
+        root=root,
+        mission=mission,
+        catalogue=catalogue.proposals,
+        images=images,
+        excluded=dict(+excluded),
+    )
 
 
 def _oddities(catalogue: Catalogue, table: ObservationTable) -> dict[str, int]:
@@ -127,7 +139,12 @@ def _candidates(root: Path, key: Key, folder: Path, excluded: Counter[str]) -> I
             excluded["files that are no JPEG, PNG, TIFF or FITS"] += 1
             continue
         name = Path(entry).relative_to(root).as_posix()
-        yield Candidate(key, name, f"{status.st_size}:{status.st_mtime_ns}", Observation())
+        yield Candidate(
+            key=key,
+            name=name,
+            stamp=f"{status.st_size}:{status.st_mtime_ns}",
+            observation=Observation(),
+        )
 
 
 def _entries(root: Path, folder: Path, excluded: Counter[str]) -> Iterator[os.DirEntry[str]]:

@@ -11,7 +11,7 @@ from paperclip_cli.errors import UsageError
 PREVIEW_SIZE = 512
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FetchConfig:
     """`size` is the longest side in pixels of what is kept; `max_images` a proposal, drawn without replacement.
 
@@ -93,7 +93,7 @@ class FetchConfig:
         return "sim" if self.simulate is not None else "local" if self.source is not None else "hst"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GetConfig:
     """`hits` as they were typed. `rate` is in requests a second over all workers, `timeout` in seconds."""
 

@@ -10,7 +10,7 @@ from paperclip_cli.config.choices import Captions
 from paperclip_cli.errors import UsageError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BuildDatasetConfig:
     """`captions`: abstract or summary. Fractions are shares of proposals."""
 

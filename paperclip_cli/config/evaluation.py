@@ -13,7 +13,7 @@ UNIQUE, PAPER_FULL, PAPER_BATCH = PROTOCOLS = values_of(Ranking)
 IMAGE_TO_TEXT, TEXT_TO_IMAGE = DIRECTIONS = values_of(Direction)[:2]  # the third is both
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
     """`split` None means test, or validation where there is no test split. `others` are more models for the same table, `baseline` one to
     compare with. `controls`: what retrieves without looking at what a picture shows, in the same table. `plots`: gather what

@@ -12,7 +12,7 @@ from paperclip_cli.errors import UsageError
 from paperclip_cli.wording import counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IndexConfig:
     """`paths` empty: the cached previews of `missions` (all if empty).
 
@@ -52,7 +52,7 @@ class BundleConfig:
     force: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QueryConfig:
     """One query is the sum of its `texts` and `images` less its `minus`; it gives `k` hits.
 
@@ -117,7 +117,7 @@ class QueryConfig:
         return (1.0,) * of_texts, (self.weights or (1.0,)) * of_images, (1.0,) * len(self.minus)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DescribeConfig:
     """`labels` None: the paper's 77 phrases. `batch`: folders stand for their images. `templates` say a label, which `{}` stands for.
     `hdu` (None: the first image) and `stretch` are for FITS files.

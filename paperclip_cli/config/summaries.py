@@ -14,7 +14,7 @@ KEYWORDS, LLAMA_CPP, OUTLINES, OPENAI = BACKENDS = values_of(Backend)
 _CONTEXT = 4096  # tokens: the longest abstract, the prompt and the answer, twice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SummarizeConfig:
     """`set_name` names the set of summaries; the backend's name if not given. `limit`: no more than the first proposals.
 

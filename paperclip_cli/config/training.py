@@ -26,7 +26,7 @@ _CHOICES: dict[str, object] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Fields that are None are for the preset of the `--init` kind to fill (`training_recipe`); `Recipe` says what they mean.
 
@@ -120,7 +120,7 @@ class TrainConfig:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How a model is trained: a preset, with what the user asked for in its place.
 

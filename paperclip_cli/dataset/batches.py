@@ -41,7 +41,7 @@ class Inputs(Protocol):
         """Images and texts of some pairs as an epoch sees them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Texts:
     """The captions of a split, cut anew each time.
 
@@ -80,7 +80,7 @@ class Pictures:
         return self.images(rows), self.texts(epoch, rows)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batches:
     """The batches of a training: of `groups`, int [N] the proposal of every pair, and `unique` where they hold none twice.
 

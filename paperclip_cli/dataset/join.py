@@ -11,7 +11,7 @@ from paperclip_cli.dataset.split import TRAIN
 from paperclip_cli.records import Key, Preview, Proposal, Summary
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A pair before its image is read."""
 
@@ -81,7 +81,7 @@ def join(
 def _row(preview: Preview, proposal: Proposal, summary: Summary | None, captions: str) -> Row:
     text = summary.text if summary else None
     caption = text if captions == "summary" and text else abstract_caption(proposal)
-    return Row(preview, proposal, text, caption)
+    return Row(preview=preview, proposal=proposal, summary=text, caption=caption)
 
 
 def mark_seen(splits: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:

@@ -61,7 +61,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """One image with its texts. `image` is the encoded JPEG, `path` what it is called (`hst/proposal_15354/x.jpg`).
 

@@ -32,7 +32,7 @@ class Similarities:
     shuffled: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Curve:
     """Retrieval accuracy, with its 95 % interval, against the fraction of the candidates that is retrieved: float64 [K] each."""
 
@@ -93,12 +93,12 @@ def curve(contestant: Contestant, protocol: str, direction: str) -> Curve:
     found = [shares.of(standing.hits(top)) for top in tops]
     low, high = np.asarray([share.interval for share in found]).T
     return Curve(
-        contestant.name,
-        contestant.role,
-        protocol,
-        direction,
-        tops / standing.total,
-        np.asarray([share.by_item for share in found]),
-        low,
-        high,
+        name=contestant.name,
+        role=contestant.role,
+        protocol=protocol,
+        direction=direction,
+        fraction=tops / standing.total,
+        accuracy=np.asarray([share.by_item for share in found]),
+        low=low,
+        high=high,
     )

@@ -21,7 +21,7 @@ class Ranking:
     images: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Relevance:
     """The share of relevant images: for each query (None where none could be judged), over all, and its 95 % interval by query."""
 
@@ -63,10 +63,18 @@ def relevance(
         for place, query in enumerate(queries)
     }
     if not found:
-        return Relevance(ranking.name, ranking.role, by_query, None, None)
+        return Relevance(
+            name=ranking.name, role=ranking.role, by_query=by_query, share=None, interval=None
+        )
     numbers, verdicts = (np.asarray(values) for values in zip(*found, strict=True))
     share = Shares(numbers).of(verdicts.astype(float))
-    return Relevance(ranking.name, ranking.role, by_query, share.by_item, share.interval)
+    return Relevance(
+        name=ranking.name,
+        role=ranking.role,
+        by_query=by_query,
+        share=share.by_item,
+        interval=share.interval,
+    )
 
 
 def _verdicts(

@@ -46,7 +46,7 @@ class Embeddings:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Standing:
     """How the true answers fare against the others, for the n images that count.
 
@@ -120,7 +120,11 @@ def standing(found: Embeddings, protocol: str = UNIQUE, direction: str = IMAGE_T
     )
     better, tied = map(np.concatenate, zip(*blocks, strict=True))
     return Standing(
-        np.arange(len(found.images)), better, tied, total, breaks_ties=protocol == PAPER_FULL
+        rows=np.arange(len(found.images)),
+        better=better,
+        tied=tied,
+        total=total,
+        breaks_ties=protocol == PAPER_FULL,
     )
 
 
@@ -228,7 +232,9 @@ def _in_batches(found: Embeddings, direction: str) -> Standing:
     batches = _paper_batches(len(found.images))
     parts = [_compare(found.rows(rows), slice(None), direction, strict=True) for rows in batches]
     better, tied = map(np.concatenate, zip(*parts, strict=True))
-    return Standing(np.concatenate(batches), better, tied, LOSS_BATCH, breaks_ties=True)
+    return Standing(
+        rows=np.concatenate(batches), better=better, tied=tied, total=LOSS_BATCH, breaks_ties=True
+    )
 
 
 def _paper_batches(images: int) -> list[np.ndarray]:

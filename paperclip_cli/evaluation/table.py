@@ -16,7 +16,7 @@ MODEL, BASELINE, CONTROL = "model", "baseline", "control"
 ALL, UNSEEN = "all", "unseen"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contestant:
     """Something that retrieves: a model, or a control.
 
@@ -33,7 +33,7 @@ class Contestant:
     has_paper_loss: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What one contestant reaches on all images, or on the unseen ones: they are looked for among the same candidates.
 
@@ -108,11 +108,11 @@ def _result(
     found, rows = contestant.found, standing.rows
     own, others = retrieval.similarities(found)
     return Result(
-        contestant.name,
-        contestant.role,
-        subset,
-        protocol,
-        direction,
+        name=contestant.name,
+        role=contestant.role,
+        subset=subset,
+        protocol=protocol,
+        direction=direction,
         n_images=len(rows),
         n_captions=len(found.texts),
         n_proposals=len(np.unique(found.proposal[rows])),

@@ -11,7 +11,7 @@ VIEW_KINDS = values_of(ViewKind)
 FILLS = ("none", "sky")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """What of a frame a model sees.
 

@@ -50,7 +50,7 @@ class Card:
     format: int = FORMAT
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BundledImage:
     """An image of a bundle: its file's hash, its proposal, what is known of it, and the bytes of its thumbnail (0: there is none)."""
 

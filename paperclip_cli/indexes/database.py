@@ -33,7 +33,7 @@ _WHOLE_IMAGE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """An image of an index.
 
@@ -52,7 +52,7 @@ class Entry:
     wcs: Wcs | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """The image behind a vector: its `id` and `tile`, its entry, and the text of its proposal (None for a file that has none)."""
 
@@ -140,7 +140,11 @@ def _image(row: int, values: tuple) -> Image:
     key = None if proposal["mission"] is None else Key(proposal["mission"], proposal["proposal_id"])
     entry = Entry(**file, key=key, observation=Observation(**observed))
     return Image(
-        id, row - id, entry, None if key is None else Proposal(**proposal), split or "none"
+        id=id,
+        tile=row - id,
+        entry=entry,
+        proposal=None if key is None else Proposal(**proposal),
+        split=split or "none",
     )
 
 

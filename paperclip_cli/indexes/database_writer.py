@@ -59,7 +59,11 @@ def _write_proposals(
 ) -> dict[Key, int]:
     numbers = {key: number for number, key in enumerate(sorted(keys), 1)}
     records = [
-        (number, splits.get(key, "none"), proposals.get(key) or Proposal(*key, abstract=""))
+        (
+            number,
+            splits.get(key, "none"),
+            proposals.get(key) or Proposal(**key._asdict(), abstract=""),
+        )
         for key, number in numbers.items()
     ]
     _insert(

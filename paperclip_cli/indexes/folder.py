@@ -28,7 +28,7 @@ from paperclip_cli.workspace import Manifest, Workspace, read_manifest
 THUMBNAILS = "thumbnails"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Index:
     """An open index: `vectors` float32 [N, D] mapped read-only, and the observations of their images."""
 
@@ -115,11 +115,11 @@ def _open(folder: Path, manifest: Manifest) -> Index:
         ) from error
     vectors_path, observations_path = generation_paths(folder, number)
     return Index(
-        folder,
-        manifest,
-        open_vectors(vectors_path, shape),
-        Observations(observations_path),
-        background,
+        folder=folder,
+        manifest=manifest,
+        vectors=open_vectors(vectors_path, shape),
+        observations=Observations(observations_path),
+        background=background,
     )
 
 

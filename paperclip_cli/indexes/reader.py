@@ -25,7 +25,7 @@ from paperclip_cli.workspace import file_sha256
 _AHEAD = 128  # views made at most before they are asked for: 20 MB at 224 pixels
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """An image that should be in an index. `stored` is its path as the index keeps it, `wcs` that of its canvas (see `Entry`).
 
@@ -101,14 +101,14 @@ def prepare(
             else _views(file.picture, view, reading, is_canvas=candidate.key is not None)
         )
         entry = Entry(
-            candidate.stored,
-            status.st_size,
-            status.st_mtime_ns,
-            digest,
-            candidate.key,
-            observation,
-            tile_count(view, reading),
-            wcs,
+            path=candidate.stored,
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            sha256=digest,
+            key=candidate.key,
+            observation=observation,
+            tiles=tile_count(view, reading),
+            wcs=wcs,
         )
         return Prepared(candidate, entry, views)
     except BadItem as error:

@@ -11,7 +11,7 @@ from paperclip_cli.output.console import TableColumn
 from paperclip_cli.records import Hit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """A field of a hit. `kind`: int, float, str or list (of str). `always`: there even where it is unknown."""
 
@@ -24,64 +24,127 @@ class Column:
 
 
 COLUMNS = (
-    Column("rank", "int", "Place in the answer, from 1", always=True),
-    Column("query", "str", "What was asked for", always=True),
-    Column("score", "float", "Cosine of query and image", always=True),
+    Column(name="rank", kind="int", description="Place in the answer, from 1", always=True),
+    Column(name="query", kind="str", description="What was asked for", always=True),
+    Column(name="score", kind="float", description="Cosine of query and image", always=True),
     Column(
-        "percentile",
-        "float",
-        "Percent of the scores of unrelated texts against the same index that lie below",
+        name="percentile",
+        kind="float",
+        description="Percent of the scores of unrelated texts against the same index that lie below",
         always=True,
     ),
-    Column("mission", "str", "Mission of the proposal", ucd="meta.id;instr.obsty", always=True),
-    Column("proposal_id", "int", "Number of the proposal", ucd="meta.id;obs.proposal", always=True),
-    Column("image", "str", "Path of the image", ucd="meta.ref;meta.file", always=True),
-    Column("title", "str", "Title of the proposal", ucd="meta.title;obs.proposal", always=True),
     Column(
-        "split", "str", "Side of the model's data: train, validation, test or none", always=True
+        name="mission",
+        kind="str",
+        description="Mission of the proposal",
+        ucd="meta.id;instr.obsty",
+        always=True,
     ),
-    Column("target", "str", "Target as the observer named it", ucd="meta.id;src"),
-    Column("s_ra", "float", "Right ascension (ICRS)", "deg", "pos.eq.ra;meta.main"),
-    Column("s_dec", "float", "Declination (ICRS)", "deg", "pos.eq.dec;meta.main"),
     Column(
-        "separation",
-        "float",
-        "Angle between the observation's centre and the position searched",
-        "arcmin",
-        "pos.angDistance",
+        name="proposal_id",
+        kind="int",
+        description="Number of the proposal",
+        ucd="meta.id;obs.proposal",
+        always=True,
     ),
-    Column("instrument", "str", "Instrument", ucd="meta.id;instr"),
-    Column("detector", "str", "Detector", ucd="meta.id;instr.det"),
-    Column("filters", "list", "Filters of the visit", ucd="meta.id;instr.filter"),
-    Column("cycle", "str", "Cycle of the proposal", ucd="obs.proposal.cycle"),
-    Column("category", "str", "Science category of the proposal"),
-    Column("obs_id", "str", "Observation in the archive", ucd="meta.id"),
     Column(
-        "t_min",
-        "float",
-        "Start of the observation (Modified Julian Date)",
-        "d",
-        "time.start;obs.exposure",
+        name="image",
+        kind="str",
+        description="Path of the image",
+        ucd="meta.ref;meta.file",
+        always=True,
     ),
-    Column("t_exptime", "float", "Exposure time", "s", "time.duration;obs.exposure"),
-    Column("s_region", "str", "Footprint (STC-S)", ucd="pos.outline;obs.field"),
     Column(
-        "tile_region",
-        "str",
-        "The part of it that matched (STC-S), in an index of tiles",
+        name="title",
+        kind="str",
+        description="Title of the proposal",
+        ucd="meta.title;obs.proposal",
+        always=True,
+    ),
+    Column(
+        name="split",
+        kind="str",
+        description="Side of the model's data: train, validation, test or none",
+        always=True,
+    ),
+    Column(
+        name="target", kind="str", description="Target as the observer named it", ucd="meta.id;src"
+    ),
+    Column(
+        name="s_ra",
+        kind="float",
+        description="Right ascension (ICRS)",
+        unit="deg",
+        ucd="pos.eq.ra;meta.main",
+    ),
+    Column(
+        name="s_dec",
+        kind="float",
+        description="Declination (ICRS)",
+        unit="deg",
+        ucd="pos.eq.dec;meta.main",
+    ),
+    Column(
+        name="separation",
+        kind="float",
+        description="Angle between the observation's centre and the position searched",
+        unit="arcmin",
+        ucd="pos.angDistance",
+    ),
+    Column(name="instrument", kind="str", description="Instrument", ucd="meta.id;instr"),
+    Column(name="detector", kind="str", description="Detector", ucd="meta.id;instr.det"),
+    Column(
+        name="filters", kind="list", description="Filters of the visit", ucd="meta.id;instr.filter"
+    ),
+    Column(name="cycle", kind="str", description="Cycle of the proposal", ucd="obs.proposal.cycle"),
+    Column(name="category", kind="str", description="Science category of the proposal"),
+    Column(name="obs_id", kind="str", description="Observation in the archive", ucd="meta.id"),
+    Column(
+        name="t_min",
+        kind="float",
+        description="Start of the observation (Modified Julian Date)",
+        unit="d",
+        ucd="time.start;obs.exposure",
+    ),
+    Column(
+        name="t_exptime",
+        kind="float",
+        description="Exposure time",
+        unit="s",
+        ucd="time.duration;obs.exposure",
+    ),
+    Column(
+        name="s_region", kind="str", description="Footprint (STC-S)", ucd="pos.outline;obs.field"
+    ),
+    Column(
+        name="tile_region",
+        kind="str",
+        description="The part of it that matched (STC-S), in an index of tiles",
         ucd="pos.outline",
     ),
-    Column("access_url", "str", "The archive's page", ucd="meta.ref.url"),
-    Column("preview_uri", "str", "The preview in the archive", ucd="meta.ref"),
-    Column("product_uri", "str", "The science file in the archive", ucd="meta.ref"),
+    Column(name="access_url", kind="str", description="The archive's page", ucd="meta.ref.url"),
     Column(
-        "more",
-        "int",
-        "Other images of the same proposal and target that this one stands for",
+        name="preview_uri", kind="str", description="The preview in the archive", ucd="meta.ref"
+    ),
+    Column(
+        name="product_uri",
+        kind="str",
+        description="The science file in the archive",
+        ucd="meta.ref",
+    ),
+    Column(
+        name="more",
+        kind="int",
+        description="Other images of the same proposal and target that this one stands for",
         ucd="meta.number",
         always=True,
     ),
-    Column("provenance", "str", "Software, index and model that gave the answer", always=True),
+    Column(
+        name="provenance",
+        kind="str",
+        description="Software, index and model that gave the answer",
+        always=True,
+    ),
 )
 
 

@@ -15,7 +15,7 @@ LEDGER = "ledger.jsonl"
 Place = tuple[Key, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One image of an archive: the preview that was made of it, or why none could be.
 

@@ -31,8 +31,9 @@ def versions() -> Iterator[Check]:
     """The program, Python, and every library that it needs: missing, too old, too new."""
     from packaging.requirements import Requirement
 
-    yield Check("versions", "paperclip", __version__)
-    yield Check("versions", "python", f"{platform.python_version()} in {sys.prefix}")
+    yield Check(topic="versions", name="paperclip", found=__version__)
+    python = f"{platform.python_version()} in {sys.prefix}"
+    yield Check(topic="versions", name="python", found=python)
     for requirement in map(Requirement, requirements()):
         yield _library(requirement.name, str(requirement.specifier), requirement.specifier.contains)
 
@@ -42,27 +43,37 @@ def _library(name: str, wanted: str, fits) -> Check:  # type: ignore[no-untyped-
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Check("versions", name, "not installed", State.PROBLEM, advice)
+        return Check(
+            topic="versions", name=name, found="not installed", state=State.PROBLEM, advice=advice
+        )
     if fits(version, prereleases=True):
-        return Check("versions", name, version)
-    return Check("versions", name, f"{version}, but {wanted} is needed", State.PROBLEM, advice)
+        return Check(topic="versions", name=name, found=version)
+    return Check(
+        topic="versions",
+        name=name,
+        found=f"{version}, but {wanted} is needed",
+        state=State.PROBLEM,
+        advice=advice,
+    )
 
 
 def backends() -> Iterator[Check]:
     """What summarizers and searches can be had beside the built-in ones."""
-    yield Check("backends", "keywords", "built in (summarize)")
-    yield Check("backends", "exact", "built in (query)")
+    yield Check(topic="backends", name="keywords", found="built in (summarize)")
+    yield Check(topic="backends", name="exact", found="built in (query)")
     for name, command, module, extra in _OPTIONAL:
         is_there = importlib.util.find_spec(module) is not None
         yield Check(
-            "backends", name, f"{'installed' if is_there else extra_line(extra)} ({command})"
+            topic="backends",
+            name=name,
+            found=f"{'installed' if is_there else extra_line(extra)} ({command})",
         )
 
 
 def network(is_offline: bool) -> Iterator[Check]:
     """Whether the servers answer that are asked for previews, models and positions, all at once. Nothing is sent but a HEAD."""
     if is_offline:
-        yield Check("network", "--offline", "nothing is asked")
+        yield Check(topic="network", name="--offline", found="nothing is asked")
         return
     answers = {name: _silent(name, url) for name, url in _servers().items()}
 
@@ -103,7 +114,7 @@ def _server(name: str, url: str) -> Check:
     return (
         _unreachable(name, f"{url} answers {status}")
         if status >= 500
-        else Check("network", name, f"{url} answers")
+        else Check(topic="network", name=name, found=f"{url} answers")
     )
 
 
@@ -116,9 +127,9 @@ def _unreachable(name: str, found: str) -> Check:
         " and HTTPS_PROXY" if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") else ""
     )
     return Check(
-        "network",
-        name,
-        found,
-        State.NOTE,
-        f"check the network{proxy}; what is in the cache needs none",
+        topic="network",
+        name=name,
+        found=found,
+        state=State.NOTE,
+        advice=f"check the network{proxy}; what is in the cache needs none",
     )

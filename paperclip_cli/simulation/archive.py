@@ -57,7 +57,9 @@ class SimulatedSky:
         """The frames of a proposal."""
         plan, stamp = self._plan(key), f"simulated sky {VERSION}, seed {self.seed}"
         return [
-            Candidate(key, frame.name, stamp, self._observation(plan, frame))
+            Candidate(
+                key=key, name=frame.name, stamp=stamp, observation=self._observation(plan, frame)
+            )
             for frame in plan.frames
         ]
 
@@ -100,9 +102,9 @@ class SimulatedSky:
     def _proposal(self, plan: Plan) -> Proposal:
         title, abstract, category = write_text(stream(self.seed, "text", plan.proposal_id), plan)
         return Proposal(
-            self.mission,
-            plan.proposal_id,
-            abstract,
+            mission=self.mission,
+            proposal_id=plan.proposal_id,
+            abstract=abstract,
             title=title,
             category=category,
             cycle=str(plan.cycle),

@@ -14,7 +14,7 @@ REACH = 64  # how far the point spread function goes, in pixels
 PADDED = 576  # side of the Fourier transforms: no wing wraps around onto another side of the frame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Conditions:
     """What the exposure was like. Brightness is in units of the noise of a pixel that every exposure saw.
 

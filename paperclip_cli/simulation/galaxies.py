@@ -24,7 +24,7 @@ from paperclip_cli.simulation.drawing import (
 from paperclip_cli.simulation.instruments import Band
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Arms:
     """Logarithmic spiral arms: `pitch` is the tangent of the pitch angle, `hand` +1 or -1; they begin at the radius `inner`."""
 

@@ -31,7 +31,7 @@ class Chip:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Camera:
     """`shear` skews the field, as distortion does; `aims` are the places on the detector (arcsec) where targets are put;
     `cycles` the first and the last in which it observes; `share` how often it is used against the others."""
@@ -85,9 +85,9 @@ _OPTICAL = (
 )
 
 _ACS = Camera(
-    "ACS/WFC",
-    "WFC",
-    (Chip(-101, -101, 101, -1.3), Chip(-101, 1.3, 101, 101)),
+    instrument="ACS/WFC",
+    detector="WFC",
+    chips=(Chip(-101, -101, 101, -1.3), Chip(-101, 1.3, 101, 101)),
     shear=0.05,
     aims=((0, 0), (0, -45), (0, 12)),
     filters=(("F435W", 433.0), ("F475W", 475.0), *_OPTICAL, ("F658N", 658.0)),
@@ -96,9 +96,9 @@ _ACS = Camera(
     share=0.36,
 )
 _UVIS = Camera(
-    "WFC3/UVIS",
-    "UVIS",
-    (Chip(-81, -81, 81, -0.6), Chip(-81, 0.6, 81, 81)),
+    instrument="WFC3/UVIS",
+    detector="UVIS",
+    chips=(Chip(-81, -81, 81, -0.6), Chip(-81, 0.6, 81, 81)),
     shear=0.07,
     aims=((0, 0), (0, -36), (0, 10)),
     filters=(
@@ -114,9 +114,9 @@ _UVIS = Camera(
     share=0.28,
 )
 _IR = Camera(
-    "WFC3/IR",
-    "IR",
-    (Chip(-68, -61.5, 68, 61.5),),
+    instrument="WFC3/IR",
+    detector="IR",
+    chips=(Chip(-68, -61.5, 68, 61.5),),
     shear=0.0,
     aims=((0, 0), (0, 4)),
     filters=(
@@ -132,9 +132,9 @@ _IR = Camera(
     blind_spot=True,
 )
 _WFPC2 = Camera(
-    "WFPC2/WFC",
-    "WF",
-    (
+    instrument="WFPC2/WFC",
+    detector="WF",
+    chips=(
         Chip(-80, 0.3, -0.3, 80),
         Chip(-80, -80, -0.3, -0.3),
         Chip(0.3, -80, 80, -0.3),

@@ -14,7 +14,7 @@ EINSTEIN = 0.5  # the Einstein radius, in radii of the object
 REACH = 1.2  # nothing lensed is bright farther out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mass:
     """A singular isothermal ellipsoid. `einstein` is its Einstein radius on the intermediate axis, `turn` the angle of its major axis."""
 
@@ -47,7 +47,7 @@ class Mass:
         return c * du - s * dv, s * du + c * dv
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """What lies behind: a disk galaxy with knots of stars, or (`point`) a quasar in its host."""
 
@@ -75,11 +75,11 @@ class Source:
 def lens(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """A massive elliptical and what it makes of a galaxy behind it: `ring`, `arc`, or a `quad` of a quasar."""
     mass = Mass(
-        EINSTEIN,
-        random.uniform(0.62, 0.9),
-        random.uniform(0, np.pi),
-        random.uniform(0, 0.08),
-        random.uniform(0, np.pi),
+        einstein=EINSTEIN,
+        axis_ratio=random.uniform(0.62, 0.9),
+        turn=random.uniform(0, np.pi),
+        shear=random.uniform(0, 0.08),
+        shear_turn=random.uniform(0, np.pi),
     )
     offset, direction = (
         EINSTEIN * _source_offset(random, kind, mass.axis_ratio),
@@ -87,13 +87,13 @@ def lens(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     )
     size = random.uniform(0.05, 0.11)
     source = Source(
-        offset * float(np.cos(direction)),
-        offset * float(np.sin(direction)),
-        size,
-        random.uniform(0.45, 1.0),
-        random.uniform(0, np.pi),
-        tuple(map(tuple, random.normal(0, 0.6 * size, (3, 2)).tolist())),
-        kind == "quad",
+        x=offset * float(np.cos(direction)),
+        y=offset * float(np.sin(direction)),
+        size=size,
+        flattening=random.uniform(0.45, 1.0),
+        turn=random.uniform(0, np.pi),
+        knots=tuple(map(tuple, random.normal(0, 0.6 * size, (3, 2)).tolist())),
+        point=kind == "quad",
     )
     brightness, lens_light = random.uniform(0.5, 1.3), random.uniform(0.06, 0.14)
     light = brightness * band.weight(0.6) * _traced(grid, mass, source)

@@ -30,7 +30,7 @@ PLANETS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """An object on the sky: its place (degrees), its radius in pixels, and how bright its typical bright feature is (noise of a pixel)."""
 
@@ -43,7 +43,7 @@ class Target:
     faint: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Frame:
     """One preview: a target through a camera. `exposure` in seconds, `start` a Modified Julian Date."""
 
@@ -63,7 +63,7 @@ class Frame:
         return f"sim_{self.number:02d}_{instrument}_{detector}_total_{self.root}_drc"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Proposal `proposal_id` of a sky: objects of one class and subtype, and the frames that were taken of them."""
 
@@ -102,11 +102,11 @@ def plan_proposal(seed: int, index: int) -> Plan:
     # The camera comes from a stream that the class has never touched.
     camera = draw_camera(stream(seed, "camera", proposal_id), cycle)
     return Plan(
-        proposal_id,
-        kind,
-        subtype,
-        cycle,
-        tuple(
+        proposal_id=proposal_id,
+        kind=kind,
+        subtype=subtype,
+        cycle=cycle,
+        frames=tuple(
             _frame(seed, proposal_id, number, targets[number % distinct], camera, cycle, kind)
             for number in range(count)
         ),
@@ -125,13 +125,13 @@ def _target(seed: int, proposal_id: int, number: int, kind: Kind, subtype: str) 
     faint = bool(random.random() < FAINT_SHARE)
     signal = 10 ** (random.uniform(0.9, 1.35) if faint else random.uniform(1.6, 2.9))
     return Target(
-        number,
-        _target_name(random, kind, subtype, ra, dec),
-        ra,
-        dec,
-        float(random.uniform(*kind.radius)),
-        float(signal),
-        faint,
+        number=number,
+        name=_target_name(random, kind, subtype, ra, dec),
+        ra=ra,
+        dec=dec,
+        radius=float(random.uniform(*kind.radius)),
+        signal=float(signal),
+        faint=faint,
     )
 
 
@@ -157,4 +157,13 @@ def _frame(
     )
     start = 50_811.0 + 365.25 * (cycle - FIRST_CYCLE) + random.uniform(0, 365)
     root = "".join(random.choice(list("0123456789abcdefghijklmnopqrstuvwxyz"), 6))
-    return Frame(number, target, pointing, band, conditions, exposure, float(start), root)
+    return Frame(
+        number=number,
+        target=target,
+        pointing=pointing,
+        band=band,
+        conditions=conditions,
+        exposure=exposure,
+        start=float(start),
+        root=root,
+    )

@@ -57,7 +57,7 @@ def run(
         inputs = fetched_fingerprints(workspace, missions)
         if chosen:
             inputs[f"summaries/{chosen}"] = file_sha256(workspace.summaries(chosen) / SUMMARIES)
-        plan = Manifest(STAGE, settings(config, "name", "out", "force"), inputs)
+        plan = Manifest(stage=STAGE, config=settings(config, "name", "out", "force"), inputs=inputs)
         found = read_manifest(folder)
         if (
             not config.force
@@ -226,9 +226,9 @@ def _no_tokenizer(folder: Path) -> list[str]:
 
 def _report(done: Manifest, folder: Path, unchanged: bool = False) -> Report:
     return Report(
-        STAGE,
-        done.counts,
-        done.extra.get("excluded", {}),
+        stage=STAGE,
+        counts=done.counts,
+        excluded=done.extra.get("excluded", {}),
         notes=tuple(done.extra.get("notes", ())),
         output=folder,
         unchanged=unchanged,

@@ -104,7 +104,7 @@ def run(
             f"{failures[0].item}: {failures[0].reason}", "give JPEG, PNG, TIFF or FITS files"
         )
     return Descriptions(
-        tuple(items), Report(STAGE, {"images": len(items)}, failures=tuple(failures))
+        tuple(items), Report(stage=STAGE, counts={"images": len(items)}, failures=tuple(failures))
     )
 
 
@@ -114,9 +114,11 @@ def _candidates(name: str, takes_folders: bool, workspace: Workspace) -> list[Ca
     if path.is_dir():
         if not takes_folders:
             raise UsageError(f"{name} is a folder", "add --batch, or give its *.jpg")
-        return [Candidate(image, str(image)) for image in find_images([path.absolute()])]
+        return [
+            Candidate(path=image, stored=str(image)) for image in find_images([path.absolute()])
+        ]
     if path.exists() or not _KEY.fullmatch(name):
-        return [Candidate(path.absolute(), name)]
+        return [Candidate(path=path.absolute(), stored=name)]
     key = Key.parse(name)
     previews = [
         preview for preview in read_previews(workspace, [key.mission]) if preview.key == key
@@ -127,7 +129,11 @@ def _candidates(name: str, takes_folders: bool, workspace: Workspace) -> list[Ca
             f"paperclip fetch --mission {key.mission} --proposal {key.proposal_id}",
         )
     return [
-        Candidate(workspace.previews(key.mission) / preview.image, f"{key} {preview.image}", key)
+        Candidate(
+            path=workspace.previews(key.mission) / preview.image,
+            stored=f"{key} {preview.image}",
+            key=key,
+        )
         for preview in previews
     ]
 

@@ -50,69 +50,69 @@ def _devices() -> Iterator[Check]:
     import jax
 
     yield Check(
-        "devices",
-        "machine",
-        f"{counted(processors(), 'cores')}, {physical_memory() / 1e9:.0f} GB of memory",
+        topic="devices",
+        name="machine",
+        found=f"{counted(processors(), 'cores')}, {physical_memory() / 1e9:.0f} GB of memory",
     )
     try:
         devices = jax.local_devices()
     except RuntimeError as error:
         yield Check(
-            "devices",
-            "jax",
-            str(error).partition("\n")[0],
-            State.PROBLEM,
-            "see JAX_PLATFORMS, or install jax again",
+            topic="devices",
+            name="jax",
+            found=str(error).partition("\n")[0],
+            state=State.PROBLEM,
+            advice="see JAX_PLATFORMS, or install jax again",
         )
         return
     found = f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
     if devices[0].platform == "cpu" and Path("/proc/driver/nvidia/version").exists():
         yield Check(
-            "devices",
-            "jax",
-            f"{found}, but there is an NVIDIA driver",
-            State.NOTE,
-            extra_line("cuda"),
+            topic="devices",
+            name="jax",
+            found=f"{found}, but there is an NVIDIA driver",
+            state=State.NOTE,
+            advice=extra_line("cuda"),
         )
     else:
-        yield Check("devices", "jax", found)
+        yield Check(topic="devices", name="jax", found=found)
 
 
 def _cache(workspace: Workspace) -> Iterator[Check]:
     root = workspace.root
     if not root.exists():
         yield Check(
-            "cache",
-            "folder",
-            f"{root} is not there yet",
-            State.NOTE,
-            "paperclip demo, or paperclip fetch --help",
+            topic="cache",
+            name="folder",
+            found=f"{root} is not there yet",
+            state=State.NOTE,
+            advice="paperclip demo, or paperclip fetch --help",
         )
         return
     can_write = os.access(root, os.W_OK)
     yield Check(
-        "cache",
-        "folder",
-        f"{root}{'' if can_write else ' cannot be written'}",
-        State.OK if can_write else State.NOTE,
-        "" if can_write else "queries work; for all else give --cache-dir another folder",
+        topic="cache",
+        name="folder",
+        found=f"{root}{'' if can_write else ' cannot be written'}",
+        state=State.OK if can_write else State.NOTE,
+        advice="" if can_write else "queries work; for all else give --cache-dir another folder",
     )
     free = shutil.disk_usage(root).free
     is_little = free < _LITTLE_SPACE
     yield Check(
-        "cache",
-        "free space",
-        _size(free),
-        State.NOTE if is_little else State.OK,
-        "all of Hubble needs 3 GB, a training 2 GB" if is_little else "",
+        topic="cache",
+        name="free space",
+        found=_size(free),
+        state=State.NOTE if is_little else State.OK,
+        advice="all of Hubble needs 3 GB, a training 2 GB" if is_little else "",
     )
     for kind in _KINDS:
         if (root / kind).is_dir():
             names = ", ".join(workspace.names(kind)) or "nothing finished"
             yield Check(
-                "cache",
-                kind,
-                f"{names} ({_size(sum(path.lstat().st_size for path in (root / kind).rglob('*')))})",
+                topic="cache",
+                name=kind,
+                found=f"{names} ({_size(sum(path.lstat().st_size for path in (root / kind).rglob('*')))})",
             )
 
 
@@ -129,11 +129,11 @@ def _health(config: DoctorConfig, workspace: Workspace, progress: Progress) -> I
     for folder in sorted((workspace.root / "training").glob("[!.]*")):
         if folder.name not in finished:
             yield Check(
-                "health",
-                f"training {folder.name}",
-                "not finished",
-                State.NOTE,
-                "give the same paperclip train again: it goes on",
+                topic="health",
+                name=f"training {folder.name}",
+                found="not finished",
+                state=State.NOTE,
+                advice="give the same paperclip train again: it goes on",
             )
     for name in workspace.names("indexes"):
         yield from _looked_at(f"index {name}", partial(_index, name, config, workspace))
@@ -144,14 +144,20 @@ def _looked_at(name: str, look) -> Iterator[Check]:  # type: ignore[no-untyped-d
     try:
         yield from look()
     except PaperclipError as error:
-        yield Check("health", name, error.message, State.PROBLEM, error.hint or "")
+        yield Check(
+            topic="health",
+            name=name,
+            found=error.message,
+            state=State.PROBLEM,
+            advice=error.hint or "",
+        )
     except (OSError, ValueError) as error:
         yield Check(
-            "health",
-            name,
-            str(error).partition("\n")[0],
-            State.PROBLEM,
-            "make it again with --force",
+            topic="health",
+            name=name,
+            found=str(error).partition("\n")[0],
+            state=State.PROBLEM,
+            advice="make it again with --force",
         )
 
 
@@ -161,7 +167,7 @@ def _previews(
     previews = read_previews(workspace, [name])
     total = counted(len(previews), "images")
     if not config.verify:
-        yield Check("health", f"previews {name}", total)
+        yield Check(topic="health", name=f"previews {name}", found=total)
         return
 
     def fault(preview: Preview) -> str | None:
@@ -181,22 +187,26 @@ def _previews(
             task.advance()
     if faults:
         yield Check(
-            "health",
-            f"previews {name}",
-            f"{len(faults):,} of {total} damaged, first {faults[0]}",
-            State.PROBLEM,
-            f"paperclip fetch --mission {name} --verify",
+            topic="health",
+            name=f"previews {name}",
+            found=f"{len(faults):,} of {total} damaged, first {faults[0]}",
+            state=State.PROBLEM,
+            advice=f"paperclip fetch --mission {name} --verify",
         )
     else:
-        yield Check("health", f"previews {name}", f"{total}, each as it was written")
+        yield Check(
+            topic="health", name=f"previews {name}", found=f"{total}, each as it was written"
+        )
 
 
 def _dataset(name: str, workspace: Workspace) -> Iterator[Check]:
     folder = workspace.dataset(name)
     yield Check(
-        "health",
-        f"dataset {name}",
-        ", ".join(f"{count_rows(folder, split):,} {split}" for split in available_splits(folder)),
+        topic="health",
+        name=f"dataset {name}",
+        found=", ".join(
+            f"{count_rows(folder, split):,} {split}" for split in available_splits(folder)
+        ),
     )
 
 
@@ -204,27 +214,27 @@ def _model(name: str, workspace: Workspace) -> Iterator[Check]:
     model = ModelFolder.open(workspace.model(name), name)
     size = (model.path / WEIGHTS).stat().st_size
     yield Check(
-        "health",
-        f"model {name}",
-        f"{_size(size)}, {model.view.size} pixels, {model.config.projection_dim} dimensions",
+        topic="health",
+        name=f"model {name}",
+        found=f"{_size(size)}, {model.view.size} pixels, {model.config.projection_dim} dimensions",
     )
 
 
 def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
     index = open_index(workspace.index(name))
     yield Check(
-        "health",
-        f"index {name}",
-        f"{counted(index.manifest.counts['images'], 'images')}, model {index.manifest.config['model']}",
+        topic="health",
+        name=f"index {name}",
+        found=f"{counted(index.manifest.counts['images'], 'images')}, model {index.manifest.config['model']}",
     )
     rebuild = f"paperclip index --index {name}"
     if is_unfinished(index.folder):
         yield Check(
-            "health",
-            f"index {name}",
-            "an update was interrupted",
-            State.NOTE,
-            f"{rebuild} goes on with it",
+            topic="health",
+            name=f"index {name}",
+            found="an update was interrupted",
+            state=State.NOTE,
+            advice=f"{rebuild} goes on with it",
         )
     known = {image.entry.path for image in index.observations.images()}
     if any(path.startswith("previews/") for path in known):
@@ -232,11 +242,11 @@ def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
         new = sum(stored_path(preview) not in known for preview in fetched)
         if new:
             yield Check(
-                "health",
-                f"index {name}",
-                counted(new, "fetched images are not in it"),
-                State.NOTE,
-                rebuild,
+                topic="health",
+                name=f"index {name}",
+                found=counted(new, "fetched images are not in it"),
+                state=State.NOTE,
+                advice=rebuild,
             )
     model_of(index, workspace, afresh=config.verify)
     if config.verify:
@@ -252,24 +262,26 @@ def _verified(index: Index, rebuild: str) -> Iterator[Check]:
     bad = sum(int(np.count_nonzero(~(np.abs(part - 1) < 1e-3))) for part in lengths)
     if bad:
         yield Check(
-            "health",
-            f"index {index.name}",
-            counted(bad, "vectors are damaged"),
-            State.PROBLEM,
-            f"{rebuild} --force",
+            topic="health",
+            name=f"index {index.name}",
+            found=counted(bad, "vectors are damaged"),
+            state=State.PROBLEM,
+            advice=f"{rebuild} --force",
         )
     ((answer,), *_) = index.observations.execute("PRAGMA integrity_check")
     ((tiles,),) = index.observations.execute("SELECT coalesce(sum(tiles), 0) FROM images")
     if answer != "ok" or tiles != len(index.vectors):
         yield Check(
-            "health",
-            f"index {index.name}",
-            f"{index.observations.path} is damaged: {answer}",
-            State.PROBLEM,
-            f"{rebuild} --force",
+            topic="health",
+            name=f"index {index.name}",
+            found=f"{index.observations.path} is damaged: {answer}",
+            state=State.PROBLEM,
+            advice=f"{rebuild} --force",
         )
     if not bad and answer == "ok":
-        yield Check("health", f"index {index.name}", "vectors and observations are whole")
+        yield Check(
+            topic="health", name=f"index {index.name}", found="vectors and observations are whole"
+        )
 
 
 def _size(count: float) -> str:

@@ -77,7 +77,7 @@ class HeldOutPairs:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """The table, whose first row is the first model's on all images, and on which splits it was measured."""
 
@@ -135,11 +135,11 @@ def run(
         _judgement(contestants, found, pairs, judge, workspace, progress) if judge else (None, ())
     )
     return Evaluation(
-        tuple(rows),
-        splits,
-        Report(STAGE, counts, failures=failures, notes=tuple(notes)),
-        figures,
-        judgement,
+        rows=tuple(rows),
+        splits=splits,
+        report=Report(stage=STAGE, counts=counts, failures=failures, notes=tuple(notes)),
+        figures=figures,
+        judgement=judgement,
     )
 
 
@@ -176,12 +176,13 @@ def _contestant(
         progress,
         alternative_views.augmented if config.protocol == PAPER_BATCH else alternative_views.centre,
     )
+    trained_on = np.asarray([str(pair.key) in trained for pair in measured.pairs], bool)
     return Contestant(
-        model.name,
-        role,
-        found,
-        np.asarray([str(pair.key) in trained for pair in measured.pairs], bool),
-        _scale(model),
+        name=model.name,
+        role=role,
+        found=found,
+        trained_on=trained_on,
+        scale=_scale(model),
         has_paper_loss=_has_raw_scale(model),
     )
 
@@ -226,7 +227,13 @@ def _controls(
 
 
 def _control(name: str, found: Embeddings) -> Contestant:
-    return Contestant(name, CONTROL, found, np.zeros(len(found.images), bool), has_cosines=False)
+    return Contestant(
+        name=name,
+        role=CONTROL,
+        found=found,
+        trained_on=np.zeros(len(found.images), bool),
+        has_cosines=False,
+    )
 
 
 def _words(text: str) -> list[str]:
@@ -366,7 +373,16 @@ def _verdicts(
                 )
             else:
                 if keep is not None:
-                    keep(Verdict(query, digest(abstract), found[query, abstract], *made_by))
+                    keep(
+                        Verdict(
+                            query=query,
+                            abstract=digest(abstract),
+                            relevant=found[query, abstract],
+                            backend=judge.backend,
+                            model=judge.model,
+                            version=judge.version,
+                        )
+                    )
             task.advance()
     return found, failures
 

@@ -255,7 +255,13 @@ class _Tally:
 
 def _make_one(plan: _Plan, job: _Job) -> tuple[Entry, int]:
     """Runs in a worker thread, and touches nothing but the files of this job. The number counts bytes that came over the network."""
-    entry = Entry(*job.candidate.key, job.candidate.name, plan.archive.identity, job.stamp)
+    entry = Entry(
+        mission=job.candidate.key.mission,
+        proposal_id=job.candidate.key.proposal_id,
+        name=job.candidate.name,
+        source=plan.archive.identity,
+        stamp=job.stamp,
+    )
     try:
         reading = read_image(plan.archive, job.candidate, plan.config.keep_originals)
     except BadItem as error:
@@ -296,13 +302,14 @@ def _after(plan: _Plan, held: Holdings) -> Holdings:
     entries = [(job.candidate, held.ledger[job.place]) for job in plan.jobs()]
     previews = [
         Preview(
-            *image.key,
-            entry.image,
-            entry.sha256,
-            entry.side,
-            image.name,
-            _placed(image.observation, entry),
-            entry.wcs,
+            mission=image.key.mission,
+            proposal_id=image.key.proposal_id,
+            image=entry.image,
+            sha256=entry.sha256,
+            side=entry.side,
+            original=image.name,
+            observation=_placed(image.observation, entry),
+            wcs=entry.wcs,
         )
         for image, entry in entries
         if not entry.failure
@@ -341,7 +348,7 @@ def _manifest(plan: _Plan) -> Manifest:
         "shard",
         "refresh",
     )
-    return Manifest(STAGE, config, extra={"excluded": _excluded(plan)})
+    return Manifest(stage=STAGE, config=config, extra={"excluded": _excluded(plan)})
 
 
 def _excluded(plan: _Plan) -> dict[str, int]:
@@ -373,7 +380,14 @@ def _report(
         notes += _forecast(plan, to_read)
     elif read:
         counts["read now"] = read
-    return Report(STAGE, counts, _excluded(plan), tuple(failures), tuple(notes), plan.folder)
+    return Report(
+        stage=STAGE,
+        counts=counts,
+        excluded=_excluded(plan),
+        failures=tuple(failures),
+        notes=tuple(notes),
+        output=plan.folder,
+    )
 
 
 def _forecast(plan: _Plan, todo: Sequence[_Job]) -> list[str]:

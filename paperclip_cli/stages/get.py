@@ -55,8 +55,8 @@ def run(config: GetConfig, workspace: Workspace, progress: Progress | None = Non
     )
     counts = {"files": len(wanted), "already there": len(wanted) - len(missing)}
     report = Report(
-        STAGE,
-        counts,
+        stage=STAGE,
+        counts=counts,
         failures=tuple(failures),
         output=config.out.absolute(),
         unchanged=not missing and not failures,

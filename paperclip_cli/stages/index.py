@@ -68,7 +68,7 @@ def _open_text_tower(model: ModelFolder) -> TextTower:
     return TextTower.open(model)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Maker:
     """What an index is made with: a model, how it sees an image, and its towers, which are opened only to be used."""
 
@@ -122,8 +122,14 @@ def run(
     model = resolve(config.model, workspace)
     with lock(folder), quiet_decoders():
         old = None if config.force or read_manifest(folder) is None else open_index(folder)
+        view, reading = _seeing(config, model, old)
         maker = Maker(
-            model, fingerprint(model, workspace), *_seeing(config, model, old), images, texts
+            model=model,
+            fingerprint=fingerprint(model, workspace),
+            view=view,
+            reading=reading,
+            images=images,
+            texts=texts,
         )
         if old is not None:
             _check_maker(old, maker)
@@ -153,8 +159,8 @@ def run(
         is_new_graph = config.hnsw and _build_graph(folder, progress or SilentProgress())
     lost = "the graph of the vectors is gone with their old state: build it anew with --hnsw"
     return Report(
-        STAGE,
-        _changes(before, after),
+        stage=STAGE,
+        counts=_changes(before, after),
         failures=tuple(failures),
         notes=(lost,) if has_lost_graph and not config.hnsw else (),
         output=folder,
@@ -176,7 +182,7 @@ def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
     """The images that `config` names: files and folders, or the previews of the cache."""
     if config.paths:
         roots = [path.expanduser().resolve() for path in config.paths]
-        found = [Candidate(path, str(path)) for path in find_images(roots)]
+        found = [Candidate(path=path, stored=str(path)) for path in find_images(roots)]
         if not found:
             names = ", ".join(map(str, config.paths))
             raise PaperclipError(
@@ -196,7 +202,13 @@ def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
 
 def _candidate(workspace: Workspace, stored: str, preview: Preview) -> Candidate:
     square = None if preview.wcs is None else unit_square(preview.wcs, preview.side)
-    return Candidate(workspace.root / stored, stored, preview.key, preview.observation, square)
+    return Candidate(
+        path=workspace.root / stored,
+        stored=stored,
+        key=preview.key,
+        observation=preview.observation,
+        wcs=square,
+    )
 
 
 def _seeing(config: IndexConfig, model: ModelFolder, old: Index | None) -> tuple[View, Reading]:
@@ -292,7 +304,12 @@ def _merge(before: State, scope: Scope, entries: Sequence[Entry]) -> State:
     proposals = {**before.proposals, **scope.proposals}
     keys = {entry.key for entry in merged if entry.key is not None}
     return State(
-        merged, {key: proposals.get(key) or Proposal(*key, abstract="") for key in sorted(keys)}
+        merged,
+        {
+            key: proposals.get(key)
+            or Proposal(mission=key.mission, proposal_id=key.proposal_id, abstract="")
+            for key in sorted(keys)
+        },
     )
 
 
@@ -308,11 +325,11 @@ def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -
     publish(
         folder,
         Manifest(
-            STAGE,
-            config,
-            {"model": maker.fingerprint},
-            {"images": len(state.entries), "vectors": len(vectors)},
-            {"dimension": embeddings.dimension, "background": asdict(background)},
+            stage=STAGE,
+            config=config,
+            inputs={"model": maker.fingerprint},
+            counts={"images": len(state.entries), "vectors": len(vectors)},
+            extra={"dimension": embeddings.dimension, "background": asdict(background)},
         ),
         number,
     )

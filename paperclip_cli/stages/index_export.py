@@ -65,8 +65,8 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
             "name a file in a folder of yours",
         ) from error
     return Report(
-        "export",
-        {"images": len(images), "bytes": place.stat().st_size},
+        stage="export",
+        counts={"images": len(images), "bytes": place.stat().st_size},
         notes=pictureless(lengths),
         output=place,
     )
@@ -145,5 +145,11 @@ def _bundled(image: Image, thumbnail: int) -> BundledImage:
     entry = image.entry
     mission, proposal_id = entry.key or (None, None)
     return BundledImage(
-        entry.sha256, thumbnail, mission, proposal_id, entry.tiles, entry.wcs, entry.observation
+        sha256=entry.sha256,
+        thumbnail=thumbnail,
+        mission=mission,
+        proposal_id=proposal_id,
+        tiles=entry.tiles,
+        wcs=entry.wcs,
+        observation=entry.observation,
     )

@@ -93,8 +93,8 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
         ModelFolder.open(folder / "model"), workspace
     )  # remembered, so that the first query is as quick as any
     return Report(
-        "import",
-        {"images": len(lengths), "vectors": count},
+        stage="import",
+        counts={"images": len(lengths), "vectors": count},
         notes=pictureless(lengths),
         output=folder,
     )
@@ -176,7 +176,11 @@ def _build(
     write_manifest(
         new,
         Manifest(
-            STAGE, config, {"model": made_by}, {"images": len(entries), "vectors": shape[0]}, extra
+            stage=STAGE,
+            config=config,
+            inputs={"model": made_by},
+            counts={"images": len(entries), "vectors": shape[0]},
+            extra=extra,
         ),
     )
     return shape[0], [image.thumbnail for image in images]
@@ -245,14 +249,14 @@ def _entries(images: Sequence[BundledImage], thumbnails: Path, folder: Path) -> 
                 else Key(image.mission, image.proposal_id)
             )
             yield Entry(
-                f"{THUMBNAILS}/{path.name}",
-                len(data),
-                modified,
-                image.sha256,
-                key,
-                image.observation,
-                image.tiles,
-                image.wcs,
+                path=f"{THUMBNAILS}/{path.name}",
+                size=len(data),
+                mtime_ns=modified,
+                sha256=image.sha256,
+                key=key,
+                observation=image.observation,
+                tiles=image.tiles,
+                wcs=image.wcs,
             )
         if file.read(1):
             raise ValueError("there are more thumbnails than images")

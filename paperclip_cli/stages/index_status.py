@@ -25,7 +25,10 @@ def run(config: IndexConfig, workspace: Workspace) -> dict:
     index = open_index(workspace.index(choose_index(config.name, workspace)))
     known = {image.entry.path: image.entry for image in index.observations.images()}
     manifest = index.manifest
-    present = [Candidate(index.file_of(entry, workspace), path) for path, entry in known.items()]
+    present = [
+        Candidate(path=index.file_of(entry, workspace), stored=path)
+        for path, entry in known.items()
+    ]
     touched = [
         candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None
     ]

@@ -24,7 +24,7 @@ def run(hits: Iterable[Hit], folder: Path) -> Report:
             copied += 1
         except (OSError, BadItem) as error:
             failures.append(Failure(hit.image, str(error)))
-    return Report("copy", {"images": copied}, failures=tuple(failures), output=folder)
+    return Report(stage="copy", counts={"images": copied}, failures=tuple(failures), output=folder)
 
 
 def _copy(source: Path, place: Path) -> None:

@@ -88,7 +88,15 @@ def run(config: SummarizeConfig, workspace: Workspace, progress: Progress | None
         else ()
     )
     excluded = {reason: count for reason, count in left_out.items() if count}
-    return Report(STAGE, counts, excluded, tuple(failures), notes, folder, unchanged=not new)
+    return Report(
+        stage=STAGE,
+        counts=counts,
+        excluded=excluded,
+        failures=tuple(failures),
+        notes=notes,
+        output=folder,
+        unchanged=not new,
+    )
 
 
 def _make(

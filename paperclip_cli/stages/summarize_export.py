@@ -22,4 +22,4 @@ def run(config: SummarizeConfig, workspace: Workspace, path: Path) -> Report:
             f"the set holds summaries of {', '.join(missions)}", "choose one with --mission"
         )
     replace_file(path, format_csv(found))
-    return Report(STAGE, {"summaries exported": len(found)}, output=path)
+    return Report(stage=STAGE, counts={"summaries exported": len(found)}, output=path)

@@ -45,5 +45,9 @@ def run(config: SummarizeConfig, workspace: Workspace, path: Path) -> Report:
             workspace.summaries(name), {"backend": "import", "model": "", "version": ""}, counts
         )
     return Report(
-        STAGE, counts, failures=tuple(failures), output=workspace.summaries(name), unchanged=not new
+        stage=STAGE,
+        counts=counts,
+        failures=tuple(failures),
+        output=workspace.summaries(name),
+        unchanged=not new,
     )

@@ -104,7 +104,7 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
         if distributed.leads():
             _finish(training, final, kept or recipe.steps, plan, dataset, folder, state)
         distributed.meet("the model is written")
-    return _report(read_manifest(folder), folder) if distributed.leads() else Report(STAGE)
+    return _report(read_manifest(folder), folder) if distributed.leads() else Report(stage=STAGE)
 
 
 def _recipe(config: TrainConfig, base: ModelFolder | None) -> Recipe:
@@ -212,9 +212,9 @@ def _finish(
         plan.config | {"kept_step": step}, splits, base, card.licence(training.folder.path, base)
     )
     done = Manifest(
-        STAGE,
-        plan.config,
-        plan.inputs,
+        stage=STAGE,
+        config=plan.config,
+        inputs=plan.inputs,
         counts={"steps": training.recipe.steps, "images": len(training.batches.groups)},
         extra={"kept_step": step, **scores},
     )
@@ -240,8 +240,8 @@ def _report(done: Manifest | None, folder: Path, unchanged: bool = False) -> Rep
     )
     scores += f", retrieval accuracy at 10 % {accuracy:.3f}" if accuracy is not None else ""
     return Report(
-        STAGE,
-        done.counts,
+        stage=STAGE,
+        counts=done.counts,
         notes=(f"the model is that of step {step}{scores}",),
         output=folder,
         unchanged=unchanged,

@@ -73,7 +73,8 @@ def finish_set(folder: Path, made_by: dict[str, str], counts: dict[str, int]) ->
     found = read_manifest(folder)
     if counts["summaries"] and (counts["new"] or found is None):
         write_manifest(
-            folder, Manifest("summarize", made_by, counts={"summaries": counts["summaries"]})
+            folder,
+            Manifest(stage="summarize", config=made_by, counts={"summaries": counts["summaries"]}),
         )
 
 
@@ -121,7 +122,13 @@ def _sorted_out(rows: csv.DictReader, mission: str) -> tuple[list[Summary], list
             )
         else:
             summaries.append(
-                Summary(mission, int(number), _items(objects), _items(uses), backend="import")
+                Summary(
+                    mission=mission,
+                    proposal_id=int(number),
+                    objects_and_phenomena=_items(objects),
+                    science_use_cases=_items(uses),
+                    backend="import",
+                )
             )
     return summaries, failures
 

@@ -12,7 +12,7 @@ from paperclip_cli.records import read_jsonl, to_json
 from paperclip_cli.workspace import append_lines, cut_torn_line
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Whether an abstract, known by the SHA-256 of its text, is relevant to a query, and who says so."""
 

@@ -18,7 +18,7 @@ LEGACY_EOS = 2
 Tower = TypeVar("Tower", "TextConfig", "VisionConfig")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TextConfig:
     """The text tower. Defaults are those of transformers, for the fields that a file leaves out.
 
@@ -46,7 +46,7 @@ class TextConfig:
         return self.eos_token_id == LEGACY_EOS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VisionConfig:
     """The vision tower: square images of `image_size` pixels, cut into squares of `patch_size`.
 

@@ -47,7 +47,7 @@ CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelFolder:
     """A folder that holds a whole model.
 
@@ -77,14 +77,14 @@ class ModelFolder:
         card = _read_json(path / CARD)
         mean, std = _normalisation(path / PREPROCESSOR)
         return cls(
-            path,
-            name or path.name,
-            config,
-            _view(path / CARD, card, config),
-            mean,
-            std,
-            card,
-            _extras(path, card),
+            path=path,
+            name=name or path.name,
+            config=config,
+            view=_view(path / CARD, card, config),
+            mean=mean,
+            std=std,
+            card=card,
+            extras=_extras(path, card),
         )
 
 

@@ -50,7 +50,7 @@ def compiled(
     return step.lower(state, batch, devices.shapes(key)).compile()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """Everything that stays the same while a model is trained, and the state that it begins with.
 

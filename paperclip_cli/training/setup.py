@@ -43,7 +43,7 @@ from paperclip_cli.wording import counted
 _WORDS = 77  # of a caption of the reference's code
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Setting:
     """What the parts of a training have in common."""
 
@@ -109,7 +109,12 @@ def prepare(
     if frozen:
         frozen = jax.device_get(frozen)  # the towers have done their work
     batches = Batches(
-        given, groups, setting.size, config.seed, recipe.unique_proposals, setting.devices.part
+        inputs=given,
+        groups=groups,
+        size=setting.size,
+        seed=config.seed,
+        unique=recipe.unique_proposals,
+        part=setting.devices.part,
     )
     state = jax.jit(partial(initial_state, learner))(
         trained
@@ -117,18 +122,18 @@ def prepare(
     initial, augmenting = setting.devices.replicate((state, key))
     folder = replace(begin.folder, view=setting.view)
     return Training(
-        recipe,
-        folder,
-        begin.tokenizer,
-        learner,
-        step.result(),
-        initial,
-        frozen,
-        setting.devices,
-        batches,
-        validation,
-        augmenting,
-        config.log_every,
+        recipe=recipe,
+        folder=folder,
+        tokenizer=begin.tokenizer,
+        learner=learner,
+        step=step.result(),
+        initial=initial,
+        frozen=frozen,
+        devices=setting.devices,
+        batches=batches,
+        validation=validation,
+        key=augmenting,
+        log_every=config.log_every,
     )
 
 
@@ -154,16 +159,16 @@ def _setting(
         + (f"; batches of {size}, which are all proposals" if size < recipe.batch_size else "")
     )
     return _Setting(
-        recipe,
-        config,
-        dataset,
-        begin,
-        view,
-        _caption_length(recipe, begin.folder),
-        size,
-        devices,
-        how,
-        progress,
+        recipe=recipe,
+        config=config,
+        dataset=dataset,
+        begin=begin,
+        view=view,
+        length=_caption_length(recipe, begin.folder),
+        size=size,
+        devices=devices,
+        how=how,
+        progress=progress,
     )
 
 
@@ -220,7 +225,14 @@ def _inputs(
     room = _WORDS if recipe.caption_runs == "words" else setting.length - ENDS
     tokenize = partial(setting.begin.tokenizer.batch, length=setting.length)
     pictures = Pictures(
-        _images(setting, pairs), Texts(captions, tokenize, room, seed, recipe.caption_runs == "any")
+        _images(setting, pairs),
+        Texts(
+            captions=captions,
+            tokenize=tokenize,
+            room=room,
+            seed=seed,
+            any_run=recipe.caption_runs == "any",
+        ),
     )
     if recipe.train == "full":
         return pictures

@@ -67,12 +67,12 @@ def start(base: ModelFolder | NewModel, recipe: Recipe, seed: int, key: jax.Arra
 
 def _described(new: NewModel) -> ModelFolder:
     return ModelFolder(
-        Path(),
-        new.name,
-        new.config,
-        View(size=new.config.vision.image_size, fill=new.fill),
-        new.mean,
-        new.std,
+        path=Path(),
+        name=new.name,
+        config=new.config,
+        view=View(size=new.config.vision.image_size, fill=new.fill),
+        mean=new.mean,
+        std=new.std,
     )
 
 

@@ -124,14 +124,14 @@ def test_the_layout_of_the_real_file_is_kept(real_sample: Path) -> None:
 def test_wrapped_fields_are_joined() -> None:
     (proposal,) = parse(RECORD, "hst").proposals
     assert proposal == Proposal(
-        "hst",
-        10001,
-        "We propose to observe ultraluminous X-ray sources.",
-        "Locating Ultraluminous X-Ray Sources",
-        "GALAXIES",
-        "12",
-        "Philip Kaaret",
-        "GO",
+        mission="hst",
+        proposal_id=10001,
+        abstract="We propose to observe ultraluminous X-ray sources.",
+        title="Locating Ultraluminous X-Ray Sources",
+        category="GALAXIES",
+        cycle="12",
+        pi="Philip Kaaret",
+        proposal_type="GO",
     )
 
 
@@ -155,14 +155,14 @@ def test_small_departures_from_the_layout_change_nothing(change) -> None:  # typ
 def test_blank_and_missing_fields_are_blank() -> None:
     text = f"Category:\nID: 5\n{SEPARATOR}\nID:6\n\n  An abstract.\n"
     assert parse(text, "hst").proposals == (
-        Proposal("hst", 5, ""),
-        Proposal("hst", 6, "An abstract."),
+        Proposal(mission="hst", proposal_id=5, abstract=""),
+        Proposal(mission="hst", proposal_id=6, abstract="An abstract."),
     )
 
 
 def test_of_repeated_numbers_the_last_with_an_abstract_counts() -> None:
     first, second, third = (
-        Proposal("hst", 7, abstract, title)
+        Proposal(mission="hst", proposal_id=7, abstract=abstract, title=title)
         for abstract, title in (("One.", "a"), ("Two.", "b"), ("", "c"))
     )
     catalogue = parse(

@@ -19,7 +19,9 @@ from paperclip_cli.records import Key, Observation, Proposal
 
 def images(number: int, count: int) -> list[Candidate]:
     return [
-        Candidate(Key("hst", number), f"total_{index}.jpg", "1", Observation())
+        Candidate(
+            key=Key("hst", number), name=f"total_{index}.jpg", stamp="1", observation=Observation()
+        )
         for index in range(count)
     ]
 
@@ -47,7 +49,10 @@ class ListedArchive:
 
 
 def archive(counts: Mapping[int, int], **fields: str) -> ListedArchive:
-    proposals = [Proposal("hst", number, "An abstract.", **fields) for number in counts]
+    proposals = [
+        Proposal(mission="hst", proposal_id=number, abstract="An abstract.", **fields)
+        for number in counts
+    ]
     return ListedArchive(
         proposals, {number: images(number, count) for number, count in counts.items()}
     )
@@ -94,7 +99,7 @@ def test_other_proposals_change_nothing() -> None:
 
 def test_what_lacks_abstract_or_image_is_counted() -> None:
     proposals = [
-        Proposal("hst", number, abstract)
+        Proposal(mission="hst", proposal_id=number, abstract=abstract)
         for number, abstract in ((1, "x"), (2, "x"), (3, ""), (4, ""))
     ]
     listed = replace(archive({1: 2, 2: 0, 3: 1, 4: 0}), listed=proposals)
@@ -119,7 +124,13 @@ def test_what_lacks_abstract_or_image_is_counted() -> None:
 def test_colour_composites_are_told_by_the_word(name: str, colour: bool) -> None:
     listed = archive({1: 1})
     listed = replace(
-        listed, images={1: [*listed.images[1], Candidate(Key("hst", 1), name, "1", Observation())]}
+        listed,
+        images={
+            1: [
+                *listed.images[1],
+                Candidate(key=Key("hst", 1), name=name, stamp="1", observation=Observation()),
+            ]
+        },
     )
     assert (name in drawn(listed)[1]) is not colour
     assert name in drawn(listed, include_color=True)[1]

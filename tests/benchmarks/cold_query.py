@@ -95,7 +95,7 @@ def make_model(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(
         json.dumps({"tokenizer_class": "CLIPTokenizer", "model_max_length": 77})
     )
-    write_manifest(folder, Manifest("train", {}))
+    write_manifest(folder, Manifest(stage="train", config={}))
 
 
 def export_text_tower(folder: Path) -> None:
@@ -131,18 +131,21 @@ def make_index(workspace: Workspace, model: ModelFolder, count: int) -> None:
     keys = [Key("hst", 5000 + number // 7) for number in range(count)]
     entries = [
         Entry(
-            f"/archive/{number:07d}.jpg",
-            1,
-            1,
-            f"{number:064x}",
-            key,
-            Observation(target=f"NGC {number // 3}", instrument="ACS"),
+            path=f"/archive/{number:07d}.jpg",
+            size=1,
+            mtime_ns=1,
+            sha256=f"{number:064x}",
+            key=key,
+            observation=Observation(target=f"NGC {number // 3}", instrument="ACS"),
         )
         for number, key in enumerate(keys)
     ]
     proposals = {
         key: Proposal(
-            *key, abstract="We propose to image merging galaxies. " * 30, title="Galaxy mergers"
+            mission=key.mission,
+            proposal_id=key.proposal_id,
+            abstract="We propose to image merging galaxies. " * 30,
+            title="Galaxy mergers",
         )
         for key in set(keys)
     }
@@ -160,11 +163,11 @@ def make_index(workspace: Workspace, model: ModelFolder, count: int) -> None:
     publish(
         folder,
         Manifest(
-            "index",
-            config,
-            {"model": fingerprint(model, workspace)},
-            {"images": count, "vectors": count},
-            {"dimension": 512, "background": background},
+            stage="index",
+            config=config,
+            inputs={"model": fingerprint(model, workspace)},
+            counts={"images": count, "vectors": count},
+            extra={"dimension": 512, "background": background},
         ),
         number,
     )

@@ -132,7 +132,9 @@ def measure(config: ClipConfig, folder: Path, size: int, steps: int, count: int)
         # A state is used up by its step, and the averages of an earlier one would not change the time.
         state = devices.replicate(initial_state(learner, jax.tree.map(jax.numpy.copy, params)))
         images = devices.keep(store) if cache == "device" else lambda rows: store[rows]
-        batches = Batches(Synthetic(images, tokens), np.arange(count), size, 0)
+        batches = Batches(
+            inputs=Synthetic(images, tokens), groups=np.arange(count), size=size, seed=0
+        )
         begun = time.perf_counter()
         with closing(
             look_ahead(

@@ -62,11 +62,11 @@ def main() -> None:
     queries = clustered(options.queries, options.dimension, clusters, 2)
     with tempfile.TemporaryDirectory() as place:
         index = Index(
-            Path(place),
-            Manifest("index", {}, extra={"generation": 1}),
-            vectors,
-            None,  # type: ignore[arg-type]
-            Background(tuple([0.0] * len(LEVELS)), 0.0),
+            folder=Path(place),
+            manifest=Manifest(stage="index", config={}, extra={"generation": 1}),
+            vectors=vectors,
+            observations=None,  # type: ignore[arg-type]
+            background=Background(tuple([0.0] * len(LEVELS)), 0.0),
         )
         begin = time.perf_counter()
         build_graph(index.folder, 1, vectors)

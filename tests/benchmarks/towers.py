@@ -45,7 +45,12 @@ def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     from paperclip_cli.training.losses import Objective
 
     graph, params = weights.load(
-        ModelFolder(folder, "benchmark", ClipConfig.read(folder / "config.json"), View())
+        ModelFolder(
+            path=folder,
+            name="benchmark",
+            config=ClipConfig.read(folder / "config.json"),
+            view=View(),
+        )
     )
     optimiser = optax.adamw(1e-5, weight_decay=1e-3)
     pixels, ids = map(jax.numpy.asarray, inputs(batch))

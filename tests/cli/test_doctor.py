@@ -18,7 +18,7 @@ def test_problems_are_exit_1_and_end_in_what_to_do(
     arguments = ["--cache-dir", str(tmp_path), "--offline", "--quiet", "doctor"]
     assert cli.run(arguments) == 0
     capsys.readouterr()
-    write_manifest(Workspace(tmp_path).model("broken"), Manifest("train", {}))
+    write_manifest(Workspace(tmp_path).model("broken"), Manifest(stage="train", config={}))
     assert cli.run(arguments) == 1
     out, err = capsys.readouterr()
     assert err == "" and all(

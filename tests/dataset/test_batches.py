@@ -32,10 +32,12 @@ def batches(seed: int = 0, part: slice = slice(None)) -> Batches:
     texts = [f"First of {i}. Second of {i}. Third of {i}." for i in range(10)]
     captions = prepare(texts, lambda texts: [len(text.split()) for text in texts])
     return Batches(
-        Pictures(lambda rows: STORE[rows], Texts(captions, tokenize, 6, seed)),
-        np.arange(10),
-        4,
-        seed,
+        inputs=Pictures(
+            lambda rows: STORE[rows], Texts(captions=captions, tokenize=tokenize, room=6, seed=seed)
+        ),
+        groups=np.arange(10),
+        size=4,
+        seed=seed,
         part=part,
     )
 
@@ -95,7 +97,7 @@ def test_unique_batches_hold_no_proposal_twice_and_have_all_pairs_in_time(
     groups: np.ndarray, size: int, seed: int
 ) -> None:
     size = min(size, int(groups.max()) + 1)
-    made = Batches(batches().inputs, groups, size, seed, unique=True)
+    made = Batches(inputs=batches().inputs, groups=groups, size=size, seed=seed, unique=True)
     steps = 60 * ((int(groups.max()) + 1) // size)
     rows = [made.rows(step)[1] for step in range(steps)]
     assert all(len(set(groups[part])) == len(part) == size for part in rows)

@@ -24,17 +24,17 @@ def pair(number: int, grey: bool = False, image: bytes | None = None) -> Pair:
     rng = np.random.default_rng(number)
     canvas = rng.integers(0, 256, (40, 40) if grey else (40, 40, 3), dtype=np.uint8)
     return Pair(
-        Key("local", number),
-        image or encode_jpeg(canvas),
-        "",
-        "",
-        None,
-        None,
-        None,
-        Observation(),
-        "",
-        "",
-        f"{number}.jpg",
+        key=Key("local", number),
+        image=image or encode_jpeg(canvas),
+        caption="",
+        abstract="",
+        summary=None,
+        seen_sky=None,
+        seen_text=None,
+        observation=Observation(),
+        title="",
+        category="",
+        path=f"{number}.jpg",
     )
 
 

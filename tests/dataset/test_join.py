@@ -8,13 +8,13 @@ from paperclip_cli.records import Key, Observation, Preview, Proposal, Summary
 
 def preview(mission: str, number: int, name: str = "a", **observed: object) -> Preview:
     return Preview(
-        mission,
-        number,
-        f"proposal_{number}/{name}.jpg",
-        "0" * 64,
-        64,
-        name,
-        Observation(**observed),
+        mission=mission,
+        proposal_id=number,
+        image=f"proposal_{number}/{name}.jpg",
+        sha256="0" * 64,
+        side=64,
+        original=name,
+        observation=Observation(**observed),
     )  # type: ignore[arg-type]
 
 
@@ -23,7 +23,10 @@ def proposals(*items: Proposal) -> dict[Key, Proposal]:
 
 
 def test_missions_that_use_the_same_number_are_kept_apart() -> None:
-    known = proposals(Proposal("hst", 1, "about stars"), Proposal("jwst", 1, "about dust"))
+    known = proposals(
+        Proposal(mission="hst", proposal_id=1, abstract="about stars"),
+        Proposal(mission="jwst", proposal_id=1, abstract="about dust"),
+    )
     rows, excluded = join(known, [preview("hst", 1), preview("jwst", 1)], {}, "abstract")
     assert [(row.preview.mission, row.caption) for row in rows] == [
         ("hst", "about stars"),
@@ -34,12 +37,20 @@ def test_missions_that_use_the_same_number_are_kept_apart() -> None:
 
 def test_what_has_no_partner_is_counted() -> None:
     known = proposals(
-        Proposal("hst", 1, "stars"),
-        Proposal("hst", 2, "  "),
-        Proposal("hst", 3, "dust"),
-        Proposal("hst", 4, "gas"),
+        Proposal(mission="hst", proposal_id=1, abstract="stars"),
+        Proposal(mission="hst", proposal_id=2, abstract="  "),
+        Proposal(mission="hst", proposal_id=3, abstract="dust"),
+        Proposal(mission="hst", proposal_id=4, abstract="gas"),
     )
-    summaries = {Key("hst", 1): Summary("hst", 1, ("stars",), ("study stars",), "keywords")}
+    summaries = {
+        Key("hst", 1): Summary(
+            mission="hst",
+            proposal_id=1,
+            objects_and_phenomena=("stars",),
+            science_use_cases=("study stars",),
+            backend="keywords",
+        )
+    }
     previews = [
         preview("hst", 1),
         preview("hst", 2),
@@ -59,16 +70,31 @@ def test_what_has_no_partner_is_counted() -> None:
 
 def test_an_abstract_s_caption_names_the_category_if_there_is_one() -> None:
     assert (
-        abstract_caption(Proposal("hst", 1, "Stars shine.", category="Stellar Physics"))
+        abstract_caption(
+            Proposal(
+                mission="hst", proposal_id=1, abstract="Stars shine.", category="Stellar Physics"
+            )
+        )
         == "Category: Stellar Physics. Stars shine."
     )
-    assert abstract_caption(Proposal("hst", 1, "Stars shine.")) == "Stars shine."
+    assert (
+        abstract_caption(Proposal(mission="hst", proposal_id=1, abstract="Stars shine."))
+        == "Stars shine."
+    )
 
 
 def test_abstract_captions_keep_the_summary_in_its_column() -> None:
-    summaries = {Key("hst", 1): Summary("hst", 1, ("stars",), ("study stars",), "keywords")}
+    summaries = {
+        Key("hst", 1): Summary(
+            mission="hst",
+            proposal_id=1,
+            objects_and_phenomena=("stars",),
+            science_use_cases=("study stars",),
+            backend="keywords",
+        )
+    }
     (row,), _ = join(
-        proposals(Proposal("hst", 1, "Stars.", cycle="27")),
+        proposals(Proposal(mission="hst", proposal_id=1, abstract="Stars.", cycle="27")),
         [preview("hst", 1)],
         summaries,
         "abstract",
@@ -82,7 +108,12 @@ def test_abstract_captions_keep_the_summary_in_its_column() -> None:
 def test_only_held_out_rows_are_marked() -> None:
     text = "We propose to observe the deep field again and again"
     texts = [text, text, "Something else entirely, on stars", "Nothing of the kind, on planets"]
-    known = proposals(*(Proposal("hst", number, words) for number, words in enumerate(texts, 1)))
+    known = proposals(
+        *(
+            Proposal(mission="hst", proposal_id=number, abstract=words)
+            for number, words in enumerate(texts, 1)
+        )
+    )
     at = {"s_ra": 10.0, "s_dec": 10.0}
     previews = [
         preview("hst", 1, **at),
@@ -104,7 +135,7 @@ def test_only_held_out_rows_are_marked() -> None:
 
 def test_without_training_nothing_is_known_to_be_seen() -> None:
     rows, _ = join(
-        proposals(Proposal("hst", 1, "stars")),
+        proposals(Proposal(mission="hst", proposal_id=1, abstract="stars")),
         [preview("hst", 1, s_ra=1.0, s_dec=1.0)],
         {},
         "abstract",

@@ -62,17 +62,17 @@ def picture(seed: int = 0) -> bytes:
 
 def plain_pair(number: int) -> Pair:
     return Pair(
-        Key("hst", number),
-        picture(number),
-        f"caption {number}",
-        f"abstract {number}",
-        None,
-        None,
-        None,
-        Observation(filters=("F814W",), s_ra=1.0),
-        "title",
-        "",
-        f"hst/proposal_{number}/a.jpg",
+        key=Key("hst", number),
+        image=picture(number),
+        caption=f"caption {number}",
+        abstract=f"abstract {number}",
+        summary=None,
+        seen_sky=None,
+        seen_text=None,
+        observation=Observation(filters=("F814W",), s_ra=1.0),
+        title="title",
+        category="",
+        path=f"hst/proposal_{number}/a.jpg",
     )
 
 

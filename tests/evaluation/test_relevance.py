@@ -51,11 +51,38 @@ def test_verdicts_are_kept_by_judge_and_a_torn_line_is_made_again(tmp_path: Path
     path = tmp_path / "verdicts.jsonl"
     assert read_verdicts(path, "a", "b", "1") == {}
     with keeping(path) as keep:
-        keep(Verdict("comet", digest("text"), True, "a", "b", "1"))
-        keep(Verdict("comet", digest("text"), False, "a", "b", "2"))
+        keep(
+            Verdict(
+                query="comet",
+                abstract=digest("text"),
+                relevant=True,
+                backend="a",
+                model="b",
+                version="1",
+            )
+        )
+        keep(
+            Verdict(
+                query="comet",
+                abstract=digest("text"),
+                relevant=False,
+                backend="a",
+                model="b",
+                version="2",
+            )
+        )
     path.write_bytes(path.read_bytes() + b'{"query": "gal')
     with keeping(path) as keep:
-        keep(Verdict("galaxy", digest("text"), False, "a", "b", "1"))
+        keep(
+            Verdict(
+                query="galaxy",
+                abstract=digest("text"),
+                relevant=False,
+                backend="a",
+                model="b",
+                version="1",
+            )
+        )
     assert read_verdicts(path, "a", "b", "1") == {
         ("comet", digest("text")): True,
         ("galaxy", digest("text")): False,

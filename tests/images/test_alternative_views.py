@@ -17,7 +17,7 @@ from paperclip_cli.images.pictures import (
 )
 from paperclip_cli.images.view import View
 
-WHOLE = View("whole", size=48)
+WHOLE = View(kind="whole", size=48)
 
 
 def flooded(white: np.ndarray) -> np.ndarray:
@@ -57,12 +57,12 @@ def test_an_outline_tells_the_shape_and_nothing_of_what_is_inside() -> None:
     )
     assert np.mean(first != second) < 0.02
     assert set(
-        np.unique(alternative_views.outline(rotated_chip(1), View("whole", size=96), 0))
+        np.unique(alternative_views.outline(rotated_chip(1), View(kind="whole", size=96), 0))
     ) == {alternative_views.GREY, 255}
     assert (
         np.mean(first != alternative_views.outline(np.full((96, 96), 40, np.uint8), WHOLE, 0)) > 0.3
     )
-    filled = alternative_views.outline(rotated_chip(1), View("whole", size=48, fill="sky"), 0)
+    filled = alternative_views.outline(rotated_chip(1), View(kind="whole", size=48, fill="sky"), 0)
     assert set(np.unique(filled)) == {alternative_views.GREY}
 
 

@@ -262,8 +262,8 @@ def test_the_centre_view_is_the_middle_of_the_canvas() -> None:
 
 def test_the_whole_view_is_the_canvas() -> None:
     canvas = make_canvas(COLOUR, 60)
-    assert np.array_equal(centre_view(canvas, View("whole", size=60)), canvas)
-    assert centre_view(canvas, View("whole", size=32)).shape == (32, 32, 3)
+    assert np.array_equal(centre_view(canvas, View(kind="whole", size=60)), canvas)
+    assert centre_view(canvas, View(kind="whole", size=32)).shape == (32, 32, 3)
 
 
 @given(
@@ -273,7 +273,7 @@ def test_the_whole_view_is_the_canvas() -> None:
     st.booleans(),
 )
 def test_a_flat_canvas_stays_flat(side: int, size: int, crop: float, colour: bool) -> None:
-    view = View("centre", crop, size)
+    view = View(kind="centre", crop=crop, size=size)
     store = store_image(np.full((side, side, 3) if colour else (side, side), 77, np.uint8), view)
     assert store.shape == (view.store_side, view.store_side, 3) and (store == 77).all()
 
@@ -317,5 +317,5 @@ def test_a_white_canvas_stays_white() -> None:
 
 def test_a_view_can_be_filled() -> None:
     canvas = make_canvas(np.full((40, 100), 50, np.uint8), 100)
-    assert (centre_view(canvas, View("whole", size=50, fill="sky")) == 50).all()
-    assert centre_view(canvas, View("whole", size=50))[0, 0, 0] == 255
+    assert (centre_view(canvas, View(kind="whole", size=50, fill="sky")) == 50).all()
+    assert centre_view(canvas, View(kind="whole", size=50))[0, 0, 0] == 255

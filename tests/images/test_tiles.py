@@ -31,7 +31,7 @@ def test_the_papers_view_has_nine_tiles_with_the_central_crop_in_the_middle() ->
 
 @given(st.floats(0.2, 1), st.sampled_from(["centre", "whole"]), st.integers(16, 90))
 def test_tiles_cover_every_pixel(crop: float, kind: str, side: int) -> None:
-    view = View(kind, crop, size=16)
+    view = View(kind=kind, crop=crop, size=16)
     store = round(16 / crop)
     canvas = np.arange(store * store, dtype=np.int64).reshape(store, store)
     seen = np.zeros(store * store, bool)

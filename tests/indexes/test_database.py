@@ -41,19 +41,24 @@ DIGESTS = st.text("0123456789abcdef", min_size=4, max_size=4)
 ENTRIES = st.lists(
     st.builds(
         Entry,
-        TEXT,
-        st.integers(0, 2**60),
-        st.integers(0, 2**62),
-        DIGESTS,
-        KEYS,
-        OBSERVED,
-        st.integers(1, 3),
+        path=TEXT,
+        size=st.integers(0, 2**60),
+        mtime_ns=st.integers(0, 2**62),
+        sha256=DIGESTS,
+        key=KEYS,
+        observation=OBSERVED,
+        tiles=st.integers(1, 3),
     ),
     max_size=6,
 )
 PROPOSALS = {
     Key("hst", number): Proposal(
-        "hst", number, f"abstract {number}", f"title {number}", "Galaxies", "26"
+        mission="hst",
+        proposal_id=number,
+        abstract=f"abstract {number}",
+        title=f"title {number}",
+        category="Galaxies",
+        cycle="26",
     )
     for number in (1, 2)
 }
@@ -70,11 +75,10 @@ def test_every_row_leads_to_its_image_and_tile(tmp_path: Path, entries: list[Ent
         for tile in range(entry.tiles):
             image = observations.image(row)
             assert (image.entry, image.tile, image.id) == (entry, tile, row - tile)
-            expected = (
-                None
-                if entry.key is None
-                else PROPOSALS.get(entry.key, Proposal(*entry.key, abstract=""))
+            nothing_known = (
+                None if entry.key is None else Proposal(**entry.key._asdict(), abstract="")
             )
+            expected = PROPOSALS.get(entry.key, nothing_known) if entry.key else None
             assert image.proposal == expected
             assert image.split == ("train" if entry.key == ("hst", 1) else "none")
             row += 1
@@ -97,12 +101,12 @@ def test_one_hit_stands_for_the_images_of_a_target_or_a_proposal(tmp_path: Path)
     ]
     entries = [
         Entry(
-            path,
-            1,
-            1,
-            path,
-            None if number is None else Key("hst", number),
-            Observation(target=target),
+            path=path,
+            size=1,
+            mtime_ns=1,
+            sha256=path,
+            key=None if number is None else Key("hst", number),
+            observation=Observation(target=target),
             tiles=2,
         )
         for path, number, target in made
@@ -142,7 +146,9 @@ def test_a_damaged_file_is_one_line_and_a_missing_one_another(tmp_path: Path) ->
 def test_a_folder_with_odd_signs_in_a_read_only_place_is_opened(tmp_path: Path) -> None:
     folder = tmp_path / "50% of #1?"
     folder.mkdir()
-    write_observations(folder / "o.sqlite", [Entry("a", 1, 1, "a")], {}, {})
+    write_observations(
+        folder / "o.sqlite", [Entry(path="a", size=1, mtime_ns=1, sha256="a")], {}, {}
+    )
     folder.chmod(0o500)
     try:
         assert Observations(folder / "o.sqlite").image(0).entry.path == "a"

@@ -45,7 +45,10 @@ IMAGES = [
     ("hst", 3, Observation(instrument="ACS", detector="HRC")),
 ]
 PROPOSALS = {
-    Key("hst", number): Proposal("hst", number, "", cycle=str(24 + number)) for number in (1, 2, 3)
+    Key("hst", number): Proposal(
+        mission="hst", proposal_id=number, abstract="", cycle=str(24 + number)
+    )
+    for number in (1, 2, 3)
 }
 
 
@@ -53,7 +56,15 @@ def opened(folder: Path, observations: Sequence[Observation], tiles: int = 1) ->
     write_observations(
         folder / "o.sqlite",
         [
-            Entry(f"{number}", 1, 1, "x", None, observation, tiles)
+            Entry(
+                path=f"{number}",
+                size=1,
+                mtime_ns=1,
+                sha256="x",
+                key=None,
+                observation=observation,
+                tiles=tiles,
+            )
             for number, observation in enumerate(observations)
         ],
         {},
@@ -65,7 +76,14 @@ def opened(folder: Path, observations: Sequence[Observation], tiles: int = 1) ->
 @pytest.fixture
 def archive(tmp_path: Path) -> Observations:
     entries = [
-        Entry(f"{place}", 1, 1, "x", Key(mission, number), observation)
+        Entry(
+            path=f"{place}",
+            size=1,
+            mtime_ns=1,
+            sha256="x",
+            key=Key(mission, number),
+            observation=observation,
+        )
         for place, (mission, number, observation) in enumerate(IMAGES)
     ]
     write_observations(tmp_path / "o.sqlite", entries, PROPOSALS, {})

@@ -74,19 +74,21 @@ def test_words_are_found_in_titles_targets_and_abstracts(tmp_path: Path) -> None
     keys = [Key("hst", number) for number in range(4)]
     entries = [
         Entry(
-            f"{number}{image}",
-            1,
-            1,
-            "x",
-            key,
-            Observation(target="NGC4039" if number == 2 else None),
+            path=f"{number}{image}",
+            size=1,
+            mtime_ns=1,
+            sha256="x",
+            key=key,
+            observation=Observation(target="NGC4039" if number == 2 else None),
             tiles=2,
         )
         for number, key in enumerate(keys)
         for image in "ab"
     ]
     proposals = {
-        key: Proposal(*key, abstract=abstract, title=title)
+        key: Proposal(
+            mission=key.mission, proposal_id=key.proposal_id, abstract=abstract, title=title
+        )
         for key, (title, abstract) in zip(keys, texts, strict=True)
     }
     write_observations(tmp_path / "o.sqlite", entries, proposals, {})

@@ -40,11 +40,11 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     vectors = clustered(COUNT, 1)
     build_graph(folder, 7, vectors)
     return Index(
-        folder,
-        Manifest("index", {}, extra={"generation": 7}),
-        vectors,
-        Observations(folder / "o.sqlite"),
-        Background(tuple(np.linspace(-1, 1, len(LEVELS)).tolist()), 0.0),
+        folder=folder,
+        manifest=Manifest(stage="index", config={}, extra={"generation": 7}),
+        vectors=vectors,
+        observations=Observations(folder / "o.sqlite"),
+        background=Background(tuple(np.linspace(-1, 1, len(LEVELS)).tolist()), 0.0),
     )
 
 

@@ -45,7 +45,14 @@ def test_nothing_found_is_still_valid_json() -> None:
 
 def test_a_report_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     failures = tuple(Failure(f"image {n}", "truncated") for n in range(7))
-    console.report(Report("fetch", {"previews": 1200}, {"proposals without an image": 3}, failures))
+    console.report(
+        Report(
+            stage="fetch",
+            counts={"previews": 1200},
+            excluded={"proposals without an image": 3},
+            failures=failures,
+        )
+    )
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[:3] == [
@@ -58,6 +65,7 @@ def test_a_report_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_quiet_still_shows_failures(capsys: pytest.CaptureFixture[str]) -> None:
     console.report(
-        Report("fetch", {"previews": 1}, failures=(Failure("a.jpg", "truncated"),)), quiet=True
+        Report(stage="fetch", counts={"previews": 1}, failures=(Failure("a.jpg", "truncated"),)),
+        quiet=True,
     )
     assert capsys.readouterr().err == "  failed: 1 truncated\n    a.jpg: truncated\n"

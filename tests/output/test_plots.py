@@ -42,7 +42,16 @@ def drawn() -> Figures:
     ]
     steps = np.linspace(0.01, 1, 30)
     curves = [
-        Curve(name, role, PAPER_BATCH, TEXT_TO_IMAGE, steps, steps, steps * 0.9, steps)
+        Curve(
+            name=name,
+            role=role,
+            protocol=PAPER_BATCH,
+            direction=TEXT_TO_IMAGE,
+            fraction=steps,
+            accuracy=steps,
+            low=steps * 0.9,
+            high=steps,
+        )
         for name, role in ((NASTY, MODEL), ("control", CONTROL))
     ]
     pictures = [
@@ -114,7 +123,7 @@ def test_a_curve_goes_through_what_the_table_says() -> None:
         np.arange(80) % 40,
         np.arange(80) % 40,
     )
-    contestant = Contestant("random", MODEL, found, np.zeros(80, bool))
+    contestant = Contestant(name="random", role=MODEL, found=found, trained_on=np.zeros(80, bool))
     made, table = (
         curve(contestant, UNIQUE, TEXT_TO_IMAGE),
         measure(standing(found, UNIQUE, TEXT_TO_IMAGE), found.proposal),
@@ -149,7 +158,9 @@ def test_a_histogram_of_too_many_pairs_is_one_of_some_images(
         np.arange(90) % 30,
     )
     monkeypatch.setattr("paperclip_cli.evaluation.plot_data._MOST_PAIRS", 1_000)
-    histogram = similarities(Contestant("random", MODEL, found, np.zeros(90, bool)))
+    histogram = similarities(
+        Contestant(name="random", role=MODEL, found=found, trained_on=np.zeros(90, bool))
+    )
     assert len(histogram.true) == 90 and len(histogram.shuffled) == 30 * 29
 
 
@@ -160,7 +171,9 @@ def test_one_caption_has_no_other() -> None:
         np.zeros(3, int),
         np.zeros(3, int),
     )
-    histogram = similarities(Contestant("lonely", MODEL, found, np.zeros(3, bool)))
+    histogram = similarities(
+        Contestant(name="lonely", role=MODEL, found=found, trained_on=np.zeros(3, bool))
+    )
     assert not len(histogram.shuffled)
     legend = plots._similarity([histogram]).axes[0].get_legend()
     assert legend is not None and [text.get_text() for text in legend.get_texts()] == [

@@ -21,28 +21,38 @@ from paperclip_cli.records import Key, Preview, Proposal
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
 
 EMPTY = Holdings({}, (), {})
-MANIFEST = Manifest("fetch", {"seed": 42})
+MANIFEST = Manifest(stage="fetch", config={"seed": 42})
 
 
 def holding(*numbers: int, source: str = "a", images: int = 1) -> Holdings:
     """Proposals of one source with one or more images each."""
-    proposals = {Key("m", number): Proposal("m", number, f"From {source}.") for number in numbers}
+    proposals = {
+        Key("m", number): Proposal(mission="m", proposal_id=number, abstract=f"From {source}.")
+        for number in numbers
+    }
     entries = [
         Entry(
-            "m",
-            number,
-            f"{image}.png",
-            source,
-            "stamp",
-            f"proposal_{number}/{image}.jpg",
-            source * 64,
-            8,
+            mission="m",
+            proposal_id=number,
+            name=f"{image}.png",
+            source=source,
+            stamp="stamp",
+            image=f"proposal_{number}/{image}.jpg",
+            sha256=source * 64,
+            side=8,
         )
         for number in numbers
         for image in range(images)
     ]
     previews = [
-        Preview("m", entry.proposal_id, entry.image, entry.sha256, entry.side, entry.name)
+        Preview(
+            mission="m",
+            proposal_id=entry.proposal_id,
+            image=entry.image,
+            sha256=entry.sha256,
+            side=entry.side,
+            original=entry.name,
+        )
         for entry in entries
     ]
     return Holdings(proposals, tuple(previews), {entry.place: entry for entry in entries})

@@ -94,7 +94,10 @@ def test_a_lens_makes_as_many_images_as_the_theory_says(offset: float, images: i
 
 
 def test_a_point_on_the_axis_of_a_round_lens_is_a_ring() -> None:
-    mass, source = Mass(0.5, 0.999, 0.0), Source(0.0, 0.0, 0.05, 1.0, 0.0, (), point=True)
+    mass, source = (
+        Mass(einstein=0.5, axis_ratio=0.999, turn=0.0),
+        Source(x=0.0, y=0.0, size=0.05, flattening=1.0, turn=0.0, knots=(), point=True),
+    )
     angle = np.linspace(0, 2 * np.pi, 60)
     ring, inside = (
         source.brightness(*mass.source(r * np.cos(angle), r * np.sin(angle))) for r in (0.5, 0.3)

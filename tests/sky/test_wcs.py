@@ -169,11 +169,32 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
 
 def test_a_preview_keeps_its_coordinates_in_its_record() -> None:
     preview = Preview(
-        "hst", 1, "a.jpg", "0", 4, "a", wcs=Wcs((1.0, 2.0), (3.0, 4.0), (1.0, 0.0, 0.0, 1.0))
+        mission="hst",
+        proposal_id=1,
+        image="a.jpg",
+        sha256="0",
+        side=4,
+        original="a",
+        wcs=Wcs((1.0, 2.0), (3.0, 4.0), (1.0, 0.0, 0.0, 1.0)),
     )
     import json
 
     assert from_dict(Preview, json.loads(to_json(preview))) == preview
     assert (
-        from_dict(Preview, json.loads(to_json(Preview("hst", 1, "a.jpg", "0", 4, "a")))).wcs is None
+        from_dict(
+            Preview,
+            json.loads(
+                to_json(
+                    Preview(
+                        mission="hst",
+                        proposal_id=1,
+                        image="a.jpg",
+                        sha256="0",
+                        side=4,
+                        original="a",
+                    )
+                )
+            ),
+        ).wcs
+        is None
     )

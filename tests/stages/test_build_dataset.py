@@ -38,11 +38,17 @@ def write_summaries(
     workspace: Workspace, mission: str, numbers: range, name: str = "keywords"
 ) -> None:
     found = [
-        Summary(mission, number, (f"object {number}",), ("study it",), "keywords")
+        Summary(
+            mission=mission,
+            proposal_id=number,
+            objects_and_phenomena=(f"object {number}",),
+            science_use_cases=("study it",),
+            backend="keywords",
+        )
         for number in numbers
     ]
     replace_file(workspace.summaries(name) / "summaries.jsonl", write_jsonl(found))
-    write_manifest(workspace.summaries(name), Manifest("summarize", {}))
+    write_manifest(workspace.summaries(name), Manifest(stage="summarize", config={}))
 
 
 def test_every_image_is_in_the_split_of_its_proposal(workspace: Workspace) -> None:
@@ -130,7 +136,11 @@ def test_what_has_no_text_is_left_out_and_counted(workspace: Workspace) -> None:
     write_archive(
         workspace,
         "local",
-        [make_proposal("local", 1), Proposal("local", 2, ""), make_proposal("local", 4)],
+        [
+            make_proposal("local", 1),
+            Proposal(mission="local", proposal_id=2, abstract=""),
+            make_proposal("local", 4),
+        ],
         previews,
     )
     report = run(BuildDatasetConfig(), workspace)
@@ -145,7 +155,10 @@ def test_what_has_no_text_is_left_out_and_counted(workspace: Workspace) -> None:
 
 def test_nothing_to_pair_is_an_error_that_says_why(workspace: Workspace) -> None:
     write_archive(
-        workspace, "local", [Proposal("local", 1, "")], [write_preview(workspace, "local", 1, 0)]
+        workspace,
+        "local",
+        [Proposal(mission="local", proposal_id=1, abstract="")],
+        [write_preview(workspace, "local", 1, 0)],
     )
     with pytest.raises(
         PaperclipError, match=r"no image has a caption \(1 proposal without an abstract\)"
@@ -219,7 +232,15 @@ def test_a_damaged_image_is_left_out_and_tried_again(workspace: Workspace) -> No
 
 def test_an_image_outside_the_cache_is_not_read(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"secret")
-    outside = Preview("local", 2, "../../../secret.jpg", "0" * 64, 64, "x", Observation())
+    outside = Preview(
+        mission="local",
+        proposal_id=2,
+        image="../../../secret.jpg",
+        sha256="0" * 64,
+        side=64,
+        original="x",
+        observation=Observation(),
+    )
     write_archive(
         workspace,
         "local",

@@ -69,7 +69,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         view=View(crop=0.9, size=64),
         card={"data": {"splits": {"train": ["local:3"]}}, "training": {"caption_tokens": 30}},
     )
-    write_model(workspace.model("two"), "two", seed=1, view=View("whole", size=64))
+    write_model(workspace.model("two"), "two", seed=1, view=View(kind="whole", size=64))
     return workspace
 
 

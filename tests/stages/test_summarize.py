@@ -65,7 +65,11 @@ def test_a_run_killed_at_any_byte_goes_on(
 ) -> None:
     workspace = Workspace(tmp_path_factory.mktemp("cache"), offline=True)
     texts = [
-        Proposal("local", number, f"The galactic centre – {number} – hosts a black hole.")
+        Proposal(
+            mission="local",
+            proposal_id=number,
+            abstract=f"The galactic centre – {number} – hosts a black hole.",
+        )
         for number in range(1, 6)
     ]
     write_archive(workspace, "local", texts, [])
@@ -83,8 +87,8 @@ def test_what_has_no_subject_is_left_out_and_counted(workspace: Workspace) -> No
         "local",
         [
             make_proposal("local", 1),
-            Proposal("local", 2, ""),
-            Proposal("local", 3, "A test of the software."),
+            Proposal(mission="local", proposal_id=2, abstract=""),
+            Proposal(mission="local", proposal_id=3, abstract="A test of the software."),
         ],
         [],
     )
@@ -99,7 +103,12 @@ def test_what_has_no_subject_is_left_out_and_counted(workspace: Workspace) -> No
 
 
 def test_a_set_without_a_summary_is_no_set(workspace: Workspace) -> None:
-    write_archive(workspace, "local", [Proposal("local", 1, "A test of the software.")], [])
+    write_archive(
+        workspace,
+        "local",
+        [Proposal(mission="local", proposal_id=1, abstract="A test of the software.")],
+        [],
+    )
     assert run(DEFAULT, workspace).counts["summaries"] == 0
     assert workspace.names("summaries") == []
 
@@ -111,9 +120,10 @@ def test_a_proposal_that_fails_is_told_and_tried_again(
         def summaries(self, proposals: Sequence[Proposal]) -> Iterator[Outcome]:
             for proposal in proposals:
                 failed = FailedSummary(
-                    *proposal.key,
-                    "no answer",
-                    self.backend,
+                    mission=proposal.key.mission,
+                    proposal_id=proposal.key.proposal_id,
+                    reason="no answer",
+                    backend=self.backend,
                     version=self.version,
                     may_pass=proposal.proposal_id == 3,
                 )

@@ -54,7 +54,10 @@ def write_holes(workspace: Workspace, count: int, **special: str) -> None:
     write_archive(
         workspace,
         "local",
-        [Proposal("local", number, text) for number, text in enumerate(texts, 1)],
+        [
+            Proposal(mission="local", proposal_id=number, abstract=text)
+            for number, text in enumerate(texts, 1)
+        ],
         [],
     )
 
@@ -231,12 +234,11 @@ def test_force_loses_nothing_where_no_model_answers(workspace: Workspace, llm: L
 
 def test_a_dataset_takes_any_set_objects_first(workspace: Workspace, llm: LlmStandIn) -> None:
     previews = [write_preview(workspace, "local", number, 0) for number in (1, 2, 3)]
-    write_archive(
-        workspace,
-        "local",
-        [Proposal("local", number, f"Black holes {number}.") for number in (1, 2, 3)],
-        previews,
-    )
+    proposals = [
+        Proposal(mission="local", proposal_id=number, abstract=f"Black holes {number}.")
+        for number in (1, 2, 3)
+    ]
+    write_archive(workspace, "local", proposals, previews)
     for name in ("one", "two"):
         run(SummarizeConfig(backend="openai", base_url=llm.url, set_name=name), workspace)
     config = BuildDatasetConfig(

@@ -134,10 +134,7 @@ def test_the_papers_recipe(archive: Workspace, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(
         setup,
         "Texts",
-        lambda captions, tokenize, room, *rest: (
-            given.append((captions, room)),
-            real(captions, tokenize, room, *rest),
-        )[1],
+        lambda **texts: (given.append((texts["captions"], texts["room"])), real(**texts))[1],
     )
     log = trained(archive, "paper", recipe="paper", steps=2, batch_size=None)
     ((captions, room),) = given

@@ -72,9 +72,9 @@ class Content:
         numbers = sorted({int(row["proposal_id"]) for row in self.observations})
         return [
             Proposal(
-                "any",
-                number,
-                f"We propose to observe the spiral galaxy NGC {number}. Our aim is to trace its star formation.",
+                mission="any",
+                proposal_id=number,
+                abstract=f"We propose to observe the spiral galaxy NGC {number}. Our aim is to trace its star formation.",
                 title=f"Spiral {number}",
                 category="Galaxies",
                 cycle=str(20 + number % 5),

@@ -20,7 +20,12 @@ item = st.text(
 )
 items = st.lists(item, min_size=1, max_size=5).map(tuple)
 summaries = st.builds(
-    Summary, st.just("hst"), st.integers(1, 10**5), items, items, backend=st.just("import")
+    Summary,
+    mission=st.just("hst"),
+    proposal_id=st.integers(1, 10**5),
+    objects_and_phenomena=items,
+    science_use_cases=items,
+    backend=st.just("import"),
 )
 
 
@@ -85,7 +90,7 @@ def test_the_paper_s_own_table_is_read(real_sample: Path) -> None:
 
 def write_set(workspace: Workspace, name: str, *written: Summary) -> None:
     replace_file(workspace.summaries(name) / "summaries.jsonl", write_jsonl(written))
-    write_manifest(workspace.summaries(name), Manifest("summarize", {}))
+    write_manifest(workspace.summaries(name), Manifest(stage="summarize", config={}))
 
 
 def test_the_only_set_is_meant_if_none_is_named(workspace: Workspace) -> None:
@@ -104,8 +109,29 @@ def test_the_only_set_is_meant_if_none_is_named(workspace: Workspace) -> None:
 
 
 def test_the_last_summary_of_a_proposal_counts(workspace: Workspace) -> None:
-    old, new = (Summary("hst", 2, (text,), ("b",), "keywords") for text in ("old", "new"))
-    write_set(workspace, "keywords", old, Summary("hst", 1, ("a",), ("b",), "keywords"), new)
+    old, new = (
+        Summary(
+            mission="hst",
+            proposal_id=2,
+            objects_and_phenomena=(text,),
+            science_use_cases=("b",),
+            backend="keywords",
+        )
+        for text in ("old", "new")
+    )
+    write_set(
+        workspace,
+        "keywords",
+        old,
+        Summary(
+            mission="hst",
+            proposal_id=1,
+            objects_and_phenomena=("a",),
+            science_use_cases=("b",),
+            backend="keywords",
+        ),
+        new,
+    )
     assert [
         summary.objects_and_phenomena[0]
         for summary in read_summaries(workspace, "keywords").values()

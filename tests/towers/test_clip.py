@@ -78,7 +78,9 @@ def assert_parity(model: Any, folder: ModelFolder, ids: np.ndarray, images: int)
 def odd_folder(tmp_path: Path, eos: int) -> tuple[Any, ModelFolder]:
     model = random_torch_clip(ODD_TEXT | {"eos_token_id": eos}, ODD_VISION, 28)
     model.save_pretrained(tmp_path)
-    return model, ModelFolder(tmp_path, "odd", ClipConfig.read(tmp_path / "config.json"), view=None)  # type: ignore[arg-type]
+    return model, ModelFolder(
+        path=tmp_path, name="odd", config=ClipConfig.read(tmp_path / "config.json"), view=None
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("eos", [599, 2], ids=["first-end-token", "highest-id"])

@@ -90,7 +90,7 @@ def test_a_model_from_elsewhere_has_the_papers_view(tiny: Path) -> None:
     (tiny / "paperclip.json").unlink()
     (tiny / "preprocessor_config.json").unlink()
     found = ModelFolder.open(tiny)
-    assert found.view == View("centre", 0.4375, 64, 255)
+    assert found.view == View(kind="centre", crop=0.4375, size=64, pad=255)
     assert (found.card, found.mean) == ({}, CLIP_MEAN)
 
 

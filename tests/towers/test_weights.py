@@ -92,7 +92,7 @@ def test_a_processor_of_transformers_makes_the_models_view(tiny: ModelFolder) ->
 
 
 def test_what_is_saved_is_loaded_and_described(tmp_path: Path) -> None:
-    view = View("whole", 1.0, 64, 0)
+    view = View(kind="whole", crop=1.0, size=64, pad=0)
     found = write_model(tmp_path, view=view, card={"training": {"steps": 3}})
     assert found.view == view and found.card["training"] == {"steps": 3}
     assert (tmp_path / "README.md").read_text() == "# A test\n"
@@ -151,7 +151,7 @@ def test_parameters_survive_the_way_through_the_file(
     params = build(config, jax.random.key(0))[1]
     path = tmp_path_factory.mktemp("law")
     save_file(weights.tensors(params, config), path / "model.safetensors")
-    again = weights.load(ModelFolder(path, "law", config, View()))[1]
+    again = weights.load(ModelFolder(path=path, name="law", config=config, view=View()))[1]
     assert jax.tree.all(jax.tree.map(jnp.array_equal, params, again))
 
 

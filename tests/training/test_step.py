@@ -96,7 +96,9 @@ def test_twenty_steps_have_the_losses_of_pytorch(tmp_path: Path) -> None:
     everything = pairs(24)
     batches = [np.random.default_rng(step).choice(24, 16, replace=False) for step in range(20)]
 
-    graph, params = weights.load(ModelFolder(tmp_path, "theirs", SMALL, View(size=14)))
+    graph, params = weights.load(
+        ModelFolder(path=tmp_path, name="theirs", config=SMALL, view=View(size=14))
+    )
     made = Learner(encoders.towers(graph, Pixels(14, CLIP_MEAN, CLIP_STD)), adamw(CONSTANT))
     state, compiled, ours = initial_state(made, params), jax.jit(partial(learn, made)), []
     for rows in batches:

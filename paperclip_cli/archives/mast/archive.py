@@ -112,12 +112,12 @@ class MastArchive:
         self._left_out.update(answer.left_out)
         return [
             Candidate(
-                key,
-                listed.name,
-                f"{listed.uri} {listed.size}",
-                listed.observation,
-                listed.group,
-                listed.size,
+                key=key,
+                name=listed.name,
+                stamp=f"{listed.uri} {listed.size}",
+                observation=listed.observation,
+                group=listed.group,
+                size=listed.size,
             )
             for listed in answer.previews
         ]
@@ -265,10 +265,10 @@ class MastArchive:
             )
             answers.append(
                 Answer(
-                    number,
-                    self._terms.rule,
-                    previews,
-                    dict(listing.left_out) if listing else {},
+                    proposal_id=number,
+                    rule=self._terms.rule,
+                    previews=previews,
+                    left_out=dict(listing.left_out) if listing else {},
                     title=text(first, "obs_title"),
                     pi=text(first, "proposal_pi"),
                 )

@@ -23,7 +23,7 @@ class Kind(StrEnum):
     OTHER = "previews of another kind"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
     """The parts of a preview's name; `visit` is Hubble's visit or JWST's observation. `target` is JWST's number of the target."""
 
@@ -61,13 +61,13 @@ _NOT_IMAGING = re.compile(
 def hst_name(name: str) -> Name:
     """Reads a file name of Hubble's: wanted are the totals of a visit."""
     if "skycell" in name:
-        return Name(Kind.SKY_CELL)
+        return Name(kind=Kind.SKY_CELL)
     if name.endswith("_thumb.jpg"):
-        return Name(Kind.THUMBNAIL)
+        return Name(kind=Kind.THUMBNAIL)
     match = _HST.fullmatch(name)
     if match is None:
         return Name(
-            Kind.COLOR
+            kind=Kind.COLOR
             if name.endswith("_color.jpg")
             else Kind.ONE_FILTER
             if _HST_FILTER.fullmatch(name)
@@ -75,26 +75,30 @@ def hst_name(name: str) -> Name:
         )
     kind = Kind.COLOR if match["color"] or match["filters"] else Kind.WANTED
     return Name(
-        kind, int(match["proposal"]), match["visit"], match["instrument"], match["detector"]
+        kind=kind,
+        proposal_id=int(match["proposal"]),
+        visit=match["visit"],
+        instrument=match["instrument"],
+        detector=match["detector"],
     )
 
 
 def jwst_name(name: str) -> Name:
     """Reads a file name of JWST's: wanted are combined images of its three cameras."""
     if name.endswith("_thumb.jpg"):
-        return Name(Kind.THUMBNAIL)
+        return Name(kind=Kind.THUMBNAIL)
     match = _JWST.fullmatch(name)
     if match is None:
-        return Name(Kind.ONE_FILTER if name.startswith("jw") else Kind.OTHER)
+        return Name(kind=Kind.ONE_FILTER if name.startswith("jw") else Kind.OTHER)
     wanted = (
         match["instrument"] in _JWST_CAMERAS
         and match["target"][0] == "t"
         and not _NOT_IMAGING.search(match["optics"])
     )
     return Name(
-        Kind.WANTED if wanted else Kind.NOT_IMAGING,
-        int(match["proposal"]),
-        match["visit"],
-        match["instrument"],
+        kind=Kind.WANTED if wanted else Kind.NOT_IMAGING,
+        proposal_id=int(match["proposal"]),
+        visit=match["visit"],
+        instrument=match["instrument"],
         target=match["target"],
     )

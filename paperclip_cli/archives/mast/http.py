@@ -33,7 +33,7 @@ from paperclip_cli.http.retry import (
 TOKEN_VARIABLE, CONTACT_VARIABLE = "MAST_API_TOKEN", "PAPERCLIP_CONTACT"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """Seconds. `read` is the longest silence; `total` the longest that one reply may take, however slowly it trickles.
 

@@ -15,7 +15,7 @@ from paperclip_cli.archives.mast.rows import Listed
 from paperclip_cli.records import from_dict, to_json
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """What the archive has of a proposal under a `rule` (what was asked for): previews, exclusions by reason, and title and PI."""
 

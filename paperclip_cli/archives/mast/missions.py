@@ -10,7 +10,7 @@ from paperclip_cli.archives.mast.filenames import Name, hst_name, jwst_name
 from paperclip_cli.errors import UsageError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mission:
     """An adapter. `catalogues` are addresses of a proposal catalogue, tried in turn; empty where none can be downloaded.
 
@@ -47,25 +47,25 @@ def _is_combined(obs_id: str, filters: str) -> bool:
 
 _IMAGES = {"dataproduct_type": ("image",), "calib_level": ("3",)}
 HST = Mission(
-    "hst",
-    "HST",
-    (
+    name="hst",
+    collection="HST",
+    catalogues=(
         "https://archive.stsci.edu/hst/catalogs/abstracts.cat",
         "https://archive.stsci.edu/pub/catalogs/abstracts.cat",
     ),
-    _IMAGES,
-    hst_name,
-    _is_total,
-    "https://archive.stsci.edu/proposal_search.php?mission=hst&id={}",
+    criteria=_IMAGES,
+    read_name=hst_name,
+    holds_preview=_is_total,
+    page="https://archive.stsci.edu/proposal_search.php?mission=hst&id={}",
 )
 JWST = Mission(
-    "jwst",
-    "JWST",
-    (),
-    {**_IMAGES, "instrument_name": ("NIRCAM/IMAGE", "MIRI/IMAGE", "NIRISS/IMAGE")},
-    jwst_name,
-    _is_combined,
-    "https://www.stsci.edu/jwst-program-info/program/?program={}",
+    name="jwst",
+    collection="JWST",
+    catalogues=(),
+    criteria={**_IMAGES, "instrument_name": ("NIRCAM/IMAGE", "MIRI/IMAGE", "NIRISS/IMAGE")},
+    read_name=jwst_name,
+    holds_preview=_is_combined,
+    page="https://www.stsci.edu/jwst-program-info/program/?program={}",
 )
 MISSIONS = {mission.name: mission for mission in (HST, JWST)}
 

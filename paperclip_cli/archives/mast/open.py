@@ -121,5 +121,9 @@ def _with_asked(
     known = {proposal.proposal_id for proposal in catalogue}
     return [
         *catalogue,
-        *(Proposal(mission.name, number, "") for number in config.proposals if number not in known),
+        *(
+            Proposal(mission=mission.name, proposal_id=number, abstract="")
+            for number in config.proposals
+            if number not in known
+        ),
     ]

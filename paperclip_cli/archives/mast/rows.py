@@ -21,7 +21,7 @@ _APART = (
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """A preview of a proposal. `size` in bytes, 0 where unknown. Previews of one `group` show the same field."""
 
@@ -109,7 +109,13 @@ def _listed(
     observation = replace(
         observation, preview_uri=uri, product_uri=science.get(fits) or _uri(mission, fits)
     )
-    return Listed(name, uri, max(0, integer(row, "size") or 0), _group(mission, name), observation)
+    return Listed(
+        name=name,
+        uri=uri,
+        size=max(0, integer(row, "size") or 0),
+        group=_group(mission, name),
+        observation=observation,
+    )
 
 
 def direct_product(mission: Mission, row: Row) -> Row | None:

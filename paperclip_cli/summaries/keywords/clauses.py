@@ -38,7 +38,7 @@ _PRONOUNS = ("it", "they", "them", "itself", "this", "these", "those", "one")
 _OPENING, _CLOSING = "\\([{'\"`“‘$", ")]}'\"”’$"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """What stands between two blanks, without the punctuation around it; `start` and `end` in the sentence.
 
@@ -85,7 +85,9 @@ def pieces_of(sentence: str) -> list[Piece]:
             continue
         start = match.start() + match[0].index(core)
         after = "" if core == "vs" else _after(match[0][start - match.start() + len(core) :])
-        found.append(Piece(core, start, start + len(core), begins, after))
+        found.append(
+            Piece(core=core, start=start, end=start + len(core), begins=begins, after=after)
+        )
         begins = False
     return found
 
@@ -135,7 +137,7 @@ def _run(pieces: Sequence[Piece], start: int, starts: set[int]) -> Iterator[Piec
         if piece.after == ";" or (piece.after == "," and not _is_list(pieces, at + 1, starts)):
             return
         if piece.after == "," and pieces[at + 1].low not in ("and", "or"):
-            yield Piece("and", piece.end, piece.end)
+            yield Piece(core="and", start=piece.end, end=piece.end)
         at += 1
 
 

@@ -42,7 +42,7 @@ ALIKE = 0.6  # of two aims that share more of their words than this (Jaccard), o
 _PROPER = ("Galactic", "Magellanic", "Milky", "Way")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A phrase that may become an item: how it is written, the words of the abstract it stands on, their stems, and its worth."""
 
@@ -100,19 +100,19 @@ class KeywordSummarizer:
         ]
         items = [(found.phrase, found.evidence) for found in objects]
         return Summary(
-            proposal.mission,
-            proposal.proposal_id,
-            tuple(phrase for phrase, _ in items),
-            tuple(phrase for phrase, _ in uses),
-            self.backend,
-            self.model,
-            self.version,
-            tuple(evidence for _, evidence in [*items, *uses]),
+            mission=proposal.mission,
+            proposal_id=proposal.proposal_id,
+            objects_and_phenomena=tuple(phrase for phrase, _ in items),
+            science_use_cases=tuple(phrase for phrase, _ in uses),
+            backend=self.backend,
+            model=self.model,
+            version=self.version,
+            evidence=tuple(evidence for _, evidence in [*items, *uses]),
             derived=not aims,
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Abstract:
     """A text in one line, its words, the terms that it speaks of, the names in it, and its aims."""
 
@@ -126,7 +126,13 @@ class Abstract:
     def read(cls, abstract: str) -> Abstract:
         text = " ".join(abstract.split())
         run = words(text)
-        return cls(text, run, vocabulary().mentions(text, run), designations(text), find_aims(text))
+        return cls(
+            text=text,
+            words=run,
+            mentions=vocabulary().mentions(text, run),
+            names=designations(text),
+            aims=find_aims(text),
+        )
 
     def where(self, mention: Mention) -> Span:
         return self.words[mention.first].start, self.words[mention.last - 1].end
@@ -187,11 +193,13 @@ def _classes(abstract: Abstract, mentions: Sequence[Mention]) -> Iterator[Candid
             best = _most_telling_form(abstract, found)
             section, stems = best.form.term.section, abstract.stems(best)
             yield Candidate(
-                _written(abstract, best),
-                abstract.text[slice(*abstract.where(best))],
-                frozenset(stems),
-                section,
-                abstract.score(section, len(stems), [abstract.where(mention) for mention in found]),
+                phrase=_written(abstract, best),
+                evidence=abstract.text[slice(*abstract.where(best))],
+                stems=frozenset(stems),
+                kind=section,
+                score=abstract.score(
+                    section, len(stems), [abstract.where(mention) for mention in found]
+                ),
             )
 
 
@@ -215,7 +223,11 @@ def _names(abstract: Abstract, names: Sequence[Span]) -> Iterator[Candidate]:
         written = abstract.text[slice(*at[0])]
         stems = frozenset(word.stem for word in words(written))
         yield Candidate(
-            re.sub(r"(?<=-) ", "", written), written, stems, NAME, abstract.score(NAME, 1, at)
+            phrase=re.sub(r"(?<=-) ", "", written),
+            evidence=written,
+            stems=stems,
+            kind=NAME,
+            score=abstract.score(NAME, 1, at),
         )
 
 

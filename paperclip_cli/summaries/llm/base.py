@@ -34,7 +34,7 @@ class Answer:
     tokens: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shape:
     """The form of an answer, as JSON Schema for servers and for runtimes on this machine.
 

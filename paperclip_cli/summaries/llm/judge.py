@@ -32,12 +32,12 @@ def shape() -> Shape:
         "additionalProperties": False,
     }
     return Shape(
-        "verdict",
-        schema,
-        '{"relevant": ',
-        "}",
-        'root ::= ("true" | "false") "}"\n',
-        lambda longest: r'\{"relevant": (true|false)\}',
+        name="verdict",
+        schema=schema,
+        opening='{"relevant": ',
+        end="}",
+        grammar='root ::= ("true" | "false") "}"\n',
+        expression=lambda longest: r'\{"relevant": (true|false)\}',
     )
 
 

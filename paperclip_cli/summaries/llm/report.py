@@ -11,7 +11,7 @@ from paperclip_cli.records import FailedSummary, Key, Proposal, Summary
 from paperclip_cli.summaries.llm.rules import RULES, judge
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rates:
     """Of one set. `rules` are shares of the `items` written, dropped ones included; `first_try` is the share of proposals whose first
     answer was usable; `answers`, `tokens` (written) and `seconds` are means a proposal. None where no model was asked.
@@ -108,14 +108,14 @@ def rates_of(
         len(one.objects_and_phenomena) + len(one.science_use_cases) for one in plain
     )
     return Rates(
-        name,
-        found[0].backend,
-        found[0].model,
-        found[0].version,
-        len(summaries),
-        len(failures),
-        sum(one.cut > 0 for one in made),
-        items,
+        name=name,
+        backend=found[0].backend,
+        model=found[0].model,
+        version=found[0].version,
+        summaries=len(summaries),
+        failed=len(failures),
+        cut=sum(one.cut > 0 for one in made),
+        items=items,
         words=_mean([len(summary.text.split()) for summary in summaries]) or 0.0,
         rules={rule: round(broken[rule] / items, 4) if items else 0.0 for rule in RULES},
         refused=dict(Counter(reason for one in made for reason in one.refused).most_common()),

@@ -82,4 +82,11 @@ def regex(longest: int | None = None) -> str:
 def shape() -> Shape:
     """All of it, for a writer."""
     opening, _, end = separators()
-    return Shape("summary", json_schema(), opening, end, gbnf(), regex)
+    return Shape(
+        name="summary",
+        schema=json_schema(),
+        opening=opening,
+        end=end,
+        grammar=gbnf(),
+        expression=regex,
+    )

@@ -25,7 +25,7 @@ _RETRIES = (
 _MOST_TEXT = 4_000  # characters of an answer that are kept for the record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Draft:
     """A proposal that waits for a usable answer: what the model is shown of its abstract, its last answer, what was spent so far, and the
     list that earlier answers have left whole, if any.
@@ -85,12 +85,12 @@ class LanguageSummarizer:
             )
 
     def _begun(self, proposal: Proposal) -> _Draft | FailedSummary:
-        made = Making(self._seed, self._temperature, tries=0)
+        made = Making(seed=self._seed, temperature=self._temperature, tries=0)
         try:
             shown, cut = fitting(proposal.abstract, self._writer.room, self._writer.count)
         except BadItem as error:
-            return self._failed(_Draft(proposal, "", made), str(error))
-        return _Draft(proposal, shown, replace(made, cut=cut))
+            return self._failed(_Draft(proposal=proposal, shown="", made=made), str(error))
+        return _Draft(proposal=proposal, shown=shown, made=replace(made, cut=cut))
 
     def _asked(
         self, drafts: Sequence[_Draft], number: int
@@ -133,12 +133,13 @@ class LanguageSummarizer:
         if not both.is_summary:
             return _refused(replace(draft, objects=both.objects, uses=both.uses), judgement.reason)
         return Summary(
-            *draft.proposal.key,
-            both.objects,
-            both.uses,
-            self.backend,
-            self.model,
-            self.version,
+            mission=draft.proposal.key.mission,
+            proposal_id=draft.proposal.key.proposal_id,
+            objects_and_phenomena=both.objects,
+            science_use_cases=both.uses,
+            backend=self.backend,
+            model=self.model,
+            version=self.version,
             made=draft.made,
         )
 
@@ -147,14 +148,15 @@ class LanguageSummarizer:
 
     def _failed(self, draft: _Draft, reason: str, may_pass: bool = False) -> FailedSummary:
         return FailedSummary(
-            *draft.proposal.key,
-            reason,
-            self.backend,
-            self.model,
-            self.version,
-            draft.text[:_MOST_TEXT],
-            may_pass,
-            draft.made,
+            mission=draft.proposal.key.mission,
+            proposal_id=draft.proposal.key.proposal_id,
+            reason=reason,
+            backend=self.backend,
+            model=self.model,
+            version=self.version,
+            text=draft.text[:_MOST_TEXT],
+            may_pass=may_pass,
+            made=draft.made,
         )
 
 

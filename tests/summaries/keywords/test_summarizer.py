@@ -85,7 +85,7 @@ abstracts = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=60).map(" 
 
 
 def summarize(text: str) -> Summary | None:
-    return SUMMARIZER.summarize(Proposal("hst", 1, text))
+    return SUMMARIZER.summarize(Proposal(mission="hst", proposal_id=1, abstract=text))
 
 
 def assert_lawful(summary: Summary, abstract: str) -> None:
@@ -119,7 +119,10 @@ def test_every_item_can_be_traced(text: str) -> None:
     if summary is not None:
         assert_lawful(summary, text)
         assert summarize(text) == summary
-        assert KeywordSummarizer().summarize(Proposal("hst", 1, text)) == summary
+        assert (
+            KeywordSummarizer().summarize(Proposal(mission="hst", proposal_id=1, abstract=text))
+            == summary
+        )
 
 
 @given(st.text())

@@ -29,7 +29,10 @@ POOR = json.dumps(
 COPY = json.dumps(
     {"objects_and_phenomena": ["lighthouses"], "science_use_cases": ["weigh black holes"]}
 )
-PROPOSALS = [Proposal("hst", number, f"Black holes {number}.") for number in (1, 2, 3)]
+PROPOSALS = [
+    Proposal(mission="hst", proposal_id=number, abstract=f"Black holes {number}.")
+    for number in (1, 2, 3)
+]
 
 
 class Scripted:
@@ -190,7 +193,11 @@ def test_a_batch_is_asked_together_and_again_for_those_that_need_it() -> None:
 def test_a_long_abstract_is_cut_at_a_sentence_and_that_is_recorded() -> None:
     writer = Scripted({3: [GOOD]})
     writer.room = 7
-    long = Proposal("hst", 3, "Black holes grow. Black holes 3. " + "More holes. " * 30)
+    long = Proposal(
+        mission="hst",
+        proposal_id=3,
+        abstract="Black holes grow. Black holes 3. " + "More holes. " * 30,
+    )
     (summary,) = LanguageSummarizer(writer, PROMPT, 1, 0.0, 0).summaries([long])
     assert writer.asked[0][0] == ["Black holes grow. Black holes 3."]
     assert isinstance(summary, Summary) and summary.made is not None and summary.made.cut == 30
