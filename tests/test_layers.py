@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -40,6 +41,7 @@ MAY_IMPORT = {
 MAY_IMPORT["stages"] = set(MAY_IMPORT) - {"base"}
 MAY_IMPORT["output"] = {"dataset", "evaluation", "images"}
 MAY_IMPORT["cli"] = {"output", "stages"}
+STAGES = "paperclip_cli.stages"
 MOST_OF_A_ROOM = 0.15  # of the package's lines
 
 HEAVY = set(
@@ -85,7 +87,7 @@ IMPORTS = {
 def test_imports_run_one_way(name: str) -> None:
     room = room_of(name)
     allowed = MAY_IMPORT[room] | {"base"} | ({room} if room != "stages" else set())
-    ours = {other for other in IMPORTS[name] & set(NAMES) if other != "paperclip_cli.stages"}
+    ours = {other for other in IMPORTS[name] & set(NAMES) if other != STAGES}
     wrong = {other for other in ours if room_of(other) not in allowed}
     assert not wrong, f"{room} may not import {sorted(wrong)}"
 
@@ -121,6 +123,50 @@ def test_commands_import_stages_inside_their_bodies_only(name: str) -> None:
     )
     ours = imports(top) & set(NAMES)
     assert not {other for other in ours if room_of(other) not in {"base", "cli"}}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if room_of(name) == "cli"])
+def test_commands_call_nothing_of_a_stage_but_run(name: str) -> None:
+    tree = ast.parse(NAMES[name].read_text(encoding="utf-8"))
+    stages = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == STAGES
+        for alias in node.names
+    }
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in stages
+    }
+    assert used <= {"run"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if room_of(name) == "cli"])
+def test_commands_hold_no_sql(name: str) -> None:
+    sql = r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|PRAGMA)\b|sqlite3|\.execute\("
+    found = re.findall(sql, NAMES[name].read_text(encoding="utf-8"))
+    assert not found, "what asks a database stands where the database is"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(f"{STAGES}.")])
+def test_a_stage_has_one_public_function_which_is_run(name: str) -> None:
+    body = ast.parse(NAMES[name].read_text(encoding="utf-8")).body
+    functions = [node.name for node in body if isinstance(node, ast.FunctionDef)]
+    assert [function for function in functions if not function.startswith("_")] == ["run"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dataclasses_of_more_than_four_fields_take_them_by_name(name: str) -> None:
+    for node in ast.walk(ast.parse(NAMES[name].read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        made = [text for one in node.decorator_list if (text := ast.unparse(one)).startswith("data")]
+        fields = [one for one in node.body if isinstance(one, ast.AnnAssign)]
+        if made and len(fields) > 4:
+            assert "kw_only=True" in made[0], node.name
 
 
 @pytest.mark.parametrize("name", NAMES)
