@@ -1,6 +1,21 @@
-"""`python -m paperclip_cli` is the same program as `paperclip`."""
+"""The entry point of `paperclip`, and of `python -m paperclip_cli`."""
 
-from paperclip_cli.cli.app import main
+from __future__ import annotations
+
+from paperclip_cli import signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Hears signals before it imports the program, which takes a tenth of a second."""
+    signals.hear()
+    from paperclip_cli.cli.app import main as program
+
+    program()
+
 
 if __name__ == "__main__":
     main()

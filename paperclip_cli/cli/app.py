@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 import typer
 from typer.core import TyperGroup
 
-from paperclip_cli import __version__
+from paperclip_cli import __version__, signals
 from paperclip_cli.cli.session import Session, open_session
 from paperclip_cli.errors import ExitCode, PaperclipError, ReaderGone
+from paperclip_cli.signals import Terminated
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
@@ -116,17 +117,9 @@ def configure(
 
 
 def main() -> NoReturn:
-    """The entry point of the `paperclip` command."""
-    signal.signal(signal.SIGTERM, _terminate)
+    """Runs the command line that the process was started with, and ends the process."""
     sys.unraisablehook = _not_lost
-    code = run(sys.argv[1:])
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # all is in order: whoever will not wait for threads that still work ends them too
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-    sys.exit(code)
+    signals.program(lambda: run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
@@ -136,18 +129,16 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="paperclip", standalone_mode=False)
         if code == ExitCode.INTERRUPTED:
-            print("interrupted", file=sys.stderr)
+            return signals.say(signal.SIGINT)
         return int(code or ExitCode.OK)
     except PaperclipError as error:
         return _fail(error, error.message, error.hint, error.exit_code, verbose)
     except typer.TyperException as error:
         return _usage(error)
     except (typer.Abort, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
-        return ExitCode.INTERRUPTED
+        return signals.say(signal.SIGINT)
     except Terminated:
-        print("terminated", file=sys.stderr)
-        return ExitCode.TERMINATED
+        return signals.say(signal.SIGTERM)
     except ReaderGone:
         return ExitCode.OK
     except OSError as error:
@@ -168,14 +159,6 @@ def _globals_first(arguments: list[str]) -> list[str]:
     ]
 
 
-class Terminated(BaseException):
-    """SIGTERM arrived; unwinding lets every stage put its files in order."""
-
-
-def _terminate(signum: int, frame: object) -> None:
-    raise Terminated
-
-
 def _not_lost(dropped: sys.UnraisableHookArgs) -> None:
     """A Ctrl-C or SIGTERM that arrived where Python drops exceptions arrives again a moment later.
 
@@ -187,6 +170,7 @@ def _not_lost(dropped: sys.UnraisableHookArgs) -> None:
     else:
         import threading
 
+        signals.forget()
         again = threading.Timer(0.05, os.kill, (os.getpid(), stop))
         again.daemon = True
         again.start()
@@ -204,6 +188,8 @@ def _usage(error: typer.TyperException) -> int:
 
 
 def _fail(error: Exception, message: str, hint: str | None, code: int, verbose: bool) -> int:
+    if (number := signals.heard()) is not None:  # it was caught on the way, and became this error
+        return signals.say(number)
     if verbose:
         import traceback
 

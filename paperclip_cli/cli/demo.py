@@ -12,6 +12,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from paperclip_cli import signals
 from paperclip_cli.cli.session import Session, session
 from paperclip_cli.errors import ExitCode, PaperclipError
 
@@ -77,13 +78,13 @@ def _run(here: Session, cache: Path, arguments: list[str]) -> None:
         try:
             code = process.wait()
         except KeyboardInterrupt:  # the command has heard of it too, and puts its files in order
-            process.wait()
+            signals.said_by_another(process.wait())
             raise
         except BaseException:
             process.terminate()
-            process.wait()
+            signals.said_by_another(process.wait())
             raise
-    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+    if signals.said_by_another(code):
         raise typer.Exit(code)
     if code != ExitCode.OK:
         raise PaperclipError(

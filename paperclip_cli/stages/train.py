@@ -65,9 +65,9 @@ class Plan:
         }
 
 
+@distributed.joined()
 def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
     """Trains, goes on with a half-finished training of the same plan, or says that it is finished. MissingStage without a dataset."""
-    distributed.join()
     progress = progress if progress is not None and distributed.leads() else SilentProgress()
     dataset = find_dataset(config.dataset, workspace)
     base = base_model(config.init, workspace)

@@ -6,7 +6,8 @@ All of them run the same program on their own part of each batch; the first one 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import jax
@@ -34,6 +35,17 @@ def join() -> None:
         and int(os.environ.get("SLURM_STEP_NUM_TASKS") or os.environ.get("SLURM_NTASKS") or 1) > 1
     ):
         jax.distributed.initialize()
+
+
+@contextmanager
+def joined() -> Iterator[None]:
+    """Within the block the processes are joined. They part together, so that none takes another's end for a failure."""
+    join()
+    try:
+        yield
+    finally:
+        if jax.distributed.is_initialized():
+            jax.distributed.shutdown()
 
 
 def leads() -> bool:

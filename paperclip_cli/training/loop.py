@@ -129,7 +129,7 @@ class Training:
             return False, False
         stopping, late = distributed.any_of(bool(stop), late)
         if stopping:
-            stop.receive(signal.SIGTERM)  # another process was told
+            stop.demand(signal.SIGTERM)  # another process was told
         return stopping, late
 
     def _keep(

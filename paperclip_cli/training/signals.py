@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from paperclip_cli.signals import SAME, act
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -16,15 +19,24 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._since = 0.0
         self._before: dict[int, signal.Handlers] = {}
 
     def __bool__(self) -> bool:
         return self.signal is not None
 
     def receive(self, number: int, frame: FrameType | None = None) -> None:
-        """Sets the request; it is the handler of the signals."""
-        self.signal = number
-        self._restore()  # a second one acts at once
+        """Sets the request; it is the handler of the signals. A second one acts at once."""
+        if self.signal is None:
+            self.demand(number)
+        elif time.monotonic() - self._since > SAME:
+            self._restore()
+            act(number)
+
+    def demand(self, number: int) -> None:
+        """Sets the request, which another process may have heard of. The first one counts."""
+        if self.signal is None:
+            self.signal, self._since = number, time.monotonic()
 
     def _install(self) -> None:
         # A signal that is ignored (`nohup`, a job in the background) stays so.
@@ -48,4 +60,4 @@ def stop_requests() -> Iterator[StopRequest]:
     finally:
         request._restore()
     if request.signal is not None:
-        signal.raise_signal(request.signal)
+        act(request.signal)

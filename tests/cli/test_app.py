@@ -162,38 +162,6 @@ cli.main()
     assert (done.returncode, done.stderr) == (code, said)
 
 
-@pytest.mark.parametrize(
-    ("number", "said"), [(signal.SIGINT, "interrupted\n"), (signal.SIGTERM, "terminated\n")]
-)
-def test_who_will_not_wait_for_threads_at_the_end_asks_twice(
-    number: signal.Signals, said: str
-) -> None:
-    program = """
-import time
-from paperclip_cli.cli import app as cli
-from paperclip_cli.threads import in_a_thread
-def computing(*_, **__):
-    in_a_thread(lambda: time.sleep(30))
-    print('ready', flush=True)
-    time.sleep(30)
-cli.app = computing
-cli.main()
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert (
-            process.stdout is not None
-            and process.stderr is not None
-            and process.stdout.readline() == "ready\n"
-        )
-        process.send_signal(number)
-        assert process.stderr.readline() == said
-        time.sleep(0.2)  # the thread is waited for now
-        process.send_signal(number)
-        assert process.wait(10) == -number and process.stderr.read() == ""
-
-
 def test_another_exception_in_a_finaliser_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[object] = []
     monkeypatch.setattr(sys, "__unraisablehook__", told.append)

@@ -72,4 +72,9 @@ def test_a_demo_that_is_terminated_ends_its_command_too(tmp_path: Path) -> None:
         assert process.stderr.readline().startswith("fetch: ")  # the command is at work
         process.send_signal(signal.SIGTERM)
         # Both pipes end only when nobody holds them any more, the command included.
-        assert "terminated" in process.stderr.read() and process.wait() == ExitCode.TERMINATED
+        said = process.stderr.read().splitlines()
+        assert (
+            said.count("terminated") == 1
+            and said[-1] == "terminated"
+            and process.wait() == ExitCode.TERMINATED
+        )

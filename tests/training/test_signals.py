@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from paperclip_cli.training import signals
 from paperclip_cli.training.signals import stop_requests
 
 
@@ -21,7 +22,18 @@ def test_a_signal_acts_when_the_block_ends() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_second_signal_acts_at_once() -> None:
+def test_two_signals_at_once_are_one() -> None:
+    """`timeout` sends one to the process, and one to its group."""
+    done = []
+    with pytest.raises(KeyboardInterrupt), stop_requests():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        done.append("saved")
+    assert done == ["saved"]
+
+
+def test_a_second_signal_acts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "SAME", -1.0)
     with pytest.raises(KeyboardInterrupt), stop_requests():
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -67,3 +79,11 @@ def test_an_error_in_the_block_is_not_hidden_by_a_signal() -> None:
     with pytest.raises(ValueError, match="mine"), stop_requests():
         signal.raise_signal(signal.SIGINT)
         raise ValueError("mine")
+
+
+def test_what_another_process_heard_is_no_second_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "SAME", -1.0)
+    with pytest.raises(KeyboardInterrupt), stop_requests() as stop:
+        signal.raise_signal(signal.SIGINT)
+        stop.demand(signal.SIGTERM)
+        assert stop.signal == signal.SIGINT
