@@ -23,7 +23,7 @@ from paperclip_cli.training.checkpoints import Checkpoints
 from paperclip_cli.training.metrics import MetricsLog
 from paperclip_cli.training.monitor import Monitor
 from paperclip_cli.training.sharding import Devices
-from paperclip_cli.training.signals import StopRequest, stop_requests
+from paperclip_cli.training.interruption import StopRequest, stop_requests
 from paperclip_cli.training.step import (
     Batch,
     Learner,

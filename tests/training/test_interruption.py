@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from paperclip_cli.training import signals
-from paperclip_cli.training.signals import stop_requests
+from paperclip_cli.training import interruption
+from paperclip_cli.training.interruption import stop_requests
 
 
 def test_a_signal_acts_when_the_block_ends() -> None:
