@@ -1,6 +1,7 @@
-"""Words of an English text, and the form under which singular and plural, hyphens, British and American spelling are one.
+"""Words of an English text, and stems that match across number and spelling.
 
-`stem` needs to be the same for both forms, not to be pretty: it is only ever compared with itself.
+Singular and plural, and British and American spelling, share one stem. A stem need not be pretty:
+stems are only compared with one another.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from functools import lru_cache
 from paperclip_cli.wording import singular
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
-_BOUND = re.compile(
-    r" |[-–/] ?"
-)  # what may stand between two words of one term; `oxygen- rich` was once wrapped
+# Separators between two words of one term; `oxygen- rich` was once wrapped at the hyphen.
+_BOUND = re.compile(r" |[-–/] ?")
 
 _IRREGULAR = {
     "nuclei": "nucleus",
@@ -44,10 +44,8 @@ _IRREGULAR = {
     "debris": "debris",
 }
 _SPELLING = (
-    (
-        re.compile(r"(?<=[a-z]{2})our(?=$|ed$|ing$|less$|hood$)"),
-        "or",
-    ),  # colour, neighbour, behaviour
+    # colour, neighbour, behaviour
+    (re.compile(r"(?<=[a-z]{2})our(?=$|ed$|ing$|less$|hood$)"), "or"),
     (
         re.compile(r"^(cent|met|fib|lust|spect|kilomet|millimet|submillimet|calib)re(?=$|d$)"),
         r"\1er",
@@ -67,7 +65,7 @@ _SPELLING = (
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of a text, from `start` to `end`, and its stem."""
+    """A word, its position in the text (`start` to `end`) and its stem."""
 
     text: str
     start: int
@@ -76,30 +74,30 @@ class Word:
 
 
 def words(text: str) -> list[Word]:
-    """The words of a text. Hyphens and slashes divide, an apostrophe within a word does not."""
+    """Split a text into words at hyphens and slashes, but not at an apostrophe within a word."""
     return [
         Word(found[0], found.start(), found.end(), stem(found[0])) for found in _WORD.finditer(text)
     ]
 
 
 def are_bound(text: str, first: Word, second: Word) -> bool:
-    """Whether only a blank, a hyphen or a slash stands between two neighbouring words."""
+    """Whether only a space, a hyphen or a slash separates two neighbouring words."""
     return _BOUND.fullmatch(text, first.end, second.start) is not None
 
 
 def span(text: str, run: Sequence[Word]) -> str:
-    """The text from the first to the last word of a run, as it stands."""
+    """The original text from the first to the last word of a run."""
     return text[run[0].start : run[-1].end]
 
 
 def spaced(text: str) -> str:
-    """Text with letters and digits apart, so that `NGC4038` and `NGC 4038` are the same words."""
+    """Separate letters from digits, so that `NGC4038` and `NGC 4038` are the same words."""
     return re.sub(r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])", " ", text)
 
 
 @lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
-    """`Galaxies`, `galaxy` -> `galaxy`; `colours` -> `color`; `nebulae` -> `nebula`; `reionisation` -> `reionization`."""
+    """A singular in American spelling: `Nebulae` -> `nebula`, `ionisation` -> `ionization`."""
     word = re.sub(r"['’].*", "", word.casefold())
     word = _IRREGULAR.get(word) or (
         word[:-1] if len(word) > 3 and word.endswith("ae") else singular(word)
