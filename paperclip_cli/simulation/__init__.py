@@ -1,4 +1,5 @@
-"""A simulated sky: an archive of proposals and previews that needs no network, for demonstrations and tests.
+"""A simulated sky: an archive of proposals and previews for demonstrations and tests.
 
-It exercises the pipeline. What a model learns from it says nothing about real data.
+It needs no network and exercises the whole pipeline. A model trained on it tells nothing about
+real data.
 """

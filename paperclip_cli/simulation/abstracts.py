@@ -1,7 +1,8 @@
-"""Writes the title and the abstract of a proposal from the phrase lists in `phrases/`.
+"""Titles and abstracts of simulated proposals, from the phrase lists in `phrases/`.
 
-A phrase is expanded from the inside out: `{a|b}` is a choice and `<name>` stands for another list or a value of the proposal. The lists
-of a class come before the shared ones, and those of a subtype are added to those of its class.
+A phrase is expanded from the inside out. `{a|b}` is a choice, and `<name>` stands for another list
+or a value of the proposal. The lists of a class override the shared ones; those of a subtype are
+added to the lists of its class.
 """
 
 from __future__ import annotations
@@ -20,19 +21,7 @@ Lists = Mapping[str, Sequence[str]]
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"<(\w+)>")
 _MODERN = 25  # the cycle from which categories are no longer written in capitals
-_WORDS = (
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
+_WORDS = tuple("two three four five six seven eight nine ten eleven twelve".split())
 _VOWEL = re.compile(
     r"\b([Aa]) (?=(?!uni|use|usu|one\b|eur|u-)[aeiou]|HII|SNR|X-ray|NGC)", re.IGNORECASE
 )
@@ -41,19 +30,17 @@ _VOWEL = re.compile(
 def write_text(random: Random, plan: Plan) -> tuple[str, str, str]:
     """Title, abstract (4 to 8 sentences) and category of a proposal."""
     lists = {**_shared(), **_class_lists(plan.kind.phrases, plan.subtype), **_values(random, plan)}
+    in_capitals = plan.cycle < _MODERN
+    in_style = [name for name in lists["categories"] if name.isupper() == in_capitals]
+
     title = _sentence(random, _pick(random, lists["title"]), lists).rstrip(".")
-    modern = [
-        name for name in lists["categories"] if name.isupper() == (plan.cycle < _MODERN)
-    ] or lists["categories"]
-    return (
-        title,
-        " ".join(_sentence(random, phrase, lists) for phrase in _outline(random, plan, lists)),
-        _pick(random, modern),
-    )
+    outline = _outline(random, plan, lists)
+    abstract = " ".join(_sentence(random, phrase, lists) for phrase in outline)
+    return title, abstract, _pick(random, in_style or lists["categories"])
 
 
 def _outline(random: Random, plan: Plan, lists: Lists) -> list[str]:
-    """The phrases of an abstract in order: 4 to 8 of them, at least three about the object."""
+    """The phrases of an abstract in order: 4 to 8 phrases, at least three about the object."""
     subject = "single" if len(plan.targets) == 1 and plan.kind.label != "planet" else "state"
     context = _several(random, lists["context"], int(random.choice((1, 1, 2))))
     state = _several(random, lists[subject], 1)
@@ -62,11 +49,13 @@ def _outline(random: Random, plan: Plan, lists: Lists) -> list[str]:
     asides = _several(random, lists["distraction"], int(random.choice((0, 1, 1, 2))))
     middle = aims + method + asides + _several(random, lists["closing"], int(random.random() < 0.2))
     body = context + state + [middle[i] for i in random.permutation(len(middle))]
+
     order = random.random()
     if order < 0.25:
         body = state + context + body[len(context) + 1 :]
     elif order < 0.4:
         body = [body[i] for i in random.permutation(len(body))]
+
     spare = [phrase for phrase in lists["distraction"] if phrase not in body]
     return (body + _several(random, spare, max(0, 4 - len(body))))[:8]
 
@@ -81,43 +70,32 @@ def _pick(random: Random, phrases: Sequence[str]) -> str:
 
 
 def _sentence(random: Random, phrase: str, lists: Lists) -> str:
-    """A phrase written out, with a capital, single blanks and the right article."""
-    while True:
-        match = _CHOICE.search(phrase)
-        if match:
-            phrase = (
-                phrase[: match.start()] + _pick(random, match[1].split("|")) + phrase[match.end() :]
-            )
-            continue
-        match = _NAME.search(phrase)
-        if match is None:
-            break
-        phrase = phrase[: match.start()] + _pick(random, lists[match[1]]) + phrase[match.end() :]
+    """Expand a phrase into a sentence with a capital, single spaces and the right article."""
+    # Choices first: their texts may hold names, and a name's list may hold further choices.
+    while match := _CHOICE.search(phrase) or _NAME.search(phrase):
+        is_choice = match.re is _CHOICE
+        texts = match[1].split("|") if is_choice else lists[match[1]]
+        phrase = phrase[: match.start()] + _pick(random, texts) + phrase[match.end() :]
+
     phrase = re.sub(r"\s+([.,;:?])", r"\1", " ".join(phrase.split()))
     return _VOWEL.sub(r"\1n ", phrase[0].upper() + phrase[1:])
 
 
 def _values(random: Random, plan: Plan) -> dict[str, list[str]]:
-    """What the proposal itself says: instrument, filters, counts."""
+    """Values of the proposal itself: instrument, filters, counts."""
     cameras = sorted({frame.pointing.camera.instrument for frame in plan.frames})
     filters = sorted({name for frame in plan.frames for name in frame.band.names})[:3]
-    targets, orbits = (
-        len(plan.targets),
-        max(2, round(sum(frame.exposure for frame in plan.frames) / 2400)),
-    )
-    joined = (
-        " and ".join([", ".join(filters[:-1]), filters[-1]]) if len(filters) > 1 else filters[0]
-    )
+    leading, last = ", ".join(filters[:-1]), filters[-1]
+    targets = len(plan.targets)
+    exposure = sum(frame.exposure for frame in plan.frames)
+    in_words = _WORDS[targets - 2] if targets > 1 else "two"
     return {
         "instrument": cameras,
-        "filters": [joined],
+        "filters": [f"{leading} and {last}" if leading else last],
         "first": filters[:1],
         "target": [plan.targets[0].name],
-        "n": [
-            _WORDS[targets - 2] if targets > 1 else "two",
-            str(int(random.integers(targets + 1, 60))),
-        ],
-        "orbits": [str(orbits)],
+        "n": [in_words, str(int(random.integers(targets + 1, 60)))],
+        "orbits": [str(max(2, round(exposure / 2400)))],  # 2,400 s of exposure an orbit
         "few": [str(random.choice(_WORDS))],
         "ratio": [str(int(random.integers(5, 80)))],
         "before": [str(max(plan.cycle - 1, 1))],
@@ -126,11 +104,8 @@ def _values(random: Random, plan: Plan) -> dict[str, list[str]]:
 
 @cache
 def _file(name: str) -> dict:
-    return tomllib.loads(
-        resources.files("paperclip_cli.simulation")
-        .joinpath("phrases", f"{name}.toml")
-        .read_text(encoding="utf-8")
-    )
+    path = resources.files("paperclip_cli.simulation").joinpath("phrases", f"{name}.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 @cache
@@ -140,15 +115,15 @@ def _shared() -> dict[str, list[str]]:
 
 @cache
 def _class_lists(phrases: str, subtype: str) -> dict[str, list[str]]:
-    """The lists of a class. A subtype's own names for the object are twice as likely as the class's; its other phrases are added."""
-    section = next(
-        data[phrases]
-        for data in map(_file, ("galaxies", "stars", "nebulae", "solar"))
-        if phrases in data
-    )
+    """The lists of a class with those of a subtype added.
+
+    A subtype's own names for the object are twice as likely as those of its class.
+    """
+    files = map(_file, ("galaxies", "stars", "nebulae", "solar"))
+    section = next(data[phrases] for data in files if phrases in data)
     lists = {name: list(values) for name, values in section.items() if name != "kinds"}
-    special = section["kinds"][subtype]
-    for name, values in special.items():
+
+    for name, values in section["kinds"][subtype].items():
         if name == "name":
             lists["planet"] = [values]
         else:

@@ -1,4 +1,4 @@
-"""The simulated sky behind the interface of an archive."""
+"""The simulated sky, with the interface of an archive."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from paperclip_cli.simulation.coordinates import polygon
 from paperclip_cli.simulation.plan import SKY_SIZE, Frame, Plan, first_id, plan_proposal, stream
 
 MISSION = "sim"
-VERSION = 1  # counts the changes after which the same seed no longer gives the same pictures
+VERSION = 1  # to be raised when the same seed no longer gives the same pictures
 
 
 class FrameTruth(NamedTuple):
-    """What a frame really shows. For evaluation only: no stage of the pipeline may look at it."""
+    """The true content of a frame, for evaluation only: no stage of the pipeline may read it."""
 
     label: str
     subtype: str
@@ -32,9 +32,9 @@ class FrameTruth(NamedTuple):
 
 @dataclass(frozen=True)
 class SimulatedSky:
-    """`count` proposals of the sky of `seed`.
+    """The first `count` proposals of the sky with this seed.
 
-    It holds nothing but these numbers: everything is made anew, and the same each time, when asked for.
+    It stores only these numbers. Proposals and pictures are made on demand, identical each time.
     """
 
     count: int
@@ -50,7 +50,7 @@ class SimulatedSky:
         return {}
 
     def proposals(self) -> Sequence[Proposal]:
-        """The catalogue. Proposal i is the same whatever the count."""
+        """The catalogue. Proposal i does not depend on the count."""
         return [self._proposal(plan_proposal(self.seed, index)) for index in range(self.count)]
 
     def previews(self, key: Key) -> Sequence[Candidate]:
@@ -72,11 +72,14 @@ class SimulatedSky:
         return None
 
     def blank_interior(self, candidate: Candidate) -> np.ndarray:
-        """The picture with nothing in its footprint: uint8 [H, W]. A model that still retrieves has learnt the frame and not the object."""
+        """The picture with an empty footprint: uint8 [H, W].
+
+        A model that still retrieves from it has learnt the frame, not the object.
+        """
         return frames.blank(self._find(candidate)[1])
 
     def truth(self, candidate: Candidate) -> FrameTruth:
-        """What the frame shows."""
+        """The true content of the frame."""
         plan, frame = self._find(candidate)
         return FrameTruth(
             plan.kind.label,
@@ -130,7 +133,7 @@ class SimulatedSky:
 
 
 def simulated_sky(n: int, seed: int) -> SimulatedSky:
-    """The archive of `n` simulated proposals. The first `n` are the same for every longer sky of the same seed."""
+    """The archive of `n` simulated proposals: the first `n` of every longer sky of this seed."""
     if not 1 <= n <= SKY_SIZE:
         raise UsageError(f"--simulate {n} is out of range", f"give 1 to {SKY_SIZE:,}")
     return SimulatedSky(n, seed)

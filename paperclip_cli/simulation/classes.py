@@ -1,4 +1,4 @@
-"""The classes of the simulated sky: what each is called, how it is painted, where it is found and in what company."""
+"""The object classes of the simulated sky: name, painter, place on the sky and surroundings."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ Painter: TypeAlias = Callable[[Random, Grid, str, Band], Scene]
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A class of object: `phrases` names its section in the phrase lists, `radius` is a range of sizes on the frame in pixels.
+    """A class of object.
 
-    `where` is `far`, `galactic` or `solar`, and with it go how many field stars and galaxies a frame holds on average (ranges).
+    `phrases` names its section in the phrase lists. `radius` is its range of sizes in pixels.
+    `where` is `far`, `galactic` or `solar`; it also sets `stars` and `background`, the ranges of
+    the mean number of field stars and of background galaxies in a frame.
     """
 
     label: str

@@ -1,7 +1,8 @@
-"""What every painter draws with: a grid centred on the target, profiles, turbulence, points and strokes.
+"""Drawing tools of the painters: a grid centred on the target, profiles, turbulence, points, lines.
 
-Lengths are in units of the object's radius and angles in radians, so that a painter knows nothing of pixels. Light is in units in which
-a typical bright feature of the object is 1; a star of flux 1 peaks at 1 once the telescope has spread it.
+Lengths are in units of the object's radius and angles in radians, so that painters need no pixels.
+Light is in units of a typical bright feature of the object. A star of flux 1 peaks at 1 once the
+telescope has spread it.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ import numpy as np
 Image: TypeAlias = np.ndarray
 Random: TypeAlias = np.random.Generator
 
-# Turbulence is made on a periodic tile of fixed size, so that it does not change with the shape of the frame that looks at it; a cell
-# of the tile is two pixels wide, which the telescope would smooth out anyway.
+# Turbulence is made on a periodic tile of fixed size, so that it does not depend on the frame's
+# shape. A cell of the tile is two pixels wide; the telescope would smooth out finer detail anyway.
 TILE, CELL = 256, 2
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The pixels of a frame as seen from its target: `shape` (H, W), `centre` (x, y) in pixels, `radius` of the object in pixels."""
+    """The pixels of a frame in coordinates of its target.
+
+    `shape` is (H, W), `centre` is (x, y) in pixels, `radius` is the object's, in pixels.
+    """
 
     shape: tuple[int, int]
     centre: tuple[float, float]
@@ -31,16 +35,14 @@ class Grid:
     @cached_property
     def x(self) -> Image:
         """float32 [1, W], in radii; broadcasts against `y`."""
-        return ((np.arange(self.shape[1], dtype=np.float32) - self.centre[0]) / self.radius)[
-            None, :
-        ].astype(np.float32)
+        columns = np.arange(self.shape[1], dtype=np.float32)
+        return ((columns - self.centre[0]) / self.radius)[None, :].astype(np.float32)
 
     @cached_property
     def y(self) -> Image:
         """float32 [H, 1], in radii, upwards."""
-        return ((self.centre[1] - np.arange(self.shape[0], dtype=np.float32)) / self.radius)[
-            :, None
-        ].astype(np.float32)
+        rows = np.arange(self.shape[0], dtype=np.float32)
+        return ((self.centre[1] - rows) / self.radius)[:, None].astype(np.float32)
 
     @property
     def pixel(self) -> float:
@@ -73,22 +75,21 @@ class Stars:
     flux: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def turned(self, angle: float) -> Stars:
-        """The same stars, their x axis turned to `angle`."""
+        """The same stars with their x axis turned to `angle`."""
         c, s = np.cos(angle), np.sin(angle)
         return Stars(c * self.x - s * self.y, s * self.x + c * self.y, self.flux)
 
     def __add__(self, other: Stars) -> Stars:
         return Stars(
-            *(
-                np.concatenate(pair)
-                for pair in ((self.x, other.x), (self.y, other.y), (self.flux, other.flux))
-            )
+            np.concatenate([self.x, other.x]),
+            np.concatenate([self.y, other.y]),
+            np.concatenate([self.flux, other.flux]),
         )
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a painter makes: diffuse light float32 [H, W] and the stars in it."""
+    """A painter's result: diffuse light float32 [H, W] and the stars in it."""
 
     light: Image
     stars: Stars = field(default_factory=Stars)
@@ -105,46 +106,50 @@ def bell(t: Image) -> Image:
 
 
 def sersic(r: Image, n: float) -> Image:
-    """Sersic (1963) profile of index `n`, 1 at r = 1 (the effective radius); b_n after Ciotti & Bertin (1999), eq. 18."""
+    """Sersic (1963) profile of index `n`, 1 at r = 1, the effective radius.
+
+    b_n after Ciotti & Bertin (1999), eq. 18.
+    """
     b = 2 * n - 1 / 3 + 4 / (405 * n) + 46 / (25515 * n**2)
     return np.exp(-b * (np.power(r, 1 / n) - 1))
 
 
 @dataclass(frozen=True)
 class Turbulence:
-    """A periodic Gaussian random field of mean 0 and variance 1, `cells` float32 [TILE, TILE], fixed to the target."""
+    """A periodic Gaussian random field of mean 0 and variance 1, fixed to the target.
+
+    `cells` is float32 [TILE, TILE].
+    """
 
     cells: Image
 
     def on(self, grid: Grid) -> Image:
         """The field on a frame, float32 [H, W], linear between cells."""
         values = self.cells
-        for axis, size, centre in (
-            (0, grid.shape[0], grid.centre[1]),
-            (1, grid.shape[1], grid.centre[0]),
-        ):
-            cell, odd = np.divmod(np.arange(size) - round(centre), CELL)
-            near, next_one = (
-                np.take(values, cell % TILE, axis),
-                np.take(values, (cell + odd) % TILE, axis),
-            )
-            values = np.float32(0.5) * (near + next_one)
+        for axis, centre in enumerate(reversed(grid.centre)):  # rows, then columns
+            cell, odd = np.divmod(np.arange(grid.shape[axis]) - round(centre), CELL)
+            near = np.take(values, cell % TILE, axis)
+            following = np.take(values, (cell + odd) % TILE, axis)
+            values = np.float32(0.5) * (near + following)
         return values
 
     def at(self, grid: Grid, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The field at places given in radii, on the frame or off it: the nearest cell's value."""
+        """The nearest cell's value at places given in radii, on the frame or off it."""
         scale = grid.radius / CELL
         columns, rows = np.rint(x * scale).astype(np.int32), np.rint(-y * scale).astype(np.int32)
         return self.cells[rows % TILE, columns % TILE]
 
 
 def turbulence(random: Random, grid: Grid, slope: float = 3.0, largest: float = 1.0) -> Image:
-    """Turbulence float32 [H, W] of power k^-slope below the scale `largest` (in radii) and flat above it."""
+    """Turbulence on a frame, float32 [H, W].
+
+    Its power falls as k^-slope below the scale `largest` (in radii) and is flat above it.
+    """
     return draw_turbulence(random, grid.radius, slope, largest).on(grid)
 
 
 def draw_turbulence(random: Random, radius: float, slope: float, largest: float) -> Turbulence:
-    """As `turbulence`, not yet laid on a frame; `radius` is the object's in pixels."""
+    """Turbulence that is not yet laid on a frame; `radius` is the object's, in pixels."""
     k = np.hypot(np.fft.fftfreq(TILE)[:, None], np.fft.rfftfreq(TILE)[None, :]).astype(np.float32)
     floor = CELL / max(largest * radius, 8.0)
     amplitude = (k * k + floor * floor) ** (-slope / 4)
@@ -157,11 +162,15 @@ def draw_turbulence(random: Random, radius: float, slope: float, largest: float)
 def deposit(
     shape: tuple[int, int], columns: np.ndarray, rows: np.ndarray, weights: np.ndarray
 ) -> Image:
-    """Adds weights at fractional pixel positions, shared among the four nearest pixels; those outside are dropped. float32 [H, W]."""
+    """Add weights at fractional pixel positions; float32 [H, W].
+
+    Each weight is shared among the four nearest pixels. Positions outside the frame are dropped.
+    """
     left, top = np.floor(columns).astype(np.int64), np.floor(rows).astype(np.int64)
     inside = (left >= 0) & (top >= 0) & (left < shape[1] - 1) & (top < shape[0] - 1)
     left, top = left[inside], top[inside]
     right, down, weights = columns[inside] - left, rows[inside] - top, weights[inside]
+
     start = top * shape[1] + left
     index = np.concatenate([start, start + 1, start + shape[1], start + shape[1] + 1])
     share = np.concatenate(
@@ -179,14 +188,14 @@ def strokes(
     angle: np.ndarray,
     weights: np.ndarray,
 ) -> Image:
-    """Straight lines of `length` pixels that start at the given pixels; `weights` is the light a pixel of length. float32 [H, W]."""
-    counts = np.maximum(np.ceil(length / 0.7), 1).astype(np.int64)
+    """Draw straight lines of `length` pixels from the given pixels; float32 [H, W].
+
+    `weights` is the light per pixel of length.
+    """
+    counts = np.maximum(np.ceil(length / 0.7), 1).astype(np.int64)  # points at most 0.7 pixel apart
     line = np.repeat(np.arange(len(counts)), counts)
-    along = (
-        (np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts))
-        / counts[line]
-        * length[line]
-    )
+    first = np.cumsum(counts) - counts
+    along = (np.arange(len(line)) - first[line]) / counts[line] * length[line]
     return deposit(
         shape,
         columns[line] + along * np.cos(angle)[line],
@@ -196,10 +205,11 @@ def strokes(
 
 
 def blurred(image: Image, sigma: float) -> Image:
-    """Gaussian blur of `sigma` pixels, nothing coming in over the edges."""
+    """Gaussian blur of `sigma` pixels; the picture is dark beyond its edges."""
     reach = max(int(np.ceil(3 * sigma)), 1)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2).astype(np.float32)
     kernel /= kernel.sum()
+
     for _ in range(2):
         # Down the columns, then the same on the transposed picture.
         padded, size = np.pad(image, ((reach, reach), (0, 0))), image.shape[0]
@@ -216,12 +226,12 @@ def step(t: Image) -> Image:
 
 
 def power_law(random: Random, count: int, slope: float, least: float, most: float) -> np.ndarray:
-    """Draws from dN/df ~ f^-slope between two limits: the bright end of a luminosity function."""
+    """Draw from dN/df ~ f^-slope between two limits: the bright end of a luminosity function."""
     a, b, p = least ** (1 - slope), most ** (1 - slope), random.random(count)
     return (a + p * (b - a)) ** (1 / (1 - slope))
 
 
 def disc(random: Random, count: int, radius: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Positions drawn evenly over a disc."""
+    """Positions drawn uniformly over a disc."""
     r, angle = radius * np.sqrt(random.random(count)), random.uniform(0, 2 * np.pi, count)
     return r * np.cos(angle), r * np.sin(angle)

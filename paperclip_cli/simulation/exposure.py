@@ -1,4 +1,7 @@
-"""From a scene to a picture: the telescope's point spread function, noise, what goes wrong, and the archive's stretch."""
+"""The exposure that turns a scene into a picture.
+
+Point spread function, noise, artefacts, failures and the archive's stretch.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,21 @@ from paperclip_cli.simulation.drawing import Grid, Image, Random, Stars, deposit
 from paperclip_cli.simulation.pointing import Pointing
 
 WHITE = 255
-REACH = 64  # how far the point spread function goes, in pixels
-PADDED = 576  # side of the Fourier transforms: no wing wraps around onto another side of the frame
+REACH = 64  # radius of the point spread function in pixels
+PADDED = 576  # side of the Fourier transforms: canvas and reach, so that no wing wraps around
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """What the exposure was like. Brightness is in units of the noise of a pixel that every exposure saw.
+    """The conditions of an exposure.
 
-    `signal` is how bright the object's typical bright feature is; `seeing` the width (sigma, pixels) of the core; `zero` and `bend` set the
-    stretch: the share of the range below the sky, and where asinh turns from linear to logarithmic; `failure` is "", "trailed" (guide
-    star lost), "closed" (shutter) or "stray" (light of the bright Earth).
+    Brightness is in units of the noise of a pixel that every exposure covers.
+    `signal`: brightness of a typical bright feature of the object.
+    `seeing`: width (sigma, pixels) of the core.
+    `zero`, `bend`: the stretch's range below the sky (a fraction), and where asinh turns from
+    linear to logarithmic.
+    `failure`: "", "trailed" (guide star lost), "closed" (shutter) or "stray" (light of the bright
+    Earth).
     """
 
     signal: float
@@ -34,7 +41,7 @@ class Conditions:
 
 
 def draw_conditions(random: Random, signal: float) -> Conditions:
-    """Conditions that know nothing of the target but its brightness."""
+    """Random conditions that depend on the target's brightness alone."""
     grey = random.random() < 0.4
     failure = str(random.choice(["", "trailed", "closed", "stray"], p=(0.975, 0.012, 0.005, 0.008)))
     return Conditions(
@@ -58,15 +65,17 @@ def spread_function(seeing: float, spikes: float, angle: float, reach: int = REA
     x, y = axis[None, :], -axis[:, None]
     r = np.hypot(x, y)
     along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+
     spread = np.exp(-0.5 * (r / seeing) ** 2) + 0.03 * (1 + (r / 1.5) ** 2) ** -1.5
     for a, b in ((along, across), (across, along)):
         spread += 0.02 * spikes * np.exp(-0.5 * (b / 0.6) ** 2) * (1 + np.abs(a) / 8) ** -2.0
+
     taper = np.clip((reach - r) / (0.3 * reach), 0, 1)
     return (spread * taper / spread.max()).astype(np.float32)
 
 
 def trail_function(random: Random, reach: int = REACH) -> Image:
-    """What a point becomes when the guide star is lost: a wavering streak, 1 at its peak."""
+    """The image of a point when the guide star is lost: a wavering streak, 1 at its peak."""
     angle, steps = random.uniform(0, np.pi), 400
     along = np.linspace(-0.95, 0.95, steps) * reach * random.uniform(0.4, 1.0)
     across = np.cumsum(random.normal(0, 0.08, steps))
@@ -81,7 +90,10 @@ def trail_function(random: Random, reach: int = REACH) -> Image:
 
 
 def spread(light: Image, stars: Image, function: Image) -> Image:
-    """Light and points (flux a pixel) through the telescope; a point of flux f peaks at f, diffuse light keeps its surface brightness."""
+    """Convolve diffuse light and points (flux per pixel) with the point spread function.
+
+    A point of flux f peaks at f; diffuse light keeps its surface brightness.
+    """
     height, width = light.shape
     reach = function.shape[0] // 2
     scene = np.zeros((PADDED, PADDED), np.float32)
@@ -89,36 +101,39 @@ def spread(light: Image, stars: Image, function: Image) -> Image:
     kernel = np.zeros((PADDED, PADDED), np.float32)
     kernel[: 2 * reach + 1, : 2 * reach + 1] = function
     kernel = np.roll(kernel, (-reach, -reach), (0, 1))
-    # NumPy transforms float32 in single precision, which is eight times faster, only where it has to scale: hence "ortho".
+
+    # NumPy keeps float32 in single precision, eight times as fast, only where it has to scale the
+    # result: hence "ortho".
     spectrum = np.fft.rfft2(scene, norm="ortho") * np.fft.rfft2(kernel, norm="ortho")
-    return np.fft.irfft2(spectrum, s=scene.shape, norm="ortho")[:height, :width] * np.float32(
-        PADDED
-    )
+    spread = np.fft.irfft2(spectrum, s=scene.shape, norm="ortho")
+    return spread[:height, :width] * np.float32(PADDED)
 
 
 def add_noise(
     random: Random, image: Image, depth: np.ndarray, gradient: float, u: Image, v: Image
 ) -> Image:
-    """Sky and photon noise (deeper where more exposures overlap), the four amplifiers' offsets and a slope of the background."""
+    """Add sky and photon noise, the offsets of the four amplifiers and a background gradient.
+
+    Noise is lower where more exposures overlap.
+    """
     times = np.float32(depth.max()) / np.maximum(depth, 1).astype(np.float32)
-    noise = np.sqrt(times * (1 + np.float32(0.03) * np.maximum(image, 0))) * random.standard_normal(
-        image.shape, dtype=np.float32
-    )
+    sigma = np.sqrt(times * (1 + np.float32(0.03) * np.maximum(image, 0)))
+    noise = sigma * random.standard_normal(image.shape, dtype=np.float32)
+
     low_left, right, up, both = random.normal(0, 0.15, 4).tolist()
-    four = np.asarray(
-        [low_left, low_left + right, low_left + up, low_left + right + up + both], np.float32
-    )
-    is_right, is_up = u > 0, v > 0
-    offsets = np.where(
-        is_up, np.where(is_right, four[3], four[2]), np.where(is_right, four[1], four[0])
-    )
+    low_right, high_left = low_left + right, low_left + up
+    four = np.asarray([low_left, low_right, high_left, low_left + right + up + both], np.float32)
+    is_right = u > 0
+    lower, upper = np.where(is_right, four[1], four[0]), np.where(is_right, four[3], four[2])
+    offsets = np.where(v > 0, upper, lower)
+
     angle = random.uniform(0, 2 * np.pi)
     slope = gradient / 80 * (float(np.cos(angle)) * u + float(np.sin(angle)) * v)
     return image + noise + offsets + slope
 
 
 def cosmic_rays(random: Random, depth: np.ndarray) -> Image:
-    """Hits that no second exposure could reject: where only one looked."""
+    """Cosmic rays, only where a single exposure covers a pixel and no other can reject them."""
     height, width = depth.shape
     count = int(random.poisson(random.uniform(0.3, 1.5) * 6e-4 * height * width))
     columns, rows = random.uniform(0, width - 1, count), random.uniform(0, height - 1, count)
@@ -136,11 +151,12 @@ def cosmic_rays(random: Random, depth: np.ndarray) -> Image:
 def bleeding(
     grid: Grid, stars: Stars, signal: float, pointing: Pointing, full_well: float = 6000.0
 ) -> Image:
-    """Charge that runs along the detector's columns out of the brightest stars."""
+    """Charge that bleeds along the detector's columns from the six brightest saturated stars."""
     flux = stars.flux * signal
     bright = np.argsort(flux)[-6:]
     bright = bright[flux[bright] > full_well]
     length = np.minimum(6 * (flux[bright] / full_well) ** 0.6, 110)
+
     across, up = pointing.turn @ np.array([0.0, 1.0])
     angle = np.full(len(bright), np.arctan2(up, across))
     start_column = grid.columns(stars.x[bright]) - 0.5 * length * np.cos(angle)
@@ -151,7 +167,7 @@ def bleeding(
 
 
 def satellite_trail(random: Random, shape: tuple[int, int]) -> Image:
-    """A satellite that crossed the field: a straight band two or three pixels wide."""
+    """The trail of a satellite that crossed the field: a straight band two or three pixels wide."""
     angle = random.uniform(0, 2 * np.pi)
     column, row = random.uniform(0.2, 0.8, 2) * (shape[1], shape[0])
     shifts = np.arange(-1.0, 1.1, 0.7) * random.uniform(0.6, 1.6)
@@ -171,16 +187,19 @@ def satellite_trail(random: Random, shape: tuple[int, int]) -> Image:
 
 
 def stretched(image: Image, covered: np.ndarray, zero: float, bend: float) -> np.ndarray:
-    """Grey picture uint8 [H, W]: asinh between a little below the sky and the 99.5 percentile, white where nothing looked."""
+    """Stretch an exposure to a grey picture, uint8 [H, W].
+
+    An asinh from a little below the sky to the 99.5th percentile; white where nothing is covered.
+    """
     top = max(float(np.percentile(image[covered][::7], 99.5)), 40.0)
     zero = max(zero, 2.5 / top)
     value = np.clip((image / top + zero) / (1 + zero), 0, 1)
     grey = np.arcsinh(value / bend) / np.arcsinh(1 / bend)
-    # White proper is kept for what no exposure saw.
+    # Pure white is reserved for pixels that no exposure covers.
     return np.where(covered, np.rint(grey * (WHITE - 1)), WHITE).astype(np.uint8)
 
 
 def sky_grey(zero: float, bend: float) -> int:
-    """The grey of empty sky without noise under `stretched`."""
+    """The grey that `stretched` gives to an empty sky without noise."""
     value = zero / (1 + zero)
     return int(np.rint(np.arcsinh(value / bend) / np.arcsinh(1 / bend) * (WHITE - 1)))

@@ -1,4 +1,4 @@
-"""What lies in every field by chance: stars of our Galaxy in front and faint galaxies behind."""
+"""Chance objects in every field: stars of our Galaxy in front and faint galaxies behind."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from paperclip_cli.simulation.drawing import Image, Random, Stars, power_law, se
 
 
 def field_stars(random: Random, shape: tuple[int, int], density: float) -> Stars:
-    """`density` stars on average over a full canvas, at pixel positions (not radii); flux in units of the noise."""
+    """Foreground stars, `density` on average over a full canvas.
+
+    Positions are in pixels, not radii; flux is in units of the noise.
+    """
     count = int(random.poisson(density * shape[0] * shape[1] / 512**2))
     flux = power_law(random, count, 1.6, 12.0, 12000.0)
-    return Stars(
-        random.uniform(0, shape[1] - 1, count), random.uniform(0, shape[0] - 1, count), flux
-    )
+    columns = random.uniform(0, shape[1] - 1, count)
+    rows = random.uniform(0, shape[0] - 1, count)
+    return Stars(columns, rows, flux)
 
 
 def field_galaxies(random: Random, shape: tuple[int, int], density: float) -> Image:
@@ -42,7 +45,10 @@ def galaxy_stamps(
     flattening: np.ndarray,
     angle: np.ndarray,
 ) -> Image:
-    """Many small Sersic galaxies: `flux` is the surface brightness at the effective radius `size` (pixels). float32 [H, W]."""
+    """Many small Sersic galaxies, float32 [H, W].
+
+    `flux` is the surface brightness at the effective radius `size` (pixels).
+    """
     image = np.zeros(shape, np.float32)
     for column, row, brightness, radius, n, q, turn in zip(
         columns, rows, flux, size, index, flattening, angle, strict=True
@@ -52,6 +58,7 @@ def galaxy_stamps(
         top, bottom = max(int(row) - reach, 0), min(int(row) + reach + 1, shape[0])
         if left >= right or top >= bottom:
             continue
+
         x = (np.arange(left, right, dtype=np.float32) - np.float32(column))[None, :]
         y = (np.arange(top, bottom, dtype=np.float32) - np.float32(row))[:, None]
         c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))

@@ -1,7 +1,8 @@
 """Single galaxies: spirals, ellipticals, edge-on disks, dwarf irregulars.
 
-A painter takes a random stream, a grid, the kind of object and the band, and gives a Scene. It draws all its parameters from the
-stream in an order that does not depend on the grid, so that the same stream paints the same galaxy in another filter or orientation.
+A painter takes a random stream, a grid, the kind of object and the band, and returns a Scene. It
+draws its parameters from the stream in an order that does not depend on the grid, so that the same
+stream paints the same galaxy in another filter or orientation.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ from paperclip_cli.simulation.instruments import Band
 
 @dataclass(frozen=True, kw_only=True)
 class Arms:
-    """Logarithmic spiral arms: `pitch` is the tangent of the pitch angle, `hand` +1 or -1; they begin at the radius `inner`."""
+    """Logarithmic spiral arms that begin at the radius `inner`.
+
+    `pitch` is the tangent of the pitch angle; `hand` is +1 or -1.
+    """
 
     count: int
     pitch: float
@@ -35,19 +39,21 @@ class Arms:
     hand: float
 
     def wave(self, along: Image, across: Image, r: Image) -> Image:
-        """Phase of the density wave; it is a multiple of 2 pi on a crest."""
+        """Phase of the density wave, a multiple of 2 pi on a crest."""
         azimuth = np.arctan2(across, along) * self.hand
         return self.count * (azimuth - np.log(r / self.inner) / self.pitch) + self.phase
 
     def crests(self, r: np.ndarray, arm: np.ndarray) -> np.ndarray:
         """Azimuth of the crest of the given arm (0, 1, ...) at radius r."""
-        return self.hand * (
-            np.log(r / self.inner) / self.pitch + (2 * np.pi * arm - self.phase) / self.count
-        )
+        winding = np.log(r / self.inner) / self.pitch
+        return self.hand * (winding + (2 * np.pi * arm - self.phase) / self.count)
 
 
 def spiral(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
-    """A disk with logarithmic arms, dust on their inner edge, knots of young stars, a bulge and (kind `barred`) a bar."""
+    """A disk with logarithmic arms, dust on their inner edges, knots of young stars and a bulge.
+
+    Kind `barred` adds a bar; `flocculent` has more and patchier arms.
+    """
     flocculent = kind == "flocculent"
     tilt, turn = float(np.cos(np.radians(random.uniform(0, 62)))), random.uniform(0, np.pi)
     arms = Arms(
@@ -57,16 +63,9 @@ def spiral(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
         phase=random.uniform(0, 2 * np.pi),
         hand=float(random.choice((-1.0, 1.0))),
     )
-    scale, contrast, sharpness = (
-        random.uniform(0.26, 0.36),
-        random.uniform(1.5, 3.5),
-        random.uniform(1.5, 4.0),
-    )
-    bulge, size, index = (
-        random.uniform(0.5, 4.0),
-        random.uniform(0.05, 0.11),
-        random.uniform(1.5, 4.0),
-    )
+    scale, contrast = random.uniform(0.26, 0.36), random.uniform(1.5, 3.5)
+    sharpness, bulge = random.uniform(1.5, 4.0), random.uniform(0.5, 4.0)
+    size, index = random.uniform(0.05, 0.11), random.uniform(1.5, 4.0)
     bar_length, bar_width = random.uniform(0.2, 0.34), random.uniform(0.05, 0.08)
     clumps, waves = turbulence(random, grid, 2.2, 0.12), turbulence(random, grid, 3.5, 0.7)
 
@@ -76,10 +75,9 @@ def spiral(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     wave = arms.wave(along, across, r) + waves * (0.7 if flocculent else 0.35)
     begin = bar_length if kind == "barred" else arms.inner
     reach = _smooth_step((r - 0.8 * begin) / 0.12) * np.exp(-((r / 1.05) ** 6))
-    crest, lane = (
-        np.exp(sharp * (np.cos(wave + shift) - 1)) * reach
-        for sharp, shift in ((sharpness, 0.0), (2 * sharpness, 0.9))
-    )
+    crest = np.exp(sharpness * (np.cos(wave) - 1)) * reach
+    lane = np.exp(2 * sharpness * (np.cos(wave + 0.9) - 1)) * reach  # dust leads the crest
+
     patchy = np.exp(0.55 * clumps - 0.15)
     disk = 1.3 * np.exp(-r / scale) * np.exp(-((r / 1.25) ** 8))
     young = disk * (0.15 + contrast * (0.5 if flocculent else 1.0) * crest * patchy)
@@ -88,35 +86,30 @@ def spiral(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     round_r = np.hypot(along, across * (0.5 + 0.5 * tilt)) / size
     light += 0.15 * bulge * band.weight(-0.7) * sersic(round_r + 0.02, index)
     if kind == "barred":
-        light += _bar(
-            along, across, arms.phase / arms.count * arms.hand, bar_length, bar_width
-        ) * band.weight(-0.6)
+        bar = _bar(along, across, arms.phase / arms.count * arms.hand, bar_length, bar_width)
+        light += bar * band.weight(-0.6)
     return Scene(light, _knots(random, arms, scale, tilt, band).turned(turn))
 
 
 def elliptical(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
-    """A Sersic spheroid of high index with its system of globular clusters; kind `shells` adds the sharp edges of an old merger."""
-    index, flattening, turn = (
-        random.uniform(3.2, 6.5),
-        random.uniform(0.55, 1.0),
-        random.uniform(0, np.pi),
-    )
-    size, edges = random.uniform(0.35, 0.7), random.uniform(0.3, 1.3, 6).tolist()
-    sides, widths = random.choice((-1.0, 1.0), 6).tolist(), random.uniform(0.5, 0.9, 6).tolist()
+    """A Sersic spheroid of high index with its system of globular clusters.
+
+    Kind `shells` adds the sharp edges of an old merger.
+    """
+    index, flattening = random.uniform(3.2, 6.5), random.uniform(0.55, 1.0)
+    turn, size = random.uniform(0, np.pi), random.uniform(0.35, 0.7)
+    edges, sides = random.uniform(0.3, 1.3, 6).tolist(), random.choice((-1.0, 1.0), 6).tolist()
+    widths = random.uniform(0.5, 0.9, 6).tolist()
+
     along, across = grid.turned(turn)
     r = np.hypot(along, across / flattening) + 1e-4
     light = 0.35 * band.weight(-0.5) * sersic(np.hypot(r, 0.01) / size, index)
     if kind == "shells":
         for edge, side, width in zip(edges, sides, widths, strict=True):
             cap = np.clip(along * side / r - width, 0, 1) / (1 - width)
-            light += (
-                0.35
-                / (0.4 + edge)
-                * light
-                * cap
-                * np.exp(-np.clip(edge - r, 0, None) / 0.1)
-                * _smooth_step((edge - r) * 60)
-            )
+            inward = np.exp(-np.clip(edge - r, 0, None) / 0.1)
+            light += 0.35 / (0.4 + edge) * light * cap * inward * _smooth_step((edge - r) * 60)
+
     count = int(random.integers(40, 160))
     distance, angle = random.exponential(0.55, count), random.uniform(0, 2 * np.pi, count)
     flux = power_law(random, count, 1.9, 0.05, 0.7)
@@ -124,46 +117,31 @@ def elliptical(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
 
 
 def edge_on(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
-    """A disk seen from the side, exponential along and sech^2 across, cut by a lane of dust, with a round or boxy bulge."""
-    turn, thickness, scale = (
-        random.uniform(0, np.pi),
-        random.uniform(0.025, 0.05),
-        random.uniform(0.26, 0.36),
-    )
-    depth, bulge, size = (
-        random.uniform(1.5, 4.0),
-        random.uniform(0.15, 1.0),
-        random.uniform(0.1, 0.2),
-    )
+    """A disk seen edge-on, cut by a lane of dust, with a round or boxy bulge.
+
+    Its profile is exponential along the disk and sech^2 across it.
+    """
+    turn, thickness = random.uniform(0, np.pi), random.uniform(0.025, 0.05)
+    scale, depth = random.uniform(0.26, 0.36), random.uniform(1.5, 4.0)
+    bulge, size = random.uniform(0.15, 1.0), random.uniform(0.1, 0.2)
     boxy, warp, offset = random.uniform(2.0, 3.2), random.normal(0, 0.04), random.normal(0, 0.008)
     fuzz, ragged = turbulence(random, grid, 2.4, 0.15), turbulence(random, grid, 3.0, 0.3)
+
     along, across = grid.turned(turn)
     extent, height = np.abs(along), across - warp * along * np.abs(along)
-    disk = (
-        1.6
-        * np.exp(-extent / scale)
-        * np.exp(-((extent / 1.05) ** 8))
-        / np.cosh(np.clip(height / thickness, -30, 30)) ** 2
-    )
+    disk = 1.6 * np.exp(-extent / scale) * np.exp(-((extent / 1.05) ** 8))
+    disk = disk / np.cosh(np.clip(height / thickness, -30, 30)) ** 2
     halo = 0.12 * np.exp(-np.hypot(along, height * 2.2) / 0.3)
-    core = (
-        0.3
-        * bulge
-        * sersic(
-            ((extent / size) ** boxy + (np.abs(height) / (0.75 * size)) ** boxy) ** (1 / boxy)
-            + 0.03,
-            1.8,
-        )
-    )
-    lane = (
-        bell((height - offset + 0.25 * thickness * ragged) / (0.38 * thickness))
-        * np.exp(-((extent / 0.85) ** 4))
-        * np.exp(0.5 * fuzz)
-    )
+    boxy_r = ((extent / size) ** boxy + (np.abs(height) / (0.75 * size)) ** boxy) ** (1 / boxy)
+    core = 0.3 * bulge * sersic(boxy_r + 0.03, 1.8)
+
+    lane = bell((height - offset + 0.25 * thickness * ragged) / (0.38 * thickness))
+    lane = lane * np.exp(-((extent / 0.85) ** 4)) * np.exp(0.5 * fuzz)
     opacity = np.exp(-depth * lane * band.weight(0.5))
     light = disk * opacity * np.exp(0.25 * fuzz) * band.weight(0.2) + halo * band.weight(-0.5)
     # A quarter of the bulge lies in front of the dust.
     light += core * (0.25 + 0.75 * opacity) * band.weight(-0.6)
+
     count = int(random.integers(30, 80))
     knots = Stars(
         random.normal(0, 0.45, count),
@@ -174,28 +152,26 @@ def edge_on(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
 
 
 def dwarf(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
-    """A small ragged galaxy that resolves into stars: a faint body, patches of star formation away from its middle, bubbles of gas."""
-    turn, flattening, count = (
-        random.uniform(0, np.pi),
-        random.uniform(0.4, 0.8),
-        int(random.integers(700, 2200)),
-    )
+    """A small ragged galaxy that resolves into stars.
+
+    It has a faint body, patches of star formation away from its centre and bubbles of gas.
+    """
+    turn, flattening = random.uniform(0, np.pi), random.uniform(0.4, 0.8)
+    count = int(random.integers(700, 2200))
     patches = turbulence(random, grid, 2.8, 0.35)
     centres = random.normal(0, 0.33, (7, 2)) * (1.0, flattening)
     sizes, strengths = random.uniform(0.05, 0.16, 7), random.exponential(0.6, 7).tolist()
+
     along, across = grid.turned(turn)
     r = np.hypot(along, across / flattening)
     gas = grid.zeros()
     for (x, y), size, strength in zip(centres.tolist(), sizes.tolist(), strengths, strict=True):
         d = np.hypot(along - x, across - y) / size
-        gas += strength * (
-            bell((d - 1) / 0.25) if kind == "starburst" or strength > 0.8 else bell(d)
-        )
-    ragged = np.exp(0.6 * patches)
-    light = ragged * (
-        0.35 * np.exp(-((r / 0.55) ** 1.6)) * band.weight(0.1)
-        + 0.4 * gas * np.exp(-((r / 0.9) ** 4)) * band.line
-    )
+        is_bubble = kind == "starburst" or strength > 0.8
+        gas += strength * (bell((d - 1) / 0.25) if is_bubble else bell(d))
+    body = 0.35 * np.exp(-((r / 0.55) ** 1.6)) * band.weight(0.1)
+    light = np.exp(0.6 * patches) * (body + 0.4 * gas * np.exp(-((r / 0.9) ** 4)) * band.line)
+
     old = Stars(
         random.normal(0, 0.42, count),
         random.normal(0, 0.42 * flattening, count),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,15 +23,20 @@ from paperclip_cli.simulation.drawing import (
 from paperclip_cli.simulation.field import galaxy_stamps
 from paperclip_cli.simulation.instruments import Band
 
+# Lengths and times in the units of `passage`.
 SOFTENING = 0.15
-PARTICLES = 3000  # a disk
+PARTICLES = 3000  # in each disk
 STEP = 0.07
-BEFORE = 2.0  # the encounter is followed from this long before pericentre
+BEFORE = 2.0  # the encounter is followed from this time before pericentre
 
 
 @dataclass(frozen=True)
 class Encounter:
-    """Two galaxies after their passage: `nuclei` [3, 2], `disks` [2, 3, PARTICLES], `start` [PARTICLES] the particles' first radius."""
+    """Two galaxies after their passage.
+
+    `nuclei` is [3, 2], `disks` [2, 3, PARTICLES]; `start` [PARTICLES] holds the particles' initial
+    radii.
+    """
 
     nuclei: np.ndarray
     disks: np.ndarray
@@ -38,7 +44,7 @@ class Encounter:
 
 
 def merger(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
-    """An interacting pair with bridges and tidal tails; kind `late` shows it close to coalescence."""
+    """An interacting pair with bridges and tidal tails; kind `late` is close to coalescence."""
     encounter = passage(
         random,
         ratio=random.uniform(0.4, 1.0),
@@ -47,54 +53,51 @@ def merger(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     )
     nuclei, disks = _on_the_sky(random, encounter, kind)
     dust, clumps = turbulence(random, grid, 2.6, 0.25), turbulence(random, grid, 2.4, 0.12)
+
     weights = np.exp(-encounter.start / 0.45) * (grid.radius / 100) ** 2
     dots = grid.zeros()
     for disk, strength in zip(disks, (1.0, random.uniform(0.5, 1.0)), strict=True):
         dots += deposit(grid.shape, grid.columns(disk[0]), grid.rows(disk[1]), weights * strength)
-    smooth = 2.2 * blurred(dots, 0.016 * grid.radius + 0.8) + 1.6 * blurred(
-        dots, 0.05 * grid.radius + 1
-    )
+    narrow, wide = blurred(dots, 0.016 * grid.radius + 0.8), blurred(dots, 0.05 * grid.radius + 1)
+    smooth = 2.2 * narrow + 1.6 * wide
     light = np.sqrt(smooth * (0.15 + smooth)) * np.exp(0.35 * clumps) * band.weight(0.3)
-    for (x, y), strength in zip(
-        nuclei.T.tolist(), random.uniform(0.3, 1.0, 2).tolist(), strict=True
-    ):
+
+    strengths = random.uniform(0.3, 1.0, 2).tolist()
+    for (x, y), strength in zip(nuclei.T.tolist(), strengths, strict=True):
         r = np.hypot(grid.x - x, grid.y - y) + 0.3 * grid.pixel
         light += strength * band.weight(-0.5) * 0.25 * sersic(r / 0.09, 2.5)
         light *= 1 - 1.5 * band.extinction * np.exp(-r / 0.3) * np.clip(dust - 0.3, 0, 0.6)
+
     bursts = random.integers(0, PARTICLES, (2, 45))
-    x, y = np.concatenate(
-        [disk[:, burst] for disk, burst in zip(disks, bursts, strict=True)], axis=1
-    )
+    x, y = np.hstack([disk[:, burst] for disk, burst in zip(disks, bursts, strict=True)])
     return Scene(light, Stars(x, y, power_law(random, len(x), 1.8, 0.15, 2.5) * band.weight(0.9)))
 
 
 def passage(random: Random, ratio: float, pericentre: float, age: float) -> Encounter:
-    """The restricted three-body problem of Toomre & Toomre (1972): two masses on a near-parabolic orbit, each with a disk of particles.
+    """The restricted three-body problem of Toomre & Toomre (1972).
 
-    Units: the first mass, its disk's radius and G are 1; `age` is the time since pericentre, `ratio` the second mass.
+    Two masses move on a near-parabolic orbit, each with a disk of particles. The first mass, the
+    radius of its disk and G are 1; `ratio` is the second mass, `age` the time since pericentre.
     """
     total, eccentricity = 1 + ratio, random.uniform(0.75, 1.0)
     speed = (total * (1 + eccentricity) / pericentre) ** 0.5
-    gap, relative = _backwards(
-        np.array([[pericentre], [0.0], [0.0]]), np.array([[0.0], [speed], [0.0]]), total
-    )
+    place, motion = np.array([[pericentre], [0.0], [0.0]]), np.array([[0.0], [speed], [0.0]])
+    gap, relative = _backwards(place, motion, total)
     masses, shares = (1.0, ratio), np.array([-ratio, 1.0]) / total
     nuclei, velocities = gap * shares, relative * shares
+
     start = 0.05 + 0.95 * random.random(PARTICLES) ** 0.7
-    disks = [_disk(random, start, mass) for mass in masses]
-    particles = np.concatenate(
-        [place + nuclei[:, i : i + 1] for i, (place, _) in enumerate(disks)], axis=1
-    ).astype(np.float32)
-    motion = np.concatenate(
-        [swirl + velocities[:, i : i + 1] for i, (_, swirl) in enumerate(disks)], axis=1
-    ).astype(np.float32)
+    places, swirls = zip(*(_disk(random, start, mass) for mass in masses), strict=True)
+    particles = _carried(places, nuclei)
+    motion = _carried(swirls, velocities)
+
+    # Leapfrog: half a step of drift, a full kick, half a step of drift.
     for _ in range(int((BEFORE + age) / STEP)):
         nuclei = nuclei + 0.5 * STEP * velocities
         particles += 0.5 * STEP * motion
         offset = nuclei[:, :1] - nuclei[:, 1:]
-        velocities = velocities + STEP * np.hstack(
-            [_pull(offset, masses[1]), _pull(-offset, masses[0])]
-        )
+        pulls = np.hstack([_pull(offset, masses[1]), _pull(-offset, masses[0])])
+        velocities = velocities + STEP * pulls
         for i, mass in enumerate(masses):
             motion += _pull(particles - nuclei[:, i : i + 1].astype(np.float32), mass * STEP)
         nuclei = nuclei + 0.5 * STEP * velocities
@@ -102,16 +105,27 @@ def passage(random: Random, ratio: float, pericentre: float, age: float) -> Enco
     return Encounter(nuclei, np.stack(np.split(particles, 2, axis=1)), start)
 
 
+def _carried(disks: Sequence[np.ndarray], nuclei: np.ndarray) -> np.ndarray:
+    """Shift both disks' places (or velocities) to those of their nuclei; float32 [3, 2 N]."""
+    both = [disk + nuclei[:, i : i + 1] for i, disk in enumerate(disks)]
+    return np.hstack(both).astype(np.float32)
+
+
 def cluster(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
-    """A cluster: a giant elliptical with its halo, a red sequence that crowds towards it, a few blue members; `arcs` adds lensed ones."""
+    """A cluster of galaxies.
+
+    It has a giant elliptical with a halo, a concentrated red sequence and a few blue members; kind
+    `arcs` adds lensed background galaxies.
+    """
     members, core = int(random.integers(110, 260)), random.uniform(0.1, 0.3)
     turn, flattening = random.uniform(0, np.pi), random.uniform(0.55, 0.95)
     halo = turbulence(random, grid, 3.5, 1.0)
+
     along, across = grid.turned(turn)
     r = np.hypot(along, across / flattening) + 0.3 * grid.pixel
-    light = band.weight(-0.8) * (
-        0.08 * sersic(r / 0.3, 3.5) + 0.04 * np.exp(-r / 0.5) * np.exp(0.3 * halo)
-    )
+    envelope = 0.04 * np.exp(-r / 0.5) * np.exp(0.3 * halo)
+    light = band.weight(-0.8) * (0.08 * sersic(r / 0.3, 3.5) + envelope)
+
     # Projected density of a cored isothermal distribution, cut where the field takes over.
     distance = core * np.sqrt(np.exp(random.random(members) * np.log1p((1.6 / core) ** 2)) - 1)
     angle = random.uniform(0, 2 * np.pi, members)
@@ -136,55 +150,52 @@ def cluster(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
 
 
 def _arcs(random: Random, along: Image, across: Image, r: Image) -> Image:
-    """Background galaxies that the cluster has drawn out along circles about its centre."""
+    """Background galaxies that the cluster has stretched along circles about its centre."""
     azimuth, light = np.arctan2(across, along), np.zeros_like(r)
     for _ in range(5):
         offset = (azimuth - random.uniform(-np.pi, np.pi) + np.pi) % (2 * np.pi) - np.pi
         ridge = bell((r - random.uniform(0.2, 0.6)) / 0.009)
-        light += (
-            random.uniform(0.3, 0.9) * ridge * np.exp(-((offset / random.uniform(0.08, 0.35)) ** 4))
-        )
+        strength, length = random.uniform(0.3, 0.9), random.uniform(0.08, 0.35)
+        light += strength * ridge * np.exp(-((offset / length) ** 4))
     return light
 
 
 def _on_the_sky(random: Random, encounter: Encounter, kind: str) -> tuple[np.ndarray, np.ndarray]:
     """Nuclei [2, 2] and disks [2, 2, PARTICLES] projected and scaled to the object's radius."""
     turn, mirror = random.uniform(0, 2 * np.pi), random.choice((-1.0, 1.0))
-    spin = np.array(
-        [
-            [np.cos(turn), -np.sin(turn) * mirror, 0],
-            [np.sin(turn), np.cos(turn) * mirror, 0],
-            [0, 0, 1],
-        ]
-    )
+    c, s = np.cos(turn), np.sin(turn)
+    spin = np.array([[c, -s * mirror, 0], [s, c * mirror, 0], [0, 0, 1]])
     view = spin @ _tilted(random.uniform(0, 0.8), random.uniform(0, 2 * np.pi))
+
     nuclei, disks = view @ encounter.nuclei, view @ encounter.disks
     if kind == "late":
-        # The restricted problem lacks dynamical friction, which brings the nuclei together; the tails keep their shape.
+        # The restricted problem lacks dynamical friction, which brings the nuclei together; the
+        # tails keep their shape.
         nuclei, disks = _sunk(nuclei, disks)
+
     middle = nuclei[:2].mean(axis=1, keepdims=True)
-    size = np.percentile(np.hypot(*(disks[:, :2] - middle).swapaxes(0, 1)), 93) / random.uniform(
-        0.9, 1.15
-    )
-    return (nuclei[:2] - middle) / size, (disks[:, :2] - middle) / size
+    nuclei, disks = nuclei[:2] - middle, disks[:, :2] - middle
+    size = np.percentile(np.hypot(*disks.swapaxes(0, 1)), 93) / random.uniform(0.9, 1.15)
+    return nuclei / size, disks / size
 
 
 def _sunk(
     nuclei: np.ndarray, disks: np.ndarray, share: float = 0.75
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Moves each galaxy's inner part towards the common centre, its outskirts less and less."""
+    """Move each galaxy's inner part towards the common centre, its outskirts less and less."""
     shift = share * (nuclei.mean(axis=1, keepdims=True) - nuclei)
-    near = [
-        np.exp(-((disk - nuclei[:, i : i + 1]) ** 2).sum(axis=0) / 0.8)
-        for i, disk in enumerate(disks)
-    ]
-    return nuclei + shift, np.stack(
-        [disk + shift[:, i : i + 1] * near[i] for i, disk in enumerate(disks)]
-    )
+    moved = []
+    for i, disk in enumerate(disks):
+        near = np.exp(-((disk - nuclei[:, i : i + 1]) ** 2).sum(axis=0) / 0.8)
+        moved.append(disk + shift[:, i : i + 1] * near)
+    return nuclei + shift, np.stack(moved)
 
 
 def _disk(random: Random, start: np.ndarray, mass: float) -> tuple[np.ndarray, np.ndarray]:
-    """Places and velocities [3, PARTICLES] of a cold disk about a point mass. It turns with the orbit, by and large: so tails form."""
+    """Places and velocities [3, PARTICLES] of a cold disk about a point mass.
+
+    It turns roughly in the sense of the orbit, so that tails form.
+    """
     turn = _tilted(random.uniform(0, 1.1), random.uniform(0, 2 * np.pi))
     radius, angle = start * mass**0.5, random.uniform(0, 2 * np.pi, PARTICLES)
     circular = np.sqrt(mass * radius**2 / (radius**2 + SOFTENING**2) ** 1.5)
@@ -204,7 +215,7 @@ def _pull(offset: np.ndarray, mass: float) -> np.ndarray:
 def _backwards(
     gap: np.ndarray, relative: np.ndarray, total: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The relative orbit at the time `BEFORE` the given state."""
+    """Position and velocity on the relative orbit, the time `BEFORE` ahead of the given state."""
     relative = -relative
     for _ in range(int(BEFORE / STEP)):
         gap = gap + 0.5 * STEP * relative

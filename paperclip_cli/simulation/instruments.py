@@ -1,4 +1,4 @@
-"""The cameras of the simulated sky and what their frames cover. They are drawn without looking at the target."""
+"""The cameras of the simulated sky and their fields. The choice does not depend on the target."""
 
 from __future__ import annotations
 
@@ -33,8 +33,13 @@ class Chip:
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """`shear` skews the field, as distortion does; `aims` are the places on the detector (arcsec) where targets are put;
-    `cycles` the first and the last in which it observes; `share` how often it is used against the others."""
+    """A camera.
+
+    `shear`: skew of the field, as from distortion.
+    `aims`: positions on the detector (arcsec) where targets are placed.
+    `cycles`: the first and the last cycle in which it observes.
+    `share`: how often it is used, relative to the others.
+    """
 
     instrument: str
     detector: str
@@ -50,24 +55,30 @@ class Camera:
 
 @dataclass(frozen=True)
 class Band:
-    """The filters of an exposure; `wavelength` in nm; `narrow` where they let little but an emission line through."""
+    """The filters of an exposure.
+
+    `wavelength` is in nm. `narrow` filters let little but an emission line through.
+    """
 
     names: tuple[str, ...]
     wavelength: float
     narrow: bool
 
     def weight(self, blue: float) -> float:
-        """How bright a population looks here: `blue` is 1 for young stars, -1 for old ones, 0 for grey light."""
+        """The brightness of a population in this band, 1 for any at 600 nm.
+
+        `blue` is 1 for young stars, -1 for old ones, 0 for grey light.
+        """
         return float((600.0 / self.wavelength) ** (1.2 * blue))
 
     @property
     def extinction(self) -> float:
-        """How much of the full depth of a dust lane shows here: little in the infrared, nearly all in the blue."""
+        """The fraction of a dust lane's full depth in this band: higher towards the blue."""
         return self.weight(0.4) / (1 + self.weight(0.4))
 
     @property
     def line(self) -> float:
-        """How bright emission lines look against starlight."""
+        """The brightness of emission lines relative to starlight."""
         return 2.5 if self.narrow else 1.0
 
 
@@ -159,7 +170,7 @@ CAMERAS = (_ACS, _UVIS, _IR, _WFPC2)
 
 
 def draw_camera(random: Random, cycle: int) -> Camera:
-    """One of the cameras aboard in that cycle, the commoner ones more often."""
+    """One of the cameras aboard in that cycle, in proportion to their shares."""
     aboard = [camera for camera in CAMERAS if camera.cycles[0] <= cycle <= camera.cycles[1]]
     shares = np.array([camera.share for camera in aboard])
     return aboard[int(random.choice(len(aboard), p=shares / shares.sum()))]
@@ -168,18 +179,14 @@ def draw_camera(random: Random, cycle: int) -> Camera:
 def draw_band(random: Random, camera: Camera) -> Band:
     """One to three broad filters, or a single narrow one."""
     first = int(random.integers(len(camera.filters)))
-    narrow = camera.filters[first][0].endswith("N")
-    broad = [
+    name, wavelength = camera.filters[first]
+    if name.endswith("N"):
+        return Band((name,), wavelength, narrow=True)
+
+    others = [
         i for i, (name, _) in enumerate(camera.filters) if not name.endswith("N") and i != first
     ]
-    more = (
-        []
-        if narrow
-        else random.permutation(broad)[: random.choice(3, p=(0.5, 0.35, 0.15))].tolist()
-    )
-    chosen = [camera.filters[i] for i in sorted([first, *more])]
-    return Band(
-        tuple(name for name, _ in chosen),
-        float(np.mean([wavelength for _, wavelength in chosen])),
-        narrow,
-    )
+    shuffled = random.permutation(others).tolist()
+    more = shuffled[: random.choice(3, p=(0.5, 0.35, 0.15))]
+    names, wavelengths = zip(*(camera.filters[i] for i in sorted([first, *more])), strict=True)
+    return Band(names, float(np.mean(wavelengths)), narrow=False)

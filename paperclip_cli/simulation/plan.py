@@ -1,7 +1,7 @@
-"""What a proposal of the simulated sky asks for and what is observed for it: everything but the words and the pixels.
+"""The plan of a simulated proposal: targets, camera, pointings; all but the words and the pixels.
 
-Every proposal and every frame draws from a stream of its own, named by the seed and its numbers. So proposal i is the same in a sky of
-any length, and a frame is the same whoever paints it.
+Every proposal and every frame draws from its own random stream, named by the seed and its numbers.
+So proposal i is the same in a sky of any length, and a frame is the same whoever paints it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from paperclip_cli.simulation.exposure import Conditions, draw_conditions
 from paperclip_cli.simulation.instruments import Band, Camera, draw_band, draw_camera
 from paperclip_cli.simulation.pointing import Pointing, draw_pointing
 
-SKY_SIZE = 1_000_000  # proposals that a sky can have; two seeds less than 998 apart share no number
+SKY_SIZE = 1_000_000  # the most proposals in a sky; seeds less than 998 apart share no number
 FAINT_SHARE = 0.43
 FIRST_CYCLE, LAST_CYCLE = 9, 31
 PLANETS = {
@@ -32,7 +32,11 @@ PLANETS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """An object on the sky: its place (degrees), its radius in pixels, and how bright its typical bright feature is (noise of a pixel)."""
+    """An object on the sky.
+
+    `ra` and `dec` are in degrees, `radius` in pixels. `signal` is the brightness of a typical
+    bright feature, in units of the noise of a pixel.
+    """
 
     number: int
     name: str
@@ -45,7 +49,10 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """One preview: a target through a camera. `exposure` in seconds, `start` a Modified Julian Date."""
+    """One preview: a target seen by a camera.
+
+    `exposure` is in seconds, `start` is a Modified Julian Date.
+    """
 
     number: int
     target: Target
@@ -58,14 +65,14 @@ class Frame:
 
     @property
     def name(self) -> str:
-        """The file name, after the archive's pattern: it tells the camera and nothing of the object."""
+        """The file name in the archive's pattern: it gives away the camera but not the object."""
         instrument, detector = self.pointing.camera.instrument.lower().split("/")
         return f"sim_{self.number:02d}_{instrument}_{detector}_total_{self.root}_drc"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Proposal `proposal_id` of a sky: objects of one class and subtype, and the frames that were taken of them."""
+    """Proposal `proposal_id` of a sky: objects of one class and subtype, and frames of them."""
 
     proposal_id: int
     kind: Kind
@@ -79,13 +86,16 @@ class Plan:
 
 
 def stream(seed: int, *names: object) -> Random:
-    """A random stream of its own for whatever the names name."""
+    """A separate random stream for each seed and sequence of names."""
     digest = hashlib.sha256("|".join(map(str, (seed, *names))).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 def first_id(seed: int) -> int:
-    """The number of a sky's first proposal: nine digits at most, other seeds other numbers, so that two skies do not pass for one."""
+    """The number of a sky's first proposal, at most nine digits.
+
+    It depends on the seed, so that proposals of two skies are not taken for the same.
+    """
     return SKY_SIZE * (1 + seed % 998) + 1
 
 
@@ -99,22 +109,18 @@ def plan_proposal(seed: int, index: int) -> Plan:
     count = int(random.choice(6, p=(0.35, 0.27, 0.18, 0.1, 0.06, 0.04))) + 1
     distinct = count if random.random() < 0.5 else int(random.integers(1, count + 1))
     targets = [_target(seed, proposal_id, number, kind, subtype) for number in range(distinct)]
-    # The camera comes from a stream that the class has never touched.
+
+    # A stream that the class has not touched: the camera must not give the class away.
     camera = draw_camera(stream(seed, "camera", proposal_id), cycle)
-    return Plan(
-        proposal_id=proposal_id,
-        kind=kind,
-        subtype=subtype,
-        cycle=cycle,
-        frames=tuple(
-            _frame(seed, proposal_id, number, targets[number % distinct], camera, cycle, kind)
-            for number in range(count)
-        ),
+    frames = tuple(
+        _frame(seed, proposal_id, number, targets[number % distinct], camera, cycle, kind)
+        for number in range(count)
     )
+    return Plan(proposal_id=proposal_id, kind=kind, subtype=subtype, cycle=cycle, frames=frames)
 
 
 def _class_of(seed: int, index: int) -> Kind:
-    """Every class once in each run of as many proposals, in an order of its own."""
+    """The class of a proposal: each block of `len(CLASSES)` proposals is a shuffle of them all."""
     block, place = divmod(index, len(CLASSES))
     return CLASSES[int(stream(seed, "classes", block).permutation(len(CLASSES))[place])]
 
@@ -151,10 +157,9 @@ def _frame(
     band = draw_band(random, camera)
     pointing = draw_pointing(random, camera)
     conditions = draw_conditions(random, target.signal)
-    exposure = float(
-        len(pointing.dithers)
-        * round(random.uniform(0.5, 60) if kind.label == "planet" else random.uniform(200, 1300), 1)
-    )
+    shortest, longest = (0.5, 60) if kind.label == "planet" else (200, 1300)  # seconds
+    exposure = float(len(pointing.dithers) * round(random.uniform(shortest, longest), 1))
+    # FIRST_CYCLE begins at MJD 50,811, and each cycle lasts a year.
     start = 50_811.0 + 365.25 * (cycle - FIRST_CYCLE) + random.uniform(0, 365)
     root = "".join(random.choice(list("0123456789abcdefghijklmnopqrstuvwxyz"), 6))
     return Frame(

@@ -1,4 +1,4 @@
-"""Where a frame lies: roll, dithers, where the target falls on the detector, and what of the canvas the exposures cover."""
+"""The pointing of a frame: roll, dithers, place of the target on the detector, and coverage."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from paperclip_cli.simulation.instruments import Camera
 
 CANVAS = 512  # the longest side of a frame in pixels
 BLIND_SPOT = (-47.0, -34.0, 3.0)  # u, v and radius in arcsec of the infrared channel's dead pixels
-OFF_CENTRE = 0.15  # a target this share of the longest side away from the middle of the picture is off-centre
+OFF_CENTRE = 0.15  # a target this far from the middle is off-centre, as a share of the longest side
 
 
 @dataclass(frozen=True)
 class Pointing:
-    """`roll` in radians, anticlockwise; `dithers` (arcsec) one an exposure; `aim` is the target's place on the detector (arcsec)."""
+    """The pointing of a camera.
+
+    `roll` is in radians, anticlockwise. `dithers` (arcsec) holds one offset per exposure. `aim` is
+    the target's place on the detector (arcsec).
+    """
 
     camera: Camera
     roll: float
@@ -26,28 +30,26 @@ class Pointing:
 
     @cached_property
     def turn(self) -> np.ndarray:
-        """[2, 2]: detector u, v to the picture's x (right) and y (up), arcsec."""
+        """Matrix [2, 2] from detector u, v to the picture's x (right) and y (up), arcsec."""
         c, s = np.cos(self.roll), np.sin(self.roll)
         return np.array([[c, -s], [s, c]]) @ np.array([[1.0, self.camera.shear], [0.0, 1.0]])
 
     @cached_property
     def extent(self) -> tuple[np.ndarray, np.ndarray]:
-        """The lower left and upper right corner (arcsec) of all that is covered, the aperture being the origin."""
-        steps = np.array(self.dithers)
-        corners = (np.array(self.camera.outline)[:, None, :] + steps[None]).reshape(
-            -1, 2
-        ) @ self.turn.T
+        """Lower left and upper right corner (arcsec from the aperture) of the area covered."""
+        outline, steps = np.array(self.camera.outline), np.array(self.dithers)
+        corners = (outline[:, None, :] + steps[None]).reshape(-1, 2) @ self.turn.T
         return corners.min(axis=0), corners.max(axis=0)
 
     @property
     def scale(self) -> float:
-        """Pixels an arcsec."""
+        """Pixels per arcsec."""
         low, high = self.extent
         return float(CANVAS / (high - low).max())
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(H, W); the longer one is `CANVAS`."""
+        """(H, W); the longer side is `CANVAS`."""
         low, high = self.extent
         width, height = np.rint((high - low) * self.scale).astype(int)
         return int(height), int(width)
@@ -59,7 +61,7 @@ class Pointing:
         return float((x - low[0]) * self.scale), float((high[1] - y) * self.scale)
 
     def grid(self, radius: float) -> Grid:
-        """The pixels as seen from the target, for an object of `radius` pixels."""
+        """The pixels in coordinates of the target, for an object of `radius` pixels."""
         return Grid(self.shape, self.place(*self.aim), radius)
 
     @property
@@ -77,16 +79,13 @@ class Pointing:
         return back[0, 0] * x + back[0, 1] * y, back[1, 0] * x + back[1, 1] * y
 
     def depth(self, u: Image, v: Image) -> np.ndarray:
-        """How many exposures saw each pixel, uint8 [H, W]; 0 is outside the footprint and in the gaps."""
+        """Exposures of each pixel, uint8 [H, W]; 0 outside the footprint and in the gaps."""
         depth = np.zeros(self.shape, np.uint8)
         for du, dv in self.dithers:
             for chip in self.camera.chips:
-                depth += (
-                    (u > chip.left + du)
-                    & (u < chip.right + du)
-                    & (v > chip.bottom + dv)
-                    & (v < chip.top + dv)
-                )
+                in_columns = (u > chip.left + du) & (u < chip.right + du)
+                in_rows = (v > chip.bottom + dv) & (v < chip.top + dv)
+                depth += in_columns & in_rows
             if self.camera.blind_spot:
                 u0, v0, radius = BLIND_SPOT
                 depth[(u - du - u0) ** 2 + (v - dv - v0) ** 2 < radius**2] = 0
@@ -94,7 +93,10 @@ class Pointing:
 
 
 def draw_pointing(random: Random, camera: Camera) -> Pointing:
-    """One to four exposures, dithered by little (the gap stays) or by enough to fill it."""
+    """A random pointing of one to four exposures.
+
+    Small dithers leave the gap between the chips, large ones fill it.
+    """
     count = int(random.choice(4, p=(0.25, 0.3, 0.15, 0.3))) + 1
     step = float(random.choice([0.4, 3.0, 7.0], p=(0.5, 0.35, 0.15)))
     dithers = random.normal(0, step, (count, 2))
@@ -107,17 +109,15 @@ def draw_pointing(random: Random, camera: Camera) -> Pointing:
 
 
 def _draw_aim(random: Random, camera: Camera) -> tuple[float, float]:
-    """Near one of the camera's aims, the first most often; one target in five lies anywhere on a chip."""
+    """A place near one of the camera's aims, mostly the first; one in five anywhere on a chip."""
     others = len(camera.aims) - 1
     aim = camera.aims[int(random.choice(others + 1, p=[0.75] + [0.25 / others] * others))]
-    jitter, stray, place = (
-        random.normal(0, 2, 2),
-        random.random() < 0.2,
-        random.uniform(0.22, 0.78, 2),
-    )
+    jitter, stray = random.normal(0, 2, 2), random.random() < 0.2
+    across, up = random.uniform(0.22, 0.78, 2)
     chip = camera.chips[int(random.integers(min(len(camera.chips), 3)))]
-    if stray:
-        return float(chip.left + place[0] * (chip.right - chip.left)), float(
-            chip.bottom + place[1] * (chip.top - chip.bottom)
-        )
-    return float(aim[0] + jitter[0]), float(aim[1] + jitter[1])
+    if not stray:
+        return float(aim[0] + jitter[0]), float(aim[1] + jitter[1])
+
+    u = chip.left + across * (chip.right - chip.left)
+    v = chip.bottom + up * (chip.top - chip.bottom)
+    return float(u), float(v)

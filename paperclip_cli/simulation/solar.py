@@ -1,4 +1,7 @@
-"""The solar system: planets with bands or rings, and comets. The telescope follows them, so that the stars behind are trailed."""
+"""The solar system: planets with bands or rings, and comets.
+
+The telescope follows them, so that the stars behind are trailed.
+"""
 
 from __future__ import annotations
 
@@ -20,39 +23,32 @@ from paperclip_cli.simulation.drawing import (
 from paperclip_cli.simulation.instruments import Band
 
 DISK = 0.55  # a planet's radius in units of the grid's: its rings and moons need the rest
-RINGS = (
-    (1.25, 1.52, 0.55),
-    (1.53, 1.95, 1.2),
-    (2.03, 2.27, 0.8),
-)  # inner and outer edge in planetary radii, brightness
+# Inner and outer edge in planetary radii, brightness.
+RINGS = ((1.25, 1.52, 0.55), (1.53, 1.95, 1.2), (2.03, 2.27, 0.8))
 FLATTENING = {"banded": 0.935, "ringed": 0.91}
 
 
 def planet(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
-    """A planet's disk, darkened towards its limb: kind `banded`, `ringed`, `icy` (smooth, a few bright clouds), `rocky` or `crescent`."""
-    pole, tilt, radius = (
-        random.normal(0.5 * np.pi, 0.5),
-        random.uniform(0.15, 0.45),
-        DISK * (0.75 if kind == "ringed" else 1.0),
-    )
-    lit = float(
-        np.cos(random.uniform(1.5, 2.2) if kind == "crescent" else random.uniform(0.0, 0.35))
-    )
+    """A planet's disk, darkened towards its limb.
+
+    Kind `banded`, `ringed`, `icy` (smooth, with a few bright clouds), `rocky` or `crescent`.
+    """
+    pole, tilt = random.normal(0.5 * np.pi, 0.5), random.uniform(0.15, 0.45)
+    radius = DISK * (0.75 if kind == "ringed" else 1.0)
+    phase = random.uniform(1.5, 2.2) if kind == "crescent" else random.uniform(0.0, 0.35)
+    lit = float(np.cos(phase))
+
     along, across = grid.turned(pole)  # along the axis of rotation, and across it
     latitude, longitude = along / (radius * FLATTENING.get(kind, 0.985)), across / radius
     edge = np.hypot(latitude, longitude)
     cosine = np.sqrt(np.clip(1 - edge * edge, 0, 1))
     disk = np.clip((1 - edge) * radius * grid.radius + 0.5, 0, 1)
     terminator = np.clip((lit * cosine + (1 - lit * lit) ** 0.5 * longitude) * 3.0, 0, 1)
-    light = (
-        2.0
-        * disk
-        * _surface(random, grid, kind, latitude, longitude)
-        * (0.35 + 0.65 * cosine)
-        * terminator
-    )
+    surface = _surface(random, grid, kind, latitude, longitude)
+    light = 2.0 * disk * surface * (0.35 + 0.65 * cosine) * terminator
     if kind == "ringed":
         light = _with_rings(light, disk, along / radius, across / radius, tilt)
+
     count = int(random.integers(0, 5))
     sides, distance = random.choice((-1.0, 1.0), 8), random.uniform(1.3, 3.2, 8) * radius
     moons = Stars(
@@ -65,7 +61,7 @@ def planet(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
 
 @dataclass(frozen=True)
 class Outgassing:
-    """What streams from a nucleus: `size` of the coma, `width` (opening), `curve` and `length` of the fan of dust."""
+    """Gas and dust from a nucleus: the coma's `size`, the dust fan's `width`, `curve`, `length`."""
 
     size: float
     width: float
@@ -73,23 +69,24 @@ class Outgassing:
     length: float
 
     def light(self, along: Image, across: Image, pixel: float) -> Image:
-        """Brightness about a nucleus at the origin whose tail points along the first axis; the coma falls off as 1/r."""
+        """Brightness about a nucleus at the origin, with the tail along the first axis.
+
+        The coma falls off as 1/r.
+        """
         r = np.hypot(along, across) + 0.5 * pixel
         coma = self.size / r * np.exp(-r / (6 * self.size))
+
         bent, behind = across - self.curve * along * np.abs(along), np.clip(along, 0, None)
         opening = 0.5 * self.size + self.width * behind
-        fan = (
-            bell(bent / opening)
-            * self.size
-            / opening
-            * np.exp(-behind / self.length)
-            * step(along / (0.3 * self.size))
-        )
-        return 0.9 * coma + 1.3 * fan
+        fan = bell(bent / opening) * self.size / opening * np.exp(-behind / self.length)
+        return 0.9 * coma + 1.3 * (fan * step(along / (0.3 * self.size)))
 
 
 def comet(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
-    """A comet: a coma, a curved fan of dust and (kind `ion`) a straight rayed tail; kind `fragments` is a broken one."""
+    """A comet: a coma and a curved fan of dust.
+
+    Kind `ion` adds a straight rayed tail; kind `fragments` is a broken comet.
+    """
     turn, train = random.uniform(0, 2 * np.pi), random.uniform(0.9, 1.3)
     whole = Outgassing(
         size=random.uniform(0.05, 0.1),
@@ -98,29 +95,24 @@ def comet(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
         length=random.uniform(0.6, 1.1),
     )
     wisps = turbulence(random, grid, 3.2, 0.4)
-    rays = zip(
-        random.normal(0.3, 0.07, 6).tolist(), random.uniform(0.05, 0.2, 6).tolist(), strict=True
-    )
-    pieces = np.stack(
-        [random.uniform(-0.7, 0.7, 9), random.normal(0, 0.015, 9), random.uniform(0.25, 1.0, 9)],
-        axis=1,
-    ).tolist()
+    angles, strengths = random.normal(0.3, 0.07, 6), random.uniform(0.05, 0.2, 6)
+    places, offsets = random.uniform(-0.7, 0.7, 9), random.normal(0, 0.015, 9)
+    pieces = np.stack([places, offsets, random.uniform(0.25, 1.0, 9)], axis=1).tolist()
+
     along, across = grid.turned(turn)
     if kind == "fragments":
-        part, light = (
-            Outgassing(0.35 * whole.size, 0.7 * whole.width, whole.curve, 0.35 * whole.length),
-            grid.zeros(),
-        )
+        part = Outgassing(0.35 * whole.size, 0.7 * whole.width, whole.curve, 0.35 * whole.length)
+        light = grid.zeros()
         c, s = float(np.cos(train)), float(np.sin(train))
         for place, offset, strength in pieces:
-            light += strength * part.light(
-                along - (c * place - s * offset), across - (s * place + c * offset), grid.pixel
-            )
+            x, y = c * place - s * offset, s * place + c * offset
+            light += strength * part.light(along - x, across - y, grid.pixel)
         return Scene(light)
+
     light = whole.light(along, across, grid.pixel) * np.exp(0.15 * wisps)
     if kind == "ion":
         azimuth, r = np.arctan2(across, along), np.hypot(along, across)
-        for angle, strength in rays:
+        for angle, strength in zip(angles.tolist(), strengths.tolist(), strict=True):
             light += strength * np.exp(-np.abs(azimuth - angle) / 0.02) * np.exp(-r / 1.3)
     return Scene(light, star(6.0))
 
@@ -128,42 +120,31 @@ def comet(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
 def _surface(random: Random, grid: Grid, kind: str, latitude: Image, longitude: Image) -> Image:
     """Reflectivity of the disk, float32 [H, W] about 1."""
     swirls, spots = turbulence(random, grid, 2.8, 0.2), turbulence(random, grid, 3.8, 0.45)
-    number, phase, contrast = (
-        random.uniform(6, 11),
-        random.uniform(0, 2 * np.pi),
-        random.uniform(0.15, 0.3),
-    )
-    x, y, size = (
-        random.uniform(-0.5, 0.5),
-        random.uniform(0.25, 0.45) * float(random.choice((-1.0, 1.0))),
-        random.uniform(0.1, 0.18),
-    )
+    number, phase = random.uniform(6, 11), random.uniform(0, 2 * np.pi)
+    contrast, x = random.uniform(0.15, 0.3), random.uniform(-0.5, 0.5)
+    y = random.uniform(0.25, 0.45) * float(random.choice((-1.0, 1.0)))
+    size = random.uniform(0.1, 0.18)
     clouds = random.uniform(-0.7, 0.7, (3, 2)).tolist()
-    waves = np.sin(number * latitude + phase + 0.25 * swirls) + 0.5 * np.sin(
-        2.3 * number * latitude + 2 * phase + 0.3 * swirls
-    )
+
+    coarse = np.sin(number * latitude + phase + 0.25 * swirls)
+    fine = np.sin(2.3 * number * latitude + 2 * phase + 0.3 * swirls)
+    waves = coarse + 0.5 * fine
     if kind == "banded":
-        storm = np.exp(
-            -((((longitude - x) / (1.7 * size)) ** 2 + ((latitude - y) / size) ** 2) ** 2)
-        )
-        return 1 + contrast * waves - 0.45 * storm
+        distance = ((longitude - x) / (1.7 * size)) ** 2 + ((latitude - y) / size) ** 2
+        return 1 + contrast * waves - 0.45 * np.exp(-(distance**2))
     if kind == "icy":
-        return (
-            0.8
-            + 0.08 * waves
-            + 0.5
-            * sum(
-                np.exp(-(((longitude - a) / 0.2) ** 2 + ((latitude - b) / 0.06) ** 2))
-                for a, b in clouds
-            )
+        bright = sum(
+            np.exp(-(((longitude - a) / 0.2) ** 2 + ((latitude - b) / 0.06) ** 2))
+            for a, b in clouds
         )
+        return 0.8 + 0.08 * waves + 0.5 * bright
     if kind == "rocky":
         return 0.85 - 0.3 * step(3 * spots) + 0.7 * step((latitude - 0.82) / 0.02)
     return 1 + 0.4 * contrast * waves
 
 
 def _with_rings(light: Image, disk: Image, along: Image, across: Image, tilt: float) -> Image:
-    """Rings about the equator, half of them before the disk and half behind it; lengths in planetary radii."""
+    """Add rings about the equator, half in front of the disk, half behind; in planetary radii."""
     r = np.hypot(across, along / float(np.sin(tilt)))
     ring = sum(
         np.where((r > inner) & (r < outer), np.float32(brightness), 0)

@@ -26,7 +26,7 @@ LARGE = simulated_sky(1700, 3)
 
 @pytest.fixture(scope="module")
 def plans() -> list[Plan]:
-    """What the large sky consists of, neither written nor painted."""
+    """The plans of the large sky, neither written nor painted."""
     return [plan_proposal(LARGE.seed, index) for index in range(LARGE.count)]
 
 
@@ -63,12 +63,9 @@ def test_the_same_seed_paints_the_same_bytes_with_one_worker_and_with_four() -> 
 def test_a_picture_is_grey_white_outside_and_of_the_archives_size(frames: list[Candidate]) -> None:
     for candidate in frames[:40:2]:
         picture = LARGE.read(candidate)
-        assert (
-            picture.dtype == np.uint8
-            and picture.ndim == 2
-            and max(picture.shape) == 512
-            and min(picture.shape) > 200
-        )
+        assert picture.dtype == np.uint8 and picture.ndim == 2
+        assert max(picture.shape) == 512 and min(picture.shape) > 200
+
         blank = LARGE.blank_interior(candidate)
         assert blank.shape == picture.shape and np.array_equal(blank == 255, picture == 255)
         assert len(np.unique(blank[blank < 255])) == 1 and len(np.unique(picture)) > 20
@@ -78,36 +75,24 @@ def test_records_are_complete(frames: list[Candidate]) -> None:
     names = Counter((candidate.key, candidate.name) for candidate in frames)
     assert max(names.values()) == 1
     for proposal in simulated_sky(50, LARGE.seed).proposals():
-        assert (
-            proposal.mission == "sim"
-            and proposal.pi == ""
-            and proposal.abstract
-            and proposal.title
-            and proposal.category
-        )
+        assert proposal.mission == "sim" and proposal.pi == ""
+        assert proposal.abstract and proposal.title and proposal.category
         assert 9 <= int(proposal.cycle) <= 31 and 1 <= len(LARGE.previews(proposal.key)) <= 6
+
     for candidate in frames:
         seen = candidate.observation
-        assert (
-            seen.target
-            and 0 <= seen.s_ra < 360
-            and -90 <= seen.s_dec <= 90
-            and seen.s_region.startswith("POLYGON ICRS ")
-        )
-        assert (
-            seen.instrument
-            and seen.detector
-            and seen.filters
-            and seen.t_exptime > 0
-            and 49_000 < seen.t_min < 60_000
-        )
+        assert seen.target and 0 <= seen.s_ra < 360 and -90 <= seen.s_dec <= 90
+        assert seen.s_region.startswith("POLYGON ICRS ")
+        assert seen.instrument and seen.detector and seen.filters
+        assert seen.t_exptime > 0 and 49_000 < seen.t_min < 60_000
+
+
+def _keys(seed: int) -> set[Key]:
+    return {proposal.key for proposal in simulated_sky(5, seed).proposals()}
 
 
 def test_two_skies_share_no_proposal() -> None:
-    one, other = (
-        {proposal.key for proposal in simulated_sky(5, seed).proposals()}
-        for seed in (42, 1_000_042)
-    )
+    one, other = _keys(42), _keys(1_000_042)
     assert not one & other and all(key.proposal_id < 10**9 for key in one | other)
 
 
@@ -125,26 +110,20 @@ def test_enough_frames_are_faint_and_off_centre_and_some_failed(plans: list[Plan
 
 def test_the_truth_is_that_of_the_plan(plans: list[Plan]) -> None:
     for plan in plans[:20]:
-        for frame, candidate in zip(
-            plan.frames, LARGE.previews(Key("sim", plan.proposal_id)), strict=True
-        ):
+        candidates = LARGE.previews(Key("sim", plan.proposal_id))
+        for frame, candidate in zip(plan.frames, candidates, strict=True):
             truth = LARGE.truth(candidate)
-            assert (truth.label, truth.subtype, truth.faint) == (
-                plan.kind.label,
-                plan.subtype,
-                frame.target.faint,
-            )
-            assert (truth.off_centre, truth.failed) == (
-                frame.pointing.off_centre,
-                bool(frame.conditions.failure),
-            )
+            assert (truth.label, truth.subtype) == (plan.kind.label, plan.subtype)
+            assert truth.faint == frame.target.faint
+            assert truth.off_centre == frame.pointing.off_centre
+            assert truth.failed == bool(frame.conditions.failure)
 
 
 @pytest.mark.parametrize(
     "what", ["instrument", "filters", "roll", "off_centre", "failed", "exposures", "faint"]
 )
 def test_nothing_about_the_frame_tells_the_class(plans: list[Plan], what: str) -> None:
-    """A chi-square test over one frame a proposal (frames of a proposal share a camera)."""
+    """A chi-square test with one frame per proposal, as frames of a proposal share a camera."""
     pairs = []
     for plan in plans:
         frame = plan.frames[0]
@@ -158,24 +137,24 @@ def test_nothing_about_the_frame_tells_the_class(plans: list[Plan], what: str) -
             "faint": frame.target.faint,
         }
         pairs.append((plan.kind.label, values[what]))
+
     statistic, freedom = _chi_square(pairs)
-    # Wilson & Hilferty's approximation: a standard normal deviate. Beyond 3.5 is less than one chance in 4,000.
-    deviate = ((statistic / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / np.sqrt(
-        2 / (9 * freedom)
-    )
+    # Wilson & Hilferty's approximation gives a standard normal deviate. The chance of more than 3.5
+    # is below 1 in 4,000.
+    variance = 2 / (9 * freedom)
+    deviate = ((statistic / freedom) ** (1 / 3) - (1 - variance)) / np.sqrt(variance)
     assert deviate < 3.5
 
 
 def test_file_names_tell_the_camera_and_nothing_else(frames: list[Candidate]) -> None:
     pattern = re.compile(r"sim_\d\d_(acs_wfc|wfc3_uvis|wfc3_ir|wfpc2_wfc)_total_[0-9a-z]{6}_drc")
     assert all(pattern.fullmatch(candidate.name) for candidate in frames)
-    words = {
-        word
-        for kind in CLASSES
-        for word in (*kind.label.lower().split(), kind.phrases, *kind.subtypes)
-        if len(word) > 3
-    }
-    assert not any(word in candidate.name for word in words for candidate in frames)
+
+    words: set[str] = set()
+    for kind in CLASSES:
+        words.update((*kind.label.lower().split(), kind.phrases, *kind.subtypes))
+    long_words = [word for word in words if len(word) > 3]
+    assert not any(word in candidate.name for word in long_words for candidate in frames)
 
 
 def test_the_archive_is_cheap_to_send_to_a_worker() -> None:
@@ -195,7 +174,7 @@ def test_what_is_not_of_this_sky_is_refused(frames: list[Candidate]) -> None:
 
 
 def _chi_square(pairs: list[tuple[str, object]]) -> tuple[float, int]:
-    """Pearson's statistic of independence and its degrees of freedom; rare values are thrown together."""
+    """Pearson's statistic of independence and its degrees of freedom; rare values are merged."""
     counts = Counter(str(value) for _, value in pairs)
     merged = [(label, str(value) if counts[str(value)] >= 85 else "rare") for label, value in pairs]
     labels, values = sorted({label for label, _ in merged}), sorted({value for _, value in merged})

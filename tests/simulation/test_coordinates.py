@@ -22,7 +22,7 @@ LONGITUDES, LATITUDES = st.floats(0, 360), st.floats(-89, 89)
 
 
 def _separation(found: tuple[float, float], expected) -> float:
-    """Arcsec between two places."""
+    """The separation of two positions in arcsec."""
     return coordinates.SkyCoord(*found, unit="deg").separation(expected).arcsec
 
 
@@ -46,24 +46,16 @@ def test_ecliptic_coordinates(longitude: float, latitude: float) -> None:
 @given(LONGITUDES, st.floats(-85, 85), st.floats(-300, 300), st.floats(-300, 300))
 def test_the_tangent_plane(ra: float, dec: float, east: float, north: float) -> None:
     wcs = pytest.importorskip("astropy.wcs").WCS(naxis=2)
-    wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.crpix, wcs.wcs.cdelt = (
-        ["RA---TAN", "DEC--TAN"],
-        [ra, dec],
-        [1, 1],
-        [1 / 3600, 1 / 3600],
-    )
+    wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], [ra, dec]
+    wcs.wcs.crpix, wcs.wcs.cdelt = [1, 1], [1 / 3600, 1 / 3600]
     expected = coordinates.SkyCoord(*wcs.wcs_pix2world(east, north, 0), unit="deg")
     found = deproject(ra, dec, np.array(east), np.array(north))
     assert _separation((float(found[0]), float(found[1])), expected) < 1e-3
 
 
 def test_a_footprint_has_west_to_the_right() -> None:
-    numbers = [
-        float(word)
-        for word in polygon(
-            150.0, 2.0, np.array([[-50.0, -50], [50, -50], [50, 50], [-50, 50]])
-        ).split()[2:]
-    ]
+    corners = np.array([[-50.0, -50], [50, -50], [50, 50], [-50, 50]])
+    numbers = [float(word) for word in polygon(150.0, 2.0, corners).split()[2:]]
     assert numbers[0] > 150 > numbers[2] and numbers[1] < 2 < numbers[5] and len(numbers) == 8
 
 

@@ -19,6 +19,8 @@ from paperclip_cli.simulation.drawing import (
     turbulence,
 )
 
+POINTS = st.tuples(st.floats(1, 17), st.floats(1, 12), st.floats(0, 10))  # column, row, weight
+
 
 @pytest.mark.parametrize("n", [1.0, 2.5, 4.0, 6.0])
 def test_sersic_is_the_profile_of_astropy(n: float) -> None:
@@ -36,11 +38,7 @@ def test_a_grid_counts_from_the_target_in_radii_and_upwards() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.floats(1, 17), st.floats(1, 12), st.floats(0, 10)), min_size=1, max_size=8
-    )
-)
+@given(st.lists(POINTS, min_size=1, max_size=8))
 def test_deposited_light_is_neither_lost_nor_moved(
     points: list[tuple[float, float, float]],
 ) -> None:
@@ -48,27 +46,18 @@ def test_deposited_light_is_neither_lost_nor_moved(
     image = deposit((15, 20), columns, rows, weights)
     assert image.sum() == pytest.approx(weights.sum(), rel=1e-5, abs=1e-6)
     moment = (image * np.arange(20)).sum(), (image * np.arange(15)[:, None]).sum()
-    assert moment == pytest.approx(
-        ((weights * columns).sum(), (weights * rows).sum()), rel=1e-4, abs=1e-4
-    )
+    expected = (weights * columns).sum(), (weights * rows).sum()
+    assert moment == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 def test_points_outside_a_frame_are_dropped() -> None:
-    assert (
-        deposit((8, 8), np.array([-3.0, 30.0, 4.0]), np.array([4.0, 4.0, -0.5]), np.ones(3)).sum()
-        == 0
-    )
+    columns, rows = np.array([-3.0, 30.0, 4.0]), np.array([4.0, 4.0, -0.5])
+    assert deposit((8, 8), columns, rows, np.ones(3)).sum() == 0
 
 
 def test_a_stroke_has_the_light_of_its_length_and_its_direction() -> None:
-    image = strokes(
-        (50, 50),
-        np.array([10.0]),
-        np.array([25.0]),
-        np.array([20.0]),
-        np.array([0.0]),
-        np.array([3.0]),
-    )
+    column, row, length, angle, weight = np.array([[10.0], [25.0], [20.0], [0.0], [3.0]])
+    image = strokes((50, 50), column, row, length, angle, weight)
     assert image.sum() == pytest.approx(60.0, rel=1e-4)
     assert image[25, 10:29].min() > 0 and image[:20].sum() == image[30:].sum() == 0
 
@@ -94,9 +83,8 @@ def test_turbulence_at_places_is_that_of_the_frame() -> None:
     grid = Grid((60, 60), (30.0, 30.0), 20.0)
     field = draw_turbulence(np.random.default_rng(1), grid.radius, 4.0, 1.0)
     x, y = np.broadcast_arrays(grid.x, grid.y)
-    assert np.array_equal(
-        field.at(grid, x, y)[::2, ::2], field.on(grid)[::2, ::2]
-    )  # on the cells; between them `on` is linear
+    # Equal on the cells; between them `on` is linear.
+    assert np.array_equal(field.at(grid, x, y)[::2, ::2], field.on(grid)[::2, ::2])
 
 
 @given(st.floats(0.5, 4.0))
@@ -111,14 +99,10 @@ def test_a_blur_keeps_the_light_and_widens_it(sigma: float) -> None:
 
 
 def test_turned_stars_keep_their_distance_and_flux() -> None:
-    stars = Stars(np.array([1.0, 0.0]), np.array([0.0, 2.0]), np.array([3.0, 4.0])).turned(
-        np.pi / 2
-    )
-    assert (
-        np.allclose(stars.x, [0, -2])
-        and np.allclose(stars.y, [1, 0])
-        and stars.flux.tolist() == [3, 4]
-    )
+    stars = Stars(np.array([1.0, 0.0]), np.array([0.0, 2.0]), np.array([3.0, 4.0]))
+    turned = stars.turned(np.pi / 2)
+    assert np.allclose(turned.x, [0, -2]) and np.allclose(turned.y, [1, 0])
+    assert turned.flux.tolist() == [3, 4]
 
 
 @given(st.floats(1.2, 2.8))

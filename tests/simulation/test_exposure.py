@@ -17,11 +17,9 @@ def test_a_point_peaks_at_its_flux_and_diffuse_light_keeps_its_brightness() -> N
     stars = np.zeros((300, 320), np.float32)
     stars[150, 160] = 7
     seen = exposure.spread(np.full((300, 320), 2.0, np.float32), stars, function)
-    assert (
-        seen.shape == (300, 320)
-        and seen[150, 160] == pytest.approx(9, rel=0.01)
-        and seen[80, 80] == pytest.approx(2, rel=0.01)
-    )
+    assert seen.shape == (300, 320)
+    assert seen[150, 160] == pytest.approx(9, rel=0.01)
+    assert seen[80, 80] == pytest.approx(2, rel=0.01)
 
 
 def test_spread_is_a_plain_convolution() -> None:
@@ -31,9 +29,8 @@ def test_spread_is_a_plain_convolution() -> None:
     expected = np.zeros_like(stars)
     for row in range(200, 203):
         for column in range(300, 303):
-            expected[row - 64 : row + 65, column - 64 : column + 65] += (
-                stars[row, column] * function
-            )
+            around = expected[row - 64 : row + 65, column - 64 : column + 65]
+            around += stars[row, column] * function
     assert np.allclose(exposure.spread(np.zeros_like(stars), stars, function), expected, atol=2e-5)
 
 
@@ -47,22 +44,19 @@ def test_nothing_wraps_around_the_frame() -> None:
 def test_spikes_lie_at_the_angle_asked_for() -> None:
     function = exposure.spread_function(0.8, 1.0, np.pi / 4)
     centre, step = exposure.REACH, 20
-    assert (
-        function[centre - step, centre + step] > 3 * function[centre, centre + round(step * 2**0.5)]
-    )
+    on_the_spike = function[centre - step, centre + step]
+    beside_it = function[centre, centre + round(step * 2**0.5)]  # as far from the centre
+    assert on_the_spike > 3 * beside_it
 
 
 def test_noise_falls_with_the_number_of_exposures() -> None:
     depth = np.ones((200, 200), np.uint8)
     depth[:, 100:] = 4
-    u = v = np.zeros(depth.shape, np.float32)
-    noisy = exposure.add_noise(
-        np.random.default_rng(2), np.zeros(depth.shape, np.float32), depth, 0.0, u, v
-    )
+    image = u = v = np.zeros(depth.shape, np.float32)
+    noisy = exposure.add_noise(np.random.default_rng(2), image, depth, 0.0, u, v)
     assert noisy.dtype == np.float32
-    assert noisy[:, :100].std() / noisy[:, 100:].std() == pytest.approx(2, rel=0.05) and noisy[
-        :, 100:
-    ].std() == pytest.approx(1, rel=0.05)
+    one, four = noisy[:, :100].std(), noisy[:, 100:].std()
+    assert one / four == pytest.approx(2, rel=0.05) and four == pytest.approx(1, rel=0.05)
 
 
 def test_cosmic_rays_survive_only_where_one_exposure_looked() -> None:
@@ -85,9 +79,8 @@ def test_the_stretch_is_the_asinh_of_astropy() -> None:
     image = np.linspace(0, 400, 40_000, dtype=np.float32).reshape(200, 200)
     covered, zero, bend = np.ones(image.shape, bool), 0.02, 0.1
     top = np.percentile(image[covered][::7], 99.5)
-    expected = (
-        visualization.AsinhStretch(bend)(np.clip((image / top + zero) / (1 + zero), 0, 1)) * 254
-    )
+    scaled = np.clip((image / top + zero) / (1 + zero), 0, 1)
+    expected = visualization.AsinhStretch(bend)(scaled) * 254
     assert np.abs(exposure.stretched(image, covered, zero, bend) - expected).max() <= 0.51
 
 
@@ -103,6 +96,5 @@ def test_white_is_kept_for_what_no_exposure_saw() -> None:
 def test_empty_sky_has_the_grey_foretold(zero: float, bend: float) -> None:
     image = np.zeros((100, 100), np.float32)
     image[:5] = 1000.0  # something bright sets the scale
-    assert exposure.stretched(image, np.ones(image.shape, bool), zero, bend)[
-        50, 50
-    ] == exposure.sky_grey(zero, bend)
+    picture = exposure.stretched(image, np.ones(image.shape, bool), zero, bend)
+    assert picture[50, 50] == exposure.sky_grey(zero, bend)

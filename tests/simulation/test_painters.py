@@ -1,4 +1,4 @@
-"""What every painter must do, and the physics of some of them."""
+"""Laws that hold for every painter, and the physics of some of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from paperclip_cli.simulation import groups, shells, stars
 from paperclip_cli.simulation.classes import CLASSES, Kind
-from paperclip_cli.simulation.drawing import Grid
+from paperclip_cli.simulation.drawing import Grid, Scene
 from paperclip_cli.simulation.instruments import Band
 from paperclip_cli.simulation.lenses import Mass, Source
 
@@ -27,7 +27,7 @@ def test_an_object_is_the_same_in_every_frame_that_sees_it(kind: Kind, subtype: 
     )
     assert one.light.shape == here.shape and one.light.dtype == np.float32
     assert np.isfinite(one.light).all() and one.light.min() >= 0 and one.light.max() < 500
-    # The margin is what a blur at the edge of a frame may change.
+    # A blur may change a margin at the edge of a frame.
     inside = (slice(20, -20), slice(20, -20))
     assert np.allclose(one.light[inside], other.light[43:203, 41:211][inside], rtol=0.02, atol=0.01)
     for a, b in zip((one.stars.x, one.stars.y), (other.stars.x, other.stars.y), strict=True):
@@ -42,23 +42,20 @@ def test_two_objects_of_a_class_differ(kind: Kind) -> None:
     one, other = (
         kind.paint(np.random.default_rng(seed), grid, kind.subtypes[0], BAND) for seed in (1, 2)
     )
-    assert np.abs(one.light - other.light).max() > 0.01 or not np.allclose(
-        one.stars.flux[:10], other.stars.flux[:10]
-    )
+    light_differs = np.abs(one.light - other.light).max() > 0.01
+    assert light_differs or not np.allclose(one.stars.flux[:10], other.stars.flux[:10])
 
 
 def test_a_spheroid_is_red_and_an_open_cluster_blue() -> None:
     grid = Grid((100, 100), (50.0, 50.0), 40.0)
     blue, red = Band(("F336W",), 335.0, False), Band(("F160W",), 1537.0, False)
     by_name = {kind.phrases: kind.paint for kind in CLASSES}
-    spheroid = [
-        by_name["elliptical"](np.random.default_rng(0), grid, "smooth", band).light.sum()
-        for band in (blue, red)
-    ]
-    young = [
-        by_name["open_cluster"](np.random.default_rng(0), grid, "bare", band).stars.flux.sum()
-        for band in (blue, red)
-    ]
+
+    def painted(name: str, subtype: str, band: Band) -> Scene:
+        return by_name[name](np.random.default_rng(0), grid, subtype, band)
+
+    spheroid = [painted("elliptical", "smooth", band).light.sum() for band in (blue, red)]
+    young = [painted("open_cluster", "bare", band).stars.flux.sum() for band in (blue, red)]
     assert spheroid[1] > 2 * spheroid[0] and young[0] > 2 * young[1]
 
 
@@ -71,7 +68,7 @@ def test_the_deflection_of_an_ellipsoid_has_its_convergence_as_divergence() -> N
     (_, yx1), (_, yx0) = mass.deflection(x + h, y), mass.deflection(x - h, y)
     kappa = ((xx1 - xx0) + (yy1 - yy0)) / (4 * h)
     u, v = np.cos(0.4) * x + np.sin(0.4) * y, np.cos(0.4) * y - np.sin(0.4) * x
-    # Kormann, Schneider & Bartelmann (1994), eq. 21, with the Einstein radius on the intermediate axis.
+    # Kormann, Schneider & Bartelmann (1994), eq. 21; the Einstein radius on the intermediate axis.
     assert np.allclose(kappa, 0.7 * np.sqrt(0.6) / (2 * np.sqrt(0.36 * u**2 + v**2)), rtol=1e-3)
     assert np.allclose((yx1 - yx0), (xy1 - xy0), atol=1e-7)  # a deflection is a gradient: no curl
 
@@ -82,13 +79,11 @@ def test_a_lens_makes_as_many_images_as_the_theory_says(offset: float, images: i
     axis = np.linspace(-1.2, 1.2, 1201)
     sx, sy = mass.source(axis[None, :], axis[:, None])
     distance = np.hypot(sx - offset, sy - 0.4 * offset)
+
+    # An image is a place that is nearer to the source than its eight neighbours.
     least = distance[1:-1, 1:-1]
-    neighbours = [
-        np.roll(np.roll(distance, i, 0), j, 1)[1:-1, 1:-1]
-        for i in (-1, 0, 1)
-        for j in (-1, 0, 1)
-        if i or j
-    ]
+    shifts = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+    neighbours = [np.roll(distance, shift, (0, 1))[1:-1, 1:-1] for shift in shifts]
     seen = (least < np.minimum.reduce(neighbours)) & (least < 0.01)
     assert seen.sum() == images
 
@@ -99,9 +94,8 @@ def test_a_point_on_the_axis_of_a_round_lens_is_a_ring() -> None:
         Source(x=0.0, y=0.0, size=0.05, flattening=1.0, turn=0.0, knots=(), point=True),
     )
     angle = np.linspace(0, 2 * np.pi, 60)
-    ring, inside = (
-        source.brightness(*mass.source(r * np.cos(angle), r * np.sin(angle))) for r in (0.5, 0.3)
-    )
+    x, y = np.cos(angle), np.sin(angle)
+    ring, inside = (source.brightness(*mass.source(r * x, r * y)) for r in (0.5, 0.3))
     assert ring.min() > 20 * inside.max()
 
 
@@ -112,9 +106,8 @@ def test_stars_of_a_globular_cluster_follow_its_king_profile() -> None:
     expected = np.cumsum(stars.king_profile(grid, core, tidal) * grid)
     centre, edge = stars.king_profile(np.array([0.0, tidal]), core, tidal)
     assert r[-1] <= tidal and centre == pytest.approx(1) and edge == 0
-    assert (
-        np.abs(np.interp(r, grid, expected / expected[-1]) - np.linspace(0, 1, len(r))).max() < 0.02
-    )
+    enclosed = np.interp(r, grid, expected / expected[-1])
+    assert np.abs(enclosed - np.linspace(0, 1, len(r))).max() < 0.02
 
 
 def test_a_round_shell_seen_through_is_bright_at_its_rim() -> None:
