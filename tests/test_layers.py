@@ -163,7 +163,9 @@ def test_dataclasses_of_more_than_four_fields_take_them_by_name(name: str) -> No
     for node in ast.walk(ast.parse(NAMES[name].read_text(encoding="utf-8"))):
         if not isinstance(node, ast.ClassDef):
             continue
-        made = [text for one in node.decorator_list if (text := ast.unparse(one)).startswith("data")]
+        made = [
+            text for one in node.decorator_list if (text := ast.unparse(one)).startswith("data")
+        ]
         fields = [one for one in node.body if isinstance(one, ast.AnnAssign)]
         if made and len(fields) > 4:
             assert "kw_only=True" in made[0], node.name

@@ -1,4 +1,4 @@
-"""What `summarize` asks of a backend."""
+"""The interface of a backend of `summarize`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Protocol
 from paperclip_cli.records import FailedSummary, Proposal, Summary
 
 MOST_ITEMS = 5
-LONGEST_ITEM = 120  # characters: what goes on longer is not an item
+LONGEST_ITEM = 120  # characters: longer text is not an item
 MOST_WORDS = 80
 
 Outcome = Summary | FailedSummary | None
-"""What became of a proposal; None where its abstract has nothing to summarize."""
+"""The outcome for a proposal; None where its abstract has nothing to summarize."""
 
 
 class Backend(Protocol):
-    """Makes something of abstracts. What `backend`, `model` and `version` name is enough to tell whether two results were made alike."""
+    """A processor of abstracts.
+
+    Two results were made in the same way if their `backend`, `model` and `version` agree.
+    """
 
     @property
     def backend(self) -> str:
@@ -28,25 +31,32 @@ class Backend(Protocol):
 
     @property
     def version(self) -> str:
-        """Changes when the same abstract may have another result: the prompt, the vocabulary, the method."""
+        """The version of prompt, vocabulary and method.
+
+        It changes whenever the same abstract may have another result.
+        """
 
     def prepare(self) -> None:
-        """Loads what is needed, before anything is written. PaperclipError where it is missing."""
+        """Load the backend, before anything is written.
+
+        Raises:
+            PaperclipError: a part of it is missing.
+        """
 
 
 class Summarizer(Backend, Protocol):
-    """Makes structured summaries."""
+    """A backend that makes structured summaries."""
 
     @property
     def batch(self) -> int:
-        """How many proposals are best summarized together."""
+        """The number of proposals to summarize together."""
 
     @property
     def workers(self) -> int:
-        """How many threads may summarize at the same time."""
+        """The number of threads that may summarize at the same time."""
 
     def summaries(self, proposals: Sequence[Proposal]) -> Iterator[Outcome]:
-        """One outcome a proposal, in the order in which they are made."""
+        """Yield one outcome per proposal, in the order in which they are made."""
 
     def stop(self) -> None:
-        """The run ends: threads that wait let go."""
+        """End the run: release the threads that wait."""

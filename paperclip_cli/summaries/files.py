@@ -1,4 +1,4 @@
-"""Sets of summaries: which the cache has, what is in them, and their form as a table (CSV)."""
+"""Sets of summaries in the cache: their choice, their content, and their form as CSV."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ COLUMNS = ("proposal_id", "objects_and_phenomena", "science_use_cases")
 
 
 def choose_set(workspace: Workspace, name: str | None, needed: bool = True) -> str | None:
-    """The set asked for, else the only one in the cache. Where there is none or a choice: an error if one is `needed`, else None."""
+    """The named set, or without a name the only one in the cache.
+
+    None where the cache has no set or several, unless one is `needed`.
+
+    Raises:
+        MissingStage: there is no set of that name, or one is needed and there is none.
+        PaperclipError: one is needed and there are several.
+    """
     if name is not None:
         if not (workspace.summaries(name) / SUMMARIES).exists():
             raise MissingStage(f"no summaries named {name!r}", f"paperclip summarize --set {name}")
         return name
+
     present = workspace.names("summaries")
     if len(present) == 1:
         return present[0]
@@ -36,18 +44,21 @@ def choose_set(workspace: Workspace, name: str | None, needed: bool = True) -> s
 
 
 def read_summaries(workspace: Workspace, name: str) -> dict[Key, Summary]:
-    """The summaries of a set by key, in the order of the keys; the last one where a key recurs. Empty where there is no such set."""
+    """The summaries of a set by key, in the order of the keys.
+
+    The last one counts where a key recurs. Empty where there is no such set.
+    """
     path = workspace.summaries(name) / SUMMARIES
     found = {summary.key: summary for summary in read_jsonl(path, Summary)} if path.exists() else {}
     return dict(sorted(found.items()))
 
 
 def read_failures(workspace: Workspace, name: str) -> dict[Key, FailedSummary]:
-    """The proposals of a set that were given up and have no summary, by key; the last failure where a key recurs."""
+    """The failed proposals of a set that have no summary, by key; the last where a key recurs."""
     path = workspace.summaries(name) / FAILURES
-    found = (
-        {failed.key: failed for failed in read_jsonl(path, FailedSummary)} if path.exists() else {}
-    )
+    if not path.exists():
+        return {}
+    found = {failed.key: failed for failed in read_jsonl(path, FailedSummary)}
     done = read_summaries(workspace, name) if found else {}
     return dict(sorted((key, failed) for key, failed in found.items() if key not in done))
 
@@ -79,23 +90,25 @@ def finish_set(folder: Path, made_by: dict[str, str], counts: dict[str, int]) ->
 
 
 def format_csv(summaries: Iterable[Summary]) -> str:
-    """The columns of the paper's own table; items are separated by a comma and a blank. The mission is not among them."""
+    """Summaries as CSV with the columns of the paper's own table.
+
+    Items are separated by a comma and a space. The mission is not among the columns.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for summary in summaries:
-        writer.writerow(
-            (
-                summary.proposal_id,
-                ", ".join(summary.objects_and_phenomena),
-                ", ".join(summary.science_use_cases),
-            )
-        )
+        objects, uses = summary.objects_and_phenomena, summary.science_use_cases
+        writer.writerow((summary.proposal_id, ", ".join(objects), ", ".join(uses)))
     return text.getvalue()
 
 
 def read_csv(path: Path, mission: str) -> tuple[list[Summary], list[Failure]]:
-    """The summaries of such a table, and the rows that are none. PaperclipError where it lacks a column or is not text."""
+    """The summaries in such a table, and the rows that hold none.
+
+    Raises:
+        PaperclipError: a column is missing, or the file is not CSV in UTF-8.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
@@ -114,22 +127,20 @@ def _sorted_out(rows: csv.DictReader, mission: str) -> tuple[list[Summary], list
     summaries, failures = [], []
     for row in rows:
         number, objects, uses = ((row.get(name) or "").strip() for name in COLUMNS)
+        line, items = f"line {rows.line_num}", _items(objects)
         if not (number.isascii() and number.isdigit()):
-            failures.append(Failure(f"line {rows.line_num}", "no proposal number"))
-        elif not _items(objects):
-            failures.append(
-                Failure(f"line {rows.line_num}, {mission}:{number}", "no objects and phenomena")
-            )
+            failures.append(Failure(line, "no proposal number"))
+        elif not items:
+            failures.append(Failure(f"{line}, {mission}:{number}", "no objects and phenomena"))
         else:
-            summaries.append(
-                Summary(
-                    mission=mission,
-                    proposal_id=int(number),
-                    objects_and_phenomena=_items(objects),
-                    science_use_cases=_items(uses),
-                    backend="import",
-                )
+            found = Summary(
+                mission=mission,
+                proposal_id=int(number),
+                objects_and_phenomena=items,
+                science_use_cases=_items(uses),
+                backend="import",
             )
+            summaries.append(found)
     return summaries, failures
 
 

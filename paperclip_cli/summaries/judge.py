@@ -1,4 +1,4 @@
-"""Whether an abstract is about what a query asks for."""
+"""Judges of the relevance of an abstract to a query."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ _EMPTY = frozenset(("a", "an", "and", "by", "for", "from", "in", "of", "on", "th
 
 
 class Judge(Backend, Protocol):
-    """Judges abstracts."""
+    """A backend that judges abstracts."""
 
     def is_relevant(self, query: str, abstract: str) -> bool:
-        """BadItem where there is no judgement, PaperclipError where there will be none of any abstract."""
+        """Whether an abstract is relevant to a query.
+
+        Raises:
+            BadItem: there is no judgement of this abstract.
+            PaperclipError: there will be no judgement of any abstract.
+        """
 
 
 class KeywordJudge:
-    """Relevant is an abstract that speaks of a class of objects or phenomena that the query names; where it names none, one that holds all
-    of its words."""
+    """A judge that compares words.
+
+    An abstract is relevant if it mentions a class of objects or phenomena that the query names. If
+    the query names none, the abstract must hold all words of the query.
+    """
 
     backend, model, version = "keywords", "", "1"
 

@@ -1,4 +1,7 @@
-"""The verdicts of language models, kept as they are made: an evaluation that is run again asks for none twice."""
+"""The verdicts of language models, stored as they are made.
+
+An evaluation that is run again asks for none of them twice.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from paperclip_cli.workspace import append_lines, cut_torn_line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether an abstract, known by the SHA-256 of its text, is relevant to a query, and who says so."""
+    """The relevance of an abstract (the SHA-256 of its text) to a query, according to a judge."""
 
     query: str
     abstract: str
@@ -25,7 +28,7 @@ class Verdict:
 
 
 def digest(abstract: str) -> str:
-    """By which an abstract is known."""
+    """The SHA-256 by which an abstract is known."""
     return hashlib.sha256(abstract.encode()).hexdigest()
 
 
@@ -43,7 +46,7 @@ def read_verdicts(
 
 @contextmanager
 def keeping(path: Path) -> Iterator[Callable[[Verdict], None]]:
-    """Gives a function that adds a verdict to a file at once."""
+    """Yield a function that appends a verdict to a file at once."""
     cut_torn_line(path)
     with append_lines(path) as append:
         yield lambda verdict: append(to_json(verdict))

@@ -1,4 +1,4 @@
-"""Summaries as the paper's table, and which set is meant."""
+"""Summaries in the form of the paper's table, and the choice of a set."""
 
 from __future__ import annotations
 
@@ -46,20 +46,14 @@ def test_rows_that_are_no_summary_are_named(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     found, failures = read_csv(path, "hst")
-    assert [
-        (
-            summary.proposal_id,
-            summary.objects_and_phenomena,
-            summary.science_use_cases,
-            summary.text,
-        )
-        for summary in found
-    ] == [(1, ("a", "b"), (), "a, b"), (5, ("c",), (), "c")]
-    assert [failure.reason for failure in failures] == [
-        "no proposal number",
-        "no proposal number",
-        "no objects and phenomena",
+    assert [(one.proposal_id, one.objects_and_phenomena, one.text) for one in found] == [
+        (1, ("a", "b"), "a, b"),
+        (5, ("c",), "c"),
     ]
+    assert [one.science_use_cases for one in found] == [(), ()]
+
+    no_number, no_objects = "no proposal number", "no objects and phenomena"
+    assert [failure.reason for failure in failures] == [no_number, no_number, no_objects]
 
 
 @pytest.mark.parametrize(
@@ -97,8 +91,10 @@ def test_the_only_set_is_meant_if_none_is_named(workspace: Workspace) -> None:
     assert choose_set(workspace, None, needed=False) is None
     with pytest.raises(MissingStage, match="no summaries yet"):
         choose_set(workspace, None)
+
     write_set(workspace, "keywords")
     assert choose_set(workspace, None) == "keywords"
+
     write_set(workspace, "paper")
     assert choose_set(workspace, None, needed=False) is None
     assert choose_set(workspace, "paper") == "paper"
@@ -119,21 +115,14 @@ def test_the_last_summary_of_a_proposal_counts(workspace: Workspace) -> None:
         )
         for text in ("old", "new")
     )
-    write_set(
-        workspace,
-        "keywords",
-        old,
-        Summary(
-            mission="hst",
-            proposal_id=1,
-            objects_and_phenomena=("a",),
-            science_use_cases=("b",),
-            backend="keywords",
-        ),
-        new,
+    first = Summary(
+        mission="hst",
+        proposal_id=1,
+        objects_and_phenomena=("a",),
+        science_use_cases=("b",),
+        backend="keywords",
     )
-    assert [
-        summary.objects_and_phenomena[0]
-        for summary in read_summaries(workspace, "keywords").values()
-    ] == ["a", "new"]
+    write_set(workspace, "keywords", old, first, new)
+    found = read_summaries(workspace, "keywords").values()
+    assert [summary.objects_and_phenomena for summary in found] == [("a",), ("new",)]
     assert read_summaries(workspace, "none") == {}

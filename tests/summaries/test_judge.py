@@ -1,4 +1,4 @@
-"""Judges: what counts as relevant by keywords, and how a language model is asked."""
+"""Judges of relevance: keywords, and the questions to a language model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_what_it_does_not_name_is_not(query: str, abstract: str) -> None:
 
 
 class Reader:
-    """A writer that says yes to abstracts that hold the query; with `says`, always the same."""
+    """A writer that says yes to abstracts that hold the query, or always `says`."""
 
     backend, model, batch, workers, room = "reader", "1", 1, 1, 40
 
@@ -67,23 +67,18 @@ class Reader:
 def test_a_language_model_is_shown_query_and_abstract() -> None:
     reader = Reader()
     judge: Judge = LanguageJudge(reader)
-    assert judge.is_relevant("comet", "A comet near the Sun.") and not judge.is_relevant(
-        "comet", "A galaxy."
-    )
+    assert judge.is_relevant("comet", "A comet near the Sun.")
+    assert not judge.is_relevant("comet", "A galaxy.")
     assert (judge.backend, judge.model) == ("reader", "1") and QUESTION.digest in judge.version
-    assert (
-        "query" in QUESTION.head
-        and reader.shown[0] == "Query: comet. Abstract: A comet near the Sun."
-    )
+    assert "query" in QUESTION.head
+    assert reader.shown[0] == "Query: comet. Abstract: A comet near the Sun."
 
 
 def test_a_long_abstract_is_cut_at_a_sentence_and_keeps_its_query() -> None:
     reader = Reader()
     LanguageJudge(reader).is_relevant("comet", "We observe. " * 30)
-    assert (
-        reader.shown[0].startswith("Query: comet. Abstract: We observe.")
-        and reader.count(reader.shown[0]) <= reader.room
-    )
+    assert reader.shown[0].startswith("Query: comet. Abstract: We observe.")
+    assert reader.count(reader.shown[0]) <= reader.room
 
 
 @pytest.mark.parametrize(
@@ -107,10 +102,7 @@ def test_an_answer_that_is_neither_yes_nor_no_is_no_verdict(says: str) -> None:
 def test_the_form_is_the_same_in_all_three_ways() -> None:
     form = shape()
     for verdict in ("true", "false"):
-        assert (
-            re.fullmatch(form.expression(None), form.opening + verdict + form.end)
-            and f'"{verdict}"' in form.grammar
-        )
-    assert not re.fullmatch(form.expression(None), form.opening + "maybe}") and form.schema[
-        "required"
-    ] == ["relevant"]
+        assert re.fullmatch(form.expression(None), form.opening + verdict + form.end)
+        assert f'"{verdict}"' in form.grammar
+    assert not re.fullmatch(form.expression(None), form.opening + "maybe}")
+    assert form.schema["required"] == ["relevant"]

@@ -1,4 +1,7 @@
-"""Cuts a clause out of a sentence: from its verb to where it ends, without articles and brackets, at most 15 words."""
+"""Clauses cut out of a sentence, from the verb to the end, at most 15 words.
+
+Articles and brackets are left out.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,20 @@ _ENUMERATOR = re.compile(r"(?<![^\s:;,])[({\[]?(?:\d|[ivx]{1,4}|[a-h])[)}\]](?=[
 _BRACKETS = re.compile(r"[({\[][^(){}\[\]]*[)}\]]")
 _DASH = re.compile(r"[-–—]+")
 _INSTRUMENT = re.compile(
-    r"(?:HST|JWST|Hubble|WF/?P?C-?[123]?|WFC3|ACS|STIS|COS|NICMOS|FOC|FOS|GHRS|HRC|HRS|SBC|UVIS|Chandra|CXO|Spitzer|XMM|"
-    r"VLT|ALMA|Keck|VLA|VLBA|VLBI|Gaia|ROSAT|AXAF|NIRSpec|NIRCam|MIRI|NIRISS|TESS|SDSS|Euclid|LSST|"
-    r"F\d{3,4}\w+|CVZ|SNAP\w*|GO-?\d+)(?:\W.*)?"
-    r"|(?i:snapshots?|cycles?|orbits?|epochs?|exposures?|visits?|archival|ground-based|filters?|proprietary)"
+    r"(?:HST|JWST|Hubble|WF/?P?C-?[123]?|WFC3|ACS|STIS|COS|NICMOS|FOC|FOS|GHRS|HRC|HRS|SBC|UVIS|"
+    r"Chandra|CXO|Spitzer|XMM|VLT|ALMA|Keck|VLA|VLBA|VLBI|Gaia|ROSAT|AXAF|NIRSpec|NIRCam|MIRI|"
+    r"NIRISS|TESS|SDSS|Euclid|LSST|F\d{3,4}\w+|CVZ|SNAP\w*|GO-?\d+)(?:\W.*)?"
+    r"|(?i:snapshots?|cycles?|orbits?|epochs?|exposures?|visits?|archival|ground-based|filters?|"
+    r"proprietary)"
 )
 _HUBBLE_TERM = re.compile(
     r"(?:constant|diagram|sequence|types?|flow|time|law|expansion|tension|residuals?|parameter)"
 )
 _NUMBER = re.compile(r"[~<>=≈≤≥±+-]*\d[\d.,/^x-]*")
 _UNITS = (
-    r"[kMGT]?pc|[kMG]?yrs?|years?|AU|km|cm|mm|nm|um|microns?|[Aa]ngstroms?|Å|AA?|arcsec\w*|arcmin\w*|deg\w*|mags?|magnitudes?|days?|"
-    r"hours?|k?s|k?sec|seconds?|[kM]?eV|GHz|K|M_?sun|M_?odot|L_?sun|solar|sigma|percent|%|ergs?|dex|minutes?|mas|milliarcsec\w*|Jy"
+    r"[kMGT]?pc|[kMG]?yrs?|years?|AU|km|cm|mm|nm|um|microns?|[Aa]ngstroms?|Å|AA?|arcsec\w*|"
+    r"arcmin\w*|deg\w*|mags?|magnitudes?|days?|hours?|k?s|k?sec|seconds?|[kM]?eV|GHz|K|M_?sun|"
+    r"M_?odot|L_?sun|solar|sigma|percent|%|ergs?|dex|minutes?|mas|milliarcsec\w*|Jy"
 )
 _UNIT = re.compile(rf"(?:{_UNITS})(?:\W.*)?")
 _NUMBER_WITH_UNIT = re.compile(rf"[~<>=≤≥+-]*\d[\d.,-]*(?:['\"]|-?(?!A|s)(?:{_UNITS})(?!\w)).*")
@@ -40,9 +45,10 @@ _OPENING, _CLOSING = "\\([{'\"`“‘$", ")]}'\"”’$"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """What stands between two blanks, without the punctuation around it; `start` and `end` in the sentence.
+    """The text between two spaces, without the punctuation around it.
 
-    `begins`: a list item begins here ("{1} measure"). `after`: "," or ";" (for anything that ends a clause) or nothing.
+    `start` and `end` are positions in the sentence. `begins`: a list item begins here
+    ("{1} measure"). `after` is ",", ";" (for anything that ends a clause) or empty.
     """
 
     core: str
@@ -58,17 +64,18 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A phrase, and where the last word that it took ends in the sentence."""
+    """A phrase, and the end of its last word in the sentence."""
 
     phrase: str
     end: int
 
 
 def pieces_of(sentence: str) -> list[Piece]:
-    """The pieces of a sentence. What stands in brackets is passed over."""
+    """Split a sentence into pieces, leaving out the text in brackets."""
     hidden = _ENUMERATOR.sub(lambda found: "¦" + " " * (len(found[0]) - 1), sentence)
     while _BRACKETS.search(hidden):
         hidden = _BRACKETS.sub(lambda found: " " * len(found[0]), hidden)
+
     found: list[Piece] = []
     begins = False
     for match in re.finditer(r"[^\s¦]+|¦", hidden):
@@ -76,13 +83,12 @@ def pieces_of(sentence: str) -> list[Piece]:
         if not core or core == "¦" or _DASH.fullmatch(core):
             begins = begins or core == "¦"
             if found:
-                found[-1] = replace(
-                    found[-1],
-                    after=";"
-                    if core or found[-1].after == ";"
-                    else _after(match[0]) or found[-1].after,
-                )
+                last = found[-1]
+                ends_clause = core or last.after == ";"
+                after = ";" if ends_clause else _after(match[0]) or last.after
+                found[-1] = replace(last, after=after)
             continue
+
         start = match.start() + match[0].index(core)
         after = "" if core == "vs" else _after(match[0][start - match.start() + len(core) :])
         found.append(
@@ -97,23 +103,25 @@ def _after(punctuation: str) -> str:
 
 
 def clause(pieces: Sequence[Piece], start: int, starts: Sequence[int]) -> Clause | None:
-    """The phrase that begins at `start`; `starts` are where others begin. None where too little is left of it."""
-    taken = [
-        piece
-        for piece in _without_instruments(list(_run(pieces, start, set(starts))))
-        if not _is_left_out(piece)
-    ]
-    kept = _trimmed(_shortened(taken))
+    """The phrase that begins at `start`, or None if too little is left of it.
+
+    `starts` are the positions where others begin.
+    """
+    run = _without_instruments(list(_run(pieces, start, set(starts))))
+    kept = _trimmed(_shortened([piece for piece in run if not _is_left_out(piece)]))
     if len(kept) < _LEAST_WORDS or kept[1].low in ("and", "or") or not _says_something(kept):
         return None
     if any(piece.low in _PRONOUNS for piece in kept[1:3]):
-        return None  # "determine if it", which nobody can know alone
-    if kept[1].low in word_list("questions") and not (
-        kept[-1].after or any(piece.low in word_list("finite verbs") for piece in kept)
-    ):
+        return None  # "determine if it" makes no sense by itself
+    if kept[1].low in word_list("questions") and not _is_whole_question(kept):
         return None  # "determine whether dwarf galaxies", cut before its verb
+
     phrase = " ".join([kept[0].low, *(piece.core for piece in kept[1:])])
     return Clause(re.sub(r"^\W+|['’]$", "", phrase), kept[-1].end)
+
+
+def _is_whole_question(kept: Sequence[Piece]) -> bool:
+    return bool(kept[-1].after) or any(piece.low in word_list("finite verbs") for piece in kept)
 
 
 def _is_left_out(piece: Piece) -> bool:
@@ -143,9 +151,8 @@ def _run(pieces: Sequence[Piece], start: int, starts: set[int]) -> Iterator[Piec
 
 def _stops(pieces: Sequence[Piece], at: int, start: int, starts: set[int]) -> bool:
     low, before = pieces[at].low, pieces[at - 1]
-    question = pieces[start + 1].low in word_list("questions") or any(
-        piece.low == "that" for piece in pieces[start:at]
-    )
+    has_that = any(piece.low == "that" for piece in pieces[start:at])
+    question = has_that or pieces[start + 1].low in word_list("questions")
     if at in starts or (pieces[at].begins and at > start + 1):
         return True
     if low in word_list("questions") and at == start + 1:
@@ -154,94 +161,78 @@ def _stops(pieces: Sequence[Piece], at: int, start: int, starts: set[int]) -> bo
         return before.low not in word_list("claims")
     if low in word_list("stops") or (low in word_list("finite verbs") and not question):
         return True
-    if (
-        low in word_list("articles")
-        and pieces[at].core != "A"
-        and at > start + 2
-        and not question
-        and not _awaits_noun(pieces, at, start)
-    ):
+    is_article = low in word_list("articles") and pieces[at].core != "A"
+    if is_article and at > start + 2 and not question and not _awaits_noun(pieces, at, start):
         return True
     following = [piece.low for piece in pieces[at + 1 : at + 3]]
-    if (low == "such" and following[:1] == ["as"]) or (
-        low == "in" and following in (["order", "to"], ["order", "that"])
-    ):
+    if low == "such" and following[:1] == ["as"]:
+        return True
+    if low == "in" and following in (["order", "to"], ["order", "that"]):
         return True
     return low in ("to", "and", "or", "then") and _next_is_start(pieces, at, starts)
 
 
 def _awaits_noun(pieces: Sequence[Piece], at: int, start: int) -> bool:
-    """Whether an article belongs to the clause: after a preposition, a conjunction, a comma. Else a new subject begins with it."""
+    """Whether an article belongs to the clause: after a preposition, a conjunction or a comma.
+
+    Otherwise a new subject begins with it.
+    """
     before = pieces[at - 1]
-    joints = word_list("breaks", "dangling", "questions")
-    if (
-        before.low in word_list("breaks")
-        and at - start > 3
-        and pieces[at].low in ("these", "this", "those")
-    ):
+    is_pointing = pieces[at].low in ("these", "this", "those")
+    if is_pointing and at - start > 3 and before.low in word_list("breaks"):
         return False
-    return (
-        before.low in joints
-        or before.low == "detail"
-        or bool(before.after)
-        or before.low.endswith("ly")
-        or at - 1 == start
-    )
+    joints = word_list("breaks", "dangling", "questions") | {"detail"}
+    is_joint = before.low in joints or before.low.endswith("ly") or bool(before.after)
+    return is_joint or at - 1 == start
 
 
 def _next_is_start(pieces: Sequence[Piece], at: int, starts: set[int]) -> bool:
+    """Whether another phrase begins after the word at `at`."""
+    skipped = word_list("skipped") | {"to"}
     following = at + 1
     while following < len(pieces) and (
-        pieces[following].low.endswith("ly")
-        or pieces[following].low in word_list("skipped") | {"to"}
+        pieces[following].low.endswith("ly") or pieces[following].low in skipped
     ):
         following += 1
     if following >= len(pieces):
         return False
+
     low = pieces[following].low
-    if (
-        following in starts
-        or low in _other_verbs()
-        or (low.endswith("ing") and {low[:-3], low[:-3] + "e"} & _other_verbs())
-    ):
+    if following in starts or low in _other_verbs():
         return True
-    object_follows = following + 1 < len(pieces) and pieces[following + 1].low in word_list(
-        "articles"
-    ) | {"to"}
-    return (
-        object_follows
-        and not pieces[following].after
-        and low not in word_list("breaks", "dangling")
-    )
+    if low.endswith("ing") and {low[:-3], low[:-3] + "e"} & _other_verbs():
+        return True
+    if pieces[following].after or low in word_list("breaks", "dangling"):
+        return False
+    objects = word_list("articles") | {"to"}
+    return following + 1 < len(pieces) and pieces[following + 1].low in objects
 
 
 @cache
 def _other_verbs() -> frozenset[str]:
-    """Verbs that, after "and", begin what is no part of the phrase."""
+    """Verbs that, after "and", begin a phrase of their own."""
     verbs = word_list("aim verbs", "weak verbs", "method verbs", "other verbs")
     return verbs - word_list("verbs that are nouns too")
 
 
 def _is_list(pieces: Sequence[Piece], at: int, starts: set[int]) -> bool:
-    """Whether what follows a comma, from `at` on, is the next member of a list ("ages, masses, and colors")."""
-    never = (
-        word_list("stops", "breaks", "finite verbs", "questions", "skipped")
-        | _other_verbs()
-        | _NEVER_IN_LISTS
-    )
+    """Whether a comma is followed, from `at` on, by the next member of a list.
+
+    An example is "ages, masses, and colors".
+    """
+    grammar = word_list("stops", "breaks", "finite verbs", "questions", "skipped")
+    never = grammar | _other_verbs() | _NEVER_IN_LISTS
     members = 0
     while at < len(pieces) and members < 5:
         conjunction = pieces[at].low in ("and", "or")
         at += conjunction
-        if (
-            at >= len(pieces)
-            or at in starts
-            or pieces[at].low in never
-            or pieces[at].low.endswith(("ing", "ly"))
-        ):
+        if at >= len(pieces) or at in starts:
+            return False
+        if pieces[at].low in never or pieces[at].low.endswith(("ing", "ly")):
             return False
         if conjunction:
             return not _next_is_start(pieces, at - 1, starts)
+
         length = next((n for n, piece in enumerate(pieces[at : at + 7]) if piece.after), None)
         member = pieces[at : at + 7] if length is None else pieces[at : at + length + 1]
         if any(piece.low in ("and", "or") for piece in member[1:]):
@@ -254,15 +245,13 @@ def _is_list(pieces: Sequence[Piece], at: int, starts: set[int]) -> bool:
 
 
 def _without_instruments(taken: list[Piece]) -> list[Piece]:
-    """Cut before the first phrase that names an instrument or a unit, or holds a comma or a formula."""
+    """Cut before the first phrase with an instrument, a unit, a comma or a formula."""
     for at, piece in enumerate(taken):
         following = taken[at + 1].core if at + 1 < len(taken) else ""
-        named = _INSTRUMENT.fullmatch(piece.core) and not (
-            piece.core == "Hubble" and _HUBBLE_TERM.fullmatch(following)
-        )
-        measured = _NUMBER_WITH_UNIT.fullmatch(piece.core) or (
-            _NUMBER.fullmatch(piece.core) and _UNIT.fullmatch(following)
-        )
+        is_law = piece.core == "Hubble" and _HUBBLE_TERM.fullmatch(following)
+        named = _INSTRUMENT.fullmatch(piece.core) and not is_law
+        number = _NUMBER.fullmatch(piece.core) and _UNIT.fullmatch(following)
+        measured = number or _NUMBER_WITH_UNIT.fullmatch(piece.core)
         if named or measured or re.search(r"[,;$\\]", piece.core):
             joints = word_list("breaks") | {"of", "that"}
             last = next((n for n in range(at - 1, 0, -1) if taken[n].low in joints), 0)
@@ -271,15 +260,15 @@ def _without_instruments(taken: list[Piece]) -> list[Piece]:
 
 
 def _shortened(kept: list[Piece]) -> list[Piece]:
-    """Cut before a preposition if there are more than a comfortable number of words; else before "of", else at the limit."""
+    """Cut a clause with more than a comfortable number of words.
+
+    The cut is before a preposition, else before "of", else at the limit.
+    """
     if len(kept) <= _COMFORTABLE:
         return kept
+    last = min(len(kept) - 1, MOST_WORDS)
     for joints in (word_list("breaks"), {"of"}):
-        cuts = [
-            at
-            for at in range(4, min(len(kept), MOST_WORDS) + 1)
-            if at < len(kept) and kept[at].low in joints
-        ]
+        cuts = [at for at in range(4, last + 1) if kept[at].low in joints]
         if cuts:
             comfortable = [at for at in cuts if at <= _COMFORTABLE]
             return kept[: comfortable[-1] if comfortable else cuts[0]]
@@ -287,40 +276,39 @@ def _shortened(kept: list[Piece]) -> list[Piece]:
 
 
 def _trimmed(kept: list[Piece]) -> list[Piece]:
-    loose = word_list("dangling", "breaks")
-    while kept and (
-        kept[-1].low in loose
-        or _is_left_out(kept[-1])
-        or _is_loose_participle(kept)
-        or _is_bare_figure(kept)
-    ):
+    while kept and _ends_loosely(kept):
         kept = kept[:-1]
     return kept[:-2] if len(kept) > 1 and kept[-2].low == "that" else kept
 
 
+def _ends_loosely(kept: Sequence[Piece]) -> bool:
+    if kept[-1].low in word_list("dangling", "breaks") or _is_left_out(kept[-1]):
+        return True
+    return _is_loose_participle(kept) or _is_bare_figure(kept)
+
+
 def _is_loose_participle(kept: Sequence[Piece]) -> bool:
-    """Whether the last piece belongs to what was cut off ("disks powered"), and not to a verb before it ("disks are powered")."""
+    """Whether the last piece belongs to the part that was cut off ("disks powered").
+
+    After a finite verb it belongs to that verb ("disks are powered").
+    """
     in_verb = len(kept) > 1 and kept[-2].low in word_list("finite verbs")
     return kept[-1].low.endswith("ly") or (kept[-1].low.endswith("ed") and not in_verb)
 
 
 def _is_bare_figure(kept: Sequence[Piece]) -> bool:
-    """Whether the last piece is a figure or a letter whose rest was cut off ("between 0.02", "at z"), and no name ("NGC 1850")."""
+    """Whether the last piece is a number or a letter whose rest was cut off.
+
+    Examples are "between 0.02" and "at z", but not the name "NGC 1850".
+    """
     last, before = kept[-1].core, kept[-2].core if len(kept) > 1 else ""
     in_name = before[:1].isupper() and re.search(r"\d$|^[b-e]$", last)
     return not in_name and not re.search(r"[^\W\d_]{2}|[A-Z]|[<>=~]\S", last)
 
 
 def _says_something(kept: Sequence[Piece]) -> bool:
-    """Whether two words beside the verb are neither general nor grammar."""
+    """Whether two words besides the verb are neither general nor grammar."""
     grammar = word_list("dangling", "breaks", "left out", "stops", "questions")
-    stems = {
-        word.stem for piece in kept[1:] if piece.low not in grammar for word in words(piece.core)
-    }
-    return (
-        len(
-            {found for found in stems if len(found) > 1 and not found.isdigit()}
-            - word_list("general")
-        )
-        >= 2
-    )
+    telling = [piece.core for piece in kept[1:] if piece.low not in grammar]
+    stems = {word.stem for core in telling for word in words(core)} - word_list("general")
+    return sum(len(found) > 1 and not found.isdigit() for found in stems) >= 2

@@ -1,7 +1,7 @@
-"""What a proposal wants to find out: its sentences of aim ("we propose to ...", "will allow us to determine ..."), as short phrases.
+"""The aims of a proposal ("we propose to ...", "will allow us to determine ...") as short phrases.
 
-A phrase begins at a verb that states an aim and runs to the end of its clause, without articles and brackets. All its words stand in
-the text, in this order; only the comma of a list becomes "and".
+A phrase begins at a verb that states an aim and runs to the end of its clause, without articles and
+brackets. All its words occur in the text, in this order; only the comma of a list becomes "and".
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from paperclip_cli.text.sentences import sentences
 from paperclip_cli.text.words import stem
 
 _PROPOSED = re.compile(
-    r"\b(?:(?<!been )propos(?:e|es|ing|ed)|request|aims?|aimed|goals?|objectives?|purposes?|plan|planned|intend|seek|"
-    r"wish|hope|want|designed|in order to|(?:this|our) (?:proposal|program\w*|project|study|survey|snapshot))\b",
+    r"\b(?:(?<!been )propos(?:e|es|ing|ed)|request|aims?|aimed|goals?|objectives?|purposes?|plan|"
+    r"planned|intend|seek|wish|hope|want|designed|in order to|"
+    r"(?:this|our) (?:proposal|program\w*|project|study|survey|snapshot))\b",
     re.IGNORECASE,
 )
 _HOPED = re.compile(
@@ -25,7 +26,8 @@ _HOPED = re.compile(
     re.IGNORECASE,
 )
 _KNOWN = re.compile(
-    r"\b(?:has|have|had) (?:\w+ly |now |also |already |long |recently )?(?:\w+ed|been|shown|led|found|made|begun)\b|"
+    r"\b(?:has|have|had) (?:\w+ly |now |also |already |long |recently )?"
+    r"(?:\w+ed|been|shown|led|found|made|begun)\b|"
     r"\b(?:previous|recent) (?:studies|observations|work)\b",
     re.IGNORECASE,
 )
@@ -35,7 +37,8 @@ _KNOWN = re.compile(
 class Aim:
     """A phrase, and the part of the text (`start` to `end`) that it was cut from.
 
-    `strength` says how surely it is an aim of this proposal: 3 in a sentence that proposes, 1 in one that only has the form.
+    `strength` is the confidence that it is an aim of this proposal: 3 in a sentence that proposes,
+    1 in one that only has the form.
     """
 
     phrase: str
@@ -45,7 +48,10 @@ class Aim:
 
 
 def find_aims(text: str) -> list[Aim]:
-    """The aims in a text (one line, single blanks), in its order; where it states none, what it wants to do (observe, obtain ...)."""
+    """The aims in a text (one line, single spaces), in its order.
+
+    If it states none, its plans (observe, obtain ...).
+    """
     verbs = word_list("aim verbs", "weak verbs")
     return list(_aims(text, verbs)) or list(_aims(text, word_list("method verbs")))
 
@@ -61,9 +67,8 @@ def _aims(text: str, verbs: frozenset[str]) -> Iterator[Aim]:
         for start in sorted({*starts, *asked}):
             found = clause(pieces, start, starts)
             if found:
-                strength = _strength(sentence) - 0.75 * (
-                    stem(pieces[start].low) in weak or start in asked
-                )
+                is_weak = stem(pieces[start].low) in weak or start in asked
+                strength = _strength(sentence) - 0.75 * is_weak
                 yield Aim(found.phrase, at + pieces[start].start, at + found.end, strength)
         at += len(sentence)
 
@@ -75,7 +80,10 @@ def _strength(sentence: str) -> float:
 
 
 def verb_positions(pieces: Sequence[Piece], verbs: frozenset[str]) -> list[int]:
-    """Where a verb states an aim: after "to", "will", "we", "goal of", or in a list that such a verb began."""
+    """Positions of verbs that state an aim.
+
+    They follow "to", "will", "we" or "goal of", or continue a list that such a verb began.
+    """
     found: list[int] = []
     for at, piece in enumerate(pieces):
         as_verb = _is_verb(piece, verbs) and _is_aim(pieces, at, bool(found))
@@ -85,16 +93,15 @@ def verb_positions(pieces: Sequence[Piece], verbs: frozenset[str]) -> list[int]:
 
 
 def noun_positions(pieces: Sequence[Piece]) -> list[int]:
-    """Where a proposal asks for something by a noun: `we propose a survey of`, `will allow a study of`."""
-    return [
-        at
-        for at, piece in enumerate(pieces[:-1])
-        if piece.low in word_list("aim nouns")
-        and pieces[at + 1].low == "of"
-        and not word_list("words of asking").isdisjoint(
-            before.low for before in pieces[max(at - 8, 0) : at]
-        )
-    ]
+    """Positions of nouns that state an aim: `we propose a survey of`, `will allow a study of`."""
+    return [at for at in range(len(pieces) - 1) if _is_asked_for(pieces, at)]
+
+
+def _is_asked_for(pieces: Sequence[Piece], at: int) -> bool:
+    if pieces[at].low not in word_list("aim nouns") or pieces[at + 1].low != "of":
+        return False
+    before = (piece.low for piece in pieces[max(at - 8, 0) : at])
+    return not word_list("words of asking").isdisjoint(before)
 
 
 def _is_verb(piece: Piece, verbs: frozenset[str]) -> bool:
@@ -102,9 +109,8 @@ def _is_verb(piece: Piece, verbs: frozenset[str]) -> bool:
 
 
 def _is_gerund(piece: Piece, verbs: frozenset[str]) -> bool:
-    return piece.low.endswith("ing") and not verbs.isdisjoint(
-        (piece.low[:-3], piece.low[:-3] + "e")
-    )
+    root = piece.low.removesuffix("ing")
+    return root != piece.low and not verbs.isdisjoint((root, root + "e"))
 
 
 def _is_aim(pieces: Sequence[Piece], at: int, in_list: bool) -> bool:
@@ -113,20 +119,17 @@ def _is_aim(pieces: Sequence[Piece], at: int, in_list: bool) -> bool:
         back -= 1
     if back < 0:
         return False
+
     cue, before = pieces[back], pieces[back - 1].low if back else ""
     if cue.low == "to":
-        return before not in word_list("not before an aim") or (
-            before == "used" and back > 1 and pieces[back - 2].low == "be"
-        )
+        to_be_used = before == "used" and back > 1 and pieces[back - 2].low == "be"
+        return to_be_used or before not in word_list("not before an aim")
     if cue.low in word_list("modals") or cue.low == "we":
         return True
     if cue.low in word_list("modals after we"):
         return before == "we"
-    joined = (
-        cue.low in ("and", "or")
-        or bool(cue.after)
-        or any(piece.begins for piece in pieces[back + 1 : at + 1])
-    )
+    begins = any(piece.begins for piece in pieces[back + 1 : at + 1])
+    joined = begins or cue.low in ("and", "or") or bool(cue.after)
     return in_list and joined and _reads_as_verb(pieces, at)
 
 
@@ -135,7 +138,7 @@ def _is_skipped(piece: Piece) -> bool:
 
 
 def _reads_as_verb(pieces: Sequence[Piece], at: int) -> bool:
-    """In a list, `study the` is a verb and `study of` is not."""
+    """Whether a word in a list is a verb: `study the` is one, `study of` is not."""
     if pieces[at].low not in word_list("verbs that are nouns too") or pieces[at].begins:
         return True
     following = pieces[at + 1].low if at + 1 < len(pieces) else ""
@@ -143,12 +146,12 @@ def _reads_as_verb(pieces: Sequence[Piece], at: int) -> bool:
 
 
 def _names_purpose(pieces: Sequence[Piece], at: int) -> bool:
-    """`with the goal of measuring`, `aimed at finding`, `we propose measuring`."""
+    """Whether a gerund states an aim.
+
+    Examples are `with the goal of measuring`, `aimed at finding` and `we propose measuring`.
+    """
     before = [piece.low for piece in pieces[max(at - 6, 0) : at]]
-    if before and before[-1] in ("propose", "proposing"):
+    last = before[-1] if before else ""
+    if last in ("propose", "proposing"):
         return True
-    return (
-        bool(before)
-        and before[-1] in ("of", "at", "for")
-        and not word_list("words of purpose").isdisjoint(before)
-    )
+    return last in ("of", "at", "for") and not word_list("words of purpose").isdisjoint(before)

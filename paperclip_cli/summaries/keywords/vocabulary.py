@@ -1,6 +1,6 @@
-"""A vocabulary of astronomical classes, and where a text speaks of them.
+"""A vocabulary of astronomical classes, and their mentions in a text.
 
-The list itself is `vocabulary.txt`; its head says how it is written.
+The list itself is `vocabulary.txt`; its head explains the format.
 """
 
 from __future__ import annotations
@@ -13,12 +13,8 @@ from importlib import resources
 from paperclip_cli.summaries.keywords.wordlists import word_list
 from paperclip_cli.text.words import Word, are_bound, stem, words
 
-OBJECTS, PHENOMENA, PROPERTIES, CALIBRATION = SECTIONS = (
-    "objects",
-    "phenomena",
-    "properties",
-    "calibration",
-)
+SECTIONS = ("objects", "phenomena", "properties", "calibration")
+OBJECTS, PHENOMENA, PROPERTIES, CALIBRATION = SECTIONS
 HEADS, MODIFIERS, TAILS = "heads", "modifiers", "tails"
 _MOST_MODIFIERS = 3
 _DENIALS = frozenset(("no", "not", "without", "lack", "absence", "neither", "nor"))
@@ -27,7 +23,7 @@ _PREFIXES = ("non", "post", "anti")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A line of the vocabulary, by its first name."""
+    """A line of the vocabulary, identified by its first name."""
 
     name: str
     section: str
@@ -35,7 +31,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A way to write a term, singular, with its capitals. An `ambiguous` acronym means other things too."""
+    """A way to write a term, in the singular with its capitals.
+
+    An `ambiguous` acronym has other meanings too.
+    """
 
     term: Term
     name: str
@@ -45,7 +44,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Words `first` to `last` (exclusive) of a text that speak of a term: modifiers, from `core` on the term itself, a tail."""
+    """Words `first` to `last` (exclusive) of a text that mention a term.
+
+    Modifiers come first, then from `core` on the term itself, then a tail.
+    """
 
     form: Form
     first: int
@@ -55,14 +57,14 @@ class Mention:
 
 @dataclass(slots=True)
 class _Node:
-    """A word in the tree of all forms: what may follow it, and the form that may end with it."""
+    """A word in the tree of all forms, with the words that follow and the form that ends here."""
 
     following: dict[str, _Node] = field(default_factory=dict)
     form: Form | None = None
 
 
 class Vocabulary:
-    """Every form of every term in a tree of words, so that the longest match is found in one walk."""
+    """Every form of every term in a tree of words; one walk finds the longest match."""
 
     def __init__(self, text: str) -> None:
         self._trees = {"terms": _Node(), MODIFIERS: _Node(), TAILS: _Node()}
@@ -83,26 +85,20 @@ class Vocabulary:
         for name in names:
             _plant(tree, [_key(word.text) for word in words(name)], Form(term, name))
         for acronym in filter(None, (part.strip() for part in short.split(","))):
-            _plant(
-                tree,
-                [word.text for word in words(acronym)],
-                Form(term, acronym, acronym=True, ambiguous=acronym.endswith("?")),
-            )
+            form = Form(term, acronym, acronym=True, ambiguous=acronym.endswith("?"))
+            _plant(tree, [word.text for word in words(acronym)], form)
 
     def mentions(self, text: str, run: Sequence[Word]) -> list[Mention]:
-        """The terms that a text (in words: `run`) speaks of, from left to right, none overlapping another.
+        """The mentions of terms in a text, from left to right, not overlapping.
 
-        The longest term that starts at a word, with the modifiers before it and a tail after it. Nouns of the section `heads` count
-        with a modifier only.
+        `run` holds the words of the text.
+        A mention is the longest term that starts at a word, with the modifiers before it and a tail
+        after it. Nouns of the section `heads` count only with a modifier.
         """
         return list(self._scan(text, run))
 
     def _scan(self, text: str, run: Sequence[Word]) -> Iterator[Mention]:
-        modifiers = {
-            found[0]: at
-            for at in reversed(range(len(run)))
-            if (found := self._longest(MODIFIERS, text, run, at))
-        }
+        modifiers = self._modifiers(text, run)
         at = free = 0
         while at < len(run):
             found = self._longest("terms", text, run, at)
@@ -122,22 +118,35 @@ class Vocabulary:
                 stop = free = last
             at = stop
 
+    def _modifiers(self, text: str, run: Sequence[Word]) -> dict[int, int]:
+        """The end of each modifier -> its start; the earliest start where several end together."""
+        found: dict[int, int] = {}
+        for at in reversed(range(len(run))):
+            longest = self._longest(MODIFIERS, text, run, at)
+            if longest:
+                found[longest[0]] = at
+        return found
+
     def _longer_inside(
         self, text: str, run: Sequence[Word], at: int, last: int, modifiers: dict[int, int]
     ) -> int | None:
-        """Where a term, as long or longer, begins inside this one and takes its first words as modifiers: massive [star] cluster."""
+        """The start of another term inside this one, if that one is preferred.
+
+        It must be at least as long and take the first words of this one as its modifiers: massive
+        [star] cluster.
+        """
         for inner in range(at + 1, last):
             found = self._longest("terms", text, run, inner)
-            if (
-                found
-                and found[0] - inner >= last - at
-                and _modified(text, run, inner, at, modifiers) == at
-            ):
+            is_longer = found is not None and found[0] - inner >= last - at
+            if is_longer and _modified(text, run, inner, at, modifiers) == at:
                 return inner
         return None
 
     def _with_tail(self, text: str, run: Sequence[Word], last: int) -> int:
-        """The end of a mention with the noun that narrows it, unless that noun begins a term of its own."""
+        """The end of a mention with the noun that narrows it.
+
+        A noun that begins a term of its own is not part of it.
+        """
         if last == len(run) or not are_bound(text, run[last - 1], run[last]):
             return last
         tail, term = self._longest(TAILS, text, run, last), self._longest("terms", text, run, last)
@@ -160,7 +169,7 @@ class Vocabulary:
 
 
 def _key(word: str) -> str:
-    """A word of a name as it is looked up: its stem, but capitals (UV, OB, X) as they are."""
+    """The key of a word of a name: its stem, or itself if it is in capitals (UV, OB, X)."""
     return word if word.isupper() else stem(word)
 
 
@@ -171,7 +180,10 @@ def _plant(node: _Node, keys: Sequence[str], form: Form) -> None:
 
 
 def _modified(text: str, run: Sequence[Word], at: int, free: int, modifiers: dict[int, int]) -> int:
-    """The first of the modifiers that end right before word `at` and start at `free` or later; `at` where there is none."""
+    """The first of the modifiers that end right before word `at` and start at `free` or later.
+
+    `at` where there is none.
+    """
     first = at
     for _ in range(_MOST_MODIFIERS):
         start = modifiers.get(first)
@@ -182,7 +194,11 @@ def _modified(text: str, run: Sequence[Word], at: int, free: int, modifiers: dic
 
 
 def _is_meant(text: str, run: Sequence[Word], mention: Mention) -> bool:
-    """Whether a text speaks of the thing: not of something else that its words begin or end ("young star counts", "post-main sequence")."""
+    """Whether a text means the term itself.
+
+    It may mean something else that begins or ends with the same words ("young star counts",
+    "post-main sequence").
+    """
     section = mention.form.term.section
     if section == HEADS and mention.first == mention.core:
         return False
@@ -192,7 +208,7 @@ def _is_meant(text: str, run: Sequence[Word], mention: Mention) -> bool:
 
 
 def _is_denied(text: str, run: Sequence[Word], first: int) -> bool:
-    """Whether one of the two words before says that the thing is not there, or a prefix that it is another thing."""
+    """Whether one of the two words before denies the term, or a prefix changes its meaning."""
     before: list[str] = []
     for at in range(first - 1, max(first - 3, -1), -1):
         if not are_bound(text, run[at], run[at + 1]):
@@ -203,12 +219,9 @@ def _is_denied(text: str, run: Sequence[Word], first: int) -> bool:
 
 
 def _is_compound(text: str, run: Sequence[Word], last: int) -> bool:
-    """Whether a noun in the singular is only the first part of a longer one ("emission-line objects")."""
-    if (
-        last == len(run)
-        or run[last - 1].text != run[last - 1].text.removesuffix("s")
-        or not are_bound(text, run[last - 1], run[last])
-    ):
+    """Whether a noun in the singular begins a longer noun ("emission-line objects")."""
+    is_plural = run[last - 1].text.endswith("s")
+    if last == len(run) or is_plural or not are_bound(text, run[last - 1], run[last]):
         return False
     grammar = word_list("left out", "stops", "breaks", "finite verbs", "dangling")
     return run[last].text.casefold() not in grammar
@@ -216,9 +229,6 @@ def _is_compound(text: str, run: Sequence[Word], last: int) -> bool:
 
 @cache
 def vocabulary() -> Vocabulary:
-    """The vocabulary that comes with the package."""
-    return Vocabulary(
-        resources.files("paperclip_cli.summaries.keywords")
-        .joinpath("vocabulary.txt")
-        .read_text(encoding="utf-8")
-    )
+    """The vocabulary of the package."""
+    path = resources.files("paperclip_cli.summaries.keywords").joinpath("vocabulary.txt")
+    return Vocabulary(path.read_text(encoding="utf-8"))

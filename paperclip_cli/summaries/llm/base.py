@@ -1,4 +1,4 @@
-"""What is asked of the runtime of a language model: it writes one answer an abstract, in a form that it cannot leave."""
+"""The interface of a language model's runtime: one answer per abstract, in a constrained form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SAMPLE = 2**20
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is drawn: the likeliest at temperature 0."""
+    """The way to draw the next token; temperature 0 takes the likeliest."""
 
     temperature: float
     seed: int
@@ -26,7 +26,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model wrote, and how many tokens it read and wrote. `is_whole`: it ended by itself."""
+    """A model's answer, and the numbers of tokens read and written. `is_whole`: it ended itself."""
 
     text: str
     is_whole: bool
@@ -36,10 +36,11 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """The form of an answer, as JSON Schema for servers and for runtimes on this machine.
+    """The form of an answer: JSON Schema for servers, grammar and expression for local runtimes.
 
-    Every answer begins with `opening` and ends with `end`. `grammar` (llama.cpp's GBNF) is that of an answer from behind its opening,
-    `expression` gives a regular expression for the whole, in which items are at most so many characters long (None: of any length).
+    Every answer begins with `opening` and ends with `end`. `grammar` (llama.cpp's GBNF) describes
+    an answer after its opening. `expression` returns a regular expression for the whole answer; its
+    argument is the maximum length of an item in characters (None: no limit).
     """
 
     name: str
@@ -51,7 +52,10 @@ class Shape:
 
 
 class Writer(Protocol):
-    """The runtime of a language model. `backend`, `model`, `batch` and `workers` are those of a `Summarizer`."""
+    """The runtime of a language model.
+
+    `backend`, `model`, `batch` and `workers` are those of a `Summarizer`.
+    """
 
     backend: str
     model: str
@@ -59,27 +63,41 @@ class Writer(Protocol):
     workers: int
 
     def prepare(self) -> None:
-        """Loads the model, or reaches the server. PaperclipError where that cannot be done."""
+        """Load the model, or reach the server.
+
+        Raises:
+            PaperclipError: that is not possible.
+        """
 
     @property
     def room(self) -> int:
-        """Tokens that an abstract may have beside the rest of the prompt and the answer."""
+        """The number of tokens left for an abstract by the rest of the prompt and the answer."""
 
     def count(self, text: str) -> int:
-        """Tokens of a text."""
+        """The number of tokens of a text."""
 
     def write(self, abstracts: Sequence[str], sampling: Sampling) -> list[Answer]:
-        """One answer an abstract. BadItem where there is none; PaperclipError where there will not be one for any abstract."""
+        """Write one answer per abstract.
+
+        Raises:
+            BadItem: there is no answer for these abstracts.
+            PaperclipError: there will be no answer for any abstract.
+        """
 
     def stop(self) -> None:
-        """Lets go of whatever waits."""
+        """Release all threads that wait."""
 
 
 def fitting(abstract: str, room: int, count: Callable[[str], int]) -> tuple[str, int]:
-    """As many sentences from the start as have at most `room` tokens, and how many were left out. BadItem where not even one has."""
+    """The first sentences that fit into `room` tokens, and the number of sentences left out.
+
+    Raises:
+        BadItem: not even the first sentence fits.
+    """
     abstract = " ".join(abstract.split())
     if count(abstract) <= room:
         return abstract, 0
+
     pieces = sentences(abstract)
     fits, too_many = 0, len(pieces)
     while too_many - fits > 1:
@@ -88,22 +106,30 @@ def fitting(abstract: str, room: int, count: Callable[[str], int]) -> tuple[str,
             fits = middle
         else:
             too_many = middle
+
     if not fits:
         raise BadItem("the model's context has no room for the first sentence")
     return " ".join(pieces[:fits]), len(pieces) - fits
 
 
 def require_room(writer: Writer, context: int | None) -> None:
-    """PaperclipError where a context of so many tokens has no room for an abstract."""
+    """Check that a context of `context` tokens has room for an abstract.
+
+    Raises:
+        PaperclipError: it has none.
+    """
     if writer.room < 1:
         raise PaperclipError(
             f"the prompt leaves no room for an abstract in a context of {context:,} tokens",
-            "give a larger --context, or a shorter --prompt",
+            "use a larger --context or a shorter --prompt",
         )
 
 
 def fingerprint(path: Path) -> str:
-    """Eight hexadecimal digits of a file's size, beginning and end: a model of many gigabytes is told apart at once."""
+    """Eight hexadecimal digits of a file's size, beginning and end.
+
+    This identifies a model of many gigabytes without reading all of it.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(_SAMPLE)
@@ -112,7 +138,7 @@ def fingerprint(path: Path) -> str:
 
 
 def not_installed(backend: str, extra: str, error: ImportError) -> PaperclipError:
-    """What to say where the library of a backend is missing."""
+    """The error for a backend whose library is missing."""
     return PaperclipError(
         f"--backend {backend} needs a library that is not installed ({error.name})",
         extra_line(extra),

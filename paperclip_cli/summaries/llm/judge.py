@@ -1,4 +1,4 @@
-"""The judgement of a language model: is an abstract about what a query asks for?"""
+"""A language model's judgement of the relevance of an abstract to a query."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from paperclip_cli.summaries.llm.prompt import Prompt
 
 METHOD = 1  # to be raised when the same answer may give another judgement
 
+# The line breaks are part of the text, whose digest is part of the version.
 QUESTION = Prompt.parse("""\
 You decide whether images of a space telescope are what an astronomer looks for. You are shown the astronomer's query, and the abstract of
 the proposal for which the images were taken. Answer with {"relevant": true} if these images show what the query names, or were taken to
@@ -19,12 +20,12 @@ study it, and with {"relevant": false} if they did something else.
 {abstract}
 
 Answer:
-""")
+""")  # noqa: E501
 
 
 @cache
 def shape() -> Shape:
-    """Yes or no, in JSON."""
+    """The form of an answer: yes or no, in JSON."""
     schema = {
         "type": "object",
         "properties": {"relevant": {"type": "boolean"}},
@@ -42,23 +43,19 @@ def shape() -> Shape:
 
 
 class LanguageJudge:
-    """Any model behind a `Writer` that was given `QUESTION` and `shape`."""
+    """A judge that uses any model behind a `Writer` set up with `QUESTION` and `shape`."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self.backend, self.model, self.version = (
-            writer.backend,
-            writer.model,
-            f"{METHOD}-{QUESTION.digest}",
-        )
+        self.backend, self.model = writer.backend, writer.model
+        self.version = f"{METHOD}-{QUESTION.digest}"
 
     def prepare(self) -> None:
         self._writer.prepare()
 
     def is_relevant(self, query: str, abstract: str) -> bool:
-        shown, _ = fitting(
-            f"Query: {query}. Abstract: {abstract}", self._writer.room, self._writer.count
-        )
+        text = f"Query: {query}. Abstract: {abstract}"
+        shown, _ = fitting(text, self._writer.room, self._writer.count)
         answer = self._writer.write([shown], Sampling(temperature=0.0, seed=0))[0]
         try:
             found = json.loads(answer.text)["relevant"]

@@ -1,9 +1,10 @@
 """The backend `llama-cpp`: a GGUF file, run on this machine by llama.cpp through llama-cpp-python.
 
-Three things are done otherwise than the library does them, because they take much of its time. The prompt's fixed part stays in the
-model's memory, and only what differs from the previous prompt is evaluated. What is certain to come, the beginning of the JSON
-object, is part of the prompt. And the grammar is shown the likeliest tokens first: all of a vocabulary (262,144 in Gemma's) only
-where it allows none of those.
+Three things differ from the library, because they take much of its time there. The fixed part of
+the prompt stays in the model's memory: only the difference from the previous prompt is evaluated.
+The certain beginning of the JSON object is part of the prompt. And the grammar is applied to the
+likeliest tokens first: to the whole vocabulary (262,144 tokens in Gemma's) only if it allows none
+of those.
 """
 
 from __future__ import annotations
@@ -35,14 +36,16 @@ from paperclip_cli.threads import processors
 if TYPE_CHECKING:
     from llama_cpp import Llama
 
-TOP = 40  # tokens that are drawn from, at a temperature
-_TOKEN = np.dtype(
-    [("id", np.int32), ("logit", np.float32), ("p", np.float32)], align=True
-)  # llama_token_data
+TOP = 40  # the likeliest tokens, among which one is drawn at a temperature
+# The memory layout of llama_token_data.
+_TOKEN = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)], align=True)
 
 
 class GgufWriter:
-    """One abstract at a time. `evaluated` counts the tokens that went through the model, of prompts and answers."""
+    """A writer of one answer at a time.
+
+    `evaluated` counts the tokens that went through the model, of prompts and answers.
+    """
 
     backend = "llama-cpp"
     batch = workers = 1
@@ -82,6 +85,7 @@ class GgufWriter:
         prompt = [*head, *self._tokens(abstract), *tail]
         opening, end = self._shape.opening, self._shape.end
         grammar, draw = self._new_grammar(), np.random.default_rng(sampling.seed)
+
         written: list[int] = []
         text = ""
         try:
@@ -91,21 +95,19 @@ class GgufWriter:
                     self._evaluate(written[-1:])
                 written.append(self._choose(grammar, sampling.temperature, draw))
                 self._library.llama_sampler_accept(grammar, written[-1])
-                text = self._llm.detokenize(written, prev_tokens=prompt).decode(
-                    "utf-8", errors="replace"
-                )
+                decoded = self._llm.detokenize(written, prev_tokens=prompt)
+                text = decoded.decode("utf-8", errors="replace")
         finally:
             self._library.llama_sampler_free(grammar)
         return Answer(opening + text, text.endswith(end), len(prompt), len(written))
 
     def _read(self, prompt: list[int]) -> None:
-        """Evaluates what the model does not remember from the prompt and the answer before."""
+        """Evaluate the part of a prompt that the model does not remember from the last one."""
         llm, library = self._llm, self._library
-        remembered = _common(
-            llm.input_ids[: llm.n_tokens], prompt[:-1]
-        )  # the last is evaluated in any case, for what follows it
+        # The last token is always evaluated: its logits are needed.
+        remembered = _common(llm.input_ids[: llm.n_tokens], prompt[:-1])
         if not library.llama_memory_seq_rm(library.llama_get_memory(llm.ctx), -1, remembered, -1):
-            llm.reset()  # a recurrent model cannot forget only the end
+            llm.reset()  # a recurrent model cannot forget the end alone
             remembered = 0
         llm.n_tokens = remembered
         self._evaluate(prompt[remembered:])
@@ -115,7 +117,7 @@ class GgufWriter:
         self._llm.eval(tokens)
 
     def _choose(self, grammar: Any, temperature: float, draw: np.random.Generator) -> int:
-        """The likeliest token that the grammar allows; at a temperature one of the `TOP` likeliest."""
+        """The likeliest token that the grammar allows, or at a temperature one of the `TOP`."""
         pointer = self._library.llama_get_logits_ith(self._llm.ctx, -1)
         logits = np.ctypeslib.as_array(pointer, shape=(self._llm.n_vocab(),))
         for width in (TOP if temperature else 1, TOP, len(logits)):
@@ -125,6 +127,7 @@ class GgufWriter:
                 break
         else:
             raise RuntimeError("the grammar allows no token")
+
         tokens = tokens[_likeliest(logits[tokens], TOP if temperature else 1)]
         if not temperature:
             return int(tokens[0])
@@ -132,7 +135,7 @@ class GgufWriter:
         return int(draw.choice(tokens, p=weights / weights.sum()))
 
     def _allowed(self, grammar: Any, tokens: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        """Which of some tokens the grammar allows next: bool [tokens]."""
+        """Whether the grammar allows each of the tokens next: bool [tokens]."""
         table = np.empty(len(tokens), _TOKEN)
         table["id"], table["logit"], table["p"] = tokens, logits, 0
         library = self._library
@@ -152,29 +155,33 @@ class GgufWriter:
         )
 
     def _tokens(self, text: str) -> list[int]:
-        """Of an abstract: what looks like a control token in it is plain text."""
+        """The tokens of an abstract; a control token's name in it is plain text."""
         return self._llm.tokenize(text.encode(), add_bos=False, special=False)
 
     @cached_property
     def _frame(self) -> tuple[list[int], list[int]]:
-        """The tokens before and after the abstract, in the model's chat template if it has one, up to the beginning of the answer."""
+        """The tokens before the abstract, and those after it up to the beginning of the answer.
+
+        They follow the model's chat template if it has one.
+        """
         llm, text = self._llm, self._prompt.filled(PLACE)
         template = llm.metadata.get("tokenizer.chat_template")
         if template:
-            start, end = (
-                llm.detokenize([token], special=True).decode()
-                for token in (llm.token_bos(), llm.token_eos())
-            )
+            start = llm.detokenize([llm.token_bos()], special=True).decode()
+            end = llm.detokenize([llm.token_eos()], special=True).decode()
             text = _as_chat(text, template, start, end)
+
         head, tail = text.split(PLACE)
+        tail += self._shape.opening
         return (
             llm.tokenize(head.encode(), add_bos=True, special=True),
-            llm.tokenize((tail + self._shape.opening).encode(), add_bos=False, special=True),
+            llm.tokenize(tail.encode(), add_bos=False, special=True),
         )
 
     @cached_property
     def _library(self) -> ModuleType:
-        # Threads that spin while they wait keep one another from running where other programs run too: 2 s a token instead of 0.07 s.
+        # Threads that spin while they wait block one another on a busy machine: 2 s per token
+        # instead of 0.07 s.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         try:
             import llama_cpp
@@ -203,14 +210,16 @@ class GgufWriter:
 
 
 def _as_chat(text: str, template: str, start: str, end: str) -> str:
-    """A message of the user's, as a model's own template (which runs in a sandbox) writes it. Without `start`, which the tokenizer adds."""
+    """The user's message in a model's own chat template, which runs in a sandbox.
+
+    `start` is left out at the beginning, because the tokenizer adds it.
+    """
     from jinja2 import TemplateError
     from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
     try:
-        written = Jinja2ChatFormatter(template=template, eos_token=end, bos_token=start)(
-            messages=[{"role": "user", "content": text}]
-        )
+        formatter = Jinja2ChatFormatter(template=template, eos_token=end, bos_token=start)
+        written = formatter(messages=[{"role": "user", "content": text}])
     except (TemplateError, ValueError, TypeError) as error:
         raise PaperclipError(
             f"the model's chat template cannot be used ({error})", "choose another model"
@@ -219,26 +228,29 @@ def _as_chat(text: str, template: str, start: str, end: str) -> str:
 
 
 def _common(one: Sequence[int] | np.ndarray, other: Sequence[int]) -> int:
-    """How many tokens two sequences begin with alike."""
+    """The length of the common beginning of two sequences."""
     length = min(len(one), len(other))
     differ = np.flatnonzero(np.asarray(one[:length]) != np.asarray(other[:length]))
     return int(differ[0]) if len(differ) else length
 
 
 def _likeliest(logits: np.ndarray, count: int) -> np.ndarray:
-    """The places of the `count` largest, in any order; the first of them where several are the one largest."""
+    """The positions of the `count` largest, in any order.
+
+    Of several equal ones, a `count` of 1 gives the first.
+    """
     if count == 1:
         return np.array([logits.argmax()])
-    return (
-        np.argpartition(logits, -count)[-count:] if count < len(logits) else np.arange(len(logits))
-    )
+    if count >= len(logits):
+        return np.arange(len(logits))
+    return np.argpartition(logits, -count)[-count:]
 
 
-_callbacks: list[Any] = []  # what C code may call must not be collected
+_callbacks: list[Any] = []  # callbacks that C code holds must not be garbage-collected
 
 
 def _silence(library: ModuleType) -> Any:
-    """A log callback that says nothing: what goes wrong is raised."""
+    """A log callback that prints nothing: errors are raised."""
     if not _callbacks:
         _callbacks.append(library.llama_log_callback(lambda level, text, data: None))
     return _callbacks[0]

@@ -1,8 +1,9 @@
-"""The backend `openai`: a server that speaks OpenAI's chat completions (vLLM, llama-server, Ollama, a cloud).
+"""The backend `openai`: a server with OpenAI's chat completions (vLLM, llama-server, Ollama ...).
 
-A server is no more trusted than any other host: replies are bounded in size and time, redirects are not followed, and the key goes to the
-address that the user gave and nowhere else. What one abstract cannot be answered with is that abstract's failure; what no abstract
-could be answered with (no server, a wrong key, an unknown model) ends the run.
+A server is trusted no more than any other host: replies are bounded in size and time, redirects are
+not followed, and the key is sent only to the address that the user gave. A problem with one
+abstract is that abstract's failure. A problem with every abstract (no server, a wrong key, an
+unknown model) ends the run.
 """
 
 from __future__ import annotations
@@ -34,22 +35,20 @@ from paperclip_cli.summaries.llm.base import MOST_TOKENS, Answer, Sampling, Shap
 from paperclip_cli.summaries.llm.prompt import Prompt
 
 KEY_VARIABLE = "OPENAI_API_KEY"
-MOST_BYTES = 2**20  # of a reply: an answer has some thousand
+MOST_BYTES = 2**20  # of a reply: an answer has a few thousand
 CHARACTERS_A_TOKEN = 3.0  # fewer than in English, so that an estimate errs on the safe side
-_REFUSALS = frozenset(
-    {400, 422, 500}
-)  # of a form that it does not know; llama-cpp-python's says 500
+_REFUSALS = frozenset({400, 422, 500})  # of an unknown form; llama-cpp-python's server returns 500
 _CONNECT = 15.0  # seconds
 _GIVE_UP = 10  # abstracts in a row without any answer: the server is gone
 
 
 def _dialects(shape: Shape, sampling: Sampling) -> list[dict]:
-    """How a server is told the form; the first that it takes is kept. OpenAI's own, its newest models' (which draw as they like), and
-    llama-cpp-python's."""
-    strict = {
-        "type": "json_schema",
-        "json_schema": {"name": shape.name, "strict": True, "schema": shape.schema},
-    }
+    """The ways to request the form from a server; the first that it accepts is kept.
+
+    OpenAI's own, that of its newest models (without temperature and seed), and llama-cpp-python's.
+    """
+    form = {"name": shape.name, "strict": True, "schema": shape.schema}
+    strict = {"type": "json_schema", "json_schema": form}
     drawn = {"temperature": sampling.temperature, "seed": sampling.seed, "max_tokens": MOST_TOKENS}
     return [
         {"response_format": strict, **drawn},
@@ -59,9 +58,10 @@ def _dialects(shape: Shape, sampling: Sampling) -> list[dict]:
 
 
 class ServerWriter:
-    """One request an abstract, `workers` of them in flight. `model` may be blank where the server has only one.
+    """A writer that sends one request per abstract, with `workers` of them in flight.
 
-    `timeout` is in seconds, for a whole answer. Without a `context` (in tokens) no abstract is cut: only the server knows its own.
+    `model` may be blank if the server has only one. `timeout` is in seconds, for a whole answer.
+    Without a `context` (in tokens) no abstract is cut, because only the server knows its limit.
     """
 
     backend = "openai"
@@ -81,13 +81,8 @@ class ServerWriter:
         shape: Shape | None = None,
     ) -> None:
         self.workers, self._shape = workers, shape or schema.shape()
-        self._url, self._key, self._prompt, self._context, self._timeout = (
-            url.rstrip("/"),
-            key,
-            prompt,
-            context,
-            timeout,
-        )
+        self._url, self._key, self._prompt = url.rstrip("/"), key, prompt
+        self._context, self._timeout = context, timeout
         self._patience, self._pace = patience or Patience(tries=6), Pace(0.0, tell)
         self._local, self._lock = threading.local(), threading.Lock()
         self._dialect: int | None = None
@@ -104,15 +99,11 @@ class ServerWriter:
     def room(self) -> int:
         if self._context is None:
             return sys.maxsize
-        return (
-            self._context
-            - MOST_TOKENS
-            - self.count(self._prompt.head)
-            - self.count(self._prompt.tail)
-        )
+        prompt = self.count(self._prompt.head) + self.count(self._prompt.tail)
+        return self._context - MOST_TOKENS - prompt
 
     def count(self, text: str) -> int:
-        """An estimate: the tokenizer is the server's."""
+        """An estimated number of tokens, as the server has the tokenizer."""
         return math.ceil(len(text) / CHARACTERS_A_TOKEN)
 
     def write(self, abstracts: Sequence[str], sampling: Sampling) -> list[Answer]:
@@ -140,7 +131,7 @@ class ServerWriter:
         return answer
 
     def _ask(self, message: dict, sampling: Sampling) -> Answer:
-        """One answer, in the dialect that the server has taken before; until it has taken one, in the first that it takes."""
+        """Request one answer in the known dialect, or else in the first that the server accepts."""
         known = self._dialect
         dialects = list(enumerate(_dialects(self._shape, sampling)))
         for number, dialect in dialects if known is None else dialects[known : known + 1]:
@@ -150,13 +141,14 @@ class ServerWriter:
                 return _answer(body)
             if status not in _REFUSALS:
                 break
+
         if status == 500:
             raise Transient("HTTP 500")
         told = f"HTTP {status}{_told(body)}"
         if known is None and status in _REFUSALS:
             raise PaperclipError(
-                f"{self._url} takes no request for a JSON schema ({told})",
-                "it must support response_format",
+                f"{self._url} accepts no request for a JSON schema ({told})",
+                "the server must support response_format",
             )
         raise BadItem(f"the server refuses the request ({told})")
 
@@ -165,11 +157,8 @@ class ServerWriter:
             lambda: self._request("GET", "/models"), self._patience, self._pace, "the server"
         )
         listed = _get(_decoded(body), "data") if status == 200 else None
-        names = (
-            [name for entry in listed or () if isinstance(name := _get(entry, "id"), str)]
-            if isinstance(listed, list)
-            else []
-        )
+        entries = listed if isinstance(listed, list) else []
+        names = [name for entry in entries if isinstance(name := _get(entry, "id"), str)]
         if len(names) != 1:
             few = f"; it has {', '.join(map(repr, names[:5]))}" if names else ""
             raise UsageError(
@@ -184,7 +173,12 @@ class ServerWriter:
         message: dict | None = None,
         known: frozenset[int] = frozenset(),
     ) -> tuple[int, bytes]:
-        """Status and body. Transient where it may pass, unless the status is `known`; PaperclipError where no request can succeed."""
+        """Send a request and return status and body.
+
+        Raises:
+            Transient: the request may succeed later, unless the status is `known`.
+            PaperclipError: no request can succeed.
+        """
         self._pace.check()
         bounds = Bounds(what="the server's answer", most=MOST_BYTES, seconds=self._timeout)
         try:
@@ -210,7 +204,7 @@ class ServerWriter:
         if response.is_redirect:
             raise PaperclipError(
                 f"{self._url} redirects to another address",
-                "give that one as --base-url, if you trust it",
+                "if you trust that address, give it as --base-url",
             )
         if status in (401, 403):
             raise PaperclipError(
@@ -223,15 +217,11 @@ class ServerWriter:
             )
 
     def _failure(self, error: Exception) -> Exception:
-        if isinstance(
-            error,
-            requests.exceptions.InvalidURL
-            | requests.exceptions.InvalidSchema
-            | requests.exceptions.MissingSchema,
-        ):
+        failures = requests.exceptions
+        if isinstance(error, failures.InvalidURL | failures.InvalidSchema | failures.MissingSchema):
             return UsageError(
                 f"--base-url {self._url} is not an address",
-                "write for example http://localhost:8080/v1",
+                "an example is http://localhost:8080/v1",
             )
         reason = reason_of(error)
         if isinstance(error, requests.exceptions.ReadTimeout):
@@ -243,14 +233,14 @@ class ServerWriter:
         return Transient(reason)
 
     def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Adds the key; as requests' `auth`, so that no entry of a .netrc takes its place."""
+        """Add the key; as requests' `auth`, so that no entry of a .netrc replaces it."""
         if self._key:
             request.headers["Authorization"] = f"Bearer {self._key}"
         return request
 
     @property
     def _session(self) -> requests.Session:
-        """This thread's own. A server on this machine is not asked through a proxy."""
+        """This thread's own session, without a proxy if the server is on this machine."""
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
             self._local.session.headers["User-Agent"] = f"paperclip-cli/{__version__}"
@@ -259,27 +249,23 @@ class ServerWriter:
 
 
 def is_local(url: str) -> bool:
-    """Whether an address is one of this machine."""
+    """Whether an address is on this machine."""
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or re.fullmatch(r"127(?:\.\d{1,3}){3}", host) is not None
 
 
 def _answer(body: bytes) -> Answer:
-    """What a reply holds. One that is no chat completion is an answer that has not the form, and is kept as such."""
+    """The answer in a reply.
+
+    A reply that is no chat completion becomes an answer without the form, and its text is kept.
+    """
     reply = _decoded(body)
     choices = _get(reply, "choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = _get(choice, "message")
-    text = next(
-        (
-            found
-            for name in ("content", "refusal")
-            if isinstance(found := _get(message, name), str) and found
-        ),
-        None,
-    )
-    if text is None:
-        text = body.decode("utf-8", errors="replace")
+    texts = [_get(message, name) for name in ("content", "refusal")]
+    written = [text for text in texts if isinstance(text, str) and text]
+    text = written[0] if written else body.decode("utf-8", errors="replace")
     return Answer(
         text,
         _get(choice, "finish_reason") != "length",
@@ -305,7 +291,7 @@ def _number(reply: object, name: str) -> int:
 
 
 def _told(body: bytes) -> str:
-    """`: what the server says of an error`, in one line, where it says anything."""
+    """The server's error message in one line after a colon, or nothing if it has none."""
     error = _get(_decoded(body), "error")
     text = _get(error, "message") if isinstance(error, dict) else error
     return f": {' '.join(text.split())[:200]}" if isinstance(text, str) and text.strip() else ""

@@ -1,4 +1,7 @@
-"""The backend `outlines`: a model in the Hugging Face layout, run on this machine by transformers and held to the form by Outlines."""
+"""The backend `outlines`: a model in the Hugging Face layout, run by transformers on this machine.
+
+Outlines constrains its answers to the form.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,10 @@ from paperclip_cli.summaries.llm.prompt import PLACE, Prompt
 
 
 class TransformerWriter:
-    """A batch of abstracts at a time, on the GPU where PyTorch finds one. `folder` holds safetensors; nothing in it is run.
+    """A writer of a batch of answers at a time, on the GPU if PyTorch finds one.
 
-    `longest` bounds the items, in characters, for models that do not end them: each character more makes the automaton larger.
+    `folder` holds safetensors; no code in it is run. `longest` bounds the items, in characters, for
+    models that do not end them: each further character makes the automaton larger.
     """
 
     backend = "outlines"
@@ -41,15 +45,11 @@ class TransformerWriter:
         most_tokens: int = MOST_TOKENS,
         shape: Shape | None = None,
     ) -> None:
-        self.batch = batch
-        self.model = f"{name}@{fingerprint(next(iter(sorted(folder.glob('*.safetensors'))), folder / 'config.json'))}"
-        self._folder, self._prompt, self._context, self._longest, self._most_tokens = (
-            folder,
-            prompt,
-            context,
-            longest,
-            most_tokens,
-        )
+        weights = sorted(folder.glob("*.safetensors"))
+        identity = fingerprint(weights[0] if weights else folder / "config.json")
+        self.batch, self.model = batch, f"{name}@{identity}"
+        self._folder, self._prompt, self._context = folder, prompt, context
+        self._longest, self._most_tokens = longest, most_tokens
         self._shape = shape or schema.shape()
 
     def prepare(self) -> None:
@@ -77,13 +77,12 @@ class TransformerWriter:
             add_special_tokens=not self._is_chat,
         ).to(self._model.device)
         torch.manual_seed(sampling.seed)
-        drawn = (
-            {"do_sample": True, "temperature": sampling.temperature}
-            if sampling.temperature
-            else {"do_sample": False}
-        )
+        drawn: dict[str, Any] = {"do_sample": False}
+        if sampling.temperature:
+            drawn = {"do_sample": True, "temperature": sampling.temperature}
+
         self._processor.reset()
-        # Outlines would have its small kernels compiled, which takes longer than many an answer.
+        # Outlines would compile its small kernels, which takes longer than many answers.
         with torch.inference_mode(), torch.compiler.set_stance("force_eager"):
             made = self._model.generate(
                 **tokens,
@@ -93,13 +92,10 @@ class TransformerWriter:
                 eos_token_id=self._tokenizer.eos_token_id,
                 **drawn,
             )
+
+        written = made[:, tokens["input_ids"].shape[1] :].tolist()
         read = tokens["attention_mask"].sum(dim=1).tolist()
-        return [
-            self._answer(row, length)
-            for row, length in zip(
-                made[:, tokens["input_ids"].shape[1] :].tolist(), read, strict=True
-            )
-        ]
+        return [self._answer(row, length) for row, length in zip(written, read, strict=True)]
 
     def _answer(self, written: list[int], read: int) -> Answer:
         end = self._tokenizer.eos_token_id
@@ -110,7 +106,7 @@ class TransformerWriter:
         return Answer(text, is_whole, read, len(written) + is_whole)
 
     def _harmless(self, abstract: str) -> str:
-        """Without the tokenizer's control tokens: an abstract does not end a turn."""
+        """An abstract without the tokenizer's control tokens, so that it cannot end a turn."""
         for token in self._tokenizer.all_special_tokens:
             abstract = abstract.replace(token, " ")
         return abstract
@@ -121,7 +117,7 @@ class TransformerWriter:
 
     @cached_property
     def _frame(self) -> tuple[str, str]:
-        """What stands before and after the abstract, in the model's chat template if it has one."""
+        """The text before and after the abstract, in the model's chat template if it has one."""
         text = self._prompt.filled(PLACE)
         if self._is_chat:
             message = [{"role": "user", "content": text}]
@@ -133,11 +129,9 @@ class TransformerWriter:
 
     @property
     def _window(self) -> int:
-        """Tokens that the model can be shown."""
-        return min(
-            self._context,
-            getattr(self._model.config, "max_position_embeddings", None) or self._context,
-        )
+        """The length of the model's context in tokens."""
+        limit = getattr(self._model.config, "max_position_embeddings", None)
+        return min(self._context, limit or self._context)
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -155,9 +149,8 @@ class TransformerWriter:
         from transformers import AutoModelForCausalLM
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        return (
-            self._loaded(AutoModelForCausalLM, dtype="auto", use_safetensors=True).to(device).eval()
-        )
+        model = self._loaded(AutoModelForCausalLM, dtype="auto", use_safetensors=True)
+        return model.to(device).eval()
 
     def _loaded(self, kind: Any, **options: Any) -> Any:
         from transformers.utils import logging
@@ -190,7 +183,11 @@ class TransformerWriter:
 
 
 def _spelling(tokenizer: Any) -> Callable[[str], str]:
-    """What a token adds to a text. Outlines' own answer has a blank too many for tokenizers like Gemma's, and so no single one."""
+    """The text that a token adds.
+
+    Outlines' own function adds an extra space for tokenizers like Gemma's, so that no token stands
+    for a single one.
+    """
     anchor = tokenizer.tokenize("a")[-1]
     length = len(tokenizer.convert_tokens_to_string([anchor]))
     return lambda token: tokenizer.convert_tokens_to_string([anchor, token])[length:]

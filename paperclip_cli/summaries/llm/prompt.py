@@ -1,4 +1,4 @@
-"""What a language model is asked."""
+"""The prompt of a language model."""
 
 from __future__ import annotations
 
@@ -16,20 +16,25 @@ _MOST = 100_000  # characters
 
 @dataclass(frozen=True)
 class Prompt:
-    """A text with a place for the abstract: `head` + abstract + `tail`. The head is the same for all, so that it is evaluated once."""
+    """A text with a place for the abstract: `head` + abstract + `tail`.
+
+    The head is the same for all abstracts, so that it is evaluated once.
+    """
 
     head: str
     tail: str
 
     @classmethod
     def read(cls, path: Path | None) -> Prompt:
-        """The prompt in a file, else the one that comes with the package. UsageError where it has no one place for the abstract."""
+        """The prompt in a file, or without a path the prompt of the package.
+
+        Raises:
+            UsageError: the text is not UTF-8, or does not have exactly one place for the abstract.
+        """
         if path is None:
-            return cls.parse(
-                resources.files("paperclip_cli.summaries.llm")
-                .joinpath("prompt.txt")
-                .read_text(encoding="utf-8")
-            )
+            default = resources.files("paperclip_cli.summaries.llm").joinpath("prompt.txt")
+            return cls.parse(default.read_text(encoding="utf-8"))
+
         try:
             with path.open(encoding="utf-8-sig") as file:
                 return cls.parse(file.read(_MOST), str(path))
@@ -41,7 +46,7 @@ class Prompt:
         if text.count(PLACE) != 1:
             raise UsageError(
                 f"{name} holds {PLACE} {counted(text.count(PLACE), 'times')}",
-                f"write {PLACE} once, where the abstract is to stand",
+                f"write {PLACE} once, at the place for the abstract",
             )
         head, tail = text.split(PLACE)
         return cls(head, tail)

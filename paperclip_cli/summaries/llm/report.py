@@ -1,4 +1,4 @@
-"""How well the summaries of a set keep the rules, and what they cost: for comparing models and prompts."""
+"""Quality and cost of a set of summaries, to compare models and prompts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from paperclip_cli.summaries.llm.rules import RULES, judge
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """Of one set. `rules` are shares of the `items` written, dropped ones included; `first_try` is the share of proposals whose first
-    answer was usable; `answers`, `tokens` (written) and `seconds` are means a proposal. None where no model was asked.
+    """Counts and rates of one set.
+
+    `rules` maps each rule to the share of the `items` written that broke it; items include the
+    dropped ones. `first_try` is the share of proposals whose first answer was usable. `answers`,
+    `tokens` (written) and `seconds` are means per proposal. They are None without a model.
     """
 
     name: str
@@ -34,12 +37,10 @@ class Rates:
     seconds: float | None = None
 
     def values(self, flat: bool = False) -> dict:
-        """As JSON values; `flat` for a table with a column a rule."""
-        rules = (
-            {f"rule_{rule}": share for rule, share in self.rules.items()}
-            if flat
-            else {"rules": dict(self.rules)}
-        )
+        """The rates as JSON values; `flat` for a table with a column per rule."""
+        rules: dict = {"rules": dict(self.rules)}
+        if flat:
+            rules = {f"rule_{rule}": share for rule, share in self.rules.items()}
         refused = sum(self.refused.values()) if flat else dict(self.refused)
         return {
             "set": self.name,
@@ -60,7 +61,7 @@ class Rates:
         }
 
     def cells(self) -> dict[str, str]:
-        """As a column of a table: label -> text."""
+        """The rates as a column of a table: label -> text."""
         counts = {
             "backend": self.backend,
             "model": self.model or "-",
@@ -68,21 +69,18 @@ class Rates:
             "summaries": f"{self.summaries:,}",
             "failed": f"{self.failed:,}",
             "abstracts cut to fit": f"{self.cut:,}",
-            "words a summary": f"{self.words:.1f}",
+            "words per summary": f"{self.words:.1f}",
             "items written": f"{self.items:,}",
         }
         rules = {f"  {rule}": f"{100 * share:.1f} %" for rule, share in self.rules.items()}
         costs = {
-            "usable at the first try": self.first_try,
-            "answers a proposal": self.answers,
-            "tokens a proposal": self.tokens,
-            "seconds a proposal": self.seconds,
+            "usable at first try": self.first_try,
+            "answers per proposal": self.answers,
+            "tokens per proposal": self.tokens,
+            "seconds per proposal": self.seconds,
         }
-        return (
-            counts
-            | rules
-            | {label: "-" if value is None else f"{value:.2f}" for label, value in costs.items()}
-        )
+        means = {label: "-" if one is None else f"{one:.2f}" for label, one in costs.items()}
+        return counts | rules | means
 
 
 def rates_of(
@@ -91,22 +89,24 @@ def rates_of(
     failures: Sequence[FailedSummary],
     proposals: Mapping[Key, Proposal],
 ) -> Rates:
-    """The rates of a set that holds anything. What no model made is judged here, where its abstract is known; the rest was when made."""
+    """The rates of a set that is not empty.
+
+    Summaries without a model are judged here if their abstract is known. The others were judged
+    when they were made.
+    """
     found: list[Summary | FailedSummary] = [*summaries, *failures]
     made = [one.made for one in found if one.made is not None]
     plain = [summary for summary in summaries if summary.made is None]
+
+    items = sum(one.items for one in made)
     broken = Counter(text.partition(":")[0] for one in made for text in one.dropped)
     for summary in plain:
+        objects, uses = summary.objects_and_phenomena, summary.science_use_cases
+        items += len(objects) + len(uses)
         if summary.key in proposals:
-            judged = judge(
-                summary.objects_and_phenomena,
-                summary.science_use_cases,
-                proposals[summary.key].abstract,
-            )
+            judged = judge(objects, uses, proposals[summary.key].abstract)
             broken.update(rule for rule, _ in judged.dropped)
-    items = sum(one.items for one in made) + sum(
-        len(one.objects_and_phenomena) + len(one.science_use_cases) for one in plain
-    )
+    first = [one.made.tries == 1 and isinstance(one, Summary) for one in found if one.made]
     return Rates(
         name=name,
         backend=found[0].backend,
@@ -119,9 +119,7 @@ def rates_of(
         words=_mean([len(summary.text.split()) for summary in summaries]) or 0.0,
         rules={rule: round(broken[rule] / items, 4) if items else 0.0 for rule in RULES},
         refused=dict(Counter(reason for one in made for reason in one.refused).most_common()),
-        first_try=_mean(
-            [one.made.tries == 1 and isinstance(one, Summary) for one in found if one.made]
-        ),
+        first_try=_mean(first),
         answers=_mean([one.tries for one in made]),
         tokens=_mean([one.tokens for one in made]),
         seconds=_mean([one.seconds for one in made]),

@@ -1,7 +1,8 @@
-"""The form of a summary: one pydantic model, from which the JSON Schema, the grammar and the regular expression are made.
+"""The form of a summary, defined by one pydantic model.
 
-Grammar and expression leave a model less room than the schema does: the white space is fixed, the lists are bounded, and items are
-plain ASCII without escapes and without the commas that separate them in a caption.
+The JSON Schema, the grammar and the regular expression are derived from it. Grammar and expression
+are stricter than the schema: the white space is fixed, the lists are bounded, and items are plain
+ASCII without escapes and without the commas that separate them in a caption.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from paperclip_cli.summaries.base import LONGEST_ITEM, MOST_ITEMS
 from paperclip_cli.summaries.llm.base import Shape
 
-_FIRST, _OTHER = (
-    rf"[{blank}!\x23-\x2B\x2D-\x3A\x3C-\x5B\x5D-\x7E]" for blank in ("", " ")
-)  # ASCII without quotation mark, ",", ";", "\"
+# ASCII without quotation mark, comma, semicolon and backslash; the first sign is no space.
+_FIRST, _OTHER = (rf"[{blank}!\x23-\x2B\x2D-\x3A\x3C-\x5B\x5D-\x7E]" for blank in ("", " "))
 
 Item = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Items = Annotated[list[Item], Field(min_length=1, max_length=MOST_ITEMS)]
@@ -36,7 +36,7 @@ class Form(BaseModel):
 
 
 def parse(text: str) -> Form | None:
-    """The answer, if it has the form."""
+    """The answer, or None if it does not have the form."""
     try:
         return Form.model_validate_json(text)
     except ValidationError:
@@ -50,14 +50,20 @@ def json_schema() -> dict:
 
 
 def separators() -> tuple[str, str, str]:
-    """What stands before the first list, between the two, and after the second. The first is how every answer begins."""
+    """The text before the first list, between the two, and after the second.
+
+    Every answer begins with the first.
+    """
     first, second = (json.dumps(name) for name in Form.model_fields)
     return f'{{{first}: ["', f'"], {second}: ["', '"]}'
 
 
 @cache
 def gbnf(longest: int = LONGEST_ITEM) -> str:
-    """The form as llama.cpp's grammar (GBNF), from behind its beginning; items of at most `longest` characters."""
+    """The form after its beginning as llama.cpp's grammar (GBNF).
+
+    Items have at most `longest` characters.
+    """
     between, end = (json.dumps(text) for text in separators()[1:])
     return (
         f"root ::= list {between} list {end}\n"
@@ -68,9 +74,11 @@ def gbnf(longest: int = LONGEST_ITEM) -> str:
 
 @cache
 def regex(longest: int | None = None) -> str:
-    """The form as a regular expression, for Outlines. A bound on the length of items multiplies the states of its automaton.
+    """The form as a regular expression, for Outlines.
 
-    It holds the beginning too: the automaton is built for matches that start anywhere, and explodes where any character may start one.
+    A bound on the length of items multiplies the states of its automaton. The expression includes
+    the beginning: the automaton is built for matches that start anywhere, and explodes where any
+    character may start one.
     """
     item = _FIRST + _OTHER + ("*" if longest is None else f"{{0,{longest - 1}}}")
     items = f'{item}(", "{item}){{0,{MOST_ITEMS - 1}}}'
@@ -80,7 +88,7 @@ def regex(longest: int | None = None) -> str:
 
 @cache
 def shape() -> Shape:
-    """All of it, for a writer."""
+    """The form in all its representations, for a writer."""
     opening, _, end = separators()
     return Shape(
         name="summary",

@@ -1,4 +1,8 @@
-"""Summaries by a language model: asks, checks the form, holds the answer to the rules, and asks again with another seed."""
+"""Summaries by a language model.
+
+An answer is checked for its form and by the rules. If it fails, the model is asked again with
+another seed.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +18,19 @@ from paperclip_cli.summaries.llm.rules import Judgement, judge
 from paperclip_cli.summaries.llm.schema import parse
 from paperclip_cli.wording import counted
 
-METHOD = (
-    2  # to be raised when form or rules change, so that the same answer may give another summary
-)
-CUT, FORM = "cut off", "not in the form"  # why an answer is asked for again, beside the rules
-_RETRIES = (
-    0.3,
-    0.9,
-)  # temperatures of the second and of the last try: a model that is stuck needs a push
+METHOD = 2  # to be raised when form or rules change: the same answer may give another summary
+CUT, FORM = "cut off", "not in the form"  # reasons for another attempt, besides the rules
+# Temperatures of the second and of the last attempt: a model that is stuck needs a push.
+_RETRIES = (0.3, 0.9)
 _MOST_TEXT = 4_000  # characters of an answer that are kept for the record
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Draft:
-    """A proposal that waits for a usable answer: what the model is shown of its abstract, its last answer, what was spent so far, and the
-    list that earlier answers have left whole, if any.
+    """A proposal that waits for a usable answer.
+
+    `shown` is the part of its abstract for the model, `text` the last answer, `made` the cost so
+    far. `objects` and `uses` hold a list that an earlier answer completed, if any.
     """
 
     proposal: Proposal
@@ -41,19 +43,19 @@ class _Draft:
 
 
 class LanguageSummarizer:
-    """Any model behind a `Writer`. An answer gets `tries`; the first at `temperature`, the others warmer, each with a seed of its own."""
+    """A summarizer that uses any model behind a `Writer`.
+
+    It makes up to `tries` attempts per proposal. The first is at `temperature`, the others are
+    warmer, and each has its own seed.
+    """
 
     def __init__(
         self, writer: Writer, prompt: Prompt, tries: int, temperature: float, seed: int
     ) -> None:
         self._writer, self._tries, self._temperature, self._seed = writer, tries, temperature, seed
         self._instructions = f"{prompt.head} {prompt.tail}"
-        self.backend, self.model, self.batch, self.workers = (
-            writer.backend,
-            writer.model,
-            writer.batch,
-            writer.workers,
-        )
+        self.backend, self.model = writer.backend, writer.model
+        self.batch, self.workers = writer.batch, writer.workers
         self.version = f"{METHOD}-{prompt.digest}"
 
     def prepare(self) -> None:
@@ -69,6 +71,7 @@ class LanguageSummarizer:
                 yield draft
             else:
                 waiting.append(draft)
+
         for number in range(1, self._tries + 1):
             outcomes = self._asked(waiting, number)
             waiting = []
@@ -77,12 +80,10 @@ class LanguageSummarizer:
                     waiting.append(outcome)
                 else:
                     yield outcome
+
         for draft in waiting:
-            yield self._failed(
-                draft,
-                f"no usable answer in {counted(self._tries, 'tries')} "
-                f"(the last: {draft.made.refused[-1]})",
-            )
+            last, tries = draft.made.refused[-1], counted(self._tries, "tries")
+            yield self._failed(draft, f"no usable answer in {tries} (the last: {last})")
 
     def _begun(self, proposal: Proposal) -> _Draft | FailedSummary:
         made = Making(seed=self._seed, temperature=self._temperature, tries=0)
@@ -95,7 +96,7 @@ class LanguageSummarizer:
     def _asked(
         self, drafts: Sequence[_Draft], number: int
     ) -> list[Summary | FailedSummary | _Draft]:
-        """What became of the drafts after one more answer each; those that need another are still drafts."""
+        """The outcome of one more answer per draft; those that need another are still drafts."""
         if not drafts:
             return []
         sampling = Sampling(self._temperature_of(number), self._seed + number - 1)
@@ -103,9 +104,9 @@ class LanguageSummarizer:
         try:
             answers = self._writer.write([draft.shown for draft in drafts], sampling)
         except BadItem as error:
-            return [
-                self._failed(draft, str(error), isinstance(error, Unreachable)) for draft in drafts
-            ]
+            may_pass = isinstance(error, Unreachable)
+            return [self._failed(draft, str(error), may_pass) for draft in drafts]
+
         seconds = (time.monotonic() - start) / len(drafts)
         return [
             self._settled(_answered(draft, answer, sampling, seconds))
@@ -122,11 +123,13 @@ class LanguageSummarizer:
     def _settled(self, draft: _Draft) -> Summary | _Draft:
         """The summary, or the draft with the reason why its answer was refused.
 
-        A list that an earlier answer left stands: a later one is there for what is missing, and it is written warmer.
+        A list from an earlier answer stands. A later answer, which is warmer, only adds the missing
+        one.
         """
         form = parse(draft.text)
         if form is None:
             return _refused(draft, CUT if not draft.is_whole else FORM)
+
         judgement = self._judge(form.objects_and_phenomena, form.science_use_cases, draft)
         draft = replace(draft, made=_judged(draft.made, judgement))
         both = self._judge(draft.objects or judgement.objects, draft.uses or judgement.uses, draft)

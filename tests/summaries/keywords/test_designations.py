@@ -1,4 +1,4 @@
-"""Names of single objects, and what only looks like one."""
+"""Names of single objects, and words that only look like one."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ def phrases(text: str) -> list[str]:
             ["measure ages and masses and metallicities of clusters"],
         ),
         (
-            "We propose to: {1} probe the lower end of the IMF via lensing, 2} search for intracluster MACHOs.",
+            "We propose to: {1} probe the lower end of the IMF via lensing, 2} search for "
+            "intracluster MACHOs.",
             ["probe lower end of IMF", "search for intracluster MACHOs"],
         ),
         (
@@ -109,8 +110,8 @@ def test_units_and_instruments_are_cut_off() -> None:
 
 def test_a_long_clause_is_cut_before_a_preposition() -> None:
     text = (
-        "We propose to investigate the detailed structural properties of the host galaxies of quasars in the distant early universe "
-        "around massive black holes of many kinds and ages"
+        "We propose to investigate the detailed structural properties of the host galaxies of "
+        "quasars in the distant early universe around massive black holes of many kinds and ages"
     )
     (phrase,) = phrases(text)
     assert len(phrase.split()) <= MOST_WORDS

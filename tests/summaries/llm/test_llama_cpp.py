@@ -34,49 +34,45 @@ def writer(gemma: Path) -> Iterator[GgufWriter]:
 def test_an_answer_has_the_form_and_only_what_is_new_is_evaluated(writer: GgufWriter) -> None:
     before = writer.evaluated
     first = writer.write(ABSTRACTS[:1], GREEDY)[0]
-    assert writer.evaluated - before == first.prompt_tokens + first.tokens - 1, (
-        "the last token is never read"
-    )
+    # The last token is never read.
+    assert writer.evaluated - before == first.prompt_tokens + first.tokens - 1
     assert re.fullmatch(schema.regex(longest=120), first.text) or not first.is_whole
 
     before = writer.evaluated
     second = writer.write(ABSTRACTS[1:2], GREEDY)[0]
-    head = len(writer._frame[0])
-    assert (
-        writer.evaluated - before
-        == second.prompt_tokens - head - _alike(writer) + second.tokens - 1
-    ), "the prompt's head is remembered"
+    # The prompt's head is remembered.
+    new = second.prompt_tokens - len(writer._frame[0]) - _alike(writer)
+    assert writer.evaluated - before == new + second.tokens - 1
 
     before = writer.evaluated
     again = writer.write(ABSTRACTS[1:2], GREEDY)[0]
-    assert again == second and writer.evaluated - before == 1 + again.tokens - 1, (
-        "a second try reads one token of its prompt"
-    )
+    # A second attempt reads one token of its prompt.
+    assert again == second and writer.evaluated - before == 1 + again.tokens - 1
 
 
 def _alike(writer: GgufWriter) -> int:
-    """Tokens that the first two abstracts begin with alike."""
+    """The number of tokens in the common beginning of the first two abstracts."""
     return llama_cpp._common(*(writer._tokens(text) for text in ABSTRACTS[:2]))
 
 
 def test_looking_at_the_likeliest_first_chooses_what_looking_at_all_does(
     writer: GgufWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Greedy answers are those of llama.cpp's own sampler with the grammar over the whole vocabulary."""
-    import llama_cpp
+    """Greedy answers equal those of llama.cpp's sampler with the grammar over all tokens."""
+    from llama_cpp import LlamaGrammar
 
     monkeypatch.setattr(llama_cpp, "MOST_TOKENS", 24)
     ours = writer.write(ABSTRACTS[2:3], GREEDY)[0]
     head, tail = writer._frame
     prompt = [*head, *writer._tokens(ABSTRACTS[2]), *tail]
-    grammar = llama_cpp.LlamaGrammar.from_string(schema.gbnf())
+    grammar = LlamaGrammar.from_string(schema.gbnf())
     theirs = writer._llm.create_completion(prompt, max_tokens=24, temperature=0.0, grammar=grammar)
     assert ours.text == schema.separators()[0] + theirs["choices"][0]["text"]
 
 
 def test_seeds(writer: GgufWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llama_cpp, "MOST_TOKENS", 16)
-    # The first reads the whole prompt, the others one token of it, which differs in the last digits.
+    # The first reads the whole prompt, the others one token of it: the last digits differ.
     _, one, same, other = (
         writer.write(ABSTRACTS[:1], Sampling(0.9, seed))[0].text for seed in (1, 1, 1, 2)
     )
@@ -94,11 +90,12 @@ def test_what_looks_like_a_control_token_in_an_abstract_is_text(writer: GgufWrit
 
 
 def test_a_chat_template_is_used_as_it_is_and_cannot_run_code() -> None:
-    template = "{{ bos_token }}<user>{{ messages[0]['content'] }}<end>{% if add_generation_prompt %}<model>{% endif %}"
-    assert (
-        llama_cpp._as_chat("Hello {abstract}", template, "<s>", "</s>")
-        == "<user>Hello {abstract}<end><model>"
+    template = (
+        "{{ bos_token }}<user>{{ messages[0]['content'] }}<end>"
+        "{% if add_generation_prompt %}<model>{% endif %}"
     )
+    chat = llama_cpp._as_chat("Hello {abstract}", template, "<s>", "</s>")
+    assert chat == "<user>Hello {abstract}<end><model>"
     with pytest.raises(PaperclipError, match="chat template cannot be used"):
         llama_cpp._as_chat("x", "{{ ''.__class__.__mro__[1].__subclasses__() }}", "", "")
     with pytest.raises(PaperclipError, match="chat template cannot be used"):
@@ -124,6 +121,5 @@ def test_the_likeliest() -> None:
 
 
 def test_common_beginnings() -> None:
-    assert [
-        llama_cpp._common(one, [1, 2, 3]) for one in ([], [1], [1, 2, 3, 4], [2], [1, 2, 4])
-    ] == [0, 1, 3, 0, 2]
+    sequences = ([], [1], [1, 2, 3, 4], [2], [1, 2, 4])
+    assert [llama_cpp._common(one, [1, 2, 3]) for one in sequences] == [0, 1, 3, 0, 2]

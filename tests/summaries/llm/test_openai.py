@@ -1,4 +1,4 @@
-"""The backend `openai` against a stand-in on loopback: what it says, what it understands, and what it survives."""
+"""The backend `openai` against a stand-in on loopback: requests, replies and faults."""
 
 from __future__ import annotations
 
@@ -48,12 +48,8 @@ def test_a_request_says_everything_and_the_answer_is_read(server: LlmStandIn) ->
     assert ask(writer(server)) == Answer(SUMMARY, True, 11, 7)
     (asked,) = server.asked
     assert asked["messages"] == [{"role": "user", "content": "Summarize: Black holes."}]
-    assert (asked["model"], asked["temperature"], asked["seed"], asked["max_tokens"]) == (
-        "stand-in",
-        0.0,
-        3,
-        512,
-    )
+    expected = {"model": "stand-in", "temperature": 0.0, "seed": 3, "max_tokens": 512}
+    assert {name: asked[name] for name in expected} == expected
     form = asked["response_format"]["json_schema"]
     assert form["strict"] is True and form["schema"] == schema.json_schema()
 
@@ -65,21 +61,16 @@ def test_the_first_way_to_tell_the_form_that_the_server_takes_is_kept(
     server.takes, server.refusal = ("json_object",), status
     asking = writer(server)
     assert [ask(asking).text for _ in range(2)] == [SUMMARY] * 2
-    assert [asked["response_format"]["type"] for asked in server.asked] == [
-        "json_schema",
-        "json_schema",
-        "json_object",
-        "json_object",
-    ]
+    kinds = [asked["response_format"]["type"] for asked in server.asked]
+    assert kinds == ["json_schema"] * 2 + ["json_object"] * 2
     assert server.asked[-1]["response_format"]["schema"] == schema.json_schema()
 
 
 def test_a_model_that_wants_another_limit_gets_it(server: LlmStandIn) -> None:
     server.refused_field = "max_tokens"
     ask(writer(server))
-    assert (
-        "temperature" not in server.asked[-1] and server.asked[-1]["max_completion_tokens"] == 512
-    )
+    last = server.asked[-1]
+    assert "temperature" not in last and last["max_completion_tokens"] == 512
 
 
 def test_a_server_that_is_down_at_first_is_not_taken_for_one_that_refuses(
@@ -89,18 +80,14 @@ def test_a_server_that_is_down_at_first_is_not_taken_for_one_that_refuses(
     with pytest.raises(Unreachable, match=r"HTTP 500 .3 tries"):
         ask(asking, "FAULT:500")
     ask(asking)
-    assert (
-        server.asked[-1]["response_format"]["type"] == "json_schema"
-        and "max_tokens" in server.asked[-1]
-    )
+    last = server.asked[-1]
+    assert last["response_format"]["type"] == "json_schema" and "max_tokens" in last
 
 
 def test_a_server_without_schemas_is_told_to_the_user(server: LlmStandIn) -> None:
     server.takes = ()
-    with pytest.raises(
-        PaperclipError,
-        match=r"takes no request for a JSON schema .HTTP 400: Unsupported: response_format",
-    ):
+    told = r"accepts no request for a JSON schema .HTTP 400: Unsupported: response_format"
+    with pytest.raises(PaperclipError, match=told):
         ask(writer(server))
 
 
@@ -118,9 +105,9 @@ def test_the_key_goes_to_the_server_and_not_a_netrc_s(
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login a password b\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     assert ask(writer(server, key="secret")).text == SUMMARY
-    with pytest.raises(
-        PaperclipError, match=r"refuses the key .HTTP 401: Incorrect API key"
-    ) as error:
+
+    told = r"refuses the key .HTTP 401: Incorrect API key"
+    with pytest.raises(PaperclipError, match=told) as error:
         ask(writer(server, key="wrong"))
     assert "OPENAI_API_KEY" in (error.value.hint or "") and "wrong" not in error.value.message
 
@@ -181,9 +168,8 @@ def test_an_endless_answer_ends_by_its_size_or_its_time(server: LlmStandIn) -> N
 def test_a_request_that_only_this_abstract_spoils_is_its_failure(server: LlmStandIn) -> None:
     asking = writer(server)
     ask(asking)
-    with pytest.raises(
-        BadItem, match=r"refuses the request .HTTP 400: This model's maximum context"
-    ):
+    told = r"refuses the request .HTTP 400: This model's maximum context"
+    with pytest.raises(BadItem, match=told):
         ask(asking, "FAULT:context")
 
 
