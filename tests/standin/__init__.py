@@ -1,1 +1,4 @@
-"""A stand-in of MAST: a real HTTP server in a process of its own on loopback, which answers and fails as MAST does."""
+"""A stand-in for MAST: a real HTTP server on loopback, in a process of its own.
+
+It answers and fails as MAST does.
+"""

@@ -1,4 +1,7 @@
-"""What the stand-in holds: observation rows, product rows and files, made from numbers, the same every time."""
+"""The stand-in's content: observation rows, product rows and files.
+
+Everything is made from numbers, the same every time.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ HST_FIRST, JWST_FIRST = 15000, 1200
 
 
 class Content:
-    """`hst` and `jwst` proposals with `previews` each; previews are `side` pixels wide."""
+    """`hst` and `jwst` proposals with `previews` each, `side` pixels wide."""
 
     def __init__(self, hst: int = 12, jwst: int = 4, previews: int = 5, side: int = 96) -> None:
         self.side, self.previews = side, previews
@@ -68,13 +71,14 @@ class Content:
                 self._jwst_observation(number, observation)
 
     def proposals(self) -> list[Proposal]:
-        """The catalogue: Hubble's and JWST's in one."""
+        """One catalogue for Hubble and JWST."""
         numbers = sorted({int(row["proposal_id"]) for row in self.observations})
         return [
             Proposal(
                 mission="any",
                 proposal_id=number,
-                abstract=f"We propose to observe the spiral galaxy NGC {number}. Our aim is to trace its star formation.",
+                abstract=f"We propose to observe the spiral galaxy NGC {number}. "
+                "Our aim is to trace its star formation.",
                 title=f"Spiral {number}",
                 category="Galaxies",
                 cycle=str(20 + number % 5),
@@ -99,12 +103,10 @@ class Content:
             "instrument_name": "ACS/WFC",
             "target_name": f"NGC{number}-{visit}",
         }
-        for exposure in range(2):
+
+        for exposure, band in enumerate(("F606W", "F814W")):
             self._observe(
-                f"{root}{exposure:02d}q",
-                filters=("F606W", "F814W")[exposure],
-                provenance_name="CALACS",
-                **common,
+                f"{root}{exposure:02d}q", filters=band, provenance_name="CALACS", **common
             )
         parts = [
             self._observe(
@@ -118,26 +120,17 @@ class Content:
             provenance_name="HAP-SVM",
             **{**common, "s_region": None if visit == 1 else self._region(place)},
         )
-        names = [
-            f"{stem}_total_{root}_drc.jpg",
-            f"{stem}_total_{root}_drc_color.jpg",
-            f"{stem}_f606w_{root}_drc.jpg",
-            f"{root}01q_flc.jpg",
-        ]
+
+        product = f"{stem}_total_{root}"
         for parent in (total, *parts):
-            self._product(parent, f"{stem}_total_{root}", names[0], "PREVIEW")
-        for name in names[1:]:
-            self._product(total, f"{stem}_total_{root}", name, "PREVIEW")
-        self._product(
-            total, f"{stem}_total_{root}", f"{stem}_total_{root}_drc_thumb.jpg", "PREVIEW"
-        )
-        self._product(total, f"{stem}_total_{root}", f"{stem}_total_{root}_drc.fits", "SCIENCE")
-        self._product(
-            total,
-            "hst_skycell-p1234x01y02",
-            "hst_skycell-p1234x01y02_acs_wfc_total_all_drc.jpg",
-            "PREVIEW",
-        )
+            self._product(parent, product, f"{product}_drc.jpg", "PREVIEW")
+        self._product(total, product, f"{product}_drc_color.jpg", "PREVIEW")
+        self._product(total, product, f"{stem}_f606w_{root}_drc.jpg", "PREVIEW")
+        self._product(total, product, f"{root}01q_flc.jpg", "PREVIEW")
+        self._product(total, product, f"{product}_drc_thumb.jpg", "PREVIEW")
+        self._product(total, product, f"{product}_drc.fits", "SCIENCE")
+        cell = "hst_skycell-p1234x01y02"
+        self._product(total, cell, f"{cell}_acs_wfc_total_all_drc.jpg", "PREVIEW")
 
     def _jwst_observation(self, number: int, observation: int) -> None:
         place = {
@@ -163,19 +156,15 @@ class Content:
             )
             self._product(obsid, name, f"{name}_i2d.jpg", "PREVIEW", "JWST")
             self._product(obsid, name, f"{name}_i2d.fits", "SCIENCE", "JWST")
+
         for mode, name in (
             ("NIRCAM/TARGACQ", "nircam_f212n-wlp8"),
             ("NIRCAM/IMAGE", "nircam_f212n-wlp8"),
             ("NIRSPEC/IFU", "nirspec_g395h-f290lp"),
         ):
             stem = f"jw{number:05d}-o{observation + 1:03d}_t001_{name}"
-            self._product(
-                self._observe(stem, filters="F212N", instrument_name=mode, **common),
-                stem,
-                f"{stem}_i2d.jpg",
-                "PREVIEW",
-                "JWST",
-            )
+            obsid = self._observe(stem, filters="F212N", instrument_name=mode, **common)
+            self._product(obsid, stem, f"{stem}_i2d.jpg", "PREVIEW", "JWST")
 
     def _observe(self, obs_id: str, **values: object) -> str:
         self._number += 1
@@ -203,7 +192,8 @@ class Content:
 
     def _region(self, row: dict) -> str:
         ra, dec = row["s_ra"], row["s_dec"]
-        return f"POLYGON ICRS {ra - 0.02} {dec - 0.02} {ra + 0.02} {dec - 0.02} {ra + 0.02} {dec + 0.02} {ra - 0.02} {dec + 0.02}"
+        left, right, bottom, top = ra - 0.02, ra + 0.02, dec - 0.02, dec + 0.02
+        return f"POLYGON ICRS {left} {bottom} {right} {bottom} {right} {top} {left} {top}"
 
     def _product(
         self, parent: str, obs_id: str, name: str, kind: str, collection: str = "HST"
@@ -229,20 +219,23 @@ class Content:
 
 @lru_cache(maxsize=4096)
 def jpeg(uri: str, side: int) -> bytes:
-    """A grey picture that no other address has, 3/4 as high as wide, with the comment that the archive's preview maker writes."""
+    """A grey picture, unique to its address and 3/4 as high as wide.
+
+    It has the comment that the archive's preview maker writes.
+    """
     seed = hashlib.sha256(uri.encode()).digest()
     y, x = np.mgrid[-1 : 1 : int(side * 0.75) * 1j, -1 : 1 : side * 1j]
-    glow = np.exp(
-        -((x - seed[0] / 255 + 0.5) ** 2 + (y - seed[1] / 255 + 0.5) ** 2) * (2 + seed[2] / 16)
-    )
-    pixels = np.clip(
-        230 * glow + np.random.default_rng(seed[3]).normal(15, 6, x.shape), 0, 255
-    ).astype(np.uint8)
+    distance = (x - seed[0] / 255 + 0.5) ** 2 + (y - seed[1] / 255 + 0.5) ** 2
+    glow = np.exp(-distance * (2 + seed[2] / 16))
+    noise = np.random.default_rng(seed[3]).normal(15, 6, x.shape)
+    pixels = np.clip(230 * glow + noise, 0, 255).astype(np.uint8)
+
     height, width = pixels.shape
     comment = (
         "CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\n"
         f"CRPIX1  = {width / 2 + 0.5}\nCRPIX2  = {height / 2 + 0.5}\n"
-        "CRVAL1  = 150.1\nCRVAL2  = 2.2\nCD1_1   = -1.4e-05\nCD1_2   = 0\nCD2_1   = 0\nCD2_2   = 1.4e-05\n"
+        "CRVAL1  = 150.1\nCRVAL2  = 2.2\n"
+        "CD1_1   = -1.4e-05\nCD1_2   = 0\nCD2_1   = 0\nCD2_2   = 1.4e-05\n"
         "COMMENT Created by fitscut 1.4.2 (William Jon McCann)\n"
     )
     file = io.BytesIO()

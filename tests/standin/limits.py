@@ -1,4 +1,4 @@
-"""Time limits for tests: the same rules, in milliseconds."""
+"""Time limits for tests: the same rules with fractions of a second."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""A stand-in of an OpenAI-compatible server, in a thread of the test. What it does with an abstract stands in the abstract itself.
+"""A stand-in for an OpenAI-compatible server, in a thread of the test.
 
-`FAULT:html` in an abstract gets a page of HTML, and so on (`Handler.faulty`); any other is answered after `latency` seconds with a summary
-of black holes. It counts the requests that are in flight, and keeps what it was asked.
+The abstract itself selects the reply: `FAULT:html` gets a page of HTML, and so on
+(`Handler.faulty`). Any other abstract gets a summary of black holes after `latency` seconds. The
+server counts the requests in flight and keeps all requests.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SUMMARY = json.dumps(
 
 
 class LlmStandIn(ThreadingHTTPServer):
-    """`takes` says which kinds of response_format it knows; `key` is the only one that it lets in, if there is one."""
+    """The server: `takes` lists the kinds of response_format it knows, `key` is required if set."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -29,13 +30,8 @@ class LlmStandIn(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock = threading.Lock()
         self.latency, self.in_flight, self.most_in_flight = 0.0, 0, 0
-        self.models, self.takes, self.key, self.refused_field = (
-            ["stand-in"],
-            ("json_schema", "json_object"),
-            "",
-            "",
-        )
-        self.refusal = 400
+        self.models, self.takes = ["stand-in"], ("json_schema", "json_object")
+        self.key, self.refused_field, self.refusal = "", "", 400
         self.asked: list[dict] = []
 
     @property
@@ -75,22 +71,14 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, asked: dict) -> None:
         time.sleep(self.server.latency)
         fault = re.search(r"FAULT:(\w+)", asked["messages"][0]["content"])
+        form, refused = asked["response_format"]["type"], self.server.refused_field
         if self.server.key and self.headers["Authorization"] != f"Bearer {self.server.key}":
             self.send(401, {"error": {"message": "Incorrect API key provided."}})
         elif self.path != "/v1/chat/completions" or asked["model"] not in self.server.models:
             self.send(404, {"error": {"message": "The model does not exist."}})
-        elif (
-            asked["response_format"]["type"] not in self.server.takes
-            or self.server.refused_field in asked
-        ):
-            self.send(
-                self.server.refusal,
-                {
-                    "error": {
-                        "message": f"Unsupported: {self.server.refused_field or 'response_format'}"
-                    }
-                },
-            )
+        elif form not in self.server.takes or refused in asked:
+            message = f"Unsupported: {refused or 'response_format'}"
+            self.send(self.server.refusal, {"error": {"message": message}})
         elif fault:
             self.faulty(fault[1])
         else:
@@ -114,18 +102,17 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "length":
             self.complete(SUMMARY[:40], "length")
         elif kind == "context":
-            self.send(
-                400, {"error": {"message": "This model's maximum context length is 4096 tokens."}}
-            )
+            message = "This model's maximum context length is 4096 tokens."
+            self.send(400, {"error": {"message": message}})
         elif kind == "hangup":
             self.close_connection = True
-        elif kind in ("endless", "trickle"):
-            self.stream(
-                b"x" * 2**16 if kind == "endless" else b" ", 0.0 if kind == "endless" else 0.05
-            )
+        elif kind == "endless":
+            self.stream(b"x" * 2**16, pause=0.0)
+        elif kind == "trickle":
+            self.stream(b" ", pause=0.05)
 
     def stream(self, block: bytes, pause: float) -> None:
-        """Goes on for ever, or until the client has had enough."""
+        """Send blocks until the client hangs up."""
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -135,19 +122,10 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(pause)
 
     def complete(self, text: str, reason: str = "stop") -> None:
-        self.send(
-            200,
-            {
-                "choices": [
-                    {
-                        "index": 0,
-                        "message": {"role": "assistant", "content": text},
-                        "finish_reason": reason,
-                    }
-                ],
-                "usage": {"prompt_tokens": 11, "completion_tokens": 7},
-            },
-        )
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "message": message, "finish_reason": reason}
+        usage = {"prompt_tokens": 11, "completion_tokens": 7}
+        self.send(200, {"choices": [choice], "usage": usage})
 
     def send(self, status: int, content: dict, headers: dict[str, str] | None = None) -> None:
         self.reply(status, json.dumps(content).encode(), "application/json", headers)
@@ -155,12 +133,9 @@ class Handler(BaseHTTPRequestHandler):
     def reply(
         self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None
     ) -> None:
+        own = {"Content-Type": kind, "Content-Length": str(len(body))}
         self.send_response(status)
-        for name, value in {
-            "Content-Type": kind,
-            "Content-Length": str(len(body)),
-            **(headers or {}),
-        }.items():
+        for name, value in {**own, **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

@@ -1,4 +1,4 @@
-"""Starts the stand-in, talks to it, and ends it."""
+"""The stand-in's process: start, control and end."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class StandInProcess:
-    """`url` is its address, under which it is MAST; `set` and `log` are for the test."""
+    """A running stand-in: MAST at the address `url`, with `set` and `log` for the test."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def set(self, **wanted: object) -> None:
-        """Latency, page size, cap, faults; what is not named goes back to its default. Empties the log."""
+        """Set latency, page size, cap and faults, and empty the log.
+
+        Settings that are not named go back to their defaults.
+        """
         self._call("/standin/set", json.dumps(wanted).encode())
 
     def log(self, what: str = "") -> list[dict]:
-        """The requests since the last `set`, those whose description holds `what`."""
-        return [
-            entry
-            for entry in json.loads(self._call("/standin/log"))
-            if what in f"{entry['method']} {entry['what']}"
-        ]
+        """The requests since the last `set` whose description holds `what`."""
+        entries = json.loads(self._call("/standin/log"))
+        return [entry for entry in entries if what in f"{entry['method']} {entry['what']}"]
 
     def write_config(self, folder: Path) -> dict[str, str]:
-        """Environment in which astroquery takes the stand-in for MAST, by its own configuration file."""
+        """Environment with a configuration file by which astroquery takes the stand-in for MAST."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "astroquery.cfg").write_text(f"[mast]\nserver = {self.url}\n")
         return {"ASTROPY_CONFIG_DIR": str(folder)}
@@ -45,7 +45,10 @@ class StandInProcess:
 
 @contextmanager
 def standin(**options: int) -> Iterator[StandInProcess]:
-    """A running stand-in; it ends when its standard input closes, so also when the test process dies."""
+    """A running stand-in.
+
+    It ends when its standard input closes, and so also when the test process dies.
+    """
     arguments = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.standin.server", *arguments],

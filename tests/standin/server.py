@@ -1,8 +1,12 @@
-"""The stand-in's server. `python -m tests.standin.server --hst 12` prints its address and serves until its standard input closes.
+"""The stand-in's server.
 
-Beside MAST's own addresses it has /standin/log (what was asked, and when), and /standin/set: latency, page size, cap, further product
-rows by obsid, recorded replies by service, and faults. A fault is `{"on": part of method, address or service, "do": what, "times": how
-often, "every": each k-th request, ...}`.
+`python -m tests.standin.server --hst 12` prints its address and serves until its standard input
+closes.
+
+Besides MAST's own addresses it has /standin/log (the requests and their times) and /standin/set:
+latency, page size, cap, further product rows by obsid, recorded replies by service, and faults. A
+fault is `{"on": part of method, address or service, "do": kind, "times": how often, "every": each
+k-th request, ...}`.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from paperclip_cli.archives.catalogue import format_catalogue
 from tests.standin.content import FIELDS, PRODUCT_FIELDS, Content, fits
 
-# Replies of MAST that astroquery's own tests were recorded from, and that ship with it.
+# Replies of MAST that were recorded for astroquery's own tests and ship with it.
 RECORDED = Path(str(importlib.resources.files("astroquery.mast.tests") / "data"))
 HTML = b"<!DOCTYPE html><html><body>The archive is down for maintenance.</body></html>"
 
@@ -41,17 +45,11 @@ class StandIn(ThreadingHTTPServer):
         self.set({})
 
     def set(self, wanted: dict) -> None:
-        """Everything not named goes back to its default; the log is emptied."""
+        """Change the settings and empty the log; those not named go back to their defaults."""
         with self.lock:
-            self.latency, self.page_size = (
-                wanted.get("latency", 0.0),
-                wanted.get("page_size", 50_000),
-            )
-            self.cap, self.extra, self.replies = (
-                wanted.get("cap"),
-                wanted.get("products", {}),
-                wanted.get("replies", {}),
-            )
+            self.latency = wanted.get("latency", 0.0)
+            self.page_size, self.cap = wanted.get("page_size", 50_000), wanted.get("cap")
+            self.extra, self.replies = wanted.get("products", {}), wanted.get("replies", {})
             self.faults = [
                 {"times": math.inf, "every": 1, **fault, "met": 0}
                 for fault in wanted.get("faults", ())
@@ -98,6 +96,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(b"{}")
         if url.path == "/standin/log":
             return self.reply(json.dumps(self.server.log).encode())
+
         what, make = self.route(url.path, parse_qs(url.query), body)
         entry = {
             "time": time.time(),
@@ -111,6 +110,7 @@ class Handler(BaseHTTPRequestHandler):
         }
         with self.server.lock:
             self.server.log.append(entry)
+
         time.sleep(self.server.latency)
         fault = self.server.fault(f"{self.command} {what}")
         if fault is not None:
@@ -121,30 +121,23 @@ class Handler(BaseHTTPRequestHandler):
         entry["over"] = True
 
     def route(self, path: str, query: dict, body: bytes):  # type: ignore[no-untyped-def]
-        """What is asked for, in words for faults and the log, and a function that makes the reply."""
+        """A description of the request for faults and the log, and a function for the reply."""
         if path.endswith("/columnsconfig"):
             return "columnsconfig", lambda: (self.server.columns if b"Cone" in body else b"{}",)
         if path.endswith("/api/v0/invoke"):
             request = json.loads(unquote(body.decode()).removeprefix("request="))
-            return f"invoke {request['service']} {json.dumps(request['params'])}", lambda: (
-                json.dumps(self.invoke(request)).encode(),
-            )
+            what = f"invoke {request['service']} {json.dumps(request['params'])}"
+            return what, lambda: (json.dumps(self.invoke(request)).encode(),)
         if path.endswith("/api/v0.1/Download/file"):
             uri = query["uri"][0]
             return f"file {uri}", lambda: self.file(uri)
         if path == "/abstracts.cat":
             return "abstracts.cat", lambda: (self.server.catalogue, "text/plain")
         if path == "/Santa-war/query":
-            known = {
-                "resolvedCoordinate": [
-                    {"ra": 13.0, "decl": -19.5, "canonicalName": "NGC 15001", "resolver": "NED"}
-                ]
-            }
-            return f"resolve {query}", lambda: (
-                json.dumps(
-                    known if "NGC" in query["name"][0] else {"resolvedCoordinate": []}
-                ).encode(),
-            )
+            place = {"ra": 13.0, "decl": -19.5, "canonicalName": "NGC 15001", "resolver": "NED"}
+            found = [place] if "NGC" in query["name"][0] else []
+            reply = json.dumps({"resolvedCoordinate": found}).encode()
+            return f"resolve {query}", lambda: (reply,)
         return path, lambda: (b"not found", "text/plain", 404)
 
     def invoke(self, request: dict) -> dict:
@@ -153,13 +146,11 @@ class Handler(BaseHTTPRequestHandler):
             return json.loads((RECORDED / self.server.replies[request["service"]]).read_text())
         if request["service"] == "Mast.Caom.Products":
             obsids = params["obsid"].split(",")
-            rows = [
-                *content.rows_of(obsids),
-                *(row for obsid in obsids for row in self.server.extra.get(obsid, ())),
-            ]
-            fields = PRODUCT_FIELDS
+            extra = (row for obsid in obsids for row in self.server.extra.get(obsid, ()))
+            rows, fields = [*content.rows_of(obsids), *extra], PRODUCT_FIELDS
         else:
             rows, fields = [row for row in content.observations if meets(row, params)], FIELDS
+
         size = min(request["pagesize"], self.server.page_size)
         rows = rows[: self.server.cap] if self.server.cap else rows
         page, pages = request["page"], max(1, math.ceil(len(rows) / size))
@@ -182,11 +173,9 @@ class Handler(BaseHTTPRequestHandler):
     def file(self, uri: str) -> tuple:
         if uri.endswith(".jpg"):
             return self.server.content.jpeg(uri), "image/jpeg"
-        return (
-            (fits(uri), "application/fits")
-            if uri.endswith(".fits")
-            else (b"not found", "text/plain", 404)
-        )
+        if uri.endswith(".fits"):
+            return fits(uri), "application/fits"
+        return b"not found", "text/plain", 404
 
     def reply(
         self,
@@ -214,9 +203,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
-        os.close(
-            self.connection.detach()
-        )  # at once: `close` would wait for the files that were made of the socket
+        # At once: `close` would wait for the file objects of the socket.
+        os.close(self.connection.detach())
 
     def fault_short(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
         body = make()[0]
@@ -224,7 +212,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def fault_unmeasured(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
-        """Half a body, whose end is the end of the connection."""
+        """Send half a body without a length: it ends with the connection."""
         body = make()[0]
         self.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body[: len(body) // 2])
         self.close_connection = True
@@ -233,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(HTML, "text/html")
 
     def fault_half(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
-        """Half a reply that says that it is whole."""
+        """Send half a body with a length that calls it whole."""
         body, *rest = make()
         self.reply(body[: len(body) // 2], *rest)
 
@@ -241,16 +229,8 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(b'{"status": "EXECUTING"}')
 
     def fault_error(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
-        self.reply(
-            json.dumps(
-                {
-                    "status": "ERROR",
-                    "msg": "Cannot open database: login failed",
-                    "data": [],
-                    "fields": [],
-                }
-            ).encode()
-        )
+        error = {"status": "ERROR", "msg": "Cannot open database: login failed"}
+        self.reply(json.dumps({**error, "data": [], "fields": []}).encode())
 
     def fault_silent(self, fault: dict, make) -> None:  # type: ignore[no-untyped-def]
         time.sleep(fault.get("seconds", 30))
@@ -280,7 +260,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def meets(row: dict, params: dict) -> bool:
-    """Whether a row meets the filters and lies in the circle of a query."""
+    """Whether a row passes the filters of a query and lies in its circle."""
     for wanted in params["filters"]:
         value = row[wanted["paramName"]]
         ranges = [choice for choice in wanted["values"] if isinstance(choice, dict)]
@@ -290,6 +270,7 @@ def meets(row: dict, params: dict) -> bool:
         start = wanted.get("freeText", "\0").removesuffix("%")
         if not ranges and str(value) not in plain and not str(value).startswith(start):
             return False
+
     if "position" not in params:
         return True
     ra, dec, radius = map(float, params["position"].split(","))
@@ -298,7 +279,7 @@ def meets(row: dict, params: dict) -> bool:
 
 
 def columns_config() -> bytes:
-    """The recorded reply that ships with astroquery, with the columns that MAST has gained since."""
+    """The recorded reply that ships with astroquery, with a column that MAST has added since."""
     recorded = json.loads((RECORDED / "columnsconfig.json").read_text())
     return json.dumps({"provenance_name": {"vot.datatype": "char"}, **recorded}).encode()
 

@@ -1,7 +1,8 @@
-"""Runs `paperclip` many times in processes that can be killed, without paying for the imports each time.
+"""Many runs of `paperclip` in processes that can be killed, with the imports paid for once.
 
-`python -m tests.standin.zygote` reads a command line as JSON from each line of its standard input, runs it in a fork of itself, and
-prints the fork's process number, then how it ended. It has no threads of its own, so that forking is safe.
+`python -m tests.standin.zygote` reads a command line as JSON from each line of its standard input,
+runs it in a fork of itself, and prints the fork's process number, then its exit code. It has no
+threads of its own, so that forking is safe.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Run:
-    """A command that is running; `wait` gives its exit code, negative for a signal."""
+    """A running command; `wait` returns its exit code, negative for a signal."""
 
     def __init__(self, process: subprocess.Popen[str], pid: int) -> None:
         self._process, self.pid = process, pid
@@ -43,7 +44,7 @@ class Zygote:
         self._process = process
 
     def start(self, *arguments: object) -> Run:
-        """Starts `paperclip ARGUMENTS`; one at a time."""
+        """Start `paperclip ARGUMENTS`; one at a time."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(list(map(str, arguments))) + "\n")
         self._process.stdin.flush()
@@ -55,7 +56,7 @@ class Zygote:
 
 @contextmanager
 def zygote(environment: Mapping[str, str], stderr: Path) -> Iterator[Zygote]:
-    """What the commands say goes into the file `stderr`."""
+    """A running zygote; the messages of its commands go to the file `stderr`."""
     with stderr.open("ab") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.standin.zygote"],
@@ -92,7 +93,7 @@ def main() -> None:
                 sys.stderr.flush()
                 os._exit(code)
         print(pid, flush=True)
-        sys.stdin.readline()  # until then the number is its own, so that a late kill hits nobody else
+        sys.stdin.readline()  # until then the process number is not reused: a late kill is safe
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 

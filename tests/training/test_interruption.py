@@ -33,7 +33,7 @@ def test_two_signals_at_once_are_one() -> None:
 
 
 def test_a_second_signal_acts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "SAME", -1.0)
+    monkeypatch.setattr(interruption, "SAME", -1.0)
     with pytest.raises(KeyboardInterrupt), stop_requests():
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -82,7 +82,7 @@ def test_an_error_in_the_block_is_not_hidden_by_a_signal() -> None:
 
 
 def test_what_another_process_heard_is_no_second_signal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "SAME", -1.0)
+    monkeypatch.setattr(interruption, "SAME", -1.0)
     with pytest.raises(KeyboardInterrupt), stop_requests() as stop:
         signal.raise_signal(signal.SIGINT)
         stop.demand(signal.SIGTERM)
