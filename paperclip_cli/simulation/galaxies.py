@@ -56,13 +56,7 @@ def spiral(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     """
     flocculent = kind == "flocculent"
     tilt, turn = float(np.cos(np.radians(random.uniform(0, 62)))), random.uniform(0, np.pi)
-    arms = Arms(
-        count=int(random.integers(4, 7) if flocculent else random.choice((2, 2, 2, 3, 4))),
-        pitch=float(np.tan(np.radians(random.uniform(12, 26)))),
-        inner=random.uniform(0.16, 0.26),
-        phase=random.uniform(0, 2 * np.pi),
-        hand=float(random.choice((-1.0, 1.0))),
-    )
+    arms = _draw_arms(random, flocculent)
     scale, contrast = random.uniform(0.26, 0.36), random.uniform(1.5, 3.5)
     sharpness, bulge = random.uniform(1.5, 4.0), random.uniform(0.5, 4.0)
     size, index = random.uniform(0.05, 0.11), random.uniform(1.5, 4.0)
@@ -181,6 +175,16 @@ def dwarf(random: Random, grid: Grid, kind: str, band: Band) -> Scene:
     x, y = (centres[group] + random.normal(0, 0.7, (len(group), 2)) * sizes[group, None]).T
     young = Stars(x, y, power_law(random, len(group), 1.7, 0.08, 2.5) * band.weight(0.9))
     return Scene(light, (old + young).turned(turn))
+
+
+def _draw_arms(random: Random, flocculent: bool) -> Arms:
+    return Arms(
+        count=int(random.integers(4, 7) if flocculent else random.choice((2, 2, 2, 3, 4))),
+        pitch=float(np.tan(np.radians(random.uniform(12, 26)))),
+        inner=random.uniform(0.16, 0.26),
+        phase=random.uniform(0, 2 * np.pi),
+        hand=float(random.choice((-1.0, 1.0))),
+    )
 
 
 def _bar(along: Image, across: Image, angle: float, length: float, width: float) -> Image:

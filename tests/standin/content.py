@@ -120,7 +120,10 @@ class Content:
             provenance_name="HAP-SVM",
             **{**common, "s_region": None if visit == 1 else self._region(place)},
         )
+        self._hst_products(stem, root, total, parts)
 
+    def _hst_products(self, stem: str, root: str, total: str, parts: list[str]) -> None:
+        """The products of a visit; the total's preview is listed with its parts too."""
         product = f"{stem}_total_{root}"
         for parent in (total, *parts):
             self._product(parent, product, f"{product}_drc.jpg", "PREVIEW")

@@ -24,6 +24,7 @@ Item = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Items = Annotated[list[Item], Field(min_length=1, max_length=MOST_ITEMS)]
 
 
+# The docstring becomes the description of the JSON Schema, which a server shows to its model.
 class Form(BaseModel):
     """What a model must write."""
 

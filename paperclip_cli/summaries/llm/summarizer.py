@@ -123,8 +123,8 @@ class LanguageSummarizer:
     def _settled(self, draft: _Draft) -> Summary | _Draft:
         """The summary, or the draft with the reason why its answer was refused.
 
-        A list from an earlier answer stands. A later answer, which is warmer, only adds the missing
-        one.
+        A list from an earlier answer is kept. A later answer, which is warmer, only adds the
+        missing one.
         """
         form = parse(draft.text)
         if form is None:
