@@ -1,1 +1,1 @@
-"""From any picture file to the pixels that a model sees."""
+"""The steps from any picture file to the pixels that a model sees."""

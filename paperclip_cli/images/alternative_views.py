@@ -1,6 +1,7 @@
-"""Ways to look at a preview other than a model's own view: as training augments it, and with nothing but its outline.
+"""Alternatives to a model's own view of a preview: augmented as in training, and outline only.
 
-A look takes a canvas uint8 [C,C] or [C,C,3], a view and the number of the image, and gives uint8 [S,S,3].
+A look takes a canvas uint8 [C, C] or [C, C, 3], a view and the image's number, and returns uint8
+[S, S, 3].
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ GREY = 128
 
 
 def centre(canvas: np.ndarray, view: View, number: int) -> np.ndarray:
-    """The deterministic view of everything but training."""
+    """The deterministic view that everything but training uses."""
     return centre_view(canvas, view)
 
 
 def augmented(canvas: np.ndarray, view: View, number: int) -> np.ndarray:
-    """A random crop under a random symmetry of the square, as in training (`towers.augment`); the same every time for a number."""
+    """A random crop under a random symmetry of the square, as in training (`towers.augment`).
+
+    The same `number` always gives the same crop and symmetry.
+    """
     rng = np.random.default_rng([0, number])
     store = store_image(canvas, view)
     top, left = rng.integers(view.store_side - view.size + 1, size=2)
@@ -32,5 +36,8 @@ def augmented(canvas: np.ndarray, view: View, number: int) -> np.ndarray:
 
 
 def outline(canvas: np.ndarray, view: View, number: int) -> np.ndarray:
-    """The same view of a canvas on which all that holds data is one grey. A model whose view is filled (`View.fill`) then sees nothing."""
+    """The view of a canvas on which all pixels with data have the same grey.
+
+    A model whose view is filled (`View.fill`) then sees nothing.
+    """
     return centre_view(np.where(no_data(canvas), 255, GREY).astype(np.uint8), view)

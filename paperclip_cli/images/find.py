@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures, by name; whether they are, their content tells."""
+"""The search for picture files in folders: by name, since only reading tells what a file holds."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ def is_image_name(name: str) -> bool:
 
 
 def find_images(roots: Iterable[Path]) -> list[Path]:
-    """The image files in some folders (all depths, nothing hidden) and the files given themselves, absolute and sorted.
+    """The image files in some folders, and files given themselves, sorted.
 
-    UsageError for a path that does not exist.
+    Folders are searched to any depth, without hidden files and folders.
+
+    Raises:
+        UsageError: a path does not exist.
     """
     found: set[Path] = set()
     for root in roots:

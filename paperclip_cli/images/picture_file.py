@@ -1,4 +1,4 @@
-"""A picture file of a user's: its pixels, and what it says itself of the observation."""
+"""A user's picture file: its pixels, and the observation that the file itself describes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ from paperclip_cli.sky.wcs import (
     unit_square,
 )
 
-_HEAD = 2**18  # bytes of a JPEG in which a comment is looked for
+_HEAD = 2**18  # bytes at the start of a JPEG that are searched for a comment
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """`picture` uint8 [H, W(, 3)], None where it was not asked for; `wcs`, where known, the coordinates of its canvas as a unit square."""
+    """A picture and its observation.
+
+    `picture` is uint8 [H, W(, 3)], or None if it was not requested. `wcs`, where known, holds the
+    coordinates of its canvas as a unit square.
+    """
 
     picture: np.ndarray | None
     observation: Observation
@@ -37,9 +41,14 @@ class PictureFile:
 
 
 def read_file(path: Path, reading: Reading, with_picture: bool = True) -> PictureFile:
-    """Reads a JPEG, PNG, TIFF or FITS file. BadItem for what `read_picture` refuses, OSError where it cannot be read at all.
+    """Read a JPEG, PNG, TIFF or FITS file.
 
-    A FITS file says what its headers say; a JPEG of the archive's preview maker has its place on the sky in its comment.
+    The observation comes from a FITS file's headers. A JPEG of the archive's preview maker has its
+    position on the sky in its comment.
+
+    Raises:
+        BadItem: `read_picture` refuses the file.
+        OSError: the file cannot be read at all.
     """
     with path.open("rb") as file:
         head = file.read(_HEAD)
@@ -49,6 +58,7 @@ def read_file(path: Path, reading: Reading, with_picture: bool = True) -> Pictur
     wcs = read_comment(jpeg_comment(head)) if head.startswith(b"\xff\xd8\xff") else None
     if wcs is None:
         return PictureFile(picture, Observation())
+
     width, height = _jpeg_size(path) if picture is None else picture.shape[1::-1]
     ra, dec = pixel_to_sky(wcs, (width + 1) / 2, (height + 1) / 2)
     observation = Observation(s_ra=ra, s_dec=dec, s_region=frame_region(wcs, width, height))

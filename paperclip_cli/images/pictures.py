@@ -1,9 +1,10 @@
-"""One road from any picture to what a model sees: fetch, training, index, query and describe all take it.
+"""The one path from a picture to a model's view, for fetch, train, index, query and describe.
 
     file --read_picture--> picture --make_canvas--> canvas --store_image--> store --(crop)--> view
 
-A picture is uint8 [H, W] (grey) or [H, W, 3]; a canvas is a square with the picture in its middle; a store is the canvas at the
-resolution of a model, from which training crops at random and `centre_view` in the middle.
+A picture is uint8 [H, W] (grey) or [H, W, 3]. A canvas is a square with the picture in its middle.
+A store is the canvas at a model's resolution: training crops it at random, `centre_view` in the
+middle.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from paperclip_cli.errors import BadItem
 from paperclip_cli.images.limits import FITS_MAGIC, GZIP_MAGIC, check_size
 from paperclip_cli.images.stretch import PREVIEW, preview_stretch
 
-# View lives in a module of its own because a cold text query reads it from the model folder and must not import PIL.
+# View has its own module: a cold text query reads it from the model folder and must not import PIL.
 from paperclip_cli.images.view import View
 
 __all__ = [
@@ -39,11 +40,13 @@ __all__ = [
     "store_image",
 ]
 
-NO_DATA = 235  # what is as bright as this and reaches the border holds no data: white, less what a JPEG makes of its edge
-_RINGING = 2  # pixels beside the edge that a JPEG has changed
+# Pixels at least this bright and connected to the border hold no data. They are white; JPEG
+# compression darkens them a little at the edge.
+NO_DATA = 235
+_RINGING = 2  # pixels next to the edge that JPEG compression changes
 
-# Opened by signature and by class, not by `Image.open`: no other decoder is exposed to hostile files, and Pillow's own size limit,
-# a warning for pictures that are ordinary here, does not apply.
+# Opened by signature and class, not with `Image.open`: hostile files reach no other decoder, and
+# Pillow's own size limit, a warning for pictures that are ordinary here, does not apply.
 _DECODERS: dict[bytes, type[ImageFile]] = {
     b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
     b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
@@ -53,11 +56,15 @@ _DECODERS: dict[bytes, type[ImageFile]] = {
 
 
 def read_picture(path: Path, hdu: int | str | None = None, stretch: str = PREVIEW) -> np.ndarray:
-    """Decodes a JPEG, PNG, TIFF or FITS file, told by its content, to uint8 [H, W] or [H, W, 3], the right way up.
+    """Decode a JPEG, PNG, TIFF or FITS file to uint8 [H, W] or [H, W, 3], the right way up.
 
-    Three equal channels become one; transparent parts become white; 16-bit pictures are scaled (see `_to_8_bits`), FITS images (`hdu`, or
-    the first one) and floating-point pictures stretched (`stretched`). BadItem with the reason for anything else, for a damaged or
-    truncated file and for one of more than MAX_PIXELS pixels, which is known from the header alone.
+    The content decides the format, not the name. Three equal channels become one, and transparent
+    parts become white. 16-bit pictures are scaled (see `_to_8_bits`). FITS images (`hdu`, or the
+    first one) and floating-point pictures are stretched (see `stretched`).
+
+    Raises:
+        BadItem: with the reason, for any other, damaged or truncated file, and for more than
+            MAX_PIXELS pixels, which the header alone tells.
     """
     try:
         with path.open("rb") as file:
@@ -72,19 +79,16 @@ def read_picture(path: Path, hdu: int | str | None = None, stretch: str = PREVIE
 
 
 def make_canvas(picture: np.ndarray, size: int, pad: int = 255) -> np.ndarray:
-    """uint8 [H, W(, 3)] -> uint8 [C, C(, 3)]: the picture in the middle of a square of grey level `pad`.
+    """Put a picture uint8 [H, W(, 3)] in the middle of a square [C, C(, 3)] of grey level `pad`.
 
-    It is made smaller (Lanczos) where its longest side exceeds `size` pixels, never larger; C is then its longest side.
+    The picture is shrunk (Lanczos) if its longest side exceeds `size` pixels, and never enlarged. C
+    is its longest side after that.
     """
     height, width = picture.shape[:2]
     scale = min(1.0, size / max(height, width))
-    small = _resize(
-        picture,
-        max(1, round(width * scale)),
-        max(1, round(height * scale)),
-        Image.Resampling.LANCZOS,
-    )
-    height, width = small.shape[:2]
+    width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    small = _resize(picture, width, height, Image.Resampling.LANCZOS)
+
     side = max(height, width)
     canvas = np.full((side, side, *picture.shape[2:]), pad, np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
@@ -93,21 +97,28 @@ def make_canvas(picture: np.ndarray, size: int, pad: int = 255) -> np.ndarray:
 
 
 def encode_jpeg(canvas: np.ndarray) -> bytes:
-    """uint8 [C, C] or [C, C, 3] -> a JPEG of quality 95, colours not subsampled, grey in one channel."""
+    """Encode uint8 [C, C] or [C, C, 3] as JPEG: quality 95, no subsampling, grey in one channel."""
     file = io.BytesIO()
     Image.fromarray(canvas).save(file, "JPEG", quality=95, subsampling=0)
     return file.getvalue()
 
 
 def decode_jpeg(data: bytes) -> np.ndarray:
-    """A JPEG's bytes -> uint8 [C, C] or [C, C, 3] as they were encoded. BadItem where they are damaged or no JPEG."""
+    """Decode a JPEG to uint8 [C, C] or [C, C, 3], as it was encoded.
+
+    Raises:
+        BadItem: the bytes are damaged or not a JPEG.
+    """
     if not data.startswith(b"\xff\xd8\xff"):
         raise BadItem("not a JPEG")
     return _decode(io.BytesIO(data))
 
 
 def store_image(canvas: np.ndarray, view: View) -> np.ndarray:
-    """uint8 [C, C(, 3)] -> uint8 [C', C', 3] with C' = `view.store_side`: resampled once (bicubic, as CLIP does), grey repeated."""
+    """Resample a canvas uint8 [C, C(, 3)] to a store [C', C', 3] with C' = `view.store_side`.
+
+    It is resampled once, bicubically as CLIP does. Grey is repeated over the three channels.
+    """
     if view.fill == "sky":
         canvas = fill_no_data(canvas)
     store = _resize(canvas, view.store_side, view.store_side, Image.Resampling.BICUBIC)
@@ -115,13 +126,15 @@ def store_image(canvas: np.ndarray, view: View) -> np.ndarray:
 
 
 def no_data(canvas: np.ndarray) -> np.ndarray:
-    """Which pixels of uint8 [C, C(, 3)] hold no data, bool [C, C]: bright ones that are connected with the border.
+    """Mask [C, C] of the pixels without data in uint8 [C, C(, 3)]: bright, connected to the border.
 
-    They are the padding, what the detectors did not cover, gaps that reach the edge; a saturated star is data.
+    They are the padding, sky that the detectors did not cover, and gaps that reach the edge. A
+    saturated star is data.
     """
     from scipy import ndimage
 
-    parts, _ = ndimage.label((canvas if canvas.ndim == 2 else canvas.min(axis=2)) >= NO_DATA)
+    darkest = canvas if canvas.ndim == 2 else canvas.min(axis=2)
+    parts, _ = ndimage.label(darkest >= NO_DATA)
     at_border = np.zeros(parts.max() + 1, bool)
     at_border[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = True
     at_border[0] = False  # the dark background
@@ -129,7 +142,10 @@ def no_data(canvas: np.ndarray) -> np.ndarray:
 
 
 def fill_no_data(canvas: np.ndarray) -> np.ndarray:
-    """uint8 [C, C(, 3)] -> the same, with what holds no data painted in the median of what does. Where nothing does, it stays as it is."""
+    """Paint the pixels of uint8 [C, C(, 3)] without data in the median of the others.
+
+    A canvas without any data is returned unchanged.
+    """
     empty = _grown(no_data(canvas), _RINGING)
     if not empty.any() or empty.all():
         return canvas
@@ -139,7 +155,7 @@ def fill_no_data(canvas: np.ndarray) -> np.ndarray:
 
 
 def _grown(mask: np.ndarray, steps: int) -> np.ndarray:
-    """A mask bool [H, W] and what is within so many steps up, down, left or right of it."""
+    """A mask bool [H, W], grown by `steps` pixels up, down, left and right."""
     for _ in range(steps):
         grown = mask.copy()
         grown[1:] |= mask[:-1]
@@ -151,17 +167,22 @@ def _grown(mask: np.ndarray, steps: int) -> np.ndarray:
 
 
 def _median(levels: np.ndarray) -> np.ndarray:
-    """The median of grey levels, rounded down: uint8 [N(, 3)] -> [(3)]. They are counted, which is quicker than to sort them."""
+    """The median of grey levels uint8 [N(, 3)], rounded down: uint8 [(3)].
+
+    Counting the levels is faster than sorting the pixels.
+    """
     if levels.ndim == 2:
         return np.stack([_median(channel) for channel in levels.T])
     middle = np.asarray([(len(levels) + 1) // 2, len(levels) // 2 + 1])
-    return (np.searchsorted(np.bincount(levels, minlength=256).cumsum(), middle).sum() // 2).astype(
-        np.uint8
-    )
+    up_to = np.bincount(levels, minlength=256).cumsum()
+    return (np.searchsorted(up_to, middle).sum() // 2).astype(np.uint8)
 
 
 def centre_view(canvas: np.ndarray, view: View) -> np.ndarray:
-    """uint8 [C, C(, 3)] -> uint8 [S, S, 3] with S = `view.size`: the deterministic view of evaluation, index, query and describe."""
+    """The deterministic view uint8 [S, S, 3] of a canvas uint8 [C, C(, 3)], with S = `view.size`.
+
+    Evaluation, index, query and describe all use it.
+    """
     store = store_image(canvas, view)
     first = (view.store_side - view.size) // 2
     return store[first : first + view.size, first : first + view.size]
@@ -169,7 +190,10 @@ def centre_view(canvas: np.ndarray, view: View) -> np.ndarray:
 
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
-    """Silences the decoders' own warnings about odd headers. Not thread-safe: enter it before any threads are started."""
+    """Silence the decoders' own warnings about odd headers.
+
+    Not thread-safe: enter it before starting any threads.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL|astropy")
         yield
@@ -178,11 +202,10 @@ def quiet_decoders() -> Iterator[None]:
 def _decode(file: BinaryIO) -> np.ndarray:
     head = file.read(8)
     file.seek(0)
-    decoder = next(
-        (decoder for magic, decoder in _DECODERS.items() if head.startswith(magic)), None
-    )
+    decoder = next((found for magic, found in _DECODERS.items() if head.startswith(magic)), None)
     if decoder is None:
         raise BadItem("not a JPEG, PNG, TIFF or FITS file" if head else "an empty file")
+
     try:
         image = decoder(file)
         check_size(*image.size)
@@ -190,31 +213,33 @@ def _decode(file: BinaryIO) -> np.ndarray:
         return _pixels(image)
     except BadItem:
         raise
-    except Exception as error:  # a decoder may raise anything on hostile bytes; none of it may stop the other pictures
+    except Exception as error:
+        # Decoders may raise anything on hostile bytes, and none of it may stop the other pictures.
         reason = str(error).partition("\n")[0][:100] or type(error).__name__
         raise BadItem(f"damaged: {reason}") from error
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
-    """uint8 [H, W] or [H, W, 3], whatever the mode."""
+    """The pixels uint8 [H, W] or [H, W, 3] of an image of any mode."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _to_8_bits(np.asarray(image))
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
+
     pixels = np.asarray(image.convert("RGB"))
-    is_grey = np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(
-        pixels[..., 0], pixels[..., 2]
-    )
-    return np.ascontiguousarray(pixels[..., 0]) if is_grey else pixels
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    is_grey = np.array_equal(red, green) and np.array_equal(red, blue)
+    return np.ascontiguousarray(red) if is_grey else pixels
 
 
 def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Integers or floats [H, W] -> uint8 [H, W].
+    """Scale integers or floats [H, W] to uint8 [H, W].
 
-    White is 1 for floats within 0 to 1, and for integers the top of the smallest of 8, 12 and 16 bits that holds them. What lies outside
-    of these has no white of its own and is stretched as a FITS image is.
+    White is 1 for floats between 0 and 1. For integers it is the largest value of 8, 12 or 16 bits,
+    whichever is the smallest that holds them all. Any other range has no white of its own and is
+    stretched like a FITS image.
     """
     low, high = values.min(), values.max()
     is_float = values.dtype.kind == "f"

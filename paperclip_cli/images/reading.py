@@ -1,4 +1,7 @@
-"""How the files of an index become views, beyond the view of its model: what a query must know to see an image in the same way."""
+"""Settings that turn an index's files into views, beyond its model's view.
+
+A query needs them too, to see an image in the same way.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,11 @@ from paperclip_cli.images.view import View
 
 @dataclass(frozen=True)
 class Reading:
-    """`tiles`: several crops of an image (`images.tiles`) instead of the model's one view. `hdu` and `stretch` are for FITS files."""
+    """How an image file is read.
+
+    `tiles` stands for several crops of an image (`images.tiles`) instead of the model's one view.
+    `hdu` and `stretch` are for FITS files.
+    """
 
     tiles: bool = False
     hdu: int | str | None = None

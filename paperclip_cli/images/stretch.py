@@ -1,4 +1,4 @@
-"""From counts to grey levels: the way the archive makes its own previews, or between the limits of zscale."""
+"""Stretches from counts to grey levels: the one of the archive's own previews, and zscale."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ PERCENT = 99.5
 NONLINEARITY = 3.0
 WHITE = 0.7  # the stretched value that is shown white
 BLANK = 255
-SAMPLE = 2**22  # pixels that the percentiles are taken from, evenly spaced
+SAMPLE = 2**22  # at most this many pixels, evenly spaced, give the percentiles
 
 
 def stretched(values: np.ndarray, stretch: str, zero_is_blank: bool | None = None) -> np.ndarray:
-    """Numbers [H, W] -> uint8 [H, W] by one of STRETCHES.
+    """Stretch numbers [H, W] to uint8 [H, W] by one of STRETCHES.
 
-    Pixels without a value are white: NaN, infinity, and with `zero_is_blank` (by default: in floating-point images) exactly 0, which
-    the drizzle leaves outside the field. BadItem where no pixel has a value, or all have the same.
+    Pixels without a value become white: NaN, infinity and, with `zero_is_blank`, exactly 0, which
+    drizzling leaves outside the field. `zero_is_blank` defaults to true for floating-point images.
+
+    Raises:
+        BadItem: no pixel has a value, or all pixels have the same one.
     """
     blank = ~np.isfinite(values)
     if values.dtype.kind == "f" if zero_is_blank is None else zero_is_blank:
@@ -27,13 +30,15 @@ def stretched(values: np.ndarray, stretch: str, zero_is_blank: bool | None = Non
     valued = values[~blank]
     if not valued.size:
         raise BadItem("no pixel has a value")
+
     sample = valued[:: -(-valued.size // SAMPLE)]
     low, high = _preview_limits(sample) if stretch == PREVIEW else _zscale_limits(sample)
     if high == low:  # a few sources on a constant background
         high = float(valued.max())
     if not high > low:
         raise BadItem("all pixels have the same value")
-    with np.errstate(over="ignore"):  # hostile values may reach infinity, which is white
+
+    with np.errstate(over="ignore"):  # hostile values may overflow to infinity, which is white
         t = (np.where(blank, low, values) - low).astype(np.float32)
         t *= (NONLINEARITY if stretch == PREVIEW else 1) / (high - low)
         shown = np.arcsinh(t, out=t) if stretch == PREVIEW else t
@@ -44,24 +49,24 @@ def stretched(values: np.ndarray, stretch: str, zero_is_blank: bool | None = Non
 
 
 def preview_stretch(values: np.ndarray) -> np.ndarray:
-    """Numbers [H, W] -> uint8 [H, W], by the recipe of HST's archive: `fitscut --autoscale=99.5 --asinh-scale` (fitscut 1.4).
+    """Stretch numbers [H, W] to uint8 [H, W] as HST's archive does for its previews.
 
-    With low and high the 0.5 and 99.5 percentiles of the pixels that have a value, high at least median + 5 (median - low) so that pure
-    noise stays dark, a value v is shown as 255 / 0.7 * asinh(3 t) / 3 with t = (v - low) / (high - low), cut at 0 and 255. Where low
-    and high coincide, high is the maximum. What has no value is white (see `stretched`).
+    The recipe is `fitscut --autoscale=99.5 --asinh-scale` (fitscut 1.4). Low and high are the 0.5
+    and 99.5 percentiles of the pixels that have a value; high is at least median + 5 (median -
+    low), so that pure noise stays dark. A value v becomes 255 / 0.7 * asinh(3 t) / 3 with t = (v -
+    low) / (high - low), clipped to 0 and 255. If low and high coincide, high is the maximum. Pixels
+    without a value are white (see `stretched`).
     """
     return stretched(values, PREVIEW)
 
 
 def _preview_limits(sample: np.ndarray) -> tuple[float, float]:
-    low, median, high = (
-        float(value) for value in np.percentile(sample, (100 - PERCENT, 50, PERCENT))
-    )
+    low, median, high = np.percentile(sample, (100 - PERCENT, 50, PERCENT)).tolist()
     return low, max(high, median + 5 * (median - low))
 
 
 def _zscale_limits(sample: np.ndarray) -> tuple[float, float]:
-    """IRAF's zscale, as DS9 shows an image: a line through the sorted values, without its outliers."""
+    """IRAF's zscale, DS9's limits too: a line fitted to the sorted values, outliers rejected."""
     from astropy.visualization import ZScaleInterval
 
     low, high = ZScaleInterval().get_limits(sample.astype(np.float64))

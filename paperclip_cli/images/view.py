@@ -1,4 +1,7 @@
-"""What of a frame a model sees, without the picture libraries: a text query reads a model folder and no image."""
+"""The part of a frame that a model sees.
+
+This module imports no picture library: a text query reads a model folder and no image.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,13 @@ FILLS = ("none", "sky")
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What of a frame a model sees.
+    """The part of a frame that a model sees.
 
-    `centre` is the central square of `crop` times the canvas's side, `whole` the canvas itself; either is resampled to `size` pixels,
-    the model's input side. `pad` is the grey level of what lies outside the picture. `fill` says what becomes of the pixels without data,
-    which are white and reach the border: `none` leaves them, `sky` paints them with the median of the others, so that what a model sees
-    is not the outline of the detectors.
+    `kind` `centre` is the central square with `crop` times the canvas's side, `whole` the canvas
+    itself. Either is resampled to `size` pixels, the side of the model's input. `pad` is the grey
+    level outside the picture. `fill` treats the pixels without data, which are white and connected
+    to the border: `none` leaves them, and `sky` paints them with the median of the others, so that
+    a model does not see the outline of the detectors.
     """
 
     kind: ViewKind = "centre"
@@ -37,5 +41,5 @@ class View:
 
     @property
     def store_side(self) -> int:
-        """Side in pixels of the resampled canvas from which a view is cut."""
+        """The side in pixels of the resampled canvas from which a view is cut."""
         return round(self.size / self.crop) if self.kind == "centre" else self.size

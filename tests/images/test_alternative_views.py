@@ -1,4 +1,4 @@
-"""Looks: what is no data, what an outline keeps, what training's augmentation draws."""
+"""Looks: the pixels without data, the outline, and training's augmentation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WHOLE = View(kind="whole", size=48)
 
 
 def flooded(white: np.ndarray) -> np.ndarray:
-    """White pixels reached from the border, one neighbour at a time."""
+    """The white pixels reached from the border, one neighbour at a time."""
     side, reached = len(white), np.zeros_like(white)
     todo = [(i, j) for i in range(side) for j in range(side) if 0 in (i, j) or side - 1 in (i, j)]
     while todo:
@@ -50,18 +50,19 @@ def rotated_chip(seed: int) -> np.ndarray:
 
 
 def test_an_outline_tells_the_shape_and_nothing_of_what_is_inside() -> None:
-    """Two pictures of one shape give the same outline, after JPEG too; a picture of another shape does not."""
+    """Pictures of one shape have the same outline, after JPEG too; another shape has another."""
     first, second = (
         alternative_views.outline(decode_jpeg(encode_jpeg(rotated_chip(seed))), WHOLE, 0)
         for seed in (1, 2)
     )
     assert np.mean(first != second) < 0.02
-    assert set(
-        np.unique(alternative_views.outline(rotated_chip(1), View(kind="whole", size=96), 0))
-    ) == {alternative_views.GREY, 255}
-    assert (
-        np.mean(first != alternative_views.outline(np.full((96, 96), 40, np.uint8), WHOLE, 0)) > 0.3
-    )
+
+    sharp = alternative_views.outline(rotated_chip(1), View(kind="whole", size=96), 0)
+    assert set(np.unique(sharp)) == {alternative_views.GREY, 255}
+
+    square = alternative_views.outline(np.full((96, 96), 40, np.uint8), WHOLE, 0)
+    assert np.mean(first != square) > 0.3
+
     filled = alternative_views.outline(rotated_chip(1), View(kind="whole", size=48, fill="sky"), 0)
     assert set(np.unique(filled)) == {alternative_views.GREY}
 
@@ -73,6 +74,7 @@ def test_an_augmented_view_is_a_crop_under_a_symmetry_and_its_numbers_own() -> N
     crops = {
         store[top : top + 16, left : left + 16].tobytes() for top in range(17) for left in range(17)
     }
+
     drawn = [alternative_views.augmented(canvas, view, number) for number in range(40)]
     for seen in drawn:
         turned = [
@@ -81,6 +83,7 @@ def test_an_augmented_view_is_a_crop_under_a_symmetry_and_its_numbers_own() -> N
             for quarter in range(4)
         ]
         assert len(crops & set(turned)) == 1
+
     assert len({seen.tobytes() for seen in drawn}) > 35
     np.testing.assert_array_equal(alternative_views.augmented(canvas, view, 3), drawn[3])
     np.testing.assert_array_equal(

@@ -1,4 +1,4 @@
-"""FITS files as pictures: which array is shown, and what is refused."""
+"""FITS files as pictures: the array that is shown, and the files that are refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def reading(tmp_path: Path):  # type: ignore[no-untyped-def]
 
 
 def shown(values: np.ndarray) -> np.ndarray:
-    """As an archive's preview is: the first row at the bottom."""
+    """Values as an archive's preview shows them: with the first row at the bottom."""
     return preview_stretch(values)[::-1]
 
 
@@ -133,13 +133,12 @@ def test_another_image_can_be_asked_for_by_number_and_name(reading, tmp_path: Pa
     )
     for hdu in (2, "WHT", "wht"):
         assert np.array_equal(read_picture(tmp_path / "image.fits", hdu), shown(weights))
-    with pytest.raises(
-        BadItem, match=r"no HDU ERR in the FITS file \(there: 0 PRIMARY, 1 SCI, 2 WHT, 3\)"
-    ):
+
+    there = r"no HDU ERR in the FITS file \(it has: 0 PRIMARY, 1 SCI, 2 WHT, 3\)"
+    with pytest.raises(BadItem, match=there):
         read_picture(tmp_path / "image.fits", "ERR")
-    with pytest.raises(
-        BadItem, match="HDU 3 of the FITS file is no image of at least 8 x 8 pixels but a table"
-    ):
+    a_table = "HDU 3 of the FITS file is a table, not an image of at least 8 x 8 pixels"
+    with pytest.raises(BadItem, match=a_table):
         read_picture(tmp_path / "image.fits", 3)
 
 
@@ -162,12 +161,15 @@ def test_tile_compressed_images(reading) -> None:  # type: ignore[no-untyped-def
 @pytest.mark.parametrize(
     "hdus, reason",
     [
-        ((fits.PrimaryHDU(), TABLE), "no two-dimensional image .* only a table$"),
-        ((fits.PrimaryHDU(),), "no two-dimensional image .* only nothing$"),
-        ((fits.PrimaryHDU(np.ones(900)),), "no two-dimensional image .* only a spectrum of 900$"),
+        ((fits.PrimaryHDU(), TABLE), "no two-dimensional image .*: it holds a table$"),
+        ((fits.PrimaryHDU(),), "no two-dimensional image .*: it holds nothing$"),
+        (
+            (fits.PrimaryHDU(np.ones(900)),),
+            "no two-dimensional image .*: it holds a spectrum of 900$",
+        ),
         (
             (fits.PrimaryHDU(np.ones((3, 20, 30))), TABLE),
-            "no two-dimensional image .* only an array of 30 x 20 x 3, a table$",
+            "no two-dimensional image .*: it holds an array of 30 x 20 x 3, a table$",
         ),
         ((fits.PrimaryHDU(np.ones((1, 1))),), "no two-dimensional image"),
         ((fits.PrimaryHDU(np.full((30, 30), np.nan)),), "no pixel has a value"),
@@ -181,7 +183,7 @@ def test_files_without_a_picture_are_refused(reading, hdus: tuple, reason: str) 
 
 
 def card(data: bytes, name: str, value: object) -> bytes:
-    """The file with another value in one of its header cards."""
+    """A FITS file with another value in one of its header cards."""
     place = data.index(name.ljust(8).encode() + b"=")
     return data[: place + 10] + str(value).rjust(20).encode() + data[place + 30 :]
 
@@ -197,7 +199,7 @@ def good(tmp_path: Path) -> bytes:
     [
         (
             lambda data: card(card(data, "NAXIS1", 30_000), "NAXIS2", 30_000),
-            "30,000 x 30,000 pixels are too many",
+            "too many pixels: 30,000 x 30,000",
         ),
         (lambda data: card(card(data, "NAXIS1", 9_000), "NAXIS2", 9_000), "damaged"),
         (lambda data: card(data, "BITPIX", 999), "damaged"),

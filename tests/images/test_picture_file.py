@@ -1,4 +1,4 @@
-"""What picture files say of their place on the sky."""
+"""Picture files and their own positions on the sky."""
 
 from __future__ import annotations
 
@@ -25,33 +25,26 @@ def preview(real_sample: Path) -> Path:
 
 
 def met(region: str, near: tuple[float, float], arcsec: float) -> bool:
+    """Whether a cone of `arcsec` around a position meets a region."""
     observation = Observation(s_region=region)
     footprint = observed_footprint(observation)
     assert footprint is not None
     x, y, z = footprint.centre
-    place = Place(
-        np.degrees(np.arctan2(y, x)) % 360,
-        np.degrees(np.arcsin(z)),
-        np.degrees(footprint.radius),
-        None,
-        None,
-        region,
-    )
+    ra, dec = np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(z))
+    place = Place(ra, dec, np.degrees(footprint.radius), None, None, region)
     return Cone(*near, arcsec / 3600).meets(place)
 
 
 def test_a_cone_finds_the_archives_own_preview(preview: Path) -> None:
-    """The star Sk 183 and its cluster lie in the frame, which is 227 arcsec wide; the centre of the frame is where its middle is."""
+    """The frame is 227 arcsec wide, is centred where it says, and holds Sk 183 and its cluster."""
     file = read_file(preview, PLAIN, with_picture=False)
-    observation = file.observation
-    assert (
-        file.picture is None and observation.s_region is not None and observation.s_ra is not None
-    )
-    assert met(observation.s_region, SK_183, 1) and met(observation.s_region, NGC_602, 1)
+    observation, region = file.observation, file.observation.s_region
+    assert file.picture is None and region is not None and observation.s_ra is not None
+    assert met(region, SK_183, 1) and met(region, NGC_602, 1)
+
     north = (observation.s_ra, observation.s_dec + 227.15 / 7200)  # type: ignore[operator]
-    assert met(observation.s_region, north, 5) and not met(
-        observation.s_region, (north[0], north[1] + 10 / 3600), 5
-    )
+    assert met(region, north, 5)
+    assert not met(region, (north[0], north[1] + 10 / 3600), 5)
     assert Cone(*SK_183, 1).arcminutes(observation) < 2
 
 
@@ -64,10 +57,10 @@ def test_the_tile_that_shows_a_star_is_known(preview: Path) -> None:
 
 def test_the_picture_is_read_with_it_or_not(preview: Path, tmp_path: Path) -> None:
     both = read_file(preview, PLAIN)
+    alone = read_file(preview, PLAIN, with_picture=False)
     assert np.array_equal(both.picture, read_picture(preview))
-    assert (both.observation, both.wcs) == (lambda alone: (alone.observation, alone.wcs))(
-        read_file(preview, PLAIN, with_picture=False)
-    )
+    assert (both.observation, both.wcs) == (alone.observation, alone.wcs)
+
     write_picture(tmp_path / "a.png", 0)
     plain = read_file(tmp_path / "a.png", PLAIN)
     assert (plain.observation, plain.wcs) == (Observation(), None) and plain.picture is not None

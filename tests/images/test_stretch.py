@@ -1,4 +1,4 @@
-"""The archive's stretch, held to its formula."""
+"""The archive's stretch, checked against its formula."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sky(seed: int = 0, dtype: type = np.float32) -> np.ndarray:
 def test_the_formula() -> None:
     values = sky(dtype=np.float64)
     low, median, high = np.percentile(values, (0.5, 50, 99.5))
-    assert high > median + 5 * (median - low)  # otherwise this tests something else
+    assert high > median + 5 * (median - low)  # or else the floor of `high` would be tested
     expected = np.clip(255 / 0.7 * np.arcsinh(3 * (values - low) / (high - low)) / 3, 0, 255)
     assert np.abs(preview_stretch(values) - np.floor(expected)).max() <= 1
 
