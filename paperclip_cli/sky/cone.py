@@ -1,4 +1,4 @@
-"""A circle on the sky, and the observations that it meets."""
+"""Cones: circles on the sky, and the observations that they meet."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from paperclip_cli.sky.footprint import (
     unit_vector,
 )
 
-_SLACK = 1e-9  # degrees: what is on the rim is in, whatever the last bit says
+_SLACK = 1e-9  # degrees: the rim itself is inside, whatever the last bit says
 
 
 class Place(NamedTuple):
-    """The columns of an index that say where an image lies: the circle around its footprint, its centre, and its footprint."""
+    """An index's columns for an image's position.
+
+    They are the circle around its footprint, its centre, and the footprint itself.
+    """
 
     sky_ra: float
     sky_dec: float
@@ -35,7 +38,10 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Cone:
-    """All within `radius` degrees of (`ra`, `dec`) in degrees: whole footprints, or their centres alone."""
+    """A circle of `radius` around (`ra`, `dec`), all in degrees.
+
+    It meets whole footprints, or with `centre_only` their centres alone.
+    """
 
     ra: float
     dec: float
@@ -43,27 +49,31 @@ class Cone:
     centre_only: bool = False
 
     def band(self) -> tuple[str, tuple]:
-        """An SQL condition on the columns of `Place` that holds for all that the cone can meet, and for little else."""
+        """An SQL condition, with its values, on the columns of `Place`.
+
+        It holds for everything that the cone can meet, and for little else.
+        """
         reach = self.radius + _SLACK
-        return "(abs(sky_dec - ?) <= sky_radius + ? OR abs(s_dec - ?) <= ?)", (
-            self.dec,
-            reach,
-            self.dec,
-            reach,
-        )
+        condition = "(abs(sky_dec - ?) <= sky_radius + ? OR abs(s_dec - ?) <= ?)"
+        return condition, (self.dec, reach, self.dec, reach)
 
     def meets(self, place: Place) -> bool:
-        """The circle around the footprint decides for most; the footprint itself where the circle alone is met."""
+        """Whether the cone meets an observation.
+
+        The circle around the footprint rules most of them out; for the others the footprint
+        decides.
+        """
         if self.centre_only:
             return self._angle(*_centre(place)) <= self.radius + _SLACK
         if self._angle(place.sky_ra, place.sky_dec) > self.radius + place.sky_radius + _SLACK:
             return False
+
         shapes = parse_region(place.s_region) if place.s_region else []
         circle = enclose([Shape((unit_vector(self.ra, self.dec),), math.radians(self.radius))])
         return not shapes or separation(enclose(shapes), circle) <= _SLACK
 
     def arcminutes(self, observation: Observation) -> float | None:
-        """From the centre of the cone to that of an observation; None where that is unknown."""
+        """The distance from the cone's centre to an observation's; None if that is unknown."""
         if observation.s_ra is not None and observation.s_dec is not None:
             return self._angle(observation.s_ra, observation.s_dec) * 60
         footprint = observed_footprint(observation)

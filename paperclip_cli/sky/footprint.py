@@ -1,8 +1,9 @@
-"""Where on the sky an observation lies, and how far two of them are apart.
+"""Footprints of observations on the sky, and the separation of two of them.
 
-A footprint is a set of shapes; a shape is a polygon of great-circle arcs with rounded rim: a circle is one vertex with a rim, a point
-one vertex without. Vertices are unit vectors, so that nothing is special at right ascension 0 or at the poles. Polygons are
-taken to be smaller than a hemisphere.
+A footprint is a set of shapes. A shape is a polygon of great-circle arcs with a rounded rim: a
+circle is one vertex with a rim, a point one vertex without. Vertices are unit vectors, so that
+nothing is special at right ascension 0 or at the poles. Polygons are assumed to be smaller than a
+hemisphere.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _FRAMES = {"ICRS", "J2000", "FK5"}
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`vertices`: unit vectors (x, y, z); `rim`: radians around the polygon (the radius, for a circle)."""
+    """A polygon of unit vectors (x, y, z), and its rim in radians (for a circle, the radius)."""
 
     vertices: tuple[tuple[float, float, float], ...]
     rim: float = 0.0
@@ -29,7 +30,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Shapes, and the circle around them all: `centre` a unit vector, `radius` in radians."""
+    """Shapes, and the circle around them all: `centre` is a unit vector, `radius` is in radians."""
 
     shapes: tuple[Shape, ...]
     centre: tuple[float, float, float]
@@ -37,22 +38,23 @@ class Footprint:
 
 
 def observed_footprint(observation: Observation) -> Footprint | None:
-    """From `s_region` if it can be read, else the point (`s_ra`, `s_dec`), else None."""
+    """The footprint of `s_region` if it can be parsed, else the point (`s_ra`, `s_dec`) or None."""
     if observation.s_region:
         shapes = parse_region(observation.s_region)
         if shapes:
             return enclose(shapes)
-    if (
-        observation.s_ra is None
-        or observation.s_dec is None
-        or not _on_sky(observation.s_ra, observation.s_dec)
-    ):
+
+    ra, dec = observation.s_ra, observation.s_dec
+    if ra is None or dec is None or not _on_sky(ra, dec):
         return None
-    return enclose([Shape((unit_vector(observation.s_ra, observation.s_dec),))])
+    return enclose([Shape((unit_vector(ra, dec),))])
 
 
 def parse_region(text: str) -> list[Shape]:
-    """STC-S `POLYGON` and `CIRCLE` in ICRS degrees, one or several. Empty where any of it is something else."""
+    """Parse one or several STC-S `POLYGON`s and `CIRCLE`s in ICRS degrees.
+
+    The list is empty if any part of the text is something else.
+    """
     before, *pieces = re.split(r"\b(POLYGON|CIRCLE)\b", text.upper())
     if not set(re.findall(r"\w+", before)) <= _FRAMES | {"UNION"}:
         return []
@@ -72,6 +74,7 @@ def _shape(kind: str, words: Sequence[str]) -> Shape | None:
         if len(values) != 3 or not _on_sky(*values[:2]) or not 0 <= values[2] <= 90:
             return None
         return Shape((unit_vector(*values[:2]),), math.radians(values[2]))
+
     if len(values) % 2 or len(values) < 6:
         return None
     corners = list(zip(values[::2], values[1::2], strict=True))
@@ -79,10 +82,8 @@ def _shape(kind: str, words: Sequence[str]) -> Shape | None:
         return None
     vertices = [unit_vector(*corner) for corner in corners]
     # A corner that repeats the one before it (STC-S allows a closed ring) spans no arc.
-    return Shape(
-        tuple(vertex for i, vertex in enumerate(vertices) if vertex != vertices[i - 1])
-        or (vertices[0],)
-    )
+    distinct = tuple(vertex for i, vertex in enumerate(vertices) if vertex != vertices[i - 1])
+    return Shape(distinct or (vertices[0],))
 
 
 def _on_sky(ra: float, dec: float) -> bool:
@@ -90,22 +91,26 @@ def _on_sky(ra: float, dec: float) -> bool:
 
 
 def unit_vector(ra: float, dec: float) -> tuple[float, float, float]:
-    """(x, y, z) of a direction in degrees."""
+    """The unit vector (x, y, z) of a direction in degrees."""
     ra, dec = math.radians(ra), math.radians(dec)
     return math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)
 
 
 def declination(vectors: np.ndarray) -> np.ndarray:
-    """Radians, for unit vectors [..., 3]; exact at the poles too, where an arcsine is not."""
+    """The declination in radians of unit vectors [..., 3].
+
+    It is exact at the poles too, where an arcsine is not.
+    """
     return np.arctan2(vectors[..., 2], np.hypot(vectors[..., 0], vectors[..., 1]))
 
 
 def enclose(shapes: Sequence[Shape]) -> Footprint:
-    """The footprint of some shapes; the circle around them is not the smallest one, but holds them."""
+    """The footprint of some shapes. Its circle encloses them, but is not the smallest that does."""
     vertices = np.array([vertex for shape in shapes for vertex in shape.vertices])
     mean = vertices.mean(axis=0)
     length = np.linalg.norm(mean)
     centre = mean / length if length > 1e-9 else vertices[0]
+
     rims = [shape.rim for shape in shapes for _ in shape.vertices]
     radius = max(
         angle + rim for angle, rim in zip(angles_between(vertices, centre), rims, strict=True)
@@ -114,21 +119,27 @@ def enclose(shapes: Sequence[Shape]) -> Footprint:
 
 
 def angles_between(vectors: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Radians between unit vectors [N, 3] and one or as many others; exact for tiny and for large angles."""
+    """The angles in radians between unit vectors [N, 3] and one other, or N others.
+
+    They are exact for tiny and for large angles.
+    """
     return 2 * np.arctan2(
         np.linalg.norm(vectors - other, axis=-1), np.linalg.norm(vectors + other, axis=-1)
     )
 
 
 def separation(first: Footprint, second: Footprint) -> float:
-    """The least angle between two footprints, in degrees; 0 where they touch or overlap."""
+    """The smallest angle between two footprints, in degrees; 0 if they touch or overlap."""
     return math.degrees(
         min(_shape_separation(one, other) for one in first.shapes for other in second.shapes)
     )
 
 
 def _shape_separation(first: Shape, second: Shape) -> float:
-    """Radians. Two polygons apart are nearest at a corner of one of them."""
+    """The separation of two shapes in radians.
+
+    Polygons that do not overlap are nearest to each other at a corner of one of them.
+    """
     one, other = np.array(first.vertices), np.array(second.vertices)
     if _contains(one, other[0]) or _contains(other, one[0]) or _cross(one, other):
         return 0.0
@@ -137,20 +148,19 @@ def _shape_separation(first: Shape, second: Shape) -> float:
 
 
 def _to_arcs(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Radians from each point [P, 3] to each side of a polygon [V, 3]: [P, V]."""
+    """The distances [P, V] in radians from each point [P, 3] to each side of a polygon [V, 3]."""
     starts, ends = polygon, np.roll(polygon, -1, axis=0)
     normals = np.cross(starts, ends)
     lengths = np.linalg.norm(normals, axis=1)
     normals = normals / np.where(lengths > 0, lengths, 1)[:, None]
     point = points[:, None]
+
     # The foot of the perpendicular lies on the arc if it is on the inner side of both ends.
-    beside = (np.sum(np.cross(normals, starts) * point, axis=-1) > 0) & (
-        np.sum(np.cross(ends, normals) * point, axis=-1) > 0
-    )
+    after_start = np.sum(np.cross(normals, starts) * point, axis=-1) > 0
+    before_end = np.sum(np.cross(ends, normals) * point, axis=-1) > 0
     across = np.abs(np.arcsin(np.clip(np.sum(normals * point, axis=-1), -1, 1)))
-    return np.where(
-        beside, across, np.minimum(angles_between(point, starts), angles_between(point, ends))
-    )
+    to_corner = np.minimum(angles_between(point, starts), angles_between(point, ends))
+    return np.where(after_start & before_end, across, to_corner)
 
 
 def _contains(polygon: np.ndarray, point: np.ndarray) -> bool:
@@ -169,7 +179,7 @@ def _cross(one: np.ndarray, other: np.ndarray) -> bool:
     a, b = one[:, None], np.roll(one, -1, axis=0)[:, None]
     c, d = other[None], np.roll(other, -1, axis=0)[None]
     ab, cd = np.cross(a, b), np.cross(c, d)
-    # Straddle each other's great circle, and on the same half of the sky.
+    # Two sides cross if they straddle each other's great circle on the same half of the sky.
     sides = [np.sum(p * q, axis=-1) for p, q in ((ab, c), (ab, d), (cd, a), (cd, b))]
     straddle = (sides[0] * sides[1] < 0) & (sides[2] * sides[3] < 0)
     return bool(np.any(straddle & (sides[0] * sides[3] > 0)))

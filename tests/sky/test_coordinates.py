@@ -80,10 +80,11 @@ def test_a_southern_declination_below_one_degree_keeps_its_sign() -> None:
 def test_sexagesimal_text_means_what_astropy_reads(ra: int, dec: int) -> None:
     from astropy.coordinates import SkyCoord
 
-    text = (
-        f"{ra // 360_000:02d}:{ra // 6000 % 60:02d}:{ra % 6000 / 100:05.2f} "
-        f"{'-' if dec < 0 else '+'}{abs(dec) // 36_000:02d}:{abs(dec) // 600 % 60:02d}:{abs(dec) % 600 / 10:04.1f}"
-    )
+    sign, south = "-" if dec < 0 else "+", abs(dec)
+    hours = f"{ra // 360_000:02d}:{ra // 6000 % 60:02d}:{ra % 6000 / 100:05.2f}"
+    degrees = f"{sign}{south // 36_000:02d}:{south // 600 % 60:02d}:{south % 600 / 10:04.1f}"
+    text = f"{hours} {degrees}"
+
     theirs = SkyCoord(text, unit=("hourangle", "deg"))
     assert parse_position(text) == pytest.approx((theirs.ra.deg, theirs.dec.deg), abs=1e-9)
 

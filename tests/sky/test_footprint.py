@@ -1,4 +1,7 @@
-"""Separations on the sphere: held to astropy for points, to sampled outlines for shapes, and the same wherever on the sky."""
+"""Separations on the sphere: those of astropy for points, those of sampled outlines for shapes.
+
+They are the same wherever on the sky the shapes lie.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +47,8 @@ def test_a_circle_begins_at_its_rim(ra: float, dec: float, radius: float, angle:
     away = SkyCoord(ra, dec, unit="deg").directional_offset_by(angle * u.deg, 0.3 * u.deg)
     circle = observed_footprint(Observation(s_region=f"CIRCLE ICRS {ra} {dec} {radius}"))
     assert circle is not None
-    assert separation(circle, point(away.ra.deg, away.dec.deg)) == pytest.approx(
-        0.3 - radius, abs=1e-8
-    )
+    found = separation(circle, point(away.ra.deg, away.dec.deg))
+    assert found == pytest.approx(0.3 - radius, abs=1e-8)
 
 
 def rotation(rng: np.random.Generator) -> np.ndarray:
@@ -55,11 +57,13 @@ def rotation(rng: np.random.Generator) -> np.ndarray:
 
 
 def tile(rng: np.random.Generator, centre: np.ndarray, corners: int) -> np.ndarray:
-    """A polygon of a few arcmin around `centre` (arcmin in a tangent plane at the x axis): unit vectors [V, 3]."""
+    """A polygon of a few arcmin around `centre`, as unit vectors [V, 3].
+
+    `centre` is in arcmin, in the tangent plane at the x axis.
+    """
     angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
-    flat = np.radians(
-        (centre + rng.uniform(1, 3) * np.stack([np.cos(angles), np.sin(angles)], axis=1)) * ARCMIN
-    )
+    around = rng.uniform(1, 3) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    flat = np.radians((centre + around) * ARCMIN)
     vectors = np.concatenate([np.ones((corners, 1)), flat], axis=1)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -71,16 +75,17 @@ def footprint(vectors: np.ndarray) -> Footprint:
 def outline(vectors: np.ndarray, steps: int = 60) -> np.ndarray:
     """Points on the sides of a polygon."""
     along = np.linspace(0, 1, steps)[:, None]
-    sides = [
-        start * (1 - along) + end * along
-        for start, end in zip(vectors, np.roll(vectors, -1, axis=0), strict=True)
-    ]
+    ends = np.roll(vectors, -1, axis=0)
+    sides = [s * (1 - along) + e * along for s, e in zip(vectors, ends, strict=True)]
     points = np.concatenate(sides)
     return points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
 def holds(polygon: np.ndarray, point: np.ndarray) -> bool:
-    """Whether a small polygon near the x axis holds a point: a ray in the tangent plane crosses it an odd number of times."""
+    """Whether a small polygon near the x axis holds a point.
+
+    A ray in the tangent plane then crosses it an odd number of times.
+    """
     y, z = (polygon[:, 1:] / polygon[:, :1]).T
     at = point[1:] / point[0]
     other_y, other_z = np.roll(y, -1), np.roll(z, -1)
@@ -92,11 +97,10 @@ def holds(polygon: np.ndarray, point: np.ndarray) -> bool:
 @given(st.integers(0, 2**32), st.floats(0, 12))
 def test_polygons_are_as_far_apart_as_their_outlines(seed: int, distance: float) -> None:
     rng = np.random.default_rng(seed)
-    one, other = (
-        tile(rng, np.zeros(2), rng.integers(3, 7)),
-        tile(rng, np.array([distance, 0.0]), rng.integers(3, 7)),
-    )
+    one = tile(rng, np.zeros(2), rng.integers(3, 7))
+    other = tile(rng, np.array([distance, 0.0]), rng.integers(3, 7))
     sampled = np.degrees(angles_between(outline(one)[:, None], outline(other)[None]).min())
+
     found = separation(footprint(one), footprint(other))
     if holds(one, other[0]) or holds(other, one[0]):
         assert found == 0
@@ -112,49 +116,45 @@ def test_separation_is_the_same_wherever_on_the_sky(seed: int, distance: float) 
     one, other = tile(rng, np.zeros(2), 4), tile(rng, np.array([distance, 0.0]), 5)
     here = separation(footprint(one), footprint(other))
     assume(here == 0 or here > 1e-6)
-    pole = np.array(
-        [[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
-    )  # takes the x axis to the pole
-    for turn in (rotation(rng), pole):
-        there = separation(footprint(one @ turn.T), footprint(other @ turn.T))
+
+    # Takes the x axis to the pole.
+    to_pole = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    for turn in (rotation(rng), to_pole):
+        first, second = footprint(one @ turn.T), footprint(other @ turn.T)
+        there = separation(first, second)
         assert there == pytest.approx(here, abs=1e-9)
-        assert separation(footprint(other @ turn.T), footprint(one @ turn.T)) == pytest.approx(
-            there, abs=1e-12
-        )
+        assert separation(second, first) == pytest.approx(there, abs=1e-12)
 
 
 @given(st.integers(0, 2**32))
 def test_a_footprint_lies_in_the_circle_around_it(seed: int) -> None:
     rng = np.random.default_rng(seed)
     found = footprint(tile(rng, rng.uniform(-300, 300, 2), 5))
-    assert (
-        angles_between(outline(np.array(found.shapes[0].vertices)), np.array(found.centre)).max()
-        <= found.radius + 1e-12
-    )
+    sides = outline(np.array(found.shapes[0].vertices))
+    assert angles_between(sides, np.array(found.centre)).max() <= found.radius + 1e-12
+
+
+def polygon(corners: str) -> Footprint:
+    found = observed_footprint(Observation(s_region=f"POLYGON ICRS {corners}"))
+    assert found is not None
+    return found
 
 
 def test_nested_shapes_touch() -> None:
-    square = observed_footprint(Observation(s_region="POLYGON ICRS 359 -1 1 -1 1 1 359 1"))
-    assert square is not None
+    square = polygon("359 -1 1 -1 1 1 359 1")
     assert separation(square, point(0, 0)) == 0
     assert separation(point(0.3, 0.2), square) == 0
     assert separation(square, point(180, 0)) > 178
-    inner = observed_footprint(
-        Observation(s_region="POLYGON ICRS 359.9 -0.1 0.1 -0.1 0.1 0.1 359.9 0.1")
-    )
-    assert inner is not None
+
+    inner = polygon("359.9 -0.1 0.1 -0.1 0.1 0.1 359.9 0.1")
     assert separation(inner, square) == separation(square, inner) == 0
-    around_the_pole = observed_footprint(
-        Observation(s_region="POLYGON ICRS 0 89 90 89 180 89 270 89")
-    )
-    assert around_the_pole is not None
+
+    around_the_pole = polygon("0 89 90 89 180 89 270 89")
     assert separation(around_the_pole, point(45, 90)) == 0
 
 
 def test_crossing_polygons_without_a_corner_in_each_other_touch() -> None:
-    wide = observed_footprint(Observation(s_region="POLYGON ICRS 9 -0.1 11 -0.1 11 0.1 9 0.1"))
-    tall = observed_footprint(Observation(s_region="POLYGON ICRS 9.9 -1 10.1 -1 10.1 1 9.9 1"))
-    assert wide is not None and tall is not None
+    wide, tall = polygon("9 -0.1 11 -0.1 11 0.1 9 0.1"), polygon("9.9 -1 10.1 -1 10.1 1 9.9 1")
     assert separation(wide, tall) == 0
 
 
@@ -185,9 +185,8 @@ def test_regions(region: str, shapes: int) -> None:
 
 
 def test_a_region_that_cannot_be_read_leaves_the_point() -> None:
-    assert observed_footprint(Observation(s_region="BOX 1 2 3 4", s_ra=5.0, s_dec=6.0)) == point(
-        5, 6
-    )
+    placed = Observation(s_region="BOX 1 2 3 4", s_ra=5.0, s_dec=6.0)
+    assert observed_footprint(placed) == point(5, 6)
     assert observed_footprint(Observation(s_region="BOX 1 2 3 4")) is None
     assert observed_footprint(Observation(s_ra=5.0)) is None
     assert observed_footprint(Observation(s_ra=5.0, s_dec=float("nan"))) is None
