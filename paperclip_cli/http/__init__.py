@@ -1,1 +1,1 @@
-"""Requests that are paced, tried again and bounded; and reasons for failures in words."""
+"""Requests that are paced, retried and bounded, and reasons for failures in words."""

@@ -1,4 +1,4 @@
-"""A file from any address, onto disk: as a stream, bounded, whole or not at all."""
+"""The download of a file from any address to disk, streamed and bounded."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ _SECONDS, _SLOWEST = 600.0, 50_000  # for the whole; longer at so many bytes a s
 
 
 def is_url(place: str) -> bool:
-    """Whether a place is an address, and not a path."""
+    """Whether a place is an address rather than a path."""
     return place.startswith(("http://", "https://"))
 
 
 def download(
     url: str, path: Path, most: int, arrived: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Writes what an address gives to `path`. PaperclipError where it cannot be had, is cut short, or is larger than `most` bytes."""
+    """Write the file at an address to `path`.
+
+    Raises:
+        PaperclipError: it cannot be downloaded, is cut short, or is larger than `most` bytes.
+    """
     import requests
 
     from paperclip_cli.http.body import BoundedAdapter, Bounds, TooLarge, blocks
@@ -37,11 +41,11 @@ def download(
                     file.write(block)
                     arrived(len(block))
     except TooLarge as error:
-        raise PaperclipError(str(error), "is it an index?") from error
+        raise PaperclipError(str(error), "check that it is an index") from error
     except (requests.RequestException, Transient) as error:
-        # A status, an address that is none and a Transient say best themselves what is wrong.
-        is_plain = isinstance(error, (requests.HTTPError, ValueError, Transient))
-        reason = str(error) if is_plain else reason_of(error)
+        # A status, a strange address and a Transient are clear as they are.
+        is_clear = isinstance(error, (requests.HTTPError, ValueError, Transient))
+        reason = str(error) if is_clear else reason_of(error)
         raise PaperclipError(
-            f"{url} cannot be had: {reason}", "check the address, or try again later"
+            f"{url} cannot be downloaded: {reason}", "check the address, or try again later"
         ) from error

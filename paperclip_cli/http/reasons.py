@@ -1,10 +1,13 @@
-"""Why a connection failed, in a few words."""
+"""Reasons for failed connections, in a few words."""
 
 from __future__ import annotations
 
 
 def reason_of(error: BaseException) -> str:
-    """A few words without addresses of objects or whole URLs, so that equal failures are counted as one."""
+    """The reason for an error in a few words.
+
+    They hold no addresses of objects and no whole URLs, so that equal failures are counted as one.
+    """
     text = f"{type(error).__name__} {error}"
     known = {
         "ReadTimeout": "no answer in time",

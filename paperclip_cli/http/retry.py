@@ -1,4 +1,7 @@
-"""How often a server is asked, and how patiently: one pace for all threads, retries with back-off that obey Retry-After."""
+"""The pace and the retries of requests to a server.
+
+All threads share one pace. Retries back off, and obey Retry-After.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,26 @@ from paperclip_cli.errors import Unreachable
 from paperclip_cli.wording import counted
 
 Result = TypeVar("Result")
-# A status that another try may change: a pause is asked for, or the server or something before it
-# is busy or down. 529 is what servers of language models say when they are overloaded; archives
-# do not use it, so one list does for all.
+# Statuses that another try may change: a pause is asked for, or the server or something before it
+# is busy or down. Servers of language models say 529 when they are overloaded; archives do not use
+# it, so one list serves both.
 RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
-_SILENCE, _LONG = 30.0, 5.0  # seconds: between two explanations; a wait that needs one
-_MARGIN = 1.05  # an archive counts arrivals: with it no second sees more than `rate` of them, though delays differ by up to 50 ms
+_SILENCE, _LONG = 30.0, 5.0  # seconds between two explanations, and of a wait that needs one
+# An archive counts arrivals. With this margin no second sees more than `rate` of them, though
+# delays differ by up to 50 ms.
+_MARGIN = 1.05
 
 
 class Stopped(Exception):
-    """The run ends; whoever waits for the server lets go."""
+    """The run is ending, so nobody waits for the server any longer."""
 
 
 class Transient(Exception):
-    """A failure that may pass. `retry_after`: seconds that the server asked us to wait; `tries`: if fewer than usual are worth it."""
+    """A failure that may pass.
+
+    `retry_after` holds the seconds that the server asked us to wait. `tries` limits the attempts,
+    if fewer than usual are worth it.
+    """
 
     def __init__(
         self, reason: str, retry_after: float | None = None, tries: int | None = None
@@ -37,14 +46,14 @@ class Transient(Exception):
 
 
 class TimedOut(Transient):
-    """No answer, or not all of it, in time: the next try may be no faster."""
+    """No answer, or only part of it, in time; the next attempt may be no faster."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, tries=3)
 
 
 class TooSlow(Unreachable):
-    """For want of time: a smaller question may be answered."""
+    """The server was too slow to answer; a smaller request may succeed."""
 
 
 class Clock:
@@ -60,9 +69,10 @@ class Clock:
 
 
 class Pace:
-    """At most `rate` requests a second over all threads (0: no limit), evenly spaced: never a burst.
+    """A pace of at most `rate` requests a second over all threads, where 0 is no limit.
 
-    A server that asks for a pause (`hold`) gets it from every thread. `tell` hears why it takes so long, twice a minute at the most.
+    Requests are evenly spaced, never in a burst. A server that asks for a pause (`hold`) gets it
+    from every thread. `tell` receives the reason for long waits, at most twice a minute.
     """
 
     def __init__(
@@ -79,7 +89,7 @@ class Pace:
         self._stopped = threading.Event()
 
     def turn(self) -> None:
-        """Waits until the next request may be sent."""
+        """Wait until the next request may be sent."""
         while True:
             with self._lock:
                 now = self.clock.now()
@@ -91,12 +101,12 @@ class Pace:
         self.check()
 
     def hold(self, seconds: float) -> None:
-        """No thread sends a request before `seconds` from now."""
+        """Hold back the requests of all threads for `seconds` from now."""
         with self._lock:
             self._next = max(self._next, self.clock.now() + seconds)
 
     def explain(self, text: str) -> None:
-        """Says why everything waits, unless something was said a moment ago."""
+        """Tell why everything waits, unless something was told a moment ago."""
         with self._lock:
             if self.clock.now() - self._told < _SILENCE:
                 return
@@ -104,7 +114,7 @@ class Pace:
         self._tell(text)
 
     def wait(self, seconds: float) -> None:
-        """Sleeps; Stopped as soon as the run ends."""
+        """Sleep for `seconds`; raises Stopped as soon as the run ends."""
         self.clock.wait(max(0.0, seconds), self._stopped)
         self.check()
 
@@ -113,16 +123,18 @@ class Pace:
             raise Stopped
 
     def stop(self) -> None:
-        """Wakes whoever waits."""
+        """Wake all threads that wait."""
         self._stopped.set()
 
 
 @dataclass(frozen=True)
 class Patience:
-    """`tries` in all; waits double from `first_wait` to `longest_wait` seconds, each cut by up to a half at random.
+    """The number of attempts, and the waits between them.
 
-    With the defaults an outage of about four minutes is sat out, and a server that refuses every other request is no obstacle. One that
-    asks for more than `longest_retry_after` seconds is given up for now.
+    There are at most `tries` attempts. Waits double from `first_wait` to `longest_wait` seconds,
+    and each is cut by up to a half at random. The defaults survive an outage of about four minutes,
+    and a server that refuses every other request. A server that asks for more than
+    `longest_retry_after` seconds is given up for now.
     """
 
     tries: int = 15
@@ -131,19 +143,19 @@ class Patience:
     longest_retry_after: float = 900.0
 
     def wait(self, failed: int, retry_after: float | None) -> float:
-        """Seconds to wait after the `failed`-th failure (from 1)."""
-        backoff = min(self.longest_wait, self.first_wait * 2.0 ** (failed - 1)) * random.uniform(
-            0.5, 1.0
-        )
-        return max(backoff, retry_after or 0.0)
+        """The seconds to wait after the `failed`-th failure, counted from 1."""
+        full = min(self.longest_wait, self.first_wait * 2.0 ** (failed - 1))
+        return max(full * random.uniform(0.5, 1.0), retry_after or 0.0)
 
 
 def persist(
     action: Callable[[], Result], patience: Patience, pace: Pace, whom: str = "MAST"
 ) -> Result:
-    """Does `action`, which asks `whom`, until it succeeds.
+    """Repeat `action`, which asks `whom`, until it succeeds.
 
-    Unreachable with the last reason when patience ends; anything but Transient is raised at once.
+    Raises:
+        Unreachable: with the last reason, when patience ends.
+        Exception: anything but Transient, at once.
     """
     failed = limited = 0
     while True:
@@ -154,11 +166,11 @@ def persist(
             limited += error.tries is not None
             asked = error.retry_after
             if asked is not None and asked > patience.longest_retry_after:
-                raise Unreachable(f"{error}; it asks to come back in {asked:.0f} s") from error
+                raise Unreachable(f"{error}; it asks to retry after {asked:.0f} s") from error
             if failed >= patience.tries or (error.tries is not None and limited >= error.tries):
-                raise (TooSlow if isinstance(error, TimedOut) else Unreachable)(
-                    f"{error} ({counted(failed, 'tries')})"
-                ) from error
+                kind = TooSlow if isinstance(error, TimedOut) else Unreachable
+                raise kind(f"{error} ({counted(failed, 'tries')})") from error
+
             if asked:
                 pace.hold(asked)
             seconds = patience.wait(failed, asked)
@@ -176,7 +188,10 @@ def raise_if_transient(
 
 
 def retry_after(header: str | None) -> float | None:
-    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, section 10.2.3); None where it holds neither."""
+    """The seconds of a Retry-After header, or None if it makes no sense.
+
+    The header holds seconds or a date (RFC 9110, section 10.2.3).
+    """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])

@@ -1,4 +1,4 @@
-"""How often and how patiently: the law of the rate, Retry-After, back-off."""
+"""Pace and retries: the limit of the rate, Retry-After, back-off."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_patience_ends() -> None:
         persist(failing(*[TimedOut("late")] * 3), FAST, Pace(0))
     with pytest.raises(Unreachable, match=r"\(2 tries\)"):
         persist(failing(*[Transient("odd", tries=2)] * 2), FAST, Pace(0))
-    with pytest.raises(Unreachable, match="come back in 3600 s"):
+    with pytest.raises(Unreachable, match="retry after 3600 s"):
         persist(failing(Transient("busy", retry_after=3600)), FAST, Pace(0))
 
 

@@ -176,9 +176,7 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
 
 
 def test_a_preview_keeps_its_coordinates_in_its_record() -> None:
-    bare = Preview(
-        mission="hst", proposal_id=1, image="a.jpg", sha256="0", side=4, original="a"
-    )
+    bare = Preview(mission="hst", proposal_id=1, image="a.jpg", sha256="0", side=4, original="a")
     placed = replace(bare, wcs=Wcs((1.0, 2.0), (3.0, 4.0), (1.0, 0.0, 0.0, 1.0)))
     assert from_dict(Preview, json.loads(to_json(placed))) == placed
     assert from_dict(Preview, json.loads(to_json(bare))).wcs is None
