@@ -1,1 +1,1 @@
-"""Small services beside the archives: name resolvers, SAMP, the environment that paperclip runs in."""
+"""Services besides the archives: the name resolver, and the environment that paperclip runs in."""

@@ -1,4 +1,4 @@
-"""What the program finds around it: the libraries it stands on, optional ones, and the servers that it asks."""
+"""Checks of the program's environment: required and optional libraries, and servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from paperclip_cli import __version__
 from paperclip_cli.install import extra_line, library_line, requirements
 from paperclip_cli.report import Check, State
 
-# What is not needed until it is asked for: the backend, its command, the module, the extra that brings it.
+# Optional backends: their names, commands, modules, and the extras that install them.
 _OPTIONAL = (
     ("llama-cpp", "summarize", "llama_cpp", "llama"),
     ("outlines", "summarize", "outlines", "outlines"),
@@ -28,7 +28,10 @@ _PATIENCE = 5.0  # seconds for a server to answer
 
 
 def versions() -> Iterator[Check]:
-    """The program, Python, and every library that it needs: missing, too old, too new."""
+    """The versions of the program, Python, and every required library.
+
+    A library may be missing, too old or too new.
+    """
     from packaging.requirements import Requirement
 
     yield Check(topic="versions", name="paperclip", found=__version__)
@@ -58,34 +61,36 @@ def _library(name: str, wanted: str, fits) -> Check:  # type: ignore[no-untyped-
 
 
 def backends() -> Iterator[Check]:
-    """What summarizers and searches can be had beside the built-in ones."""
+    """The summarizers and searches available, built in or optional."""
     yield Check(topic="backends", name="keywords", found="built in (summarize)")
     yield Check(topic="backends", name="exact", found="built in (query)")
     for name, command, module, extra in _OPTIONAL:
         is_there = importlib.util.find_spec(module) is not None
-        yield Check(
-            topic="backends",
-            name=name,
-            found=f"{'installed' if is_there else extra_line(extra)} ({command})",
-        )
+        state = "installed" if is_there else extra_line(extra)
+        yield Check(topic="backends", name=name, found=f"{state} ({command})")
 
 
 def network(is_offline: bool) -> Iterator[Check]:
-    """Whether the servers answer that are asked for previews, models and positions, all at once. Nothing is sent but a HEAD."""
+    """Whether the servers for previews, models and positions answer.
+
+    All are asked at once. Nothing is sent but a HEAD request.
+    """
     if is_offline:
-        yield Check(topic="network", name="--offline", found="nothing is asked")
+        yield Check(topic="network", name="--offline", found="not checked")
         return
+
     answers = {name: _silent(name, url) for name, url in _servers().items()}
 
     def ask(name: str, url: str) -> None:
         answers[name] = _server(name, url)
 
-    # Daemons, because a name server that is silent cannot be hurried.
+    # Daemons, because a silent name server cannot be interrupted.
     threads = [
         threading.Thread(target=ask, args=server, daemon=True) for server in _servers().items()
     ]
     for thread in threads:
         thread.start()
+
     end = time.monotonic() + _PATIENCE
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
@@ -111,11 +116,9 @@ def _server(name: str, url: str) -> Check:
         return _silent(name, url)
     except requests.RequestException:
         return _unreachable(name, f"{url} cannot be reached")
-    return (
-        _unreachable(name, f"{url} answers {status}")
-        if status >= 500
-        else Check(topic="network", name=name, found=f"{url} answers")
-    )
+    if status >= 500:
+        return _unreachable(name, f"{url} answers {status}")
+    return Check(topic="network", name=name, found=f"{url} answers")
 
 
 def _silent(name: str, url: str) -> Check:
@@ -123,13 +126,12 @@ def _silent(name: str, url: str) -> Check:
 
 
 def _unreachable(name: str, found: str) -> Check:
-    proxy = (
-        " and HTTPS_PROXY" if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") else ""
-    )
+    has_proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+    proxy = " and HTTPS_PROXY" if has_proxy else ""
     return Check(
         topic="network",
         name=name,
         found=found,
         state=State.NOTE,
-        advice=f"check the network{proxy}; what is in the cache needs none",
+        advice=f"check the network{proxy}; cached data do not need it",
     )

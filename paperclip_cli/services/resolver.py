@@ -1,4 +1,4 @@
-"""Positions of named objects, asked of the CDS name resolver (Sesame) through astropy."""
+"""Positions of named objects, from the CDS name resolver (Sesame) through astropy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ _HINT = 'give coordinates: --near "202.47 47.195"; for a planet, --target Jupite
 
 
 def resolve_name(name: str, offline: bool) -> tuple[float, float]:
-    """Right ascension and declination (degrees, ICRS) of an object. PaperclipError where it is unknown, or may not be asked for."""
+    """The right ascension and declination of an object, in degrees (ICRS).
+
+    Raises:
+        PaperclipError: the object is unknown, or may not be looked up offline.
+    """
     if offline:
-        raise PaperclipError(
-            f"--offline: the position of {name!r} would have to be asked for", _HINT
-        )
+        raise PaperclipError(f"--offline: the position of {name!r} cannot be looked up", _HINT)
     from astropy.coordinates import SkyCoord
     from astropy.coordinates.name_resolve import NameResolveError
 

@@ -362,7 +362,7 @@ def test_cones_are_asked_in_degrees_or_hours(cache: Path) -> None:
         (
             ["query", "x", "--near", "M 51"],
             1,
-            "--offline: the position of 'M 51' would have to be asked for",
+            "--offline: the position of 'M 51' cannot be looked up",
         ),
         (
             ["query", "x", "--weight", "1", "--weight", "2"],

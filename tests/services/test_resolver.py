@@ -1,4 +1,4 @@
-"""Names are asked for only when they may be."""
+"""Positions of named objects, which are looked up only when that is allowed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ def test_offline_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_the_resolver_says_is_in_degrees(monkeypatch: pytest.MonkeyPatch) -> None:
     from astropy.coordinates import SkyCoord
 
-    monkeypatch.setattr(
-        SkyCoord,
-        "from_name",
-        lambda name: SkyCoord("13h29m52s +47d11m43s") if name == "M 51" else None,
-    )
+    def known(name: str) -> SkyCoord | None:
+        return SkyCoord("13h29m52s +47d11m43s") if name == "M 51" else None
+
+    monkeypatch.setattr(SkyCoord, "from_name", known)
     assert resolve_name("M 51", offline=False) == pytest.approx((202.466667, 47.195278))
 
 
@@ -37,8 +36,5 @@ def test_an_unknown_name_is_one_line_with_a_way_out(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(SkyCoord, "from_name", unknown)
     with pytest.raises(PaperclipError, match="no position for 'Jupiter': Unable to find") as error:
         resolve_name("Jupiter", offline=False)
-    assert (
-        error.value.hint is not None
-        and "--target Jupiter" in error.value.hint
-        and "\n" not in error.value.message
-    )
+    assert "--target Jupiter" in (error.value.hint or "")
+    assert "\n" not in error.value.message

@@ -278,4 +278,4 @@ def test_servers_are_asked_unless_offline(server: str, monkeypatch: pytest.Monke
         "silent": (State.NOTE, "does not answer within 2 s"),
     }
     (check,) = environment.network(True)
-    assert check.found == "nothing is asked"
+    assert check.found == "not checked"
