@@ -1,1 +1,1 @@
-"""The previews that were fetched: their records, their collection in the cache, and the log of the fetch."""
+"""Fetched previews: their records, their collection in the cache, and the log of the fetch."""

@@ -1,10 +1,11 @@
-"""What the cache holds of a mission, and how a run of `fetch` changes it.
+"""The cached proposals and previews of a mission, and how a run of `fetch` changes them.
 
     <cache>/proposals/<mission>/proposals.jsonl    the proposals that have a preview
     <cache>/previews/<mission>/previews.jsonl      the previews; the files beside it
-    <cache>/previews/<mission>/ledger.jsonl        what became of every image that was ever drawn
+    <cache>/previews/<mission>/ledger.jsonl        the outcome for every image that was ever drawn
 
-The first two are what the other stages read. The ledger also knows of unfinished runs and of images that could not be read.
+The other stages read the first two. The ledger also holds unfinished runs, and images that could
+not be read.
 """
 
 from __future__ import annotations
@@ -52,10 +53,11 @@ class Holdings:
         entries: Iterable[Entry],
         gone: set[Key],
     ) -> Holdings:
-        """With `proposals` in the place of what is held of them, without those that are `gone`, and with all others as they are."""
+        """The holdings with some proposals replaced, those in `gone` removed, and others kept."""
         touched = proposals.keys() | gone
         kept = [preview for preview in self.previews if preview.key not in touched]
         merged = sorted([*kept, *previews], key=lambda preview: (preview.key, preview.image))
+
         known = {**self.proposals, **proposals}
         held = sorted({preview.key for preview in merged} & known.keys())
         ledger = [entry for entry in self.ledger.values() if entry.key not in touched]
@@ -66,13 +68,12 @@ class Holdings:
         )
 
     def files(self) -> set[str]:
-        """The paths that belong to the mission, relative to the folder of its previews."""
-        return {path for entry in self.ledger.values() for path in entry.files} | {
-            preview.image for preview in self.previews
-        }
+        """The paths of the mission's files, relative to the folder of its previews."""
+        logged = {path for entry in self.ledger.values() for path in entry.files}
+        return logged | {preview.image for preview in self.previews}
 
     def fingerprints(self) -> dict[str, str]:
-        """SHA-256 by source, over the names and states of the images that were taken from it."""
+        """A SHA-256 for each source, over the names and states of the images taken from it."""
         lines: defaultdict[str, list[str]] = defaultdict(list)
         for entry in self.ledger.values():
             lines[entry.source].append(f"{entry.key} {entry.name} {entry.stamp}")
@@ -83,7 +84,11 @@ class Holdings:
 
 
 def read_holdings(workspace: Workspace, mission: str, skip_damaged: bool = False) -> Holdings:
-    """What is there, finished or not. A damaged line is a PaperclipError, or skipped."""
+    """Read a mission's holdings, finished or not.
+
+    Raises:
+        PaperclipError: a line is damaged, unless damaged lines are skipped.
+    """
     folder = workspace.previews(mission)
     proposals = _read(workspace.proposals(mission) / PROPOSALS, Proposal, skip_damaged)
     previews = _read(folder / PREVIEWS, Preview, skip_damaged)
@@ -94,7 +99,10 @@ def read_holdings(workspace: Workspace, mission: str, skip_damaged: bool = False
 def write_holdings(
     workspace: Workspace, mission: str, holdings: Holdings, manifest: Manifest
 ) -> bool:
-    """Replaces records, ledger and manifests; False, with nothing written, where the records say all this already."""
+    """Replace records and manifests.
+
+    False, with nothing written, if the records hold the same already.
+    """
     texts = {
         workspace.proposals(mission) / PROPOSALS: write_jsonl(holdings.proposals.values()),
         workspace.previews(mission) / PREVIEWS: write_jsonl(holdings.previews),
@@ -104,23 +112,28 @@ def write_holdings(
     )
     if is_same and all(read_manifest(path.parent) for path in texts):
         return False
+
     unfinish(workspace, mission)
     for path, text in texts.items():
         replace_file(path, text)
+
     counts = {"proposals": len(holdings.proposals), "images": len(holdings.previews)}
+    finished = replace(manifest, counts=counts, inputs=holdings.fingerprints())
     for path in texts:
-        write_manifest(
-            path.parent, replace(manifest, counts=counts, inputs=holdings.fingerprints())
-        )
+        write_manifest(path.parent, finished)
     return True
 
 
 def tidy(workspace: Workspace, mission: str, holdings: Holdings) -> None:
-    """Compacts the ledger and removes the images that no record names, also those that a killed run left half written."""
+    """Compact the ledger, and remove the images that no record names.
+
+    These include files that a killed run left half written.
+    """
     folder = workspace.previews(mission)
     rewrite_ledger(folder, holdings.ledger.values())
     for path in shard_ledgers(folder):
         path.unlink()
+
     wanted = holdings.files()
     for pattern in ("proposal_*", f"{ORIGINALS}/proposal_*"):
         for inner in folder.glob(pattern):
@@ -132,17 +145,16 @@ def tidy(workspace: Workspace, mission: str, holdings: Holdings) -> None:
 
 
 def is_untidy(folder: Path) -> bool:
-    """Whether a run that was killed, or shards, left what `tidy` removes: half-written files, ledgers that are not taken in."""
-    hidden = (
-        path
-        for pattern in ("proposal_*/.*", f"{ORIGINALS}/proposal_*/.*")
-        for path in folder.glob(pattern)
-    )
-    return bool(shard_ledgers(folder)) or next(hidden, None) is not None
+    """Whether a folder needs `tidy`.
+
+    A killed run leaves half-written files, and shards leave ledgers that are not absorbed yet.
+    """
+    patterns = "proposal_*/.*", f"{ORIGINALS}/proposal_*/.*"
+    return bool(shard_ledgers(folder)) or any(any(folder.glob(pattern)) for pattern in patterns)
 
 
 def unfinish(workspace: Workspace, mission: str) -> None:
-    """From here to the end of `write_holdings` the mission is unfinished, and says so by having no manifest."""
+    """Remove a mission's manifests: it counts as unfinished until `write_holdings` writes them."""
     for folder in (workspace.proposals(mission), workspace.previews(mission)):
         (folder / MANIFEST).unlink(missing_ok=True)
 

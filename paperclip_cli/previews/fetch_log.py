@@ -1,4 +1,7 @@
-"""What `fetch` has made of each image so far: appended as it is made, so that a killed run goes on where it stopped."""
+"""The ledger: the outcome of `fetch` for each image so far.
+
+It is appended image by image, so that a killed run continues where it stopped.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,14 @@ Place = tuple[Key, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One image of an archive: the preview that was made of it, or why none could be.
+    """The preview made of an image of an archive, or the reason why none could be made.
 
-    `source` is the archive's identity, `name` the image's in it; `stamp` says which state of the image and which settings this entry
-    stands for. `image` is the preview's path in the folder of the ledger, `sha256` that of its bytes, `side` its side in pixels.
-    `kept` is the path of the copy of the original: None where none was asked for, blank where the archive has no file. `may_pass` marks a
-    failure that may be gone another day. `wcs` is the preview's place on the sky, and `region` the polygon of its frame.
+    `source` is the archive's identity, and `name` the image's name in it. `stamp` names the image's
+    state and the settings for which this entry holds. `image` is the preview's path in the ledger's
+    folder, `sha256` the hash of its bytes, and `side` its side in pixels. `kept` is the path of the
+    copy of the original: None if none was requested, blank if the archive has no file. `may_pass`
+    marks a failure that may be gone another day. `wcs` holds the preview's coordinates on the sky,
+    and `region` the polygon of its frame.
     """
 
     mission: str
@@ -61,9 +66,10 @@ def shard_ledger(index: int, count: int) -> str:
 def read_ledger(
     folder: Path, name: str | None = None, skip_damaged: bool = False
 ) -> dict[Place, Entry]:
-    """The entries by image, later ones in the place of earlier ones; a torn last line is passed over, others only if asked for.
+    """The entries by image, where later ones replace earlier ones.
 
-    Without a `name`, those of all ledgers: the shards' are newer than the common one, which takes them in.
+    A torn last line is skipped, and other damaged lines only with `skip_damaged`. Without a `name`,
+    all ledgers are read: those of shards are newer than the common one, which absorbs them.
     """
     paths = [folder / name] if name else [folder / LEDGER, *shard_ledgers(folder)]
     entries: list[Entry] = [
@@ -73,19 +79,22 @@ def read_ledger(
 
 
 def rewrite_ledger(folder: Path, entries: Iterable[Entry], name: str = LEDGER) -> None:
-    """Replaces a ledger by these entries, sorted."""
+    """Replace the content of a ledger by these entries, sorted."""
     ordered: list[Entry] = sorted(entries, key=lambda entry: entry.place)
     replace_file(folder / name, write_jsonl(ordered))
 
 
 def shard_ledgers(folder: Path) -> list[Path]:
-    """Those that the common ledger has not taken in yet, the oldest first."""
+    """The shards' ledgers that the common one has not absorbed yet, oldest first."""
     return sorted(folder.glob("ledger-*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
 
 
 @contextmanager
 def appending(folder: Path, name: str = LEDGER) -> Iterator[Callable[[Entry], None]]:
-    """Gives a function that adds an entry; each is handed to the system at once, so that only a power cut can lose it."""
+    """Yield a function that adds an entry to a ledger.
+
+    Each entry is handed to the system at once, so that only a power cut can lose it.
+    """
     with (folder / name).open("a", encoding="utf-8") as file:
 
         def append(entry: Entry) -> None:

@@ -1,4 +1,4 @@
-"""What `fetch` left in the cache, as records."""
+"""The records that `fetch` left in the cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from paperclip_cli.workspace import Workspace, file_sha256
 
 
 def fetched_missions(workspace: Workspace, wanted: Sequence[str] = ()) -> tuple[str, ...]:
-    """The missions asked for, else every mission in the cache. MissingStage where there is none, or one asked for is missing."""
+    """The requested missions, or every mission in the cache if none is requested.
+
+    Raises:
+        MissingStage: there is no mission in the cache, or a requested one is missing.
+    """
     present = workspace.names("proposals")
     missing = [mission for mission in wanted if mission not in present]
     if missing:
@@ -43,12 +47,12 @@ def read_previews(workspace: Workspace, missions: Sequence[str]) -> list[Preview
 
 
 def stored_path(preview: Preview) -> str:
-    """Where a preview lies, from the cache's own folder: what an index calls it."""
+    """The path of a preview relative to the cache folder, which is its name in an index."""
     return f"previews/{preview.mission}/{preview.image}"
 
 
 def fetched_fingerprints(workspace: Workspace, missions: Sequence[str]) -> dict[str, str]:
-    """SHA-256 of every record file of some missions: what a stage that reads them depends on."""
+    """The SHA-256 of every record file of some missions: the inputs of stages that read them."""
     paths = {
         f"{mission}/{path.name}": path
         for mission in missions
@@ -61,7 +65,11 @@ def fetched_fingerprints(workspace: Workspace, missions: Sequence[str]) -> dict[
 
 
 def read_image(workspace: Workspace, preview: Preview) -> bytes:
-    """The JPEG of a preview. BadItem where it is missing, not what was fetched, or not in its folder."""
+    """The JPEG of a preview.
+
+    Raises:
+        BadItem: it is missing, not what was fetched, or outside its folder.
+    """
     path = PurePosixPath(preview.image)
     if path.is_absolute() or ".." in path.parts:
         raise BadItem("the image lies outside the cache")

@@ -1,4 +1,4 @@
-"""What the cache holds: merged by proposal, written whole, and found again after a kill."""
+"""The cached holdings: merged by proposal, written whole, and recovered after a kill."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def test_the_unit_is_the_proposal(old: set[int], new: set[int], gone: set[int]) 
         holding(*sorted(new), source="b"),
         {Key("m", number) for number in gone},
     )
+
     sources = {key.proposal_id: proposal.abstract for key, proposal in merged.proposals.items()}
     assert sources == dict.fromkeys(old - new - gone, "From a.") | dict.fromkeys(new, "From b.")
     assert len(merged.previews) == 3 * len(old - new - gone) + len(new) == len(merged.ledger)
     assert list(merged.proposals) == sorted(merged.proposals)
-    assert list(merged.previews) == sorted(
-        merged.previews, key=lambda preview: (preview.key, preview.image)
-    )
+    order = [(preview.key, preview.image) for preview in merged.previews]
+    assert order == sorted(order)
 
 
 def test_a_proposal_without_a_preview_is_not_held() -> None:
@@ -98,11 +98,9 @@ def test_it_is_read_as_it_was_written(workspace: Workspace) -> None:
     assert read_holdings(workspace, "m") == held
     for folder in (workspace.proposals("m"), workspace.previews("m")):
         manifest = read_manifest(folder)
-        assert (
-            manifest
-            and manifest.counts == {"proposals": 2, "images": 4}
-            and list(manifest.inputs) == ["a"]
-        )
+        assert manifest is not None and list(manifest.inputs) == ["a"]
+        assert manifest.counts == {"proposals": 2, "images": 4}
+
     assert not write_holdings(workspace, "m", held, MANIFEST)
     unfinish(workspace, "m")
     assert workspace.names("proposals") == workspace.names("previews") == []
@@ -124,10 +122,10 @@ def test_tidying_removes_what_no_record_names(workspace: Workspace) -> None:
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
+
     tidy(workspace, "m", holding(1))
-    left = sorted(
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
-    )
+    files = (path for path in folder.rglob("*") if path.is_file())
+    left = sorted(path.relative_to(folder).as_posix() for path in files)
     assert left == ["elsewhere/a.jpg", LEDGER, "proposal_1/0.jpg"]
     assert not (folder / "proposal_2").exists()
 
@@ -138,6 +136,7 @@ def test_the_ledger_survives_a_torn_line(tmp_path: Path) -> None:
     with appending(tmp_path) as append:
         append(entries[1])
     assert list(read_ledger(tmp_path).values()) == entries
+
     whole = (tmp_path / LEDGER).read_bytes()
     (tmp_path / LEDGER).write_bytes(whole[:-20] + "é".encode()[:1])
     assert list(read_ledger(tmp_path).values()) == entries[:1]
