@@ -1,4 +1,7 @@
-"""A small archive on disk, as a user has one: proposals about the four kinds of `factories`, with images of several formats."""
+"""A small archive on disk, like a user's.
+
+Its proposals are about the four kinds of `factories`, with images of several formats.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,26 @@ def write_archive_folder(
     proposals: Sequence[Proposal] | None = None,
     side: int = 40,
 ) -> Path:
-    """Writes `images` (file names by proposal) below `root`, and a catalogue of the same proposals unless others are given."""
+    """Write `images` (file names by proposal) below `root`, and a catalogue.
+
+    The catalogue holds the same proposals, unless others are given.
+    """
     root.mkdir(parents=True, exist_ok=True)
     for number, names in images.items():
         for name in names:
             write_image(root / f"observations/proposal_{number}/{name}", number, side)
-    texts = (
-        [make_proposal("local", number) for number in images] if proposals is None else proposals
-    )
-    (root / "abstracts.cat").write_text(format_catalogue(texts), encoding="utf-8")
+
+    if proposals is None:
+        proposals = [make_proposal("local", number) for number in images]
+    (root / "abstracts.cat").write_text(format_catalogue(proposals), encoding="utf-8")
     return root
 
 
 def write_image(path: Path, number: int, side: int = 40) -> None:
-    """A picture of the proposal's kind, oblong, and different for every name."""
+    """Write an oblong picture of the proposal's kind, different for every name."""
     rng = np.random.default_rng([number, *path.name.encode()])
     picture = draw(KINDS[number % len(KINDS)][0], side, rng)[: side - 10]
+
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".fits":
         from astropy.io import fits

@@ -1,4 +1,4 @@
-"""A tiny archive, as `fetch` leaves it in the cache: made in a moment, the same every time."""
+"""A tiny archive as `fetch` leaves it in the cache, made in a moment and always the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from paperclip_cli.records import Observation, Preview, Proposal, write_jsonl
 from paperclip_cli.workspace import Manifest, Workspace, replace_file, write_manifest
 
-# What the pictures show, and how proposals speak of it: class, title, sentences.
+# The kinds of pictures, with the titles and abstracts of their proposals.
 KINDS = (
     (
         "spiral",
@@ -35,7 +35,8 @@ KINDS = (
         "disc",
         "Giant planets",
         "We propose to monitor the atmosphere of the planet Jupiter, observation {n}. "
-        "Our aim is to track the storms and to understand the auroral emission of the giant planet.",
+        "Our aim is to track the storms and to understand the auroral emission of "
+        "the giant planet.",
     ),
 )
 
@@ -43,7 +44,10 @@ KINDS = (
 def write_fetched(
     workspace: Workspace, mission: str = "local", proposals: int = 12, seed: int = 0, side: int = 64
 ) -> list[Preview]:
-    """Writes proposals 1..`proposals` with 1, 2, 2, 1, 2, 2, ... previews each into the cache; gives the previews."""
+    """Write proposals 1..`proposals` into the cache, with 1, 2, 2, 1, 2, 2, ... previews each.
+
+    Returns the previews.
+    """
     texts, previews = [], []
     for number in range(1, proposals + 1):
         texts.append(make_proposal(mission, number))
@@ -58,20 +62,14 @@ def write_fetched(
 def write_archive(
     workspace: Workspace, mission: str, proposals: list[Proposal], previews: list[Preview]
 ) -> None:
-    """The two record files and their manifests; the images must be there already."""
+    """Write the two record files and their manifests; the images must be there already."""
     for folder, name, records in (
-        (workspace.proposals(mission), "proposals.jsonl", proposals),
-        (workspace.previews(mission), "previews.jsonl", previews),
+        (workspace.proposals(mission), "proposals", proposals),
+        (workspace.previews(mission), "previews", previews),
     ):
-        replace_file(folder / name, write_jsonl(records))
-        write_manifest(
-            folder,
-            Manifest(
-                stage="fetch",
-                config={"mission": mission},
-                counts={name.removesuffix(".jsonl"): len(records)},
-            ),
-        )
+        replace_file(folder / f"{name}.jsonl", write_jsonl(records))
+        manifest = Manifest(stage="fetch", config={"mission": mission}, counts={name: len(records)})
+        write_manifest(folder, manifest)
 
 
 def make_proposal(mission: str, number: int) -> Proposal:
@@ -91,14 +89,32 @@ def make_proposal(mission: str, number: int) -> Proposal:
 def write_preview(
     workspace: Workspace, mission: str, number: int, image: int, seed: int = 0, side: int = 64
 ) -> Preview:
-    """One JPEG of `side` pixels in the cache, and its record. Planets move; all else has coordinates 10 degrees apart."""
+    """Write one JPEG of `side` pixels into the cache, and return its record.
+
+    Planets move; everything else has coordinates 10 degrees apart.
+    """
     kind = KINDS[number % len(KINDS)][0]
     rng = np.random.default_rng([seed, number, image])
     data = jpeg(draw(kind, side, rng))
     path = f"proposal_{number}/visit_{image}.jpg"
     replace_file(workspace.previews(mission) / path, data)
+    observation = _observed(kind, number, image)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Preview(
+        mission=mission,
+        proposal_id=number,
+        image=path,
+        sha256=sha256,
+        side=side,
+        original=f"total_{image}.jpg",
+        observation=observation,
+    )
+
+
+def _observed(kind: str, number: int, image: int) -> Observation:
+    """The observation of an image of one of the four kinds."""
     if kind == "disc":
-        observation = Observation(
+        return Observation(
             target="JUPITER",
             moving=True,
             instrument="WFC3",
@@ -106,34 +122,25 @@ def write_preview(
             filters=("F631N",),
             t_min=56000.0 + number,
         )
-    else:
-        observation = Observation(
-            target=f"{kind.upper()}-{number}",
-            moving=False,
-            s_ra=10.0 * number % 360,
-            s_dec=5.0 * number - 60,
-            instrument="ACS",
-            detector="WFC",
-            filters=("F606W", "F814W"),
-            obs_id=f"j{number:04d}{image:02d}",
-            t_min=55000.0 + number,
-            t_exptime=100.0 * (image + 1),
-        )
-    return Preview(
-        mission=mission,
-        proposal_id=number,
-        image=path,
-        sha256=hashlib.sha256(data).hexdigest(),
-        side=side,
-        original=f"total_{image}.jpg",
-        observation=observation,
+    return Observation(
+        target=f"{kind.upper()}-{number}",
+        moving=False,
+        s_ra=10.0 * number % 360,
+        s_dec=5.0 * number - 60,
+        instrument="ACS",
+        detector="WFC",
+        filters=("F606W", "F814W"),
+        obs_id=f"j{number:04d}{image:02d}",
+        t_min=55000.0 + number,
+        t_exptime=100.0 * (image + 1),
     )
 
 
 def draw(kind: str, side: int, rng: np.random.Generator) -> np.ndarray:
-    """A noisy uint8 [side, side] picture of one of the four kinds, at a random angle and brightness."""
+    """A noisy picture uint8 [side, side] of one of the four kinds, turned and lit at random."""
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     radius, angle = np.hypot(x, y), np.arctan2(y, x) + rng.uniform(0, 2 * np.pi)
+
     if kind == "spiral":
         shape = np.exp(-3 * radius) * (1 + np.cos(2 * angle - 10 * radius))
     elif kind == "cluster":
@@ -143,6 +150,7 @@ def draw(kind: str, side: int, rng: np.random.Generator) -> np.ndarray:
         shape = np.exp(-(((radius - rng.uniform(0.4, 0.6)) / 0.1) ** 2))
     else:
         shape = (radius < rng.uniform(0.5, 0.8)) * (0.7 + 0.3 * np.cos(12 * y))
+
     picture = 200 * rng.uniform(0.7, 1.2) * shape + rng.normal(20, 8, shape.shape)
     return np.clip(picture, 0, 255).astype(np.uint8)
 

@@ -1,1 +1,1 @@
-"""Where proposals and observations come from: a folder on disk, or MAST."""
+"""Sources of proposals and observations: a folder on disk, or MAST."""

@@ -1,6 +1,7 @@
-"""What `fetch` asks of the outside world: a folder on disk, the simulated sky, and the archive over the network all answer this.
+"""The interface that `fetch` needs of an archive.
 
-An archive first lists, which is cheap, and then reads only the pictures that were drawn.
+A folder on disk, the simulated sky and MAST all provide it. An archive first lists its pictures,
+which is cheap, and then reads only those that were drawn.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
 class Candidate:
     """An image that an archive holds for a proposal.
 
-    `name` tells it from the proposal's others and does not depend on where the archive lies or in what order it lists. `stamp` changes
-    when the image may have changed (size and time of a file, seed and version of a simulation): equal stamps are not read again.
-    Images of one `group` show the same field (one filter each): the draw takes one of every group before it takes a second; blank is a
-    group of its own. `size` in bytes is for estimates, 0 where unknown.
+    `name` is unique within the proposal, and does not depend on the archive's location or the order
+    of its listing. `stamp` changes when the image may have changed (size and time of a file, seed
+    and version of a simulation); an image with the same stamp is not read again. Images of one
+    `group` show the same field, in one filter each: the draw takes one of every group before it
+    takes a second. An image with a blank group is a group of its own. `size` in bytes is for
+    estimates; 0 is unknown.
     """
 
     key: Key
@@ -35,7 +38,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A picture (uint8 [H, W] or [H, W, 3]), its place on the sky, the file that it was in where that was wanted, its bytes on the wire."""
+    """A picture uint8 [H, W] or [H, W, 3], and its coordinates on the sky.
+
+    `original` is the file it was in, if that was requested. `transferred` counts the bytes
+    downloaded.
+    """
 
     pixels: np.ndarray
     wcs: Wcs | None = None
@@ -44,46 +51,62 @@ class Reading:
 
 
 class Archive(Protocol):
-    """Proposals with their images. `read` and `original` may be called from several threads at once."""
+    """Proposals with their images; several threads may call `read` and `original` at once."""
 
     @property
     def mission(self) -> str:
-        """The mission that every key of this archive carries."""
+        """The mission of all keys of this archive."""
 
     @property
     def identity(self) -> str:
-        """Tells this archive from another one of the same mission: the folder's path, `simulated sky, seed 42`."""
+        """What tells this archive from others of its mission: a path, `simulated sky, seed 42`."""
 
     @property
     def excluded(self) -> Mapping[str, int]:
-        """What the listing left out by rule, counted by reason ("symbolic links that lead out of the folder")."""
+        """Counts of what the listing left out by rule ("files whose name is not valid text": 2)."""
 
     def proposals(self) -> Sequence[Proposal]:
-        """The catalogue, one record a proposal."""
+        """The catalogue, with one record for each proposal."""
 
     def previews(self, key: Key) -> Sequence[Candidate]:
-        """The images of a proposal, in any order; empty where there is none. BadItem where they cannot be listed."""
+        """The images of a proposal in any order, perhaps none.
+
+        Raises:
+            BadItem: they cannot be listed.
+        """
 
     def read(self, candidate: Candidate) -> np.ndarray:
-        """The picture: uint8 [H, W] (grey) or [H, W, 3]. BadItem where it cannot be read."""
+        """The picture uint8 [H, W] (grey) or [H, W, 3].
+
+        Raises:
+            BadItem: it cannot be read.
+        """
 
     def original(self, candidate: Candidate) -> bytes | None:
-        """The archive's own file, or None where there is none (a simulated picture)."""
+        """The archive's own file, or None if there is none, as for a simulated picture."""
 
 
 @runtime_checkable
 class RemoteArchive(Archive, Protocol):
-    """An archive over a network: slow, fallible, and asked for nothing twice."""
+    """An archive over a network. It is slow and fallible, so nothing is requested twice."""
 
     def fetch(self, candidate: Candidate, keep: bool) -> Reading:
-        """Downloads and decodes; with the file itself if it is to be kept. BadItem where it cannot be had."""
+        """Download and decode an image; `keep` adds the file itself.
+
+        Raises:
+            BadItem: it cannot be downloaded or decoded.
+        """
 
     def stop(self) -> None:
-        """Ends what other threads are waiting for."""
+        """End the waits of all other threads."""
 
 
 def read_image(archive: Archive, candidate: Candidate, keep: bool) -> Reading:
-    """Reads an image of any archive; with the file that it was in if it is to be kept. BadItem where it cannot be read."""
+    """Read an image from any archive; `keep` adds the file that it was in.
+
+    Raises:
+        BadItem: it cannot be read.
+    """
     if isinstance(archive, RemoteArchive):
         return archive.fetch(candidate, keep)
     return Reading(archive.read(candidate), original=archive.original(candidate) if keep else None)

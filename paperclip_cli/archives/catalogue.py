@@ -1,6 +1,7 @@
-"""STScI's proposal catalogue, `abstracts.cat`: text to records and back. `parse(format_catalogue(x)).proposals == x`.
+"""STScI's proposal catalogue, `abstracts.cat`: text to records and back.
 
-A record is six labelled fields, a blank line, the abstract, and a line of dashes. Long fields and abstracts are wrapped:
+It holds that `parse(format_catalogue(x)).proposals == x`. A record is six labelled fields, a blank
+line, the abstract, and a line of dashes. Long fields and abstracts are wrapped:
 
     Prop. Type: GO
     Category:   GALAXIES
@@ -27,7 +28,7 @@ from pathlib import Path
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Proposal
 
-# The order of the file, and the fields of a Proposal.
+# The labels in the file's order, and their fields of a Proposal.
 LABELS = {
     "Prop. Type": "proposal_type",
     "Category": "category",
@@ -41,7 +42,8 @@ MAX_BYTES = 2**30
 
 _WIDTH = 75
 _VALUE_COLUMN = 12
-# A line that is indented further than this is text, whatever it says: so a title or an abstract may hold the words "ID: 5".
+# A line indented further than this is text, whatever it says, so that a title or an abstract may
+# hold "ID: 5".
 _INDENT = r" {0,7}"
 _LABEL = re.compile(_INDENT + "(" + "|".join(map(re.escape, LABELS)) + r") {0,3}:(.*)", re.DOTALL)
 _SEPARATOR = re.compile(_INDENT + r"-{60,}\s*")
@@ -51,9 +53,11 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Proposals in the order of the file, each number once; how many records repeated a number; how many blocks of text had none.
+    """Proposals in the order of the file, each number once.
 
-    Of records with the same number the last one that has an abstract counts: catalogues are corrected by appending.
+    Of records with the same number, the last one with an abstract counts, since catalogues are
+    corrected by appending. `duplicates` counts the records that repeat a number, `without_id` the
+    blocks of text without one.
     """
 
     proposals: tuple[Proposal, ...]
@@ -62,33 +66,45 @@ class Catalogue:
 
 
 def read_catalogue(path: Path, mission: str) -> Catalogue:
-    """Reads a catalogue file. PaperclipError where there is none, or no proposal in it."""
-    hint = "it must be STScI's abstracts.cat or a file of the same layout; give another one with --catalog FILE"
+    """Read a catalogue file.
+
+    Raises:
+        PaperclipError: there is no such file, or it has no proposals.
+    """
+    hint = "give STScI's abstracts.cat, or a file of the same layout, with --catalog FILE"
     if not path.is_file():
-        raise PaperclipError(f"there is no proposal catalogue {path}", hint)
+        raise PaperclipError(f"no proposal catalogue at {path}", hint)
     if path.stat().st_size > MAX_BYTES:
         raise PaperclipError(f"{path} is larger than {MAX_BYTES // 2**20:,} MiB", hint)
+
     data = path.read_bytes()
     if not data.strip():
         raise PaperclipError(f"the proposal catalogue {path} is empty", hint)
+
     catalogue = parse(decode(data), mission)
     if not catalogue.proposals:
-        raise PaperclipError(f"there is no proposal in {path} (no line such as `ID: 12345`)", hint)
+        raise PaperclipError(f"no proposals in {path} (no line such as `ID: 12345`)", hint)
     return catalogue
 
 
 def decode(data: bytes) -> str:
-    """UTF-8 where a line is UTF-8, else Windows-1252, of which Latin-1 is nearly a part: one stray byte spoils one letter."""
+    """Decode each line as UTF-8 if it is valid, else as Windows-1252.
+
+    Windows-1252 contains nearly all of Latin-1. One stray byte spoils only one letter.
+    """
     return "\n".join(_decode_line(line) for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
 
 
 def one_line(text: str) -> str:
-    """Text on one line: white space collapsed, control characters and lone surrogates as blanks."""
+    """The text on one line: white space collapsed, control characters and surrogates blanked."""
     return " ".join(_NO_TEXT.sub(" ", text).split())
 
 
 def parse(text: str, mission: str) -> Catalogue:
-    """Parses a catalogue in one pass; nothing in the text is an error. Fields come out as `one_line` leaves them."""
+    """Parse a catalogue in one pass.
+
+    Nothing in the text is an error. Fields are normalised by `one_line`.
+    """
     found: dict[int, Proposal] = {}
     records = without_id = 0
     for block in _blocks(text):
@@ -105,16 +121,13 @@ def parse(text: str, mission: str) -> Catalogue:
 
 def format_catalogue(proposals: Iterable[Proposal]) -> str:
     """The text of a catalogue file."""
-    return (
-        SEPARATOR
-        + "\n"
-        + "".join(f"\n{_format_record(proposal)}\n{SEPARATOR}\n" for proposal in proposals)
-    )
+    records = (f"\n{_format_record(proposal)}\n{SEPARATOR}\n" for proposal in proposals)
+    return f"{SEPARATOR}\n" + "".join(records)
 
 
 @dataclass
 class _Block:
-    """What stands between two separators, while it is being read."""
+    """The text between two separators, while it is being read."""
 
     fields: dict[str, list[str]] = field(default_factory=dict)
     abstract: list[str] = field(default_factory=list)
@@ -132,12 +145,12 @@ class _Block:
             self._lines_of(line).append(line)
 
     def starts_another(self, line: str) -> bool:
-        """Whether a record begins here although the line of dashes before it is missing."""
+        """Whether a record begins here, without the line of dashes before it."""
         label = _LABEL.match(line)
         return bool(self.abstract and label and label[1] == next(iter(LABELS)))
 
     def proposal(self, mission: str) -> Proposal | None:
-        """The record, or None where it has no valid number."""
+        """The record, or None if it has no valid number."""
         values = {LABELS[label]: one_line(" ".join(lines)) for label, lines in self.fields.items()}
         number = values.pop("proposal_id", "")
         if not _NUMBER.fullmatch(number):
@@ -150,15 +163,17 @@ class _Block:
         )
 
     def _label(self, line: str) -> re.Match[str] | None:
-        """A label, before the abstract has begun. A second one of the same name is text."""
+        """The label of a line before the abstract, or None; a repeated label is text."""
         match = None if self.abstract else _LABEL.match(line)
         return match if match and match[1] not in self.fields else None
 
     def _lines_of(self, line: str) -> list[str]:
-        """Where a line of text belongs: to the field above it, to the abstract, or nowhere."""
+        """The lines that a line of text is part of: a field's, the abstract's, or neither's."""
         if not self.fields:
             return self.stray
-        # Below PI the abstract may begin without a blank line; a name that is wrapped is indented as far as it was.
+
+        # Below PI the abstract may begin without a blank line. The rest of a wrapped name is
+        # indented as far as its beginning.
         begins_abstract = self.open_field == "PI" and not line.startswith(" " * 8)
         if self.open_field is None or begins_abstract:
             self.open_field = None
@@ -195,16 +210,13 @@ def _format_field(label: str, value: str) -> str:
 
 
 def _as_text(line: str) -> str:
-    """Indents a line that would be read as a label or a separator."""
-    return (
-        " " * _VALUE_COLUMN + line.lstrip()
-        if _LABEL.match(line) or _SEPARATOR.fullmatch(line)
-        else line
-    )
+    """Indent a line that would be read as a label or a separator."""
+    is_misread = _LABEL.match(line) or _SEPARATOR.fullmatch(line)
+    return " " * _VALUE_COLUMN + line.lstrip() if is_misread else line
 
 
 def _wrap(text: str, width: int, first: str, rest: str) -> list[str]:
-    """Breaks at blanks only: a word, however long or hyphenated, stays whole."""
+    """Wrap text at blanks only: a word stays whole, however long or hyphenated."""
     return textwrap.wrap(
         text,
         width,

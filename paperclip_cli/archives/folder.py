@@ -1,11 +1,11 @@
-"""An archive that is already on disk:
+"""An archive that is already on disk.
 
     DIR/abstracts.cat
     DIR/observations*/proposal_<ID>/*.{jpg,png,tif,fits}
     DIR/observations.csv or .ecsv     (optional)
 
-Nothing in it is ever written. Of what it says, only the names that the listing itself found are opened: a path in a table is looked up, not
-followed, and a symbolic link counts only where it stays inside.
+Nothing in it is ever written. Only files that the listing itself found are opened: a path in a
+table is looked up, not followed, and a symbolic link counts only if it stays inside the folder.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,10 @@ Listing = Mapping[Key, tuple[Candidate, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class FolderArchive:
-    """A folder as an `Archive`. `images` are sorted by name; names are paths relative to `root`, with slashes."""
+    """A folder as an `Archive`.
+
+    `images` are sorted by name. Names are paths relative to `root`, with forward slashes.
+    """
 
     root: Path
     mission: str
@@ -51,7 +55,7 @@ class FolderArchive:
         return str(self.root)
 
     def proposals(self) -> Sequence[Proposal]:
-        """The catalogue, and an empty record for every folder of images that it does not know."""
+        """The catalogue, and an empty record for every folder of images that it does not list."""
         known = {proposal.key for proposal in self.catalogue}
         unknown = sorted(key for key in self.images if key not in known)
         return [
@@ -78,21 +82,27 @@ class FolderArchive:
 
 
 def open_folder(root: Path, mission: str, catalog: Path | None = None) -> FolderArchive:
-    """Lists an archive on disk; no image is opened. `catalog` takes the place of DIR/abstracts.cat. PaperclipError where DIR is none."""
+    """List an archive on disk without opening any image; `catalog` replaces DIR/abstracts.cat.
+
+    Raises:
+        PaperclipError: DIR is not an archive.
+    """
     root = Path(os.path.realpath(root.expanduser()))
     if not root.is_dir():
         raise PaperclipError(
             f"{root} is not a folder",
-            "give --from the folder that holds abstracts.cat and observations*/",
+            "give --from the folder that contains abstracts.cat and observations*/",
         )
+
     catalogue = read_catalogue(catalog.expanduser() if catalog else root / CATALOGUE, mission)
     excluded: Counter[str] = Counter()
     images = _list_images(root, mission, excluded)
     if not images:
         raise PaperclipError(
-            f"{root} holds no image",
-            "images belong into DIR/observations*/proposal_<ID>/, as JPEG, PNG, TIFF or FITS",
+            f"{root} contains no images",
+            "put JPEG, PNG, TIFF or FITS files into DIR/observations*/proposal_<ID>/",
         )
+
     table = read_observations(root)
     images = _describe(root, images, table, excluded)
     excluded.update(_oddities(catalogue, table))
@@ -107,9 +117,9 @@ def open_folder(root: Path, mission: str, catalog: Path | None = None) -> Folder
 
 def _oddities(catalogue: Catalogue, table: ObservationTable) -> dict[str, int]:
     return {
-        "records of the catalogue that repeat a proposal": catalogue.duplicates,
-        "records of the catalogue without a number": catalogue.without_id,
-        "rows of the observation table with a value that could not be read": table.unreadable,
+        "catalogue records that repeat a proposal": catalogue.duplicates,
+        "catalogue records without a number": catalogue.without_id,
+        "rows of the observation table with an unreadable value": table.unreadable,
     }
 
 
@@ -123,11 +133,9 @@ def _list_images(root: Path, mission: str, excluded: Counter[str]) -> Listing:
             if match and folder.is_dir():
                 key = Key(mission, int(match[1]))
                 found[key] += _candidates(root, key, Path(folder), excluded)
-    return {
-        key: tuple(sorted(images, key=lambda image: image.name))
-        for key, images in found.items()
-        if images
-    }
+
+    by_name = attrgetter("name")
+    return {key: tuple(sorted(images, key=by_name)) for key, images in found.items() if images}
 
 
 def _candidates(root: Path, key: Key, folder: Path, excluded: Counter[str]) -> Iterator[Candidate]:
@@ -136,7 +144,7 @@ def _candidates(root: Path, key: Key, folder: Path, excluded: Counter[str]) -> I
         if not stat.S_ISREG(status.st_mode):
             continue
         if not is_image_name(entry.name):
-            excluded["files that are no JPEG, PNG, TIFF or FITS"] += 1
+            excluded["files that are not JPEG, PNG, TIFF or FITS"] += 1
             continue
         name = Path(entry).relative_to(root).as_posix()
         yield Candidate(
@@ -148,7 +156,10 @@ def _candidates(root: Path, key: Key, folder: Path, excluded: Counter[str]) -> I
 
 
 def _entries(root: Path, folder: Path, excluded: Counter[str]) -> Iterator[os.DirEntry[str]]:
-    """What lies in a folder, without hidden files, names that are no text, and links that lead out or nowhere."""
+    """The entries of a folder that may be read.
+
+    Hidden files, names that are not text, and links that lead outside or nowhere are left out.
+    """
     with os.scandir(folder) as listing:
         for entry in listing:
             if entry.name.startswith("."):
@@ -156,7 +167,7 @@ def _entries(root: Path, folder: Path, excluded: Counter[str]) -> Iterator[os.Di
             if not _is_text(entry.name):
                 excluded["files whose name is not valid text"] += 1
             elif entry.is_symlink() and not _stays_inside(root, entry):
-                excluded["symbolic links that lead out of the folder or nowhere"] += 1
+                excluded["symbolic links that lead outside the folder or nowhere"] += 1
             else:
                 yield entry
 
@@ -173,11 +184,15 @@ def _stays_inside(root: Path, entry: os.DirEntry[str]) -> bool:
 def _describe(
     root: Path, images: Listing, table: ObservationTable, excluded: Counter[str]
 ) -> Listing:
-    """Gives each image what the table says of it. Rows that name no listed image of their proposal are counted."""
+    """Add to each image its observation in the table.
+
+    Rows that name no listed image of their proposal are counted.
+    """
     listed = {image.name: image for candidates in images.values() for image in candidates}
     by_file = {
         (image.key.proposal_id, posixpath.basename(name)): name for name, image in listed.items()
     }
+
     said: dict[str, Observation] = {}
     for row in table.rows:
         path = row.image.replace("\\", "/")
@@ -189,10 +204,8 @@ def _describe(
             excluded["rows of the observation table without an image"] += 1
         else:
             said[image.name] = row.observation
-    return {
-        key: tuple(
-            replace(image, observation=said.get(image.name, image.observation))
-            for image in candidates
-        )
-        for key, candidates in images.items()
-    }
+
+    def described(image: Candidate) -> Candidate:
+        return replace(image, observation=said.get(image.name, image.observation))
+
+    return {key: tuple(map(described, candidates)) for key, candidates in images.items()}

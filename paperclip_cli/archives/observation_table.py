@@ -1,8 +1,9 @@
-"""A table that says what is known of the observation behind each image: `observations.csv` or `.ecsv`.
+"""The table of the observations behind an archive's images: `observations.csv` or `.ecsv`.
 
-Columns: `image` (a path relative to the folder, or a file's name beside `proposal_id`), and the names of `records.Observation`, or the
-plainer ones in ALIASES. Angles are degrees (ICRS), `t_min` is a Modified Julian Date, `t_exptime` is in seconds; an ECSV file may use
-other units. `filters` holds several names divided by `;`, `,` or `|`.
+Its columns are `image` (a path relative to the folder, or a file name together with `proposal_id`),
+and the fields of `records.Observation`, or their plainer names in ALIASES. Angles are in degrees
+(ICRS), `t_min` is a Modified Julian Date, and `t_exptime` is in seconds; an ECSV file may use other
+units. `filters` holds several names divided by `;`, `,` or `|`.
 """
 
 from __future__ import annotations
@@ -34,22 +35,12 @@ ALIASES = {
 UNITS = {"s_ra": "deg", "s_dec": "deg", "t_min": "d", "t_exptime": "s"}
 _RANGES = {"s_ra": (0.0, 360.0), "s_dec": (-90.0, 90.0), "t_exptime": (0.0, math.inf)}
 _NAMES = frozenset(field.name for field in dataclasses.fields(Observation))
-_TRUTH = {
-    "true": True,
-    "t": True,
-    "yes": True,
-    "y": True,
-    "1": True,
-    "false": False,
-    "f": False,
-    "no": False,
-    "n": False,
-    "0": False,
-}
+_TRUTH = dict.fromkeys(("true", "t", "yes", "y", "1"), True)
+_TRUTH |= dict.fromkeys(("false", "f", "no", "n", "0"), False)
 
 
 class Row(NamedTuple):
-    """One line of the table; `image` as it was written, which may be anything."""
+    """One line of the table; `image` is as written, and may be anything."""
 
     image: str
     proposal_id: int | None
@@ -58,14 +49,21 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class ObservationTable:
-    """The rows that name an image, and how many rows hold a value that could not be read (and was left out)."""
+    """The rows that name an image, and the number of rows with a value that could not be read.
+
+    Such values are left out.
+    """
 
     rows: tuple[Row, ...] = ()
     unreadable: int = 0
 
 
 def read_observations(folder: Path) -> ObservationTable:
-    """Reads `observations.csv`, else `observations.ecsv`, else nothing. PaperclipError where the file is no such table."""
+    """Read `observations.csv`, else `observations.ecsv`, else nothing.
+
+    Raises:
+        PaperclipError: the file is not a table of observations.
+    """
     for name, read in (("observations.csv", _read_csv), ("observations.ecsv", _read_ecsv)):
         if (folder / name).is_file():
             return _table(folder / name, read)
@@ -80,9 +78,8 @@ def _table(path: Path, read: Callable[[Path], Iterator[Mapping[str, str]]]) -> O
             continue
         kept, bad = _observation(values)
         number = values.get("proposal_id", "")
-        rows.append(
-            Row(values["image"], int(number) if re.fullmatch(r"[0-9]{1,9}", number) else None, kept)
-        )
+        proposal_id = int(number) if re.fullmatch(r"[0-9]{1,9}", number) else None
+        rows.append(Row(values["image"], proposal_id, kept))
         unreadable += bad
     return ObservationTable(tuple(rows), unreadable)
 
@@ -102,7 +99,11 @@ def _observation(values: Mapping[str, str]) -> tuple[Observation, bool]:
 
 
 def _value(name: str, text: str) -> object:
-    """One cell, None where it is blank. ValueError where it is not what the column holds."""
+    """The value of a cell, or None if it is blank.
+
+    Raises:
+        ValueError: the text is not a value of this column.
+    """
     if not text or text in ("--", "nan", "NaN", "None"):
         return None
     if name in UNITS:
@@ -130,8 +131,7 @@ def _read_csv(path: Path) -> Iterator[Mapping[str, str]]:
             yield dict(zip(names, cells, strict=False))
     except csv.Error as error:
         raise PaperclipError(
-            f"{path}, line {reader.line_num}: {error}",
-            "it must be a table of comma-separated values",
+            f"{path}, line {reader.line_num}: {error}", "the file must hold comma-separated values"
         ) from error
 
 
@@ -144,12 +144,11 @@ def _read_ecsv(path: Path) -> Iterator[Mapping[str, str]]:
             name.lower(): _cells(table[name], ALIASES.get(name.lower(), name.lower()))
             for name in table.colnames
         }
-    except (
-        Exception
-    ) as error:  # astropy raises many kinds on a damaged table and on a unit that does not fit
-        raise PaperclipError(
-            f"{path} cannot be read as ECSV: {str(error).partition(chr(10))[0][:200]}"
-        ) from error
+    except Exception as error:
+        # astropy raises many kinds on a damaged table and on a unit that does not fit.
+        reason = str(error).partition("\n")[0][:200]
+        raise PaperclipError(f"{path} cannot be read as ECSV: {reason}") from error
+
     _need_image_column(path, list(columns))
     for cells in zip(*columns.values(), strict=True):
         yield dict(zip(columns, cells, strict=True))
@@ -164,9 +163,8 @@ def _cells(column, name: str) -> list[str]:  # type: ignore[no-untyped-def]
         column = column.mjd
     elif isinstance(column, Quantity) and name in UNITS:
         column = column.to_value(UNITS[name])
-    return [
-        _text(cell) for cell in (column.tolist() if hasattr(column, "tolist") else list(column))
-    ]
+    cells = column.tolist() if hasattr(column, "tolist") else list(column)
+    return [_text(cell) for cell in cells]
 
 
 def _text(cell: object) -> str:
@@ -179,5 +177,5 @@ def _need_image_column(path: Path, names: list[str]) -> None:
     if "image" not in names:
         raise PaperclipError(
             f"{path} has no column `image`",
-            "its first line names the columns: image, proposal_id, target, ra, dec, ...",
+            "name the columns in the first line: image, proposal_id, target, ra, dec, ...",
         )

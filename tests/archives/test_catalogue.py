@@ -1,4 +1,4 @@
-"""The proposal catalogue: one law, and what real and damaged files hold."""
+"""The proposal catalogue: parsing undoes formatting, and real and damaged files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from paperclip_cli.archives.catalogue import (
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Proposal
 
-# Words that are made to be misread: labels, separators, blanks of other alphabets, control characters.
+# Words made to be misread: labels, separators, blanks of other alphabets, control characters.
 TRAPS = [
     "ID:",
     "ID: 7",
@@ -116,9 +116,8 @@ def test_real_catalogues(real_sample: Path, name: str, records: int, blank: str)
 
 def test_the_layout_of_the_real_file_is_kept(real_sample: Path) -> None:
     path = real_sample / "hst" / "abstracts.cat"
-    assert format_catalogue(read_catalogue(path, "hst").proposals) == path.read_text(
-        encoding="utf-8"
-    )
+    written = format_catalogue(read_catalogue(path, "hst").proposals)
+    assert written == path.read_text(encoding="utf-8")
 
 
 def test_wrapped_fields_are_joined() -> None:
@@ -165,10 +164,9 @@ def test_of_repeated_numbers_the_last_with_an_abstract_counts() -> None:
         Proposal(mission="hst", proposal_id=7, abstract=abstract, title=title)
         for abstract, title in (("One.", "a"), ("Two.", "b"), ("", "c"))
     )
-    catalogue = parse(
-        format_catalogue([first, second, third, replace(first, proposal_id=8)]), "hst"
-    )
-    assert catalogue.proposals == (second, replace(first, proposal_id=8))
+    other = replace(first, proposal_id=8)
+    catalogue = parse(format_catalogue([first, second, third, other]), "hst")
+    assert catalogue.proposals == (second, other)
     assert catalogue.duplicates == 2
 
 
@@ -190,21 +188,19 @@ def test_a_lost_separator_costs_no_record() -> None:
 
 
 def test_dashes_within_an_abstract_do_not_end_it() -> None:
-    (proposal,) = parse(
-        RECORD.replace("ultraluminous X-ray", "-----\nultraluminous -- X-ray"), "hst"
-    ).proposals
+    dashed = RECORD.replace("ultraluminous X-ray", "-----\nultraluminous -- X-ray")
+    (proposal,) = parse(dashed, "hst").proposals
     assert proposal.abstract.endswith("observe ----- ultraluminous -- X-ray sources.")
 
 
 def test_a_stray_byte_spoils_one_letter_only() -> None:
-    data = "\ufeffTitle: Sérsic 13 naïve\nPI: Ångström\n".encode().replace(
-        "naïve".encode(), b"na\xefve\x81"
-    )
+    text = "\ufeffTitle: Sérsic 13 naïve\nPI: Ångström\n"
+    data = text.encode().replace("naïve".encode(), b"na\xefve\x81")
     assert decode(data) == "Title: S\u00c3\u00a9rsic 13 naïve\ufffd\nPI: Ångström\n"
 
 
 def test_it_takes_linear_time() -> None:
-    """Each of these took a regular expression or a loop for a walk in some version, which would not end before the tests are stopped."""
+    """Each of these texts once made a regular expression or a loop take far longer."""
     hostile = [
         "ID: 5\n" + "x" * 3_000_000,
         "Title: " + "-" * 3_000_000,
@@ -222,11 +218,11 @@ def test_it_takes_linear_time() -> None:
 @pytest.mark.parametrize(
     "data, words",
     [
-        (None, "there is no proposal catalogue"),
+        (None, "no proposal catalogue at"),
         (b"", "is empty"),
         (b" \n\r\n", "is empty"),
-        (b"<html>dataset parameter is required</html>", "there is no proposal in"),
-        (RECORD.replace("10001", "").encode(), "there is no proposal in"),
+        (b"<html>dataset parameter is required</html>", "no proposals in"),
+        (RECORD.replace("10001", "").encode(), "no proposals in"),
     ],
 )
 def test_a_catalogue_that_is_none_is_one_clear_error(
@@ -242,5 +238,5 @@ def test_a_catalogue_that_is_none_is_one_clear_error(
 
 
 def test_a_folder_is_no_catalogue(tmp_path: Path) -> None:
-    with pytest.raises(PaperclipError, match="there is no proposal catalogue"):
+    with pytest.raises(PaperclipError, match="no proposal catalogue at"):
         read_catalogue(tmp_path, "hst")

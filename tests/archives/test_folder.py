@@ -1,4 +1,4 @@
-"""An archive on disk: what is listed, what is left out, and what may not be reached."""
+"""An archive on disk: the files listed, those left out, and those that must not be reached."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def test_it_lists_what_is_there(root: Path) -> None:
     assert [proposal.proposal_id for proposal in archive.proposals()] == [1, 2, 30]
     assert names(archive, 1) == ["observations/proposal_1/a.png", "observations/proposal_1/b.jpg"]
     assert names(archive, 30) == ["observations/proposal_30/c.JPG"] and names(archive, 4) == []
-    assert archive.read(archive.previews(Key("local", 1))[0]).shape == (30, 40)
-    assert (
-        archive.original(archive.previews(Key("local", 1))[1])
-        == (root / "observations/proposal_1/b.jpg").read_bytes()
-    )
+
+    first, second = archive.previews(Key("local", 1))
+    assert archive.read(first).shape == (30, 40)
+    kept = (root / "observations/proposal_1/b.jpg").read_bytes()
+    assert archive.original(second) == kept
     assert archive.excluded == {} and archive.identity == str(root)
 
 
@@ -46,12 +46,10 @@ def test_real_archives(
     real_sample: Path, sample: str, records: int, folders: int, images: int
 ) -> None:
     archive = open_folder(real_sample / sample, "hst")
-    assert (
-        len(archive.catalogue),
-        len(archive.images),
-        sum(map(len, archive.images.values())),
-    ) == (records, folders, images)
+    assert (len(archive.catalogue), len(archive.images)) == (records, folders)
+    assert sum(map(len, archive.images.values())) == images
     assert archive.excluded == {}
+
     if sample == "deepsky":
         everything = [image.observation for listed in archive.images.values() for image in listed]
         assert all(
@@ -62,11 +60,8 @@ def test_real_archives(
 
 def test_images_without_a_record_belong_to_a_proposal_without_an_abstract(root: Path) -> None:
     write_image(root / "observations/proposal_99/a.png", 99)
-    assert open_folder(root, "local").proposals()[-1] == open_folder(root, "local").proposals()[3]
-    assert [
-        (proposal.proposal_id, proposal.abstract)
-        for proposal in open_folder(root, "local").proposals()[3:]
-    ] == [(99, "")]
+    added = open_folder(root, "local").proposals()[3:]
+    assert [(proposal.proposal_id, proposal.abstract) for proposal in added] == [(99, "")]
 
 
 def test_several_folders_of_observations_are_one_archive(root: Path) -> None:
@@ -83,9 +78,10 @@ def test_what_is_no_image_is_left_out(root: Path) -> None:
     os.mkfifo(folder / "pipe.jpg")
     (root / "observations/proposal_x").mkdir()
     (root / "observations/readme.txt").write_text("text")
+
     archive = open_folder(root, "local")
     assert len(names(archive, 1)) == 2
-    assert archive.excluded == {"files that are no JPEG, PNG, TIFF or FITS": 2}
+    assert archive.excluded == {"files that are not JPEG, PNG, TIFF or FITS": 2}
 
 
 def test_links_that_lead_out_are_left_out(root: Path, tmp_path: Path) -> None:
@@ -99,12 +95,13 @@ def test_links_that_lead_out_are_left_out(root: Path, tmp_path: Path) -> None:
     (folder / "inside.png").symlink_to("a.png")
     (root / "observations/proposal_7").symlink_to(secret)
     (root / "observations_more").symlink_to(secret)
+
     archive = open_folder(root, "local")
     assert names(archive, 1) == [
         f"observations/proposal_1/{name}" for name in ("a.png", "b.jpg", "inside.png")
     ]
     assert names(archive, 7) == []
-    assert archive.excluded == {"symbolic links that lead out of the folder or nowhere": 6}
+    assert archive.excluded == {"symbolic links that lead outside the folder or nowhere": 6}
 
 
 def test_the_folder_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
@@ -135,6 +132,7 @@ def test_the_table_describes_listed_images_only(root: Path, tmp_path: Path) -> N
         "..,,odd",
     ]
     (root / "observations.csv").write_text("\n".join(lines))
+
     archive = open_folder(root, "local")
     told = {
         image.name: image.observation.target
@@ -156,19 +154,17 @@ def test_oddities_of_catalogue_and_table_are_counted(root: Path) -> None:
     (root / "observations.csv").write_text("image,ra\nobservations/proposal_1/a.png,north\n")
     archive = open_folder(root, "local")
     assert archive.excluded == {
-        "records of the catalogue that repeat a proposal": 3,
-        "records of the catalogue without a number": 1,
-        "rows of the observation table with a value that could not be read": 1,
+        "catalogue records that repeat a proposal": 3,
+        "catalogue records without a number": 1,
+        "rows of the observation table with an unreadable value": 1,
     }
     assert archive.previews(Key("local", 1))[0].observation == Observation()
 
 
 def test_another_catalogue_may_be_given(root: Path, tmp_path: Path) -> None:
     (tmp_path / "other.cat").write_text("ID: 2\n\nAnother abstract.\n")
-    assert (
-        open_folder(root, "hst", tmp_path / "other.cat").catalogue[0].abstract
-        == "Another abstract."
-    )
+    archive = open_folder(root, "hst", tmp_path / "other.cat")
+    assert archive.catalogue[0].abstract == "Another abstract."
 
 
 def test_the_stamp_tells_whether_a_file_changed(root: Path) -> None:
@@ -182,10 +178,10 @@ def test_the_stamp_tells_whether_a_file_changed(root: Path) -> None:
 def test_what_is_no_archive_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(PaperclipError, match="is not a folder"):
         open_folder(tmp_path / "missing", "local")
-    with pytest.raises(PaperclipError, match="there is no proposal catalogue"):
+    with pytest.raises(PaperclipError, match="no proposal catalogue at"):
         open_folder(tmp_path, "local")
     write_archive_folder(tmp_path, {}, [make_proposal("local", 1)])
-    with pytest.raises(PaperclipError, match="holds no image"):
+    with pytest.raises(PaperclipError, match="contains no images"):
         open_folder(tmp_path, "local")
 
 

@@ -1,4 +1,4 @@
-"""Tables of observations: units, blanks, and what cannot be read."""
+"""Tables of observations: units, blanks, and values that cannot be read."""
 
 from __future__ import annotations
 
@@ -111,6 +111,7 @@ def test_ecsv_with_other_units(tmp_path: Path) -> None:
     quantities = pytest.importorskip("astropy.table")
     units = pytest.importorskip("astropy.units")
     time = pytest.importorskip("astropy.time")
+
     made = quantities.QTable(
         {
             "image": ["a.jpg", "b.jpg"],
@@ -124,6 +125,7 @@ def test_ecsv_with_other_units(tmp_path: Path) -> None:
     )
     made["target"] = quantities.MaskedColumn(["M 31", "?"], mask=[False, True])
     made.write(tmp_path / "observations.ecsv", format="ascii.ecsv")
+
     first, second = read_observations(tmp_path).rows
     observation = Observation(
         target="M 31",
@@ -134,21 +136,15 @@ def test_ecsv_with_other_units(tmp_path: Path) -> None:
         t_exptime=60.0,
     )
     assert first == Row("a.jpg", 5, observation)
-    assert (
-        second.observation.target is None
-        and second.observation.s_dec == -10.0
-        and second.observation.moving is False
-    )
+    assert second.observation.target is None and second.observation.moving is False
+    assert second.observation.s_dec == -10.0
 
 
 def test_a_unit_that_does_not_fit_is_one_clear_error(tmp_path: Path) -> None:
     columns = "# - {name: image, datatype: string}\n# - {name: ra, unit: s, datatype: float64}\n"
+    text = f"# %ECSV 1.0\n# ---\n# datatype:\n{columns}image ra\na.jpg 1\n"
     with pytest.raises(PaperclipError, match="cannot be read as ECSV: 's'"):
-        table(
-            tmp_path,
-            f"# %ECSV 1.0\n# ---\n# datatype:\n{columns}image ra\na.jpg 1\n",
-            "observations.ecsv",
-        )
+        table(tmp_path, text, "observations.ecsv")
 
 
 def test_damaged_ecsv_is_one_clear_error(tmp_path: Path) -> None:

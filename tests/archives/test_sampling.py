@@ -1,4 +1,4 @@
-"""The choice of proposals and images: fair, and the same whatever else is there."""
+"""The choice of proposals and images is fair, and independent of everything else in the archive."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def images(number: int, count: int) -> list[Candidate]:
 
 @dataclass(frozen=True)
 class ListedArchive:
-    """An archive that can be listed only."""
+    """An archive that can only be listed."""
 
     listed: Sequence[Proposal]
     images: Mapping[int, Sequence[Candidate]]
@@ -83,7 +83,7 @@ def test_one_more_image_changes_one_at_most() -> None:
 
 
 def test_a_draw_is_fair() -> None:
-    """Of 10 images 3 are drawn: each comes up in 30 % of 2,000 seeds, within 5 standard deviations."""
+    """Drawing 3 of 10 images with 2,000 seeds takes each in 30 %, within 5 standard deviations."""
     counts = Counter(image.name for seed in range(2_000) for image in draw(images(7, 10), 3, seed))
     assert len(counts) == 10
     assert all(abs(count - 600) < 5 * (2_000 * 0.3 * 0.7) ** 0.5 for count in counts.values())
@@ -123,15 +123,9 @@ def test_what_lacks_abstract_or_image_is_counted() -> None:
 )
 def test_colour_composites_are_told_by_the_word(name: str, colour: bool) -> None:
     listed = archive({1: 1})
-    listed = replace(
-        listed,
-        images={
-            1: [
-                *listed.images[1],
-                Candidate(key=Key("hst", 1), name=name, stamp="1", observation=Observation()),
-            ]
-        },
-    )
+    added = Candidate(key=Key("hst", 1), name=name, stamp="1", observation=Observation())
+    listed = replace(listed, images={1: [*listed.images[1], added]})
+
     assert (name in drawn(listed)[1]) is not colour
     assert name in drawn(listed, include_color=True)[1]
     assert choose(listed, FetchConfig()).excluded == (
@@ -183,7 +177,7 @@ def test_no_group_is_drawn_twice_before_every_group_is_drawn_once(
     there = Counter(image.group for image in grouped)
     assert sum(drawn.values()) == min(count, most)
     for group, size in there.items():
-        # A group is behind another only where it has no more to give.
+        # A group falls behind another only if it has no more images.
         assert drawn[group] >= min(size, max(drawn.values(), default=0) - 1)
 
 

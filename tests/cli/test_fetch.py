@@ -100,13 +100,9 @@ def test_a_simulated_sky_is_fetched_as_a_folder_is(paperclip, tmp_path: Path) ->
     "arguments, code, words",
     [
         (["--from", "{root}/missing"], 1, "is not a folder"),
-        (
-            ["--from", "{root}", "--catalog", "{root}/missing.cat"],
-            1,
-            "there is no proposal catalogue",
-        ),
+        (["--from", "{root}", "--catalog", "{root}/missing.cat"], 1, "no proposal catalogue at"),
         (["--from", "{root}", "--catalog", "{root}/empty.cat"], 1, "is empty"),
-        (["--from", "{root}", "--catalog", "{root}/text.cat"], 1, "there is no proposal in"),
+        (["--from", "{root}", "--catalog", "{root}/text.cat"], 1, "no proposals in"),
         (["--from", "{root}", "--proposal", "99"], 1, "is selected"),
         (["--from", "{root}", "--simulate", "3"], 2, "exclude each other"),
         (["--from", "{root}", "--mission", "../up"], 2, "cannot be the name of a mission"),

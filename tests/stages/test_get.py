@@ -132,7 +132,7 @@ def test_addresses_from_a_file_are_checked(
     got = get(online, tmp_path / "out", tmp_path / "hits.json")
     assert (
         got.files == ()
-        and got.report.failures[0].reason == "its science file has no sensible address"
+        and got.report.failures[0].reason == "its science file has an invalid address"
     )
     assert mast.log() == [] and not (tmp_path / "out").exists()
 

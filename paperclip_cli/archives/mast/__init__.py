@@ -1,1 +1,1 @@
-"""The Mikulski Archive for Space Telescopes: Hubble and JWST previews and abstracts."""
+"""The Mikulski Archive for Space Telescopes (MAST): Hubble and JWST previews and abstracts."""

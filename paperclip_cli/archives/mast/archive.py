@@ -1,4 +1,4 @@
-"""MAST as an `Archive`: a catalogue of proposals, their previews as MAST lists them, and the pictures."""
+"""MAST as an `Archive`: a catalogue of proposals, MAST's lists of their previews, and pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from paperclip_cli.archives.mast.download import Downloader
 from paperclip_cli.archives.mast.http import Wire
 from paperclip_cli.archives.mast.listings import Answer, Around, Listings
 from paperclip_cli.archives.mast.missions import Mission
-from paperclip_cli.archives.mast.rows import Row, by_proposal, direct_product, list_previews, text
+from paperclip_cli.archives.mast.rows import (
+    Listed,
+    Listing,
+    Row,
+    by_proposal,
+    direct_product,
+    list_previews,
+    text,
+)
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable
 from paperclip_cli.http.retry import TooSlow, Transient
 from paperclip_cli.progress import Progress
@@ -25,14 +33,14 @@ from paperclip_cli.sky.wcs import jpeg_comment, read_comment
 if TYPE_CHECKING:
     import numpy as np
 
-BATCH = 20  # proposals in one question
-STRAIGHT_FAILURES = 5  # after which the archive is taken to be down
-_LATER = "run the same command again later; what was fetched is kept"
+BATCH = 20  # proposals in one query
+STRAIGHT_FAILURES = 5  # failures in a row after which the archive is considered down
+_LATER = "run the same command again later: what was fetched is kept"
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What is asked of the archive, beyond the proposals: it decides which answers can be used again."""
+    """The terms of a request to the archive; only answers under the same terms are used again."""
 
     include_color: bool = False
     include_calibration: bool = False
@@ -41,20 +49,16 @@ class Terms:
 
     @property
     def rule(self) -> str:
-        return (
-            " ".join(
-                name
-                for name in ("include_color", "include_calibration", "include_proprietary")
-                if getattr(self, name)
-            )
-            or "public"
-        )
+        names = "include_color", "include_calibration", "include_proprietary"
+        return " ".join(name for name in names if getattr(self, name)) or "public"
 
 
 class MastArchive:
-    """`selected` are the numbers of the proposals that will be asked for, in that order; others of the catalogue have no previews here.
+    """MAST's archive of a mission.
 
-    Nothing is asked before it is needed, and nothing twice. `refresh`: earlier answers do not count.
+    `selected` are the numbers of the proposals that will be requested, in that order; the
+    catalogue's others have no previews here. Nothing is requested before it is needed, and nothing
+    twice. With `refresh`, earlier answers do not count.
     """
 
     identity = "MAST"
@@ -72,12 +76,8 @@ class MastArchive:
     ) -> None:
         self._mission, self._catalogue = mission, tuple(catalogue)
         self._select(selected)
-        self._listings, self._wire, self._terms, self._offline = (
-            listings,
-            wire,
-            terms or Terms(),
-            offline,
-        )
+        self._listings, self._wire = listings, wire
+        self._terms, self._offline = terms or Terms(), offline
         self._stale = set(selected) if refresh else set()
         self._left_out: Counter[str] = Counter()
         self._straight, self._lock = 0, threading.Lock()
@@ -96,13 +96,13 @@ class MastArchive:
     def client(self) -> MastClient:
         if self._offline:
             raise PaperclipError(
-                "this needs the network: MAST has not been asked for all of these proposals",
-                "leave out --offline",
+                "--offline: MAST's lists of these proposals are not all in the cache",
+                "run without --offline",
             )
         return MastClient(self._wire, self._terms.page_size)
 
     def proposals(self) -> Sequence[Proposal]:
-        """The catalogue; title and PI are MAST's where it has none."""
+        """The catalogue, with MAST's titles and PIs where it has none."""
         return [self._completed(proposal) for proposal in self._catalogue]
 
     def previews(self, key: Key) -> Sequence[Candidate]:
@@ -110,17 +110,7 @@ class MastArchive:
         if answer is None:
             return ()
         self._left_out.update(answer.left_out)
-        return [
-            Candidate(
-                key=key,
-                name=listed.name,
-                stamp=f"{listed.uri} {listed.size}",
-                observation=listed.observation,
-                group=listed.group,
-                size=listed.size,
-            )
-            for listed in answer.previews
-        ]
+        return [_candidate(key, listed) for listed in answer.previews]
 
     def read(self, candidate: Candidate) -> np.ndarray:
         return self.fetch(candidate, keep=False).pixels
@@ -129,9 +119,10 @@ class MastArchive:
         return self.fetch(candidate, keep=True).original
 
     def fetch(self, candidate: Candidate, keep: bool) -> Reading:
-        """Downloads and decodes a preview; a damaged one is fetched again a few times."""
+        """Download and decode a preview; a damaged one is downloaded again a few times."""
         if self._offline:
-            raise PaperclipError(f"{candidate.name} is not in the cache", "leave out --offline")
+            raise PaperclipError(f"{candidate.name} is not in the cache", "run without --offline")
+
         uri = candidate.observation.preview_uri or ""
         try:
             reading = self.downloader.retrying(lambda: self._read_once(uri, keep))
@@ -143,11 +134,11 @@ class MastArchive:
         return reading
 
     def stop(self) -> None:
-        """Wakes all threads that wait for the archive; they end with `Stopped`."""
+        """Wake all threads that wait for the archive; they end with `Stopped`."""
         self._wire.pace.stop()
 
     def narrow(self, ra: float, dec: float, radius: float) -> None:
-        """From here on, only proposals with an observation within `radius` of a position (all in degrees)."""
+        """Select only proposals with an observation within `radius` of a position, in degrees."""
         circle = f"{ra:.6f} {dec:.6f} {radius:.6f} {self._terms.rule}"
         known = None if self._stale else self._listings.around(circle)
         if known is None:
@@ -158,38 +149,41 @@ class MastArchive:
                 rows = self.client.observations({**self._criteria(), **circle_on_sky})
             except BadItem as error:
                 raise PaperclipError(
-                    f"MAST could not be asked what lies there: {error}",
+                    f"MAST's search around the position failed: {error}",
                     "give a smaller --radius, or try again later",
                 ) from error
+
             known = Around(circle, tuple(sorted(by_proposal(rows))))
             self._listings.add([known])
+
         around = set(known.proposals)
         self._select([number for number in self._selected if number in around])
 
     def list_all(self, progress: Progress) -> None:
-        """Asks for everything that is selected and not known yet."""
+        """Ask for all selected proposals that are not known yet."""
         missing = [number for number in self._selected if self._known(number) is None]
         if not missing:
             return
+
         with progress.task("ask MAST", total=len(missing), unit="proposals") as task:
             for first in range(0, len(missing), BATCH):
-                self._ask(missing[first : first + BATCH])
-                task.advance(len(missing[first : first + BATCH]))
+                batch = missing[first : first + BATCH]
+                self._ask(batch)
+                task.advance(len(batch))
 
     def _known(self, number: int) -> Answer | None:
         return None if number in self._stale else self._listings.answer(number, self._terms.rule)
 
     def _answer(self, number: int) -> Answer | None:
+        """The answer about a proposal; the next unknown ones are requested in the same batch."""
         if number not in self._places:
             return None
+
         if self._known(number) is None and number not in self._unlisted:
             first = self._places[number]
-            later = [
-                other
-                for other in self._selected[first : first + 4 * BATCH]
-                if other not in self._unlisted
-            ]
-            self._ask([other for other in later if self._known(other) is None][:BATCH])
+            later = self._selected[first : first + 4 * BATCH]
+            listable = [other for other in later if other not in self._unlisted]
+            self._ask([other for other in listable if self._known(other) is None][:BATCH])
         if number in self._unlisted:
             raise BadItem(self._unlisted[number])
         return self._known(number)
@@ -199,24 +193,31 @@ class MastArchive:
         self._places = {number: place for place, number in enumerate(numbers)}
 
     def _ask(self, numbers: Sequence[int]) -> None:
-        """Observations of some proposals, then products of those that hold a preview; halved where that is too much."""
+        """Ask for observations of some proposals, then for products of those with a preview.
+
+        Queries are halved where they are too much for the archive.
+        """
         try:
             rows = in_halves(numbers, self._observations)
             products = self._products(rows)
         except (TooSlow, TooMany) as error:
             self._ask_singly(numbers, error)
         except BadItem as error:
-            raise PaperclipError(f"MAST cannot be asked: {error}", _LATER) from error
+            raise PaperclipError(f"the query to MAST failed: {error}", _LATER) from error
         else:
             self._keep(numbers, rows, products)
             self._straight = 0
 
     def _ask_singly(self, numbers: Sequence[int], error: BadItem) -> None:
-        """One of them is too much even alone: the others shall not suffer for it."""
+        """Ask for one proposal at a time, when one of them is too much even alone.
+
+        The others are listed all the same.
+        """
         if len(numbers) > 1:
             for number in numbers:
                 self._ask([number])
             return
+
         self._unlisted[numbers[0]] = str(error)
         self._count_failure(error)
 
@@ -236,20 +237,23 @@ class MastArchive:
         )
 
     def _products(self, rows: Sequence[Row]) -> list[Row]:
+        """The products of the observations that hold a preview.
+
+        An observation whose own row names its preview needs no query, unless colour composites are
+        included, which rows do not name.
+        """
         holders = [
             row
             for row in rows
             if self._mission.holds_preview(text(row, "obs_id"), text(row, "filters"))
         ]
-        direct = (
-            {}
-            if self._terms.include_color
-            else {
-                text(row, "obsid"): product
-                for row in holders
-                if (product := direct_product(self._mission, row)) is not None
-            }
-        )
+
+        direct: dict[str, Row] = {}
+        if not self._terms.include_color:
+            for row in holders:
+                if (product := direct_product(self._mission, row)) is not None:
+                    direct[text(row, "obsid")] = product
+
         asked = {text(row, "obsid") for row in holders} - direct.keys() - {""}
         return [*direct.values(), *(self.client.products(asked) if asked else ())]
 
@@ -258,21 +262,20 @@ class MastArchive:
         visits = by_proposal(rows)
         answers = []
         for number in numbers:
-            listing = listings.get(number)
+            listing = listings.get(number, Listing({}, Counter()))
+            previews = tuple(listing.previews[uri] for uri in sorted(listing.previews))
             first = visits[number][0] if number in visits else {}
-            previews = (
-                tuple(listing.previews[uri] for uri in sorted(listing.previews)) if listing else ()
-            )
             answers.append(
                 Answer(
                     proposal_id=number,
                     rule=self._terms.rule,
                     previews=previews,
-                    left_out=dict(listing.left_out) if listing else {},
+                    left_out=dict(listing.left_out),
                     title=text(first, "obs_title"),
                     pi=text(first, "proposal_pi"),
                 )
             )
+
         self._listings.add(answers)
         self._stale.difference_update(numbers)
 
@@ -297,4 +300,17 @@ class MastArchive:
         with self._lock:
             self._straight += 1
             if self._straight >= STRAIGHT_FAILURES:
-                raise PaperclipError(f"MAST does not answer any more: {error}", _LATER) from error
+                raise PaperclipError(f"MAST stopped answering: {error}", _LATER) from error
+
+
+def _candidate(key: Key, listed: Listed) -> Candidate:
+    """A listed preview as a candidate, which counts as unchanged while its address and size do."""
+    stamp = f"{listed.uri} {listed.size}"
+    return Candidate(
+        key=key,
+        name=listed.name,
+        stamp=stamp,
+        observation=listed.observation,
+        group=listed.group,
+        size=listed.size,
+    )

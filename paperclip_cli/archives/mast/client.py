@@ -1,4 +1,7 @@
-"""astroquery as we need it: observation and product rows, whole or not at all, however slow or faulty the archive is."""
+"""A client for MAST's observation and product rows, built on astroquery.
+
+Rows arrive whole or not at all, however slow or faulty the archive is.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,21 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
 Item = TypeVar("Item")
-GROUP = 25  # observations in one question for products: a compromise of speed and reliability that halves itself where it must
-_ODD_REPLY = "the archive's reply is not understood"
+# Observations in one request for products: a compromise between speed and reliability, which is
+# halved where the archive cannot cope.
+GROUP = 25
+_ODD_REPLY = "unexpected reply from the archive"
 
 
 class TooMany(BadItem):
-    """As many rows as the archive gives at the most: there may be more."""
+    """The reply has as many rows as the archive gives at most: there may be more."""
 
 
 class MastClient:
-    """Asks one question at a time. The archive is the one that astroquery is configured for (`[mast] server`)."""
+    """A client that sends one query at a time.
+
+    The archive is the one that astroquery is configured for (`[mast] server`).
+    """
 
     def __init__(self, wire: Wire, page_size: int | None = None) -> None:
         from astroquery.mast import ObservationsClass
@@ -33,6 +41,7 @@ class MastClient:
         self._wire = wire
         self._astroquery = ObservationsClass()
         wire.query_session(self._astroquery._session)
+
         portal = self._astroquery._portal_api_connection
         portal.MAST_REQUEST_URL = wire.server + "/api/v0/invoke"
         portal.COLUMNS_CONFIG_URL = wire.server + "/portal/Mashup/Mashup.asmx/columnsconfig"
@@ -41,15 +50,25 @@ class MastClient:
         self._patience = replace(wire.limits.patience, tries=min(4, wire.limits.patience.tries))
 
     def observations(self, criteria: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Observation rows that meet all criteria. TooMany where the archive's cap may have cut them; TooSlow; BadItem."""
+        """Observation rows that meet all criteria.
+
+        Raises:
+            TooMany: the archive's cap may have cut the list.
+            TooSlow: the archive did not answer in time.
+            BadItem: the archive failed, or refused the query.
+        """
         rows = self._ask(lambda: self._astroquery.query_criteria(**dict(criteria)))
-        # The archive pages its replies but is known to stop at a full page. A true end exactly there costs one question more.
+        # The archive pages its replies, but is known to stop at a full page. If the list really
+        # ends there, this costs one query more.
         if rows and len(rows) % self._page_size == 0:
             raise TooMany(f"the archive cut its list at {counted(len(rows), 'rows')}")
         return rows
 
     def products(self, obsids: Iterable[str], group: int = GROUP) -> list[dict[str, Any]]:
-        """Product rows of some observations (by `obsid`), asked for in groups that halve where the archive cannot cope."""
+        """Product rows of some observations, by `obsid`.
+
+        They are requested in groups, which are halved where the archive cannot cope.
+        """
         numbers, rows = sorted(set(obsids)), []
         for first in range(0, len(numbers), group):
             rows += in_halves(numbers[first : first + group], self._products)
@@ -75,15 +94,16 @@ class MastClient:
         except TimeoutError as error:
             raise TimedOut("the archive did not finish the query in time") from error
         except RemoteServiceError as error:
-            raise Transient(f"the archive failed: {' '.join(str(error).split())[:100]}") from error
+            reason = " ".join(str(error).split())[:100]
+            raise Transient(f"the archive failed: {reason}") from error
         except InvalidQueryError as error:
-            # Our criteria are always the same: it was the list of columns that came garbled, and astroquery remembers it.
+            # Our criteria never change, so the list of columns must have arrived garbled, and
+            # astroquery would keep it.
             self._astroquery._portal_api_connection._column_configs.clear()
             raise Transient(_ODD_REPLY, tries=3) from error
         except HTTPError as error:
-            raise BadItem(
-                f"the archive refused the query: {' '.join(str(error).split())[:100]}"
-            ) from error
+            reason = " ".join(str(error).split())[:100]
+            raise BadItem(f"the archive refused the query: {reason}") from error
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise Transient(_ODD_REPLY) from error
 
@@ -91,7 +111,11 @@ class MastClient:
 def in_halves(
     items: Sequence[Item], ask: Callable[[Sequence[Item]], list[dict[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """Asks about all items at once, and where that is too much, about each half. A single item that is too much raises."""
+    """Ask about all items at once or, if that is too much, about each half.
+
+    Raises:
+        TooSlow, TooMany: a single item is too much.
+    """
     try:
         return ask(items)
     except (TooSlow, TooMany):
@@ -102,8 +126,7 @@ def in_halves(
 
 
 def plain_rows(table: Table) -> list[dict[str, Any]]:
-    """A table as dictionaries; masked values are None."""
+    """The rows of a table as dictionaries; masked values are None."""
     columns = {name: table[name].tolist() for name in table.colnames}
-    return [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, values, strict=True)) for values in rows]

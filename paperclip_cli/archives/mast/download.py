@@ -1,4 +1,4 @@
-"""Files from the archive: into memory (previews) or onto disk (science files), whole or not at all."""
+"""Downloads from the archive, whole or not at all: previews to memory, science files to disk."""
 
 from __future__ import annotations
 
@@ -31,31 +31,40 @@ _REFUSALS = {
 
 
 class Downloader:
-    """Every method may be called from several threads at once."""
+    """A downloader of files; several threads may call every method at once."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self._url = wire.server + "/api/v0.1/Download/file?uri="
 
     def preview(self, uri: str) -> bytes:
-        """The bytes of a preview in JPEG. BadItem with the reason where it cannot be had."""
+        """The bytes of a JPEG preview.
+
+        Raises:
+            BadItem: it cannot be downloaded, with the reason.
+        """
         return self.retrying(lambda: self.preview_once(uri))
 
     def preview_once(self, uri: str) -> bytes:
-        """One try of the above: Transient where another may succeed. An error page with status 200 is known by its first bytes."""
+        """The bytes of a preview, from a single attempt.
+
+        An error page with status 200 is recognised by its first bytes.
+
+        Raises:
+            Transient: another attempt may succeed.
+        """
         with self._reply(self._url + quote(uri, safe=":/")) as reply:
             data = self._read(reply, "the preview", PREVIEW_BYTES)
+
         if not data.startswith(_JPEG):
-            raise Transient(
-                "not a JPEG but a web page" if b"<html" in data[:1000].lower() else "not a JPEG",
-                tries=3,
-            )
+            is_page = b"<html" in data[:1000].lower()
+            raise Transient("a web page, not a JPEG" if is_page else "not a JPEG", tries=3)
         if not data.rstrip(b"\0\r\n ").endswith(b"\xff\xd9"):
-            raise Transient("a JPEG without an end", tries=3)
+            raise Transient("a truncated JPEG", tries=3)
         return data
 
     def text(self, url: str, most: int = 2**30) -> bytes:
-        """Any address outside the archive's file service: a proposal catalogue."""
+        """The bytes at any address outside the archive's file service, such as a catalogue's."""
 
         def once() -> bytes:
             with self._reply(url) as reply:
@@ -66,13 +75,16 @@ class Downloader:
     def file(
         self, uri: str, path: Path, arrived: Callable[[int], None] = lambda count: None
     ) -> int:
-        """Writes a science file to `path`, which is never there in part; gives its bytes. `arrived` hears of every block."""
+        """Write a science file to `path`, which never holds only part of it.
+
+        Returns its size in bytes. `arrived` is called with the size of every block.
+        """
         return self.retrying(
             lambda: self._file_once(self._url + quote(uri, safe=":/"), path, arrived)
         )
 
     def retrying(self, action: Callable[[], Result]) -> Result:
-        """Tries as often and as long as our patience goes."""
+        """The result of `action`, tried as often and as long as our patience lasts."""
         return persist(action, self.wire.limits.patience, self.wire.pace)
 
     def _file_once(self, url: str, path: Path, arrived: Callable[[int], None]) -> int:
@@ -107,19 +119,22 @@ class Downloader:
         with reply:
             raise_if_transient(reply.status_code, reply.headers)
             if not reply.ok:
-                raise BadItem(
-                    _REFUSALS.get(reply.status_code, f"refused (HTTP {reply.status_code})")
-                )
+                status = reply.status_code
+                raise BadItem(_REFUSALS.get(status, f"refused (HTTP {status})"))
             yield reply
 
 
 def _check_science(path: Path) -> None:
-    """Goes through the headers of a FITS file, which say how long it must be: a connection may end early without saying so."""
+    """Check the length of a FITS file, which its headers tell.
+
+    A connection may end early without an error.
+    """
     from astropy.io import fits
 
     with path.open("rb") as file:
         if b"<html" in file.read(1000).lower():
-            raise Transient("not a FITS file but a web page", tries=3)
+            raise Transient("a web page, not a FITS file", tries=3)
+
     try:
         with (
             warnings.catch_warnings(record=True) as said,
@@ -127,9 +142,8 @@ def _check_science(path: Path) -> None:
         ):
             warnings.simplefilter("always")
             is_cut = len(hdus) == 0 or any("truncated" in str(warning.message) for warning in said)
-    except (
-        Exception
-    ) as error:  # whatever astropy makes of damaged bytes; none of it may end the other downloads
-        raise Transient("a FITS file that is damaged", tries=3) from error
+    except Exception as error:
+        # astropy may raise anything on damaged bytes, and none of it may end the other downloads.
+        raise Transient("a damaged FITS file", tries=3) from error
     if is_cut:
-        raise Transient("a FITS file that is cut short", tries=3)
+        raise Transient("a truncated FITS file", tries=3)

@@ -1,7 +1,8 @@
-"""What the name of a preview says: which mission makes it, of what, and whether it is a picture that we want.
+"""Names of previews: their parts, and whether they are pictures that we want.
 
-Hubble's names come from the single-visit mosaics of the Hubble Advanced Products (drizzlepac, "SVM processing") and from the preview
-maker (caldp, create_previews.py); JWST's from its level-3 products.
+Hubble's names come from the single-visit mosaics of the Hubble Advanced Products (drizzlepac, "SVM
+processing") and from the preview maker (caldp, create_previews.py); JWST's from its level-3
+products.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a product is, or why it is left out."""
+    """The kind of a product, which is also the reason to leave it out."""
 
     WANTED = "wanted"
     COLOR = "colour composites"
@@ -25,7 +26,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
-    """The parts of a preview's name; `visit` is Hubble's visit or JWST's observation. `target` is JWST's number of the target."""
+    """The parts of a preview's name.
+
+    `visit` is Hubble's visit or JWST's observation. `target` is JWST's number of the target.
+    """
 
     kind: Kind
     proposal_id: int | None = None
@@ -35,11 +39,12 @@ class Name:
     target: str = ""
 
 
-# Drizzled with (drc) or without (drz) correction for charge transfer efficiency; proposal numbers are not padded. A total with filters
-# in its name is the documented form of a colour composite.
+# Drizzled with (drc) or without (drz) correction for charge transfer efficiency. Proposal numbers
+# are not padded. A total with filters in its name is the documented form of a colour composite.
 _HST = re.compile(
-    r"""hst_(?P<proposal>\d{4,5})_(?P<visit>[0-9a-z]{2})_(?P<instrument>[a-z0-9]+)_(?P<detector>[a-z0-9]+)
-                      _total_(?P<root>[a-z0-9]{6})(?P<filters>(?:_[a-z0-9-]+)*?)_dr[cz](?P<color>_color)?\.jpg""",
+    r"""hst_(?P<proposal>\d{4,5})_(?P<visit>[0-9a-z]{2})
+        _(?P<instrument>[a-z0-9]+)_(?P<detector>[a-z0-9]+)_total_(?P<root>[a-z0-9]{6})
+        (?P<filters>(?:_[a-z0-9-]+)*?)_dr[cz](?P<color>_color)?\.jpg""",
     re.VERBOSE,
 )
 _HST_FILTER = re.compile(
@@ -47,8 +52,8 @@ _HST_FILTER = re.compile(
     r"|[a-z0-9]{9}_[a-z0-9]{3}\.jpg"
 )
 _JWST = re.compile(
-    r"""jw(?P<proposal>\d{5})-(?P<visit>[oc]\d{3,4})_(?P<target>[ts]\d{3,9})_(?P<instrument>[a-z]+)
-                       _(?P<optics>[a-z0-9-]+)_i2d\.jpg""",
+    r"""jw(?P<proposal>\d{5})-(?P<visit>[oc]\d{3,4})_(?P<target>[ts]\d{3,9})
+        _(?P<instrument>[a-z]+)_(?P<optics>[a-z0-9-]+)_i2d\.jpg""",
     re.VERBOSE,
 )
 _JWST_CAMERAS = {"nircam", "miri", "niriss"}
@@ -59,32 +64,28 @@ _NOT_IMAGING = re.compile(
 
 
 def hst_name(name: str) -> Name:
-    """Reads a file name of Hubble's: wanted are the totals of a visit."""
+    """Parse a Hubble file name; the totals of a visit are wanted."""
     if "skycell" in name:
         return Name(kind=Kind.SKY_CELL)
     if name.endswith("_thumb.jpg"):
         return Name(kind=Kind.THUMBNAIL)
     match = _HST.fullmatch(name)
-    if match is None:
+    if match is not None:
+        kind = Kind.COLOR if match["color"] or match["filters"] else Kind.WANTED
         return Name(
-            kind=Kind.COLOR
-            if name.endswith("_color.jpg")
-            else Kind.ONE_FILTER
-            if _HST_FILTER.fullmatch(name)
-            else Kind.OTHER
+            kind=kind,
+            proposal_id=int(match["proposal"]),
+            visit=match["visit"],
+            instrument=match["instrument"],
+            detector=match["detector"],
         )
-    kind = Kind.COLOR if match["color"] or match["filters"] else Kind.WANTED
-    return Name(
-        kind=kind,
-        proposal_id=int(match["proposal"]),
-        visit=match["visit"],
-        instrument=match["instrument"],
-        detector=match["detector"],
-    )
+    if name.endswith("_color.jpg"):
+        return Name(kind=Kind.COLOR)
+    return Name(kind=Kind.ONE_FILTER if _HST_FILTER.fullmatch(name) else Kind.OTHER)
 
 
 def jwst_name(name: str) -> Name:
-    """Reads a file name of JWST's: wanted are combined images of its three cameras."""
+    """Parse a JWST file name; combined images of its three cameras are wanted."""
     if name.endswith("_thumb.jpg"):
         return Name(kind=Kind.THUMBNAIL)
     match = _JWST.fullmatch(name)

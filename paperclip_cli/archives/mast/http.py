@@ -1,7 +1,8 @@
-"""The one way to the archive, for astroquery's questions and our downloads alike: pace, time-outs, identity, redirects.
+"""The one connection to the archive, for astroquery's queries and our downloads alike.
 
-It is built of transport adapters, requests' own extension point, because astroquery's session has neither time-outs nor retries: it
-hangs for ever on a silent server and polls a busy one without a pause.
+It sets the pace, time-outs, identity and redirects. It consists of transport adapters, requests'
+own extension point, because astroquery's session has neither time-outs nor retries: it hangs for
+ever on a silent server, and polls a busy one without a pause.
 """
 
 from __future__ import annotations
@@ -31,14 +32,21 @@ from paperclip_cli.http.retry import (
 )
 
 TOKEN_VARIABLE, CONTACT_VARIABLE = "MAST_API_TOKEN", "PAPERCLIP_CONTACT"
+_LASTING = (
+    requests.exceptions.TooManyRedirects,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Seconds. `read` is the longest silence; `total` the longest that one reply may take, however slowly it trickles.
+    """Time limits in seconds, and sizes in bytes.
 
-    A long reply gets the time that it takes at `slowest` bytes a second, if that is longer. `poll` are the first and the
-    longest pause between two questions whether a query has ended.
+    `read` is the longest silence, and `total` the longest time for one reply, however slowly it
+    trickles. A reply of known length may take as long as at `slowest` bytes a second, if that is
+    longer. `reply_bytes` is the largest reply to a query. `poll` holds the first and the longest
+    pause between two checks whether a query has finished.
     """
 
     connect: float = 15.0
@@ -56,18 +64,19 @@ class Limits:
 
 def identity() -> str:
     """The User-Agent: who we are, and whom to write to (PAPERCLIP_CONTACT) if we misbehave."""
-    contact = "".join(
-        c for c in os.environ.get(CONTACT_VARIABLE, "") if c.isascii() and c.isprintable()
-    )
+    given = os.environ.get(CONTACT_VARIABLE, "")
+    contact = "".join(c for c in given if c.isascii() and c.isprintable())
     about = "https://pypi.org/project/paperclip-cli" + (f"; {contact}" if contact else "")
     return f"paperclip-cli/{__version__} ({about}) {requests.utils.default_user_agent()}"
 
 
 class Wire:
-    """Makes sessions that share one pace. Proxies and the CA bundle come from the environment, as requests reads them.
+    """A maker of sessions that share one pace.
 
-    `server` is where the token goes, and nowhere else. A redirect to another host is followed, since archives hand out addresses of their
-    object stores, but without the token, never from https to http, and five hops at the most.
+    Proxies and the CA bundle come from the environment, as requests reads them. The token goes to
+    `server` and nowhere else. Archives hand out addresses of their object stores, so a redirect to
+    another host is followed, but without the token, never from https to http, and for at most five
+    hops.
     """
 
     def __init__(self, server: str, pace: Pace, limits: Limits | None = None) -> None:
@@ -76,13 +85,16 @@ class Wire:
         self._local = threading.local()
 
     def download_session(self) -> requests.Session:
-        """This thread's session for files: replies are streamed, and nothing is tried twice behind the caller's back."""
+        """This thread's session for files; it streams replies, and leaves retries to the caller."""
         if not hasattr(self._local, "session"):
             self._local.session = self.prepare(requests.Session(), _PacedAdapter(self))
         return self._local.session
 
     def query_session(self, session: requests.Session) -> requests.Session:
-        """Makes an existing session (astroquery's) patient: whole replies within the deadline, retries, pauses between polls."""
+        """Make an existing session (astroquery's) patient.
+
+        It then gets whole replies within the deadline, retries, and pauses between polls.
+        """
         return self.prepare(session, _PatientAdapter(self))
 
     def prepare(self, session: requests.Session, adapter: HTTPAdapter) -> requests.Session:
@@ -91,44 +103,39 @@ class Wire:
         session.headers["User-Agent"] = identity()
         session.max_redirects = 5
         session.hooks["response"].append(_refuse_downgrade)
+
         token, server = os.environ.get(TOKEN_VARIABLE), urlsplit(self.server)
         if token and server.hostname:
+            is_secure = server.scheme == "https"
             session.cookies.set(
-                "mast_token",
-                token,
-                domain=server.hostname,
-                path="/",
-                secure=server.scheme == "https",
+                "mast_token", token, domain=server.hostname, path="/", secure=is_secure
             )
         return session
 
     def failure(self, error: requests.RequestException) -> Exception:
-        """What to raise for a request that got no answer: Transient, or an error where trying again cannot help."""
+        """The error for a request without an answer: Transient, unless trying again cannot help."""
         if isinstance(error, requests.exceptions.SSLError) and "certificate" in str(error):
             return PaperclipError(
                 "the archive's certificate is not trusted",
                 "set REQUESTS_CA_BUNDLE to your site's CA bundle",
             )
-        if isinstance(
-            error,
-            requests.exceptions.TooManyRedirects
-            | requests.exceptions.InvalidURL
-            | requests.exceptions.InvalidSchema,
-        ):
+        if isinstance(error, _LASTING):
             return BadItem(reason_of(error))
         if isinstance(error, requests.exceptions.ReadTimeout):
             return TimedOut(reason_of(error))
-        reason = (
-            "the proxy does not answer"
-            if isinstance(error, requests.exceptions.ProxyError)
-            else reason_of(error)
-        )
-        # An archive that was never reached is not down for a moment: there is no network here, or the address is wrong.
+
+        no_proxy = isinstance(error, requests.exceptions.ProxyError)
+        reason = "the proxy does not answer" if no_proxy else reason_of(error)
+        # An archive that was never reached is not down for a moment: there is no network here, or
+        # the address is wrong.
         return Transient(reason, tries=None if self.is_reached else 3)
 
 
 class _PacedAdapter(BoundedAdapter):
-    """Waits for its turn, with time-outs. Every hop of a redirect passes here, and counts."""
+    """An adapter that waits for its turn, with time-outs.
+
+    Every hop of a redirect passes through here, and counts.
+    """
 
     def __init__(self, wire: Wire) -> None:
         super().__init__(pool_connections=4, pool_maxsize=4)
@@ -153,7 +160,11 @@ class _PacedAdapter(BoundedAdapter):
 
 
 class _PatientAdapter(_PacedAdapter):
-    """For queries: gives whole replies, tries again where that may help, and does not let astroquery poll without a pause."""
+    """An adapter for queries.
+
+    It returns whole replies, tries again where that may help, and makes astroquery pause between
+    polls.
+    """
 
     def __init__(self, wire: Wire) -> None:
         super().__init__(wire)
@@ -184,20 +195,21 @@ class _PatientAdapter(_PacedAdapter):
             raise self.wire.failure(error) from error
         with response:
             raise_if_transient(response.status_code, response.headers)
-            whole = body(
-                response,
-                limits.bounds("the archive's reply", limits.reply_bytes),
-                self.wire.pace.check,
-            )
+            bounds = limits.bounds("the archive's reply", limits.reply_bytes)
+            whole = body(response, bounds, self.wire.pace.check)
+
         if response.ok and not response.is_redirect:
             _check_json(whole)
-        # A plain buffer in place of the connection: what requests reads from here on cannot hang.
+        # A plain buffer replaces the connection: what requests reads from here on cannot hang.
         response.raw = io.BytesIO(whole)
         response.headers.pop("Content-Encoding", None)
         return response
 
     def _pause_between_polls(self, request: requests.PreparedRequest) -> None:
-        """astroquery repeats the same body, cache breaker included, while a query is EXECUTING."""
+        """Pause before a poll.
+
+        While a query is EXECUTING, astroquery repeats the same body, its cache breaker included.
+        """
         if request.body is None or request.body != self._last_body:
             self._last_body, self._pause = request.body, self.wire.limits.poll[0]
             return

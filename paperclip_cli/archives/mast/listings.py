@@ -1,6 +1,8 @@
-"""What MAST said, kept: previews of each proposal ("none" included) and proposals around each position, with the date of the answer.
+"""MAST's answers, kept so that a second run asks only for what is missing.
 
-Append-only JSON Lines beside the previews, one file a shard, so that a second run asks only for what is missing.
+They are the previews of each proposal ("none" included) and the proposals around each position,
+with the date of the answer. They lie beside the previews as append-only JSON Lines, in one file for
+each shard.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from paperclip_cli.records import from_dict, to_json
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the archive has of a proposal under a `rule` (what was asked for): previews, exclusions by reason, and title and PI."""
+    """The archive's answer about a proposal under a `rule`, which names what was requested.
+
+    It holds previews, counts of what was left out by reason, and title and PI.
+    """
 
     proposal_id: int
     rule: str
@@ -30,7 +35,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Around:
-    """The proposals that have an observation in a circle: `circle` is `ra dec radius rule`."""
+    """The proposals with an observation in a circle; `circle` is `ra dec radius rule`."""
 
     circle: str
     proposals: tuple[int, ...] = ()
@@ -38,7 +43,7 @@ class Around:
 
 
 class Listings:
-    """The answers so far. One process appends to one file; all files are read."""
+    """The answers so far. Every process appends to its own file, and reads all files."""
 
     def __init__(self, folder: Path, shard: str = "") -> None:
         self._path = folder / f"listings{shard}.jsonl"
@@ -54,13 +59,14 @@ class Listings:
         return self._around.get(circle)
 
     def add(self, answers: Iterable[Answer | Around]) -> None:
-        """Remembers, on disk too, in whole lines: what a kill leaves of the last one is passed over."""
+        """Remember answers, in memory and as whole lines on disk; readers skip a torn last line."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         lines = [
             to_json(answer)[:-1] + f',"asked":"{now}"}}\n'
             for answer in answers
             if self._keep(answer)
         ]
+
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a+b") as file:
             file.seek(max(0, file.tell() - 1))
@@ -80,14 +86,9 @@ class Listings:
                 values = json.loads(line)
                 self._keep(from_dict(Around, values) if "circle" in values else _answer(values))
             except (ValueError, TypeError, KeyError):
-                continue  # blank, torn by a kill, or of another version: it is asked again
+                continue  # blank, torn by a kill, or of another version: it is requested again
 
 
 def _answer(values: dict) -> Answer:
-    return from_dict(
-        Answer,
-        {
-            **values,
-            "previews": tuple(from_dict(Listed, item) for item in values.get("previews", ())),
-        },
-    )
+    previews = tuple(from_dict(Listed, item) for item in values.get("previews", ()))
+    return from_dict(Answer, {**values, "previews": previews})

@@ -1,4 +1,4 @@
-"""What is particular to a mission: its catalogue, what is asked for, how its previews are named, its pages."""
+"""Adapters of missions: their catalogues, queries, names of previews, and web pages."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from paperclip_cli.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class Mission:
-    """An adapter. `catalogues` are addresses of a proposal catalogue, tried in turn; empty where none can be downloaded.
+    """The adapter of a mission.
 
-    `criteria` select observations in MAST's own terms; `holds_preview` tells from an observation's `obs_id` and `filters` whether one of
-    its products may be a preview that we want; `page` is the archive's page of a proposal.
+    `catalogues` are addresses of a proposal catalogue, tried in turn; there are none if it cannot
+    be downloaded. `criteria` select observations in MAST's own terms. `holds_preview` tells from an
+    observation's `obs_id` and `filters` whether one of its products may be a preview that we want.
+    `page` is the archive's page of a proposal.
     """
 
     name: str
@@ -32,13 +34,13 @@ class Mission:
 
 
 def _is_total(obs_id: str, filters: str) -> bool:
-    """The mosaic of all filters of a visit; its own row names no filter but `detection`."""
+    """Whether an observation is the mosaic of all filters of a visit.
+
+    Its own row names no filter but `detection`.
+    """
     name = obs_id.lower()
-    return (
-        name.startswith("hst_")
-        and "skycell" not in name
-        and ("_total_" in name or filters.lower() == "detection")
-    )
+    is_total = "_total_" in name or filters.lower() == "detection"
+    return is_total and name.startswith("hst_") and "skycell" not in name
 
 
 def _is_combined(obs_id: str, filters: str) -> bool:
@@ -71,10 +73,14 @@ MISSIONS = {mission.name: mission for mission in (HST, JWST)}
 
 
 def mission_named(name: str) -> Mission:
-    """The adapter of a mission. UsageError where there is none."""
+    """The adapter of a mission.
+
+    Raises:
+        UsageError: there is none.
+    """
     if name not in MISSIONS:
         raise UsageError(
-            f"mission {name!r} is not in MAST, or not known here",
+            f"mission {name!r} is not in MAST, or not supported",
             f"choose {' or '.join(MISSIONS)}, or give --from DIR",
         )
     return MISSIONS[name]

@@ -1,4 +1,4 @@
-"""Opens MAST for `fetch`: the catalogue, the selection, the connection."""
+"""MAST opened for `fetch`: its catalogue, the selection and the connection."""
 
 from __future__ import annotations
 
@@ -21,21 +21,31 @@ from paperclip_cli.records import Proposal
 from paperclip_cli.workspace import Workspace, replace_file
 
 CHOICES = """choose what to fetch:
-  --proposal 15354,12577          these proposals: some ten MB and some seconds each
-  --cycle 30, --instrument ACS    a cycle has about 150 proposals with images: 1,500 previews, 5 GB to download, 15 min
-  --near "M 51" --radius 5arcmin  what lies there (--after and --before narrow any selection)
+  --proposal 15354,12577          these proposals: tens of MB and a few seconds each
+  --cycle 30, --instrument ACS    a cycle has about 150 proposals with images:
+                                  1,500 previews, 5 GB to download, 15 minutes
+  --near "M 51" --radius 5arcmin  around a position (--after and --before narrow any selection)
   --limit 10                      the first proposals that have images
-  --all                           all of Hubble: about 32,000 previews, 100 GB to download, 2.5 GB kept, 4 to 6 hours
---dry-run counts first; --mission jwst --catalog FILE takes JWST. --from DIR (an archive on disk) and --simulate N need no MAST"""
+  --all                           all of Hubble: about 32,000 previews,
+                                  100 GB to download, 2.5 GB kept, 4 to 6 hours
+--dry-run only counts; --mission jwst --catalog FILE fetches JWST;
+--from DIR (an archive on disk) and --simulate N do not need MAST"""
 
 
 def open_mast(
     config: FetchConfig, workspace: Workspace, progress: Progress, limits: Limits | None = None
 ) -> MastArchive:
-    """The archive of a mission, as far as it is selected; listed, unless `--limit` leaves open how far. UsageError for no selection."""
+    """The selected part of a mission's archive.
+
+    It is listed at once, unless `--limit` leaves open how much of it is needed.
+
+    Raises:
+        UsageError: nothing is selected.
+    """
     mission = mission_named(config.resolved_mission)
     if not config.selects:
-        raise UsageError("fetch what? nothing is selected", CHOICES)
+        raise UsageError("nothing is selected to fetch", CHOICES)
+
     wire = open_wire(config.rate, limits or Limits(read=config.timeout), progress.note)
     catalogue = _catalogue(config, mission, workspace, wire)
     numbers = sorted(
@@ -43,6 +53,7 @@ def open_mast(
         for proposal in catalogue
         if proposal.abstract and is_selected(proposal, config)
     )
+
     shard = "" if config.shard is None else f"-{config.shard[0]}-of-{config.shard[1]}"
     terms = Terms(config.include_color, config.include_calibration, config.include_proprietary)
     listings = Listings(workspace.previews(mission.name), shard)
@@ -56,6 +67,7 @@ def open_mast(
         workspace.offline,
         config.refresh,
     )
+
     if config.near is not None:
         archive.narrow(*config.near, config.radius)
     if config.limit is None:
@@ -64,7 +76,7 @@ def open_mast(
 
 
 def open_wire(rate: float, limits: Limits, tell: Callable[[str], None]) -> Wire:
-    """A way to the server that astroquery is configured for; `tell` hears of long waits."""
+    """A connection to the server that astroquery is configured for; `tell` hears of long waits."""
     from astroquery.mast import conf
 
     return Wire(conf.server.rstrip("/"), Pace(rate, tell), limits)
@@ -79,16 +91,17 @@ def _catalogue(
     addresses = mission.catalogues if given is None else (given,)
     if not addresses:
         raise UsageError(
-            f"there is no catalogue of {mission.name} abstracts that can be downloaded as a whole",
+            f"no catalogue of {mission.name} abstracts can be downloaded as a whole",
             "give --catalog FILE_OR_URL in the layout of STScI's abstracts.cat",
         )
+
     mark = "" if given is None else "-" + hashlib.sha256(given.encode()).hexdigest()[:8]
     path = workspace.root / "catalogues" / f"{mission.name}{mark}.cat"
     if not path.exists() or config.refresh:
         if workspace.offline:
             raise PaperclipError(
-                f"--offline, and there is no catalogue {path}",
-                f"download {addresses[0]} elsewhere and give it with --catalog FILE",
+                f"--offline: there is no catalogue {path} in the cache",
+                f"download {addresses[0]} elsewhere, and give it with --catalog FILE",
             )
         replace_file(path, _download_catalogue(addresses, mission, Downloader(wire)))
     return read_catalogue(path, mission.name).proposals
@@ -97,7 +110,7 @@ def _catalogue(
 def _download_catalogue(
     addresses: Sequence[str], mission: Mission, downloader: Downloader
 ) -> bytes:
-    """The first of the addresses that gives a catalogue: an error page is none."""
+    """The first catalogue that one of the addresses gives; an error page is not one."""
     reasons = []
     for address in addresses:
         try:
@@ -107,23 +120,17 @@ def _download_catalogue(
             continue
         if parse(decode(data), mission.name).proposals:
             return data
-        reasons.append(f"{address}: it holds no proposal")
-    raise PaperclipError(
-        "no proposal catalogue could be downloaded: " + "; ".join(reasons),
-        "give --catalog FILE_OR_URL",
-    )
+        reasons.append(f"{address}: it contains no proposals")
+
+    failed = "no proposal catalogue could be downloaded: " + "; ".join(reasons)
+    raise PaperclipError(failed, "give --catalog FILE_OR_URL")
 
 
 def _with_asked(
     catalogue: Sequence[Proposal], config: FetchConfig, mission: Mission
 ) -> list[Proposal]:
-    """The catalogue, and an empty record for every proposal that was asked for by number and is not in it."""
+    """The catalogue, and an empty record for every proposal requested by number that it lacks."""
     known = {proposal.proposal_id for proposal in catalogue}
-    return [
-        *catalogue,
-        *(
-            Proposal(mission=mission.name, proposal_id=number, abstract="")
-            for number in config.proposals
-            if number not in known
-        ),
-    ]
+    unknown = [number for number in config.proposals if number not in known]
+    added = [Proposal(mission=mission.name, proposal_id=number, abstract="") for number in unknown]
+    return [*catalogue, *added]

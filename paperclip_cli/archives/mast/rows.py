@@ -1,4 +1,4 @@
-"""MAST's observation and product rows, and what becomes of them: previews that may be fetched, each with its observation."""
+"""MAST's observation and product rows, turned into previews with their observations."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from paperclip_cli.filter_names import only_filters
 from paperclip_cli.records import Observation
 
 _PARALLEL_TARGET = re.compile(r"(?:^|[^A-Z])(?:PAR|PARALLEL|ANY)(?:[^A-Z]|$)")
-_APART = (
-    1.0 / 60
-)  # degrees; instruments that look at the same time and further apart than this cannot both look at the target
+# Degrees: two instruments that look at the same time, further apart than this, cannot both look at
+# the target.
+_APART = 1.0 / 60
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A preview of a proposal. `size` in bytes, 0 where unknown. Previews of one `group` show the same field."""
+    """A preview of a proposal.
+
+    `size` is in bytes, 0 where unknown. Previews of one `group` show the same field.
+    """
 
     name: str
     uri: str
@@ -34,14 +37,14 @@ class Listed:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a proposal has: previews by data URI, and what was left out by reason."""
+    """A proposal's previews by data URI, and counts of what was left out, by reason."""
 
     previews: dict[str, Listed]
     left_out: Counter[str]
 
 
 class _Visit:
-    """The observation rows of one proposal, and how they are found."""
+    """The observation rows of one proposal, found by name or by number."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
@@ -50,18 +53,25 @@ class _Visit:
         self._by_number = {text(row, "obsid"): row for row in rows}
 
     def row_of(self, name: str, product: Row) -> Row:
-        """The row that a preview belongs to: by the preview's own name, by its product row, or by the observation it was listed for."""
-        by_name = (
-            self._by_name.get(key) for key in (_obs_id(name), text(product, "obs_id").lower())
-        )
-        by_number = (self._by_number.get(text(product, key)) for key in ("obsID", "parent_obsid"))
+        """The row that a preview belongs to, or an empty one.
+
+        It is found by the preview's own name, by its product row, or by the observation for which
+        it was listed.
+        """
+        names = _obs_id(name), text(product, "obs_id").lower()
+        obsids = text(product, "obsID"), text(product, "parent_obsid")
+        by_name = (self._by_name.get(name) for name in names)
+        by_number = (self._by_number.get(obsid) for obsid in obsids)
         return next((row for row in (*by_name, *by_number) if row is not None), {})
 
 
 def list_previews(
     mission: Mission, observations: Sequence[Row], products: Sequence[Row], include_color: bool
 ) -> dict[int, Listing]:
-    """By proposal, the previews that the mission's rule admits, one a data URI, sorted by it; and how many others there were, by reason."""
+    """The previews that the mission's rule admits, by proposal, one for each data URI.
+
+    The listings also count the other previews, by reason.
+    """
     visits = by_proposal(observations)
     owners = {
         text(row, "obsid"): proposal_id for proposal_id, rows in visits.items() for row in rows
@@ -69,12 +79,14 @@ def list_previews(
     listings = {proposal_id: Listing({}, Counter()) for proposal_id in visits}
     science = {text(row, "productFilename"): text(row, "dataURI") for row in products}
     known = {proposal_id: _Visit(rows) for proposal_id, rows in visits.items()}
+
     seen: set[str] = set()
     for row in products:
         name, uri = text(row, "productFilename"), text(row, "dataURI")
         if text(row, "productType") != "PREVIEW" or uri in seen:
             continue
         seen.add(uri)
+
         proposal_id = (
             mission.read_name(name).proposal_id
             or owners.get(text(row, "parent_obsid"))
@@ -82,17 +94,22 @@ def list_previews(
         )
         if proposal_id not in listings:
             continue
+
         kind = _verdict(mission, name, uri)
         if kind is Kind.WANTED or (include_color and kind is Kind.COLOR):
             listed = _listed(mission, proposal_id, row, known[proposal_id], science)
             listings[proposal_id].previews[uri] = listed
         else:
             listings[proposal_id].left_out[kind.value] += 1
+
     return listings
 
 
 def by_proposal(observations: Iterable[Row]) -> dict[int, list[Row]]:
-    """Observation rows by the number of their proposal; in other collections than ours it need not be a number."""
+    """Observation rows by the number of their proposal.
+
+    In other collections than ours it need not be a number; those rows are left out.
+    """
     found: defaultdict[int, list[Row]] = defaultdict(list)
     for row in observations:
         if (proposal := text(row, "proposal_id")).isdecimal():
@@ -119,11 +136,15 @@ def _listed(
 
 
 def direct_product(mission: Mission, row: Row) -> Row | None:
-    """The preview as a product row, where the observation's own row names it: that saves asking for its products (JWST lists thousands)."""
+    """The preview as a product row, or None if the observation's own row does not name it.
+
+    This saves asking for the observation's products, of which JWST lists thousands.
+    """
     uri = text(row, "jpegURL")
     name = uri.rpartition("/")[2]
     if uri != _uri(mission, name) or mission.read_name(name).kind is not Kind.WANTED:
         return None
+
     return {
         "productType": "PREVIEW",
         "productFilename": name,
@@ -134,7 +155,10 @@ def direct_product(mission: Mission, row: Row) -> Row | None:
 
 
 def describe(mission: Mission, proposal_id: int, row: Row, visit: _Visit) -> Observation:
-    """What is known of an observation. The filters of a mosaic of all filters are those of its siblings: same visit and detector."""
+    """The observation of a row.
+
+    A mosaic of all filters has those of its siblings, of the same visit and detector.
+    """
     instrument, _, detector = text(row, "instrument_name").partition("/")
     is_mode = detector in ("IMAGE", "CORON", "TARGACQ")
     return Observation(
@@ -155,7 +179,7 @@ def describe(mission: Mission, proposal_id: int, row: Row, visit: _Visit) -> Obs
 
 
 def filters_of(row: Row, visit: Iterable[Row]) -> tuple[str, ...]:
-    """The row's own filters, or its siblings' where it has none of its own; sorted."""
+    """The row's own filters or, if it has none, those of its siblings; sorted."""
     own = _filters(row)
     if not own and (stem := _siblings(text(row, "obs_id"))):
         own = {
@@ -168,30 +192,25 @@ def filters_of(row: Row, visit: Iterable[Row]) -> tuple[str, ...]:
 
 
 def parallels(rows: Sequence[Row]) -> dict[str, bool]:
-    """Which observations of a proposal (by obs_id) are coordinated parallels, as far as their rows tell; the undecided are left out.
+    """Whether the observations of a proposal are coordinated parallels, by obs_id.
 
-    A target named so is a parallel's. Two instruments that look at once at places further apart than an arcminute cannot both look at the
-    target: where one is a named parallel, the other is not; else the one is prime at whose place other visits of the target lie.
+    Those that the rows do not decide are left out. A target named as a parallel decides. Two
+    instruments that look at once, at positions more than an arcminute apart, cannot both look at
+    the target: if one is a named parallel, the other is not. Otherwise the prime one is that whose
+    position more of the target's other visits share.
     """
     verdict = {
         text(row, "obs_id"): True
         for row in rows
         if _PARALLEL_TARGET.search(text(row, "target_name").upper())
     }
-    timed = [
-        row
-        for row in rows
-        if None
-        not in (
-            number(row, "t_min"),
-            number(row, "t_max"),
-            number(row, "s_ra"),
-            number(row, "s_dec"),
-        )
-    ]
+
+    needed = "t_min", "t_max", "s_ra", "s_dec"
+    timed = [row for row in rows if None not in [number(row, name) for name in needed]]
     visits: defaultdict[str, list[Row]] = defaultdict(list)
     for row in timed:
         visits[_visit(text(row, "obs_id"))].append(row)
+
     for visit, members in visits.items():
         if not visit:
             continue
@@ -199,17 +218,18 @@ def parallels(rows: Sequence[Row]) -> dict[str, bool]:
             rivals = [other for other in members if _at_once(row, other)]
             if rivals and text(row, "obs_id") not in verdict:
                 _decide(row, rivals, timed, verdict)
+
     return verdict
 
 
 def text(row: Row, name: str) -> str:
-    """A field as text, blank where it is missing."""
+    """A field as text; blank if it is missing."""
     value = row.get(name)
     return "" if value is None else str(value).strip()
 
 
 def number(row: Row, name: str) -> float | None:
-    """A field as a finite number, None where it is none."""
+    """A field as a finite number; None if it is not one."""
     try:
         value = float(row.get(name))  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -223,14 +243,19 @@ def integer(row: Row, name: str) -> int | None:
 
 
 def flag(row: Row, name: str) -> bool | None:
-    """A boolean, which MAST also writes as text; None where it is missing."""
+    """A boolean, which MAST also writes as text; None if it is missing."""
     return {"true": True, "1": True, "false": False, "0": False}.get(text(row, name).lower())
 
 
 def _verdict(mission: Mission, name: str, uri: str) -> Kind:
-    """What a product is. A name that could lead out of a folder matches no pattern of names, and its address must be that of its name."""
+    """The kind of a product.
+
+    A name that could lead out of a folder matches no pattern, and the address must belong to the
+    name.
+    """
     kind = mission.read_name(name).kind
-    return Kind.OTHER if kind in (Kind.WANTED, Kind.COLOR) and uri != _uri(mission, name) else kind
+    is_picture = kind in (Kind.WANTED, Kind.COLOR)
+    return Kind.OTHER if is_picture and uri != _uri(mission, name) else kind
 
 
 def _uri(mission: Mission, name: str) -> str:
@@ -238,18 +263,25 @@ def _uri(mission: Mission, name: str) -> str:
 
 
 def _obs_id(name: str) -> str:
-    """`hst_..._total_jdi601_drc_color.jpg` -> `hst_..._total_jdi601`; `jw..._i2d.jpg` -> `jw...`."""
+    """The obs_id in a preview's name: `hst_..._total_jdi601_drc_color.jpg`, `jw..._i2d.jpg`."""
     return re.sub(r"(_dr[cz](_color)?|_i2d)\.jpg$", "", name)
 
 
 def _group(mission: Mission, name: str) -> str:
-    """JWST makes one picture a filter: those of one target in one observation are one group. A total of Hubble's stands alone."""
+    """The group of a preview.
+
+    JWST makes one picture for each filter: those of one target in one observation are a group. A
+    total of Hubble's stands alone.
+    """
     known = mission.read_name(name)
     return f"{known.target} {known.visit}" if known.target else name
 
 
 def _siblings(obs_id: str) -> str | None:
-    """What all mosaics of one visit and detector share: `hst_15354_01_acs_wfc_<filter>_jdi601` without the filter."""
+    """The part of the name that all mosaics of one visit and detector share.
+
+    It is `hst_15354_01_acs_wfc_<filter>_jdi601` without the filter.
+    """
     match = re.fullmatch(
         r"(hst_\d+_[0-9a-z]{2}_[a-z0-9]+_[a-z0-9]+)_[a-z0-9-]+_([a-z0-9]{6})", obs_id.lower()
     )
@@ -267,20 +299,16 @@ def _filters(row: Row) -> set[str]:
 
 
 def _at_once(row: Row, other: Row) -> bool:
+    """Whether two instruments look at the same time, but not at the same place."""
     overlap = row["t_min"] < other["t_max"] and other["t_min"] < row["t_max"]
-    return (
-        overlap
-        and text(row, "instrument_name") != text(other, "instrument_name")
-        and not _same_place(row, other)
-    )
+    differ = text(row, "instrument_name") != text(other, "instrument_name")
+    return overlap and differ and not _same_place(row, other)
 
 
 def _same_place(row: Row, other: Row) -> bool:
-    across = (row["s_ra"] - other["s_ra"] + 180) % 360 - 180
-    return (
-        math.hypot(across * math.cos(math.radians(row["s_dec"])), row["s_dec"] - other["s_dec"])
-        <= _APART
-    )
+    turn = (row["s_ra"] - other["s_ra"] + 180) % 360 - 180
+    across, up = turn * math.cos(math.radians(row["s_dec"])), row["s_dec"] - other["s_dec"]
+    return math.hypot(across, up) <= _APART
 
 
 def _decide(row: Row, rivals: Sequence[Row], rows: Sequence[Row], verdict: dict[str, bool]) -> None:
@@ -293,14 +321,8 @@ def _decide(row: Row, rivals: Sequence[Row], rows: Sequence[Row], verdict: dict[
 
 
 def _pointings_at(place: Row, rows: Sequence[Row], but: Sequence[Row]) -> int:
-    """How many other visits of the same target looked here."""
-    ours = {_visit(text(row, "obs_id")) for row in but}
-    return len(
-        {
-            visit
-            for row in rows
-            if text(row, "target_name") == text(place, "target_name")
-            and _same_place(row, place)
-            and (visit := _visit(text(row, "obs_id"))) not in ours
-        }
-    )
+    """The number of visits of the same target, other than those of `but`, that looked here."""
+    target = text(place, "target_name")
+    here = [row for row in rows if text(row, "target_name") == target and _same_place(row, place)]
+    visits, ours = ({_visit(text(row, "obs_id")) for row in group} for group in (here, but))
+    return len(visits - ours)

@@ -1,4 +1,4 @@
-"""Downloads through every fault that a server has been seen to have, or could."""
+"""Downloads through every fault that a server is known to have, or could have."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCIENCE = "mast:HST/product/hst_15000_01_acs_wfc_total_j00001_drc.fits"
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[StandInProcess]:
-    """Another host, as far as a client can tell: it is called localhost, and not 127.0.0.1."""
+    """Another host in the eyes of a client, since its name is localhost and not 127.0.0.1."""
     with standin(hst=1, jwst=0) as process:
         process.named = process.url.replace("127.0.0.1", "localhost")  # type: ignore[attr-defined]
         yield process
@@ -37,16 +37,14 @@ def downloader(mast: StandInProcess, limits: Limits = QUICK) -> Downloader:
 
 def test_a_preview_and_a_science_file(mast: StandInProcess, tmp_path: Path) -> None:
     assert downloader(mast).preview(URI) == jpeg(URI, 96)
+
     seen: list[int] = []
-    assert (
-        downloader(mast).file(SCIENCE, tmp_path / "new" / "x.fits", seen.append)
-        == 5760
-        == sum(seen)
-    )
-    assert (tmp_path / "new" / "x.fits").read_bytes() == fits(SCIENCE)
-    assert [entry["method"] for entry in mast.log("file")] == ["GET", "GET"], (
-        "no HEAD: one request a file"
-    )
+    path = tmp_path / "new" / "x.fits"
+    assert downloader(mast).file(SCIENCE, path, seen.append) == 5760 == sum(seen)
+    assert path.read_bytes() == fits(SCIENCE)
+
+    methods = [entry["method"] for entry in mast.log("file")]
+    assert methods == ["GET", "GET"], "no HEAD: one request for each file"
 
 
 FAULTS = [
@@ -68,11 +66,11 @@ FAULTS = [
 def test_faults_that_pass_are_survived(mast: StandInProcess, tmp_path: Path, fault: dict) -> None:
     mast.set(faults=[{"on": "file", "times": 2, **fault}])
     assert downloader(mast).preview(URI) == jpeg(URI, 96)
+
     mast.set(faults=[{"on": "file", "times": 2, **fault}])
-    downloader(mast).file(SCIENCE, tmp_path / "x.fits")
-    assert [path.name for path in tmp_path.iterdir()] == ["x.fits"] and (
-        tmp_path / "x.fits"
-    ).read_bytes() == fits(SCIENCE)
+    path = tmp_path / "x.fits"
+    downloader(mast).file(SCIENCE, path)
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == fits(SCIENCE)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +107,7 @@ def test_what_will_not_pass_is_asked_once(mast: StandInProcess, status: int, wor
 
 
 def test_a_slow_body_that_keeps_coming_is_waited_for_to_its_deadline(mast: StandInProcess) -> None:
-    """A byte every 20 ms never trips a read time-out; the deadline of the whole does."""
+    """A byte every 20 ms never trips the read time-out, but the deadline for the whole body."""
     mast.set(faults=[{"on": "file", "do": "loris", "seconds": 0.02}])
     with pytest.raises(TooSlow, match="too slowly"):
         downloader(mast, replace(QUICK, total=0.5)).preview(URI)
@@ -122,6 +120,7 @@ def test_sizes_are_checked_before_memory_is_taken(mast: StandInProcess) -> None:
     mast.set(faults=[{"on": "file", "do": "huge"}])
     with pytest.raises(BadItem, match="the preview is larger than 256 MiB"):
         downloader(mast).preview(URI)
+
     mast.set(faults=[{"on": "file", "do": "endless"}])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(BadItem, match="the preview is larger than 256 MiB"):
@@ -130,26 +129,16 @@ def test_sizes_are_checked_before_memory_is_taken(mast: StandInProcess) -> None:
 
 
 def test_retry_after_is_obeyed_by_all_threads(mast: StandInProcess) -> None:
-    mast.set(
-        faults=[
-            {
-                "on": "file",
-                "do": "status",
-                "status": 503,
-                "headers": {"Retry-After": "1"},
-                "times": 1,
-            }
-        ]
-    )
+    busy = {"on": "file", "do": "status", "status": 503, "headers": {"Retry-After": "1"}}
+    mast.set(faults=[{**busy, "times": 1}])
     pace = WatchedPace(0)
     ours = Downloader(Wire(mast.url, pace, QUICK))
     assert ours.preview(URI) and len(mast.log("file")) == 2
     first, second = pace.turns
     assert second - first >= 1
-    mast.set(
-        faults=[{"on": "file", "do": "status", "status": 429, "headers": {"Retry-After": "3600"}}]
-    )
-    with pytest.raises(Unreachable, match="come back in 3600 s"):
+
+    mast.set(faults=[{**busy, "status": 429, "headers": {"Retry-After": "3600"}}])
+    with pytest.raises(Unreachable, match="retry after 3600 s"):
         ours.preview(URI)
     assert len(mast.log("file")) == 1
 
@@ -230,7 +219,7 @@ def test_the_rate_holds_over_retries_and_redirects(mast: StandInProcess, tmp_pat
 
 
 def test_a_full_disk_leaves_nothing_behind(mast: StandInProcess, tmp_path: Path) -> None:
-    """A real one: the system refuses to write more than 4,000 bytes into a file."""
+    """The system itself refuses to write more than 4,000 bytes into a file."""
     import signal
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,4 +1,4 @@
-"""From rows to previews: the rule, duplicates, filters of siblings, parallels."""
+"""Previews made from rows: the rule, duplicates, filters of siblings, parallels."""
 
 from __future__ import annotations
 
@@ -79,9 +79,8 @@ def test_the_rule_counts_what_it_leaves_out() -> None:
         )
     ]
     listing = list_previews(HST, [observed(TOTAL)], products, False)[15354]
-    assert len(listing.previews) == 1 and sum(listing.left_out.values()) == 4 == len(
-        listing.left_out
-    )
+    assert len(listing.previews) == 1
+    assert sum(listing.left_out.values()) == 4 == len(listing.left_out)
     assert names(products, include_color=True) == [f"{TOTAL}_drc.jpg", f"{TOTAL}_drc_color.jpg"]
 
 
@@ -127,14 +126,14 @@ def test_the_row_of_a_preview_is_found_by_name_or_by_number() -> None:
         observed(TOTAL, target_name="BY NAME"),
         observed("else", obsid="8", target_name="BY NUMBER"),
     ]
-    by_name = list_previews(
-        HST, rows, [product(f"{TOTAL}_drc.jpg", obs_id="else", obsID="8")], False
-    )[15354]
-    assert next(iter(by_name.previews.values())).observation.target == "BY NAME"
-    by_number = list_previews(
-        HST, rows[1:], [product(f"{TOTAL}_drc.jpg", obs_id="gone", obsID="8")], False
-    )[15354]
-    assert next(iter(by_number.previews.values())).observation.target == "BY NUMBER"
+
+    named = product(f"{TOTAL}_drc.jpg", obs_id="else", obsID="8")
+    (found,) = list_previews(HST, rows, [named], False)[15354].previews.values()
+    assert found.observation.target == "BY NAME"
+
+    numbered = product(f"{TOTAL}_drc.jpg", obs_id="gone", obsID="8")
+    (found,) = list_previews(HST, rows[1:], [numbered], False)[15354].previews.values()
+    assert found.observation.target == "BY NUMBER"
 
 
 def test_jwst_needs_no_product_list_where_the_row_names_the_preview() -> None:
@@ -149,22 +148,13 @@ def test_jwst_needs_no_product_list_where_the_row_names_the_preview() -> None:
     direct = direct_product(JWST, row)
     assert direct is not None
     (listed,) = list_previews(JWST, [row], [direct], False)[1200].previews.values()
-    assert (listed.group, listed.observation.filters, listed.observation.detector) == (
-        "t001 o001",
-        ("F200W",),
-        None,
-    )
+    assert listed.group == "t001 o001"
+    assert listed.observation.filters == ("F200W",) and listed.observation.detector is None
+
     assert direct_product(JWST, {**row, "jpegURL": "https://archive.stsci.edu/x/" + name}) is None
     assert direct_product(JWST, {**row, "jpegURL": None}) is None
-    assert (
-        direct_product(
-            HST,
-            observed(
-                "U27XCS01T", jpegURL="https://archive.stsci.edu/hst/previews/U27X/U27XCS01T.jpg"
-            ),
-        )
-        is None
-    )
+    older = "https://archive.stsci.edu/hst/previews/U27X/U27XCS01T.jpg"
+    assert direct_product(HST, observed("U27XCS01T", jpegURL=older)) is None
 
 
 def test_proposals_that_are_no_numbers_are_passed_over() -> None:
@@ -188,10 +178,10 @@ def visit(number: int, instrument: str, ra: float, target: str = "M 31") -> dict
 def test_a_parallel_is_known_by_its_target() -> None:
     rows = [visit(1, "ACS/WFC", 10.0), visit(1, "WFC3/UVIS", 10.1, "M31-PAR")]
     assert parallels(rows) == {rows[1]["obs_id"]: True, rows[0]["obs_id"]: False}
+
     targets = {"x": "PARALLEL-FIELD", "y": "SPARROW", "z": "COMPANY"}
-    assert parallels([observed(name, target_name=target) for name, target in targets.items()]) == {
-        "x": True
-    }
+    rows = [observed(name, target_name=target) for name, target in targets.items()]
+    assert parallels(rows) == {"x": True}
 
 
 def test_a_parallel_is_known_by_where_the_other_visits_look() -> None:
@@ -201,21 +191,15 @@ def test_a_parallel_is_known_by_where_the_other_visits_look() -> None:
 
 def test_what_cannot_be_told_is_left_open() -> None:
     assert parallels([visit(1, "ACS/WFC", 10.0), visit(1, "WFC3/UVIS", 10.1)]) == {}
-    assert parallels([visit(1, "ACS/WFC", 10.0), visit(1, "WFC3/UVIS", 10.001)]) == {}, (
-        "both look at the target"
-    )
+    both_at_the_target = [visit(1, "ACS/WFC", 10.0), visit(1, "WFC3/UVIS", 10.001)]
+    assert parallels(both_at_the_target) == {}
     assert parallels([observed("x", t_min=None), observed("y", s_ra="nan")]) == {}
 
 
 def test_values_as_mast_writes_them() -> None:
-    assert [flag({"f": value}, "f") for value in (True, "true", "False", 0, None, "maybe")] == [
-        True,
-        True,
-        False,
-        False,
-        None,
-        None,
-    ]
-    assert [
-        number({"n": value}, "n") for value in ("1.5", 2, None, "x", float("nan"), float("inf"))
-    ] == [1.5, 2.0, None, None, None, None]
+    flags = [flag({"f": value}, "f") for value in (True, "true", "False", 0, None, "maybe")]
+    assert flags == [True, True, False, False, None, None]
+
+    written = "1.5", 2, None, "x", float("nan"), float("inf")
+    numbers = [number({"n": value}, "n") for value in written]
+    assert numbers == [1.5, 2.0, None, None, None, None]
