@@ -1,8 +1,9 @@
-"""Which pairs make which batch, and their captions: everything follows from the seed and the number of the step.
+"""The pairs and captions of each batch, which follow from the seed and the step's number alone.
 
-An epoch is a permutation of all pairs, cut into batches; the few that are left over have their turn in other epochs. Where no batch may
-hold two pairs of one proposal, an epoch has one pair of each, drawn anew. Nothing is remembered from step to step, so that a training
-that is continued sees what it would have seen.
+An epoch is a permutation of all pairs, cut into batches. The few pairs left over have their turn in
+other epochs. Where no batch may hold two pairs of one proposal, an epoch has one pair of each
+proposal, drawn anew. Nothing is remembered between steps, so a resumed training sees what it would
+have seen anyway.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Tokenize = Callable[[Sequence[str]], np.ndarray]
 
 
 class HostBatch(NamedTuple):
-    """Arrays of B rows: what `Inputs` give, and the proposals' numbers, int32 [B]."""
+    """Arrays of B rows: images and texts from `Inputs`, and the proposals' numbers, int32 [B]."""
 
     images: np.ndarray
     texts: np.ndarray
@@ -32,21 +33,21 @@ class HostBatch(NamedTuple):
 
 
 class Inputs(Protocol):
-    """Where the pairs of a training come from."""
+    """A source of training pairs."""
 
     def __len__(self) -> int:
-        """How many pairs there are."""
+        """The number of pairs."""
 
     def __call__(self, epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images and texts of some pairs as an epoch sees them."""
+        """Images and texts of some rows, as seen in an epoch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """The captions of a split, cut anew each time.
+    """The captions of a split, cut anew in each epoch.
 
-    `room` is how many tokens a caption may have, without the start and the end token; `any_run` whether captions are runs of
-    sentences of any length, and not the longest that fit.
+    `room` is the number of tokens a caption may have, start and end token not counted. With
+    `any_run`, captions are runs of sentences of any length instead of the longest that fit.
     """
 
     captions: Sequence[Caption]
@@ -61,14 +62,13 @@ class Texts:
 
     def _caption(self, epoch: int, row: int) -> str:
         caption, rng = self.captions[row], np.random.default_rng([self.seed, 1, epoch, row])
-        return (
-            caption.any_run(self.room, rng) if self.any_run else caption.longest_run(self.room, rng)
-        )
+        draw = caption.any_run if self.any_run else caption.longest_run
+        return draw(self.room, rng)
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images, uint8 [B,C',C',c] as `images(rows)` gives them, and tokens of a split."""
+    """The images of a split, uint8 [B,C',C',c] from `images(rows)`, and the tokens of its texts."""
 
     images: Callable[[np.ndarray], np.ndarray]
     texts: Texts
@@ -82,9 +82,11 @@ class Pictures:
 
 @dataclass(frozen=True, kw_only=True)
 class Batches:
-    """The batches of a training: of `groups`, int [N] the proposal of every pair, and `unique` where they hold none twice.
+    """The batches of a training.
 
-    `part` is what of each batch is wanted here, where several processes share it.
+    `groups`, int [N], is the proposal of every pair. With `unique`, no batch holds two pairs of one
+    proposal. Where several processes share each batch, `part` is the slice that belongs to this
+    one.
     """
 
     inputs: Inputs
@@ -97,25 +99,24 @@ class Batches:
     def __getitem__(self, step: int) -> HostBatch:
         """The batch of a step, counted from 0."""
         epoch, rows = self.rows(step)
-        return HostBatch(
-            *self.inputs(epoch, rows[self.part]), self.groups[rows].astype(np.int32)[self.part]
-        )
+        ours = rows[self.part]
+        return HostBatch(*self.inputs(epoch, ours), self.groups[ours].astype(np.int32))
 
     def rows(self, step: int) -> tuple[int, np.ndarray]:
-        """The epoch that a step is in, and the rows of its batch: int64 [size]."""
+        """The epoch of a step, and the rows of its batch: int64 [size]."""
         if not self.unique:
             return batch_rows(step, len(self.groups), self.size, self.seed)
         epoch, places = batch_rows(step, int(self.groups.max()) + 1, self.size, self.seed)
         return epoch, self._chosen(epoch)[places]
 
     def _chosen(self, epoch: int) -> np.ndarray:
-        """One pair of each proposal, int64 [P]: the first of it in a permutation of all."""
+        """One pair of each proposal, int64 [P]: its first in a permutation of all pairs."""
         order = np.random.default_rng([self.seed, 2, epoch]).permutation(len(self.groups))
         return order[np.unique(self.groups[order], return_index=True)[1]]
 
 
 def batch_rows(step: int, count: int, size: int, seed: int) -> tuple[int, np.ndarray]:
-    """The epoch that a step is in, and the rows of its batch out of `count`: int64 [size]."""
+    """The epoch of a step, and the rows of its batch out of `count`: int64 [size]."""
     epoch, place = divmod(step, count // size)
     return epoch, _order(count, seed, epoch)[place * size : (place + 1) * size]
 
@@ -126,16 +127,24 @@ def _order(count: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def exchanged(texts: Sequence[str], groups: np.ndarray, seed: int) -> list[str]:
-    """Every group (a proposal, int [N]) with the texts of another one, its first for all of them: the control of a training."""
+    """The texts of a control training, in which every group has the text of another group.
+
+    `groups`, int [N], is the proposal of each text. All pairs of a group get the first text of the
+    other one.
+    """
     firsts = np.unique(groups, return_index=True)[1]
     order = np.random.default_rng([seed, 3]).permutation(len(firsts))
+
     giver = np.empty_like(order)
     giver[order] = np.roll(order, 1)
     return [texts[firsts[giver[group]]] for group in groups]
 
 
 def look_ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item]:
-    """The same items, made in a thread that is up to `depth` of them ahead. An error there is raised here; closing stops the thread."""
+    """The same items, made in a thread that runs up to `depth` items ahead.
+
+    An error in the thread is raised here. Closing the generator stops the thread.
+    """
     ready: queue.Queue[tuple[bool, object]] = queue.Queue(depth)
     stop = threading.Event()
 
@@ -153,11 +162,12 @@ def look_ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item]:
                 if stop.is_set():
                     return
             give(False, None)
-        except BaseException as error:  # whatever it is belongs to the consumer
+        except BaseException as error:  # the consumer handles it, whatever it is
             give(False, error)
 
     thread = threading.Thread(target=work, name="look-ahead", daemon=True)
     thread.start()
+
     try:
         while True:
             is_item, value = ready.get()

@@ -1,4 +1,4 @@
-"""The images of a split, decoded once into an array that is mapped from a file, at the resolution that a view is cut from."""
+"""The images of a split, decoded once into a memory-mapped array from which views are cut."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from paperclip_cli.progress import Progress, Task
 from paperclip_cli.threads import processors
 from paperclip_cli.workspace import umask
 
-_FORMAT = 1  # raise it when a stored pixel changes
+_FORMAT = 1  # increase it when stored pixels change
 
 
 def open_store(pairs: Sequence[Pair], view: View, place: Path, progress: Progress) -> np.ndarray:
-    """The stored images of `pairs`, read-only uint8 [N,C',C',c] with C' = `view.store_side`, and one channel where all are grey.
+    """The stored images of `pairs`, read-only uint8 [N,C',C',c] with C' = `view.store_side`.
 
-    The file is `place` with a fingerprint of images and view in its name; a later call with the same finds it there, and a call with others
-    puts a new one in its place.
+    There is one channel where all images are grey. The file is `place` with a fingerprint of images
+    and view in its name. A later call with the same ones finds it there; a call with others
+    replaces it.
 
     Raises:
         PaperclipError: an image cannot be decoded.
@@ -36,22 +37,27 @@ def open_store(pairs: Sequence[Pair], view: View, place: Path, progress: Progres
     path = place.with_name(f"{place.name}-{digest}.npy")
     if not path.is_file():
         for old in path.parent.glob(f"{place.name}-*.npy"):
-            old.unlink()  # a process that has it mapped keeps it
+            old.unlink()  # a process that has mapped it keeps it
         _write(path, pairs, view, progress)
     return np.load(path, mmap_mode="r")
 
 
 def decoder(pairs: Sequence[Pair], view: View) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from rows to their images, uint8 [B,C',C',c] like those of the store, which are decoded each time and kept nowhere."""
+    """A function from rows to their images, uint8 [B,C',C',c] like those of the store.
+
+    Images are decoded anew on each call, and kept nowhere.
+    """
     pool = ThreadPoolExecutor()
     channels = channels_of(pairs)
-    return lambda rows: np.stack(
-        list(pool.map(lambda row: _decode(pairs[row], view)[..., :channels], rows))
-    )
+
+    def image(row: int) -> np.ndarray:
+        return _decode(pairs[row], view)[..., :channels]
+
+    return lambda rows: np.stack(list(pool.map(image, rows)))
 
 
 def centre(store: np.ndarray, size: int) -> np.ndarray:
-    """[N,C',C',c] -> [N,size,size,c]: the deterministic view, as `images.centre_view` cuts it."""
+    """The deterministic views, [N,C',C',c] -> [N,size,size,c], cut as by `images.centre_view`."""
     first = (store.shape[1] - size) // 2
     return store[:, first : first + size, first : first + size]
 
@@ -65,7 +71,7 @@ def _fingerprint(pairs: Sequence[Pair], view: View) -> str:
 
 @contextmanager
 def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """An array to be filled, mapped from a file that takes its place at `path` when the block ends well."""
+    """An array to fill, mapped from a file that is moved to `path` if the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
@@ -90,23 +96,22 @@ def _write(path: Path, pairs: Sequence[Pair], view: View, progress: Progress) ->
 
 def _fill(store: np.ndarray, pairs: Sequence[Pair], view: View, task: Task) -> None:
     workers = processors()
+    most = 16 * workers  # decoded images that wait to be written
     with ThreadPoolExecutor(workers) as pool:
-        for first in range(
-            0, len(pairs), 16 * workers
-        ):  # so that no more than these wait to be written
-            some = pairs[first : first + 16 * workers]
+        for first in range(0, len(pairs), most):
+            some = pairs[first : first + most]
             for row, image in enumerate(pool.map(lambda pair: _decode(pair, view), some), first):
                 store[row] = image[..., : store.shape[3]]
                 task.advance()
 
 
 def channels_of(pairs: Sequence[Pair]) -> int:
-    """Of the stored images of `pairs`: 1 where all are grey, else 3."""
+    """The number of channels of the stored images: 1 where all are grey, else 3."""
     return 1 if all(map(_is_grey, pairs)) else 3
 
 
 def _is_grey(pair: Pair) -> bool:
-    """Whether a JPEG has one channel, from its frame header (ITU T.81, B.2.2): nothing is decoded."""
+    """Whether a JPEG has one channel, by its frame header (ITU T.81, B.2.2). Nothing is decoded."""
     data, place = pair.image, 2
     while place + 9 < len(data) and data[place] == 0xFF:
         marker = data[place + 1]
@@ -121,7 +126,11 @@ def _decode(pair: Pair, view: View) -> np.ndarray:
 
 
 def canvas(pair: Pair) -> np.ndarray:
-    """The image of a pair, uint8 [C,C(,3)]. PaperclipError where it is damaged."""
+    """The image of a pair, uint8 [C,C(,3)].
+
+    Raises:
+        PaperclipError: the image is damaged.
+    """
     try:
         return decode_jpeg(pair.image)
     except BadItem as error:

@@ -1,4 +1,4 @@
-"""Previews joined with their texts on (mission, proposal), and what training gives away of them."""
+"""Previews joined with their texts by (mission, proposal), and marked where training shows them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from paperclip_cli.dataset.leakage import seen_sky, seen_text
 from paperclip_cli.dataset.pairs import Pair
 from paperclip_cli.dataset.split import TRAIN
-from paperclip_cli.records import Key, Preview, Proposal, Summary
+from paperclip_cli.records import Key, Observation, Preview, Proposal, Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A pair before its image is read."""
+    """A pair whose image has not been read yet."""
 
     preview: Preview
     proposal: Proposal
@@ -23,7 +23,7 @@ class Row:
     seen_text: bool | None = None
 
     def pair(self, image: bytes) -> Pair:
-        """The pair, once the image (encoded JPEG) is there."""
+        """The pair with its image (encoded JPEG)."""
         observation = self.preview.observation
         if observation.cycle is None and self.proposal.cycle:
             observation = replace(observation, cycle=self.proposal.cycle)
@@ -43,12 +43,9 @@ class Row:
 
 
 def abstract_caption(proposal: Proposal) -> str:
-    """`Category: <category>. <abstract>`, as in the paper; without the prefix where the category is unknown."""
-    return (
-        f"Category: {proposal.category}. {proposal.abstract}"
-        if proposal.category
-        else proposal.abstract
-    )
+    """`Category: <category>. <abstract>`, as in the paper; no prefix if the category is unknown."""
+    prefix = f"Category: {proposal.category}. " if proposal.category else ""
+    return prefix + proposal.abstract
 
 
 def join(
@@ -57,21 +54,25 @@ def join(
     summaries: Mapping[Key, Summary],
     captions: str,
 ) -> tuple[list[Row], dict[str, int]]:
-    """One row a preview that has a caption (`captions`: abstract or summary), and counts of what was left out by rule."""
+    """One row for each preview with a caption, and counts of what the rules left out.
+
+    `captions` is `abstract` or `summary`.
+    """
     pictured = {preview.key for preview in previews}
     known = proposals.keys() & pictured
     described = {key for key in known if proposals[key].abstract.strip()}
     usable = {key for key in described if captions == "abstract" or key in summaries}
+
     rows = [
         _row(preview, proposals[preview.key], summaries.get(preview.key), captions)
         for preview in previews
         if preview.key in usable
     ]
+
+    strangers = sum(preview.key not in proposals for preview in previews)
     excluded = {
         "proposals without an image": len(proposals) - len(known),
-        "images of proposals that are not in the catalogue": sum(
-            preview.key not in proposals for preview in previews
-        ),
+        "images of proposals that are not in the catalogue": strangers,
         "proposals without an abstract": len(known) - len(described),
         "proposals without a summary": len(described) - len(usable),
     }
@@ -85,24 +86,29 @@ def _row(preview: Preview, proposal: Proposal, summary: Summary | None, captions
 
 
 def mark_seen(splits: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
-    """The same splits with `seen_sky` and `seen_text` on held-out rows; both None where there is nothing to train on."""
+    """The same splits with `seen_sky` and `seen_text` on held-out rows.
+
+    Both stay None where there is nothing to train on.
+    """
     training = splits.get(TRAIN, [])
     held_out = [row for split, rows in splits.items() if split != TRAIN for row in rows]
     if not training or not held_out:
         return {split: list(rows) for split, rows in splits.items()}
-    sky = iter(
-        seen_sky(
-            [row.preview.observation for row in held_out],
-            [row.preview.observation for row in training],
-        )
-    )
+
+    sky = iter(seen_sky(_observations(held_out), _observations(training)))
     text = seen_text(_abstracts(held_out), _abstracts(training).values())
+
+    def marked(row: Row) -> Row:
+        return replace(row, seen_sky=next(sky), seen_text=text[row.proposal.key])
+
     return {
-        split: list(rows)
-        if split == TRAIN
-        else [replace(row, seen_sky=next(sky), seen_text=text[row.proposal.key]) for row in rows]
+        split: list(rows) if split == TRAIN else list(map(marked, rows))
         for split, rows in splits.items()
     }
+
+
+def _observations(rows: Sequence[Row]) -> list[Observation]:
+    return [row.preview.observation for row in rows]
 
 
 def _abstracts(rows: Sequence[Row]) -> dict[Key, str]:

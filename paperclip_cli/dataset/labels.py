@@ -1,4 +1,4 @@
-"""The phrases that an image is described with, from a user's file."""
+"""A user's file of phrases with which images are described."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ _HEADINGS = ("label", "labels", "phrase", "phrases")
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """One label a line; in a `.csv` file the column headed `label` (or `phrase`), else the first one. Each label once, in order.
+    """The labels of a file, each once, in order.
 
-    PaperclipError where the file cannot be read or holds none.
+    A text file has one label a line. In a `.csv` file they are in the column headed `label` (or
+    `phrase`), else in the first one.
+
+    Raises:
+        PaperclipError: the file cannot be read or holds no label.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -24,6 +28,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         raise PaperclipError(
             f"--labels {path} cannot be read: {reason}", "give a text file with one label a line"
         ) from error
+
     labels = _column(lines) if path.suffix.lower() == ".csv" else lines
     found = tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
     if not found:

@@ -1,4 +1,4 @@
-"""Image-text pairs on disk: Parquet in the Hugging Face layout, read without the `datasets` library."""
+"""Image-text pairs as Parquet in the Hugging Face layout, read without the `datasets` library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.records import Key, Observation
 from paperclip_cli.workspace import Workspace
 
-ROWS_PER_GROUP = 100  # about 10 MB: what a reader that streams or shuffles holds at a time
+ROWS_PER_GROUP = 100  # about 10 MB, which a reader that streams or shuffles holds at a time
 OBSERVATION_COLUMNS = (
     "target",
     "moving",
@@ -46,26 +46,17 @@ _TYPES = {
     "t_exptime": pa.float64(),
     "filters": pa.list_(pa.string()),
 }
-COLUMNS = (
-    "image",
-    "mission",
-    "proposal_id",
-    "abstract",
-    "summary",
-    "caption",
-    "seen_sky",
-    "seen_text",
-    "title",
-    "category",
-    *OBSERVATION_COLUMNS,
-)
+_TEXTS_AND_FLAGS = ("abstract", "summary", "caption", "seen_sky", "seen_text", "title", "category")
+COLUMNS = ("image", "mission", "proposal_id", *_TEXTS_AND_FLAGS, *OBSERVATION_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One image with its texts. `image` is the encoded JPEG, `path` what it is called (`hst/proposal_15354/x.jpg`).
+    """One image with its texts.
 
-    `seen_sky` and `seen_text` say whether a training row gives this one away; None on training rows and where unknown.
+    `image` is the encoded JPEG, `path` its name (`hst/proposal_15354/x.jpg`). `seen_sky` and
+    `seen_text` say whether a training row gives the pair away; they are None on training rows and
+    where that is unknown.
     """
 
     key: Key
@@ -82,7 +73,7 @@ class Pair:
 
 
 def schema() -> pa.Schema:
-    """Column types, with the features by which `datasets` decodes the images."""
+    """The columns' types, with the features from which `datasets` decodes the images."""
     types = [(name, _TYPES.get(name, pa.string())) for name in COLUMNS]
     features = {name: _feature(kind) for name, kind in types}
     return pa.schema(types, metadata={"huggingface": json.dumps({"info": {"features": features}})})
@@ -97,17 +88,21 @@ def _feature(kind: pa.DataType) -> dict:
 
 
 def split_files(dataset: Path, split: str) -> list[Path]:
-    """The Parquet files of a split, in order; none where the dataset lacks it."""
+    """The Parquet files of a split, in order; empty where the dataset lacks it."""
     return sorted((dataset / "data").glob(f"{split}-*.parquet"))
 
 
 def write_split(dataset: Path, split: str, pairs: Iterable[Pair]) -> int:
-    """Writes pairs in row groups, holding one group at a time; gives their number. No pairs, no file."""
+    """Writes pairs, one row group in memory at a time, and returns their number.
+
+    Without pairs there is no file.
+    """
     path = dataset / "data" / f"{split}-00000.parquet"
     groups = _batched(pairs, ROWS_PER_GROUP)
     first = next(groups, None)
     if first is None:
         return 0
+
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with _writer(path) as writer:
@@ -124,7 +119,7 @@ def _batched(pairs: Iterable[Pair], size: int) -> Iterator[list[Pair]]:
 
 
 def _writer(path: Path) -> pq.ParquetWriter:
-    """JPEGs do not compress and are all different, so they are stored as they are; texts repeat, so they are packed."""
+    """A writer that compresses texts, which repeat, and leaves JPEGs alone, which do not."""
     leaves = {"image": "image.path", "filters": "filters.list.element"}
     texts = [leaves.get(name, name) for name in COLUMNS]
     return pq.ParquetWriter(
@@ -138,10 +133,7 @@ def _writer(path: Path) -> pq.ParquetWriter:
 
 def _row(pair: Pair) -> dict:
     observed = {name: getattr(pair.observation, name) for name in OBSERVATION_COLUMNS}
-    same = {
-        name: getattr(pair, name)
-        for name in ("abstract", "summary", "caption", "seen_sky", "seen_text", "title", "category")
-    }
+    same = {name: getattr(pair, name) for name in _TEXTS_AND_FLAGS}
     return {
         "image": {"bytes": pair.image, "path": pair.path},
         **pair.key._asdict(),
@@ -151,15 +143,26 @@ def _row(pair: Pair) -> dict:
 
 
 def read_split(dataset: Path, split: str, images: bool = True) -> list[Pair]:
-    """All pairs of a split, in the order of their keys. A PaperclipError where the split is missing or cannot be read."""
+    """All pairs of a split, in the order of their keys.
+
+    Raises:
+        PaperclipError: the split is missing or cannot be read.
+    """
     return list(stream_split(dataset, split, images))
 
 
 def stream_split(dataset: Path, split: str, images: bool = True) -> Iterator[Pair]:
-    """The pairs of a split one by one, holding one row group at a time. Without `images` these are not read, and are empty."""
+    """The pairs of a split one by one, with one row group in memory at a time.
+
+    Without `images` the image bytes are not read and are empty.
+
+    Raises:
+        PaperclipError: the split is missing or cannot be read.
+    """
     present = available_splits(dataset)
     if split not in present:
         raise PaperclipError(f"no split {split!r} in {dataset}", f"it has {', '.join(present)}")
+
     columns = ["image.path" if name == "image" and not images else name for name in COLUMNS]
     for path in split_files(dataset, split):
         try:
@@ -169,7 +172,7 @@ def stream_split(dataset: Path, split: str, images: bool = True) -> Iterator[Pai
         except (pa.ArrowException, KeyError, TypeError) as error:
             raise PaperclipError(
                 f"{path} is not a split of a dataset: {error}",
-                "make it again with `paperclip build-dataset --force`",
+                "rebuild it with `paperclip build-dataset --force`",
             ) from error
 
 
@@ -202,12 +205,16 @@ def read_keys(dataset: Path, split: str) -> list[Key]:
 
 
 def count_rows(dataset: Path, split: str) -> int:
-    """How many pairs a split has."""
+    """The number of pairs in a split."""
     return sum(pq.read_metadata(path).num_rows for path in split_files(dataset, split))
 
 
 def available_splits(dataset: Path) -> list[str]:
-    """The splits that a dataset has, in the order train, validation, test. MissingStage where there is no dataset."""
+    """The splits of a dataset, in the order train, validation, test.
+
+    Raises:
+        MissingStage: there is no dataset.
+    """
     found = [split for split in SPLITS if split_files(dataset, split)]
     if not found:
         raise MissingStage(f"no dataset in {dataset}", "paperclip build-dataset")
@@ -215,7 +222,11 @@ def available_splits(dataset: Path) -> list[str]:
 
 
 def find_dataset(name_or_folder: str, workspace: Workspace) -> Path:
-    """The folder of a dataset given as a folder or as a name in the cache. MissingStage where there is none."""
+    """The folder of a dataset, given as a folder or as a name in the cache.
+
+    Raises:
+        MissingStage: there is no such dataset.
+    """
     folder = Path(name_or_folder).expanduser()
     found = folder if (folder / "data").is_dir() else workspace.dataset(name_or_folder)
     available_splits(found)

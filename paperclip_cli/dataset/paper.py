@@ -1,8 +1,9 @@
-"""What the PAPERCLIP paper reports (arXiv 2403.08851), to stand beside what was measured in the same way."""
+"""Results reported in the PAPERCLIP paper (arXiv 2403.08851), for comparison with like measures."""
 
 from __future__ import annotations
 
-# Retrieval accuracy at 10 % on held-out proposals at the end of training, read off the paper's figure: text to image in batches of 100.
+# Retrieval accuracy at 10 % on held-out proposals at the end of training, read off the paper's
+# figure. It is text to image, in batches of 100.
 TOP_10 = {
     "abstracts": 0.72,
     "summaries": 0.69,
@@ -11,9 +12,11 @@ TOP_10 = {
     "base CLIP": 0.15,
     "shuffled pairs": 0.10,
 }
-# Validation loss in the same batches. The logit scale was the raw parameter: it compares with no loss that has the exponential.
+# Validation loss in the same batches. The paper's logit scale was the raw parameter, so these do
+# not compare with a loss that uses its exponential.
 LOSS = {"abstracts": 3.03, "summaries": 3.17, "MLP head": 3.90, "scratch": 4.08}
-# Share of the ten best images of a query that a language model calls relevant by their abstract, over these queries.
+# Share of each query's ten best images that a language model calls relevant, judging by their
+# abstracts.
 RELEVANCE = {"fine-tuned": 0.77, "base CLIP": 0.38}
 QUERIES = (
     "globular cluster",

@@ -1,4 +1,4 @@
-"""Fixed lists of phrases: what an image is described with, and what it is certainly not about."""
+"""Fixed lists of phrases: labels for images, and texts that no image is about."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ PAPER_PHRASES = (
     "binary stars",
 )
 
-# What no telescope archive shows. Changing the list changes every percentile, so that indexes must then be rebuilt.
+# Things that no telescope archive shows. A change of this list changes every percentile, and all
+# indexes must be rebuilt.
 UNRELATED_TEXTS = (
     "a bowl of vegetable soup",
     "a tax return form",

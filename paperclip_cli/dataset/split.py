@@ -1,7 +1,7 @@
-"""Train, validation and test by proposal, through a seeded hash, so that no proposal is on two sides.
+"""Splits into train, validation and test by proposal, through a seeded hash.
 
-The place of a proposal depends on the seed and its own key only: adding proposals moves none of the others, and
-`--val-fraction` does not change what is test.
+No proposal is in two splits. Its place depends only on the seed and its own key: adding proposals
+moves none of the others, and `--val-fraction` does not change the test split.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 
 
 def position(key: Key, seed: int) -> float:
-    """A uniform number in [0, 1), from the first 53 bits of SHA-256 of `<seed>:<mission>:<proposal>`."""
+    """A uniform number in [0, 1): the first 53 bits of SHA-256 of `<seed>:<mission>:<proposal>`."""
     digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
 
 def assign(key: Key, val_fraction: float, test_fraction: float, seed: int) -> str:
-    """The split of one proposal. Fractions 1 and 0, or 0 and 1, put everything on one held-out side."""
+    """The split of one proposal. Fractions 1 and 0, or 0 and 1, put every proposal in one split."""
     place = position(key, seed)
     if place < test_fraction:
         return TEST
@@ -31,7 +31,7 @@ def assign(key: Key, val_fraction: float, test_fraction: float, seed: int) -> st
 def split_keys(
     keys: Iterable[Key], val_fraction: float, test_fraction: float, seed: int
 ) -> dict[str, list[Key]]:
-    """Every distinct key under exactly one split, sorted. A split that no proposal fell into is absent."""
+    """The distinct keys of each split, sorted. A split without proposals is absent."""
     chosen: dict[str, list[Key]] = {}
     for key in sorted(set(keys)):
         chosen.setdefault(assign(key, val_fraction, test_fraction, seed), []).append(key)
@@ -40,7 +40,11 @@ def split_keys(
 
 
 def assert_disjoint(splits: dict[str, list[Key]]) -> None:
-    """AssertionError where a proposal is on two sides: a score on such a split would mean nothing."""
+    """Makes sure that no proposal is in two splits, where scores would mean nothing.
+
+    Raises:
+        AssertionError: a proposal is in two splits.
+    """
     home: dict[Key, str] = {}
     for split, keys in splits.items():
         for key in keys:

@@ -1,4 +1,4 @@
-"""Batches follow from seed and step alone; the look-ahead changes nothing but the time."""
+"""Batches follow from seed and step alone; the look-ahead changes only the timing."""
 
 from __future__ import annotations
 
@@ -111,11 +111,8 @@ def test_exchanged_texts_are_another_proposals(groups: np.ndarray, seed: int) ->
     texts = [str(group) for group in groups]
     moved = exchanged(texts, groups, seed)
     assert all(mine != theirs for mine, theirs in zip(texts, moved, strict=True))
-    assert (
-        len({(group, text) for group, text in zip(groups, moved, strict=True)})
-        == len(set(texts))
-        == len(set(moved))
-    )
+    given = set(zip(groups, moved, strict=True))
+    assert len(given) == len(set(texts)) == len(set(moved))
 
 
 def test_captions_change_from_epoch_to_epoch() -> None:

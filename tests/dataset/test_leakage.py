@@ -1,4 +1,4 @@
-"""What training gives away: the fast searches find what brute force finds."""
+"""Leakage from training: the fast searches find what brute force finds."""
 
 from __future__ import annotations
 

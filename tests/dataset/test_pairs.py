@@ -1,4 +1,4 @@
-"""Pairs survive Parquet, and `datasets` reads what is written."""
+"""Pairs survive a round trip through Parquet, and `datasets` reads the files."""
 
 from __future__ import annotations
 
@@ -125,9 +125,8 @@ def test_the_hub_s_library_decodes_the_images(tmp_path: Path) -> None:
         assert np.array_equal(
             np.asarray(row["image"]), np.asarray(Image.open(io.BytesIO(picture(number))))
         )
-        assert (
-            row["proposal_id"] == number and row["filters"] == ["F814W"] and row["seen_sky"] is None
-        )
+        assert row["proposal_id"] == number
+        assert row["filters"] == ["F814W"] and row["seen_sky"] is None
 
 
 def test_several_files_make_one_split(tmp_path: Path) -> None:

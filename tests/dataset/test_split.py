@@ -1,4 +1,4 @@
-"""Splits are stable, disjoint and of the size that was asked for."""
+"""Splits are stable, disjoint and of the requested size."""
 
 from __future__ import annotations
 
@@ -55,13 +55,12 @@ def test_shares_are_met_and_missions_are_apart() -> None:
     assert splits["validation"] == pytest.approx(2_000, rel=0.1)
     assert splits["test"] == pytest.approx(4_000, rel=0.1)
     assert all(0 <= position(Key("hst", number), 42) < 1 for number in range(1_000))
-    assert (
-        position(Key("hst", 1), 42) != position(Key("jwst", 1), 42) != position(Key("jwst", 1), 43)
-    )
+    hubble, webb = position(Key("hst", 1), 42), position(Key("jwst", 1), 42)
+    assert hubble != webb != position(Key("jwst", 1), 43)
 
 
 def test_the_place_of_a_proposal_never_changes() -> None:
-    """These were written down once: another value would silently mix what was held out with what was trained on."""
+    """Recorded once: any other value would silently mix held-out proposals with training ones."""
     assert [assign(Key("hst", number), 0.1, 0.1, 42) for number in (15354, 12577, 1, 2, 3)] == [
         "train",
         "train",
