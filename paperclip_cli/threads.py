@@ -1,4 +1,4 @@
-"""Work in threads: pieces of it, one call, and what comes from elsewhere."""
+"""Work in threads: many items at once, a single call, and items that arrive over time."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_PATIENCE = 3.0  # seconds that an ended run waits for threads in the middle of an item
+_PATIENCE = 3.0  # seconds that a run which ends early waits for threads that are busy with an item
 
 
 def processors() -> int:
-    """How many processors this process may use; those of the machine where the system does not tell."""
+    """The number of processors this process may use; where unknown, that of the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def arriving(items: Iterable[Item], most: int) -> Generator[list[Item]]:
-    """Items as they come, in their order: those that have come while the ones before were worked on, at most `most` at once.
+    """Batches of items in their order: all that arrived while the previous batch was handled.
 
-    Whoever gives one item and waits for what becomes of it has it at once. An exception of `items` is raised here.
+    A batch holds at most `most` items. A caller that sends one item and waits for its result gets
+    it at once. An exception of `items` is raised here.
     """
     come: queue.Queue[tuple[Item | None, BaseException | None, bool]] = queue.Queue(most)
 
@@ -37,6 +38,7 @@ def arriving(items: Iterable[Item], most: int) -> Generator[list[Item]]:
             come.put((None, error, True))
 
     threading.Thread(target=read, daemon=True).start()
+
     is_over = False
     while not is_over:
         batch: list[Item] = []
@@ -45,6 +47,7 @@ def arriving(items: Iterable[Item], most: int) -> Generator[list[Item]]:
             item, error, is_over = come.get()
             if not is_over:
                 batch.append(item)  # type: ignore[arg-type]
+
         if batch:
             yield batch
         if error is not None:
@@ -52,8 +55,8 @@ def arriving(items: Iterable[Item], most: int) -> Generator[list[Item]]:
 
 
 def in_a_thread(make: Callable[[], Result]) -> Future[Result]:
-    """What will come of a call. Who asks for the result waits for it, and so does the end of the process."""
-    from concurrent.futures import ThreadPoolExecutor  # not for a query, which does without
+    """The future result of a call. Asking for it waits, and so does the end of the process."""
+    from concurrent.futures import ThreadPoolExecutor  # a query does not need it
 
     pool = ThreadPoolExecutor(1)
     result = pool.submit(make)
@@ -67,10 +70,11 @@ def in_threads(
     workers: int,
     on_stop: Callable[[], None] = lambda: None,
 ) -> Generator[Result]:
-    """Results as they come, in any order; an exception in a thread is raised here.
+    """Results in the order of completion; an exception in a thread is raised here.
 
-    To be closed (`contextlib.closing`): a run that ends early takes no further item, calls `on_stop`, and gives the threads a moment
-    to let go. They are daemons, so that Ctrl-C does not wait for a server that is silent, as an executor would.
+    Close the generator (`contextlib.closing`). A run that ends early takes no further items, calls
+    `on_stop`, and gives the threads a moment to finish. They are daemons, so that Ctrl-C does not
+    wait for a silent server, as an executor would.
     """
     waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[Result | None, BaseException | None]] = queue.SimpleQueue()
@@ -93,6 +97,7 @@ def in_threads(
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(items)))]
     for thread in threads:
         thread.start()
+
     finished = 0
     try:
         while finished < len(items):

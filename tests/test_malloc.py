@@ -1,4 +1,7 @@
-"""What is freed and taken again costs no new pages, and they are huge. In processes of their own: what is set lasts as long as they do."""
+"""Memory that is freed and allocated again costs no new pages, and the pages are huge.
+
+Each test runs in a process of its own, because the settings last as long as the process.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ if sys.argv[1] == "keep":
     assert keep_freed_pages()
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-libc.free.argtypes, libc.memset.argtypes = [ctypes.c_void_p], [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
 size = 128 << 20
 for _ in range(2):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -36,7 +40,7 @@ from paperclip_cli.malloc import keep_freed_pages
 
 assert keep_freed_pages() and keep_freed_pages()
 import ctypes
-block = ctypes.create_string_buffer(2**24)  # not of NumPy, which asks for huge pages itself
+block = ctypes.create_string_buffer(2**24)  # not from NumPy, which asks for huge pages itself
 place, found = ctypes.addressof(block) + 2**23, None
 for line in Path("/proc/self/smaps").read_text().splitlines():
     if "-" in line.split()[0] and ":" not in line.split()[0]:
@@ -48,7 +52,7 @@ print(found)
 
 
 def faults(mode: str) -> int:
-    """Page faults of taking and filling 128 MB for the second time."""
+    """The number of page faults when 128 MB are allocated and filled for the second time."""
     return int(
         subprocess.run(
             [sys.executable, "-c", SCRIPT, mode], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""Results come, exceptions come, and an end does not wait."""
+"""Results arrive, exceptions arrive, and an early end does not wait."""
 
 from __future__ import annotations
 
