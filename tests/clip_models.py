@@ -61,7 +61,7 @@ def drawn(made: scratch.NewModel, seed: int = 0) -> tuple[clip.Graph, clip.Param
 
 
 def add_heads(folder: ModelFolder, size: int = 24, bias: bool = True) -> ModelFolder:
-    """Gives a written model random heads and a sigmoid bias, as `train --train head --loss sigmoid` would."""
+    """Adds random heads and a sigmoid bias, as `train --train head --loss sigmoid` would."""
     params = weights.load(folder)[1] | init.draw_heads(
         folder.config, size, np.random.default_rng(5)
     )
@@ -76,7 +76,10 @@ def add_heads(folder: ModelFolder, size: int = 24, bias: bool = True) -> ModelFo
 
 
 def write_openai_tokenizer(folder: Path) -> None:
-    """`vocab.json` and `merges.txt` with CLIP's 49,408 tokens, from the list of merges inside instant-clip-tokenizer."""
+    """`vocab.json` and `merges.txt` with CLIP's 49,408 tokens.
+
+    They are made from the list of merges inside instant-clip-tokenizer.
+    """
     library = next(
         file
         for file in files("instant-clip-tokenizer") or ()
@@ -111,7 +114,10 @@ def write_openai_tokenizer(folder: Path) -> None:
 def random_torch_clip(
     text: dict[str, Any], vision: dict[str, Any], projection: int, seed: int = 0
 ) -> Any:
-    """transformers' CLIPModel in which every parameter is random: biases and norms too, which its own initialisation leaves at 0 and 1."""
+    """transformers' CLIPModel with every parameter random.
+
+    That includes biases and norms, which its own initialisation leaves at 0 and 1.
+    """
     import torch
     from transformers import CLIPConfig, CLIPModel
 

@@ -1,10 +1,12 @@
-"""BM25: how well words find texts.
+"""BM25, a score of how well the words of a query match a text.
 
     score(q, d) = sum over the words w of q of  idf(w) f / (f + k1 (1 - b + b |d| / mean |d|))
     idf(w) = ln(1 + (n - n_w + 1/2) / (n_w + 1/2))
 
-with f the times that w occurs in d, |d| the words of d, and n_w of n texts holding w: Robertson & Zaragoza 2009 (Foundations and Trends in
-Information Retrieval 3), with the idf of Lucene, which is never negative. (The factor k1 + 1, which changes no order, is left out.)
+with f the number of times that w occurs in d, |d| the number of words in d, and n_w the number of
+texts, out of n, that contain w. The source is Robertson & Zaragoza 2009 (Foundations and Trends in
+Information Retrieval 3), with Lucene's idf, which is never negative. The factor k1 + 1 is left out,
+because it does not change the order.
 """
 
 from __future__ import annotations
@@ -36,16 +38,19 @@ class Bm25:
         return texts @ queries[0]
 
     def vectors(self, queries: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
-        """Vectors of N queries and of the texts, float32 [N,V] and [M,V], whose dot products are the scores. V: words that both have."""
-        columns = {
-            word: column
-            for column, word in enumerate(sorted(set().union(*queries) & self._postings.keys()))
-        }
+        """Vectors of N queries and M texts whose dot products are the scores.
+
+        They are float32 [N,V] and [M,V], with V the number of words in both queries and texts.
+        """
+        words = sorted(set().union(*queries) & self._postings.keys())
+        columns = {word: column for column, word in enumerate(words)}
+
         asked = np.zeros((len(queries), len(columns)), np.float32)
         for row, query in enumerate(queries):
             for word in query:
                 if word in columns:
                     asked[row, columns[word]] += 1
+
         texts = np.zeros((self._size, len(columns)), np.float32)
         for word, column in columns.items():
             rows, frequencies = zip(*self._postings[word], strict=True)

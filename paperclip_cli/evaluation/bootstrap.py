@@ -1,4 +1,7 @@
-"""Shares of hits with an interval: what is drawn again is groups, because the items of one group are not independent."""
+"""Shares of hits with bootstrap intervals.
+
+Groups are resampled, because the items of one group are not independent.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ RESAMPLES = 1_000
 
 
 class Share(NamedTuple):
-    """The mean over items, the mean over groups of the mean over their items, and a 95 % interval of the first."""
+    """The share of hits by item and by group.
+
+    `by_item` is the mean over items, `by_group` the mean over groups of the mean over their items,
+    and `interval` a 95 % interval of `by_item`.
+    """
 
     by_item: float
     by_group: float
@@ -18,22 +25,23 @@ class Share(NamedTuple):
 
 
 class Shares:
-    """Bootstrap over groups (Efron's percentile method), with the same samples for every quantity, so that they can be compared."""
+    """Bootstrap over groups (Efron's percentile method).
+
+    The same samples serve for every quantity, so that quantities can be compared.
+    """
 
     def __init__(self, group: np.ndarray, seed: int = 0) -> None:
-        """`group` int [n], not empty: to which group an item belongs."""
+        """`group` int [n], not empty, is the group of each item."""
         self._group = np.unique(group, return_inverse=True)[1]
         self._counts = np.bincount(self._group)
         groups = len(self._counts)
-        draws = np.random.default_rng(seed).multinomial(
-            groups, np.full(groups, 1 / groups), size=RESAMPLES
-        )
-        self._draws = draws.astype(
-            np.float64
-        )  # how often each group is drawn in each sample: [RESAMPLES, groups]
+        even = np.full(groups, 1 / groups)
+        draws = np.random.default_rng(seed).multinomial(groups, even, size=RESAMPLES)
+        # How often each group is drawn in each sample: [RESAMPLES, groups].
+        self._draws = draws.astype(np.float64)
 
     def of(self, hits: np.ndarray) -> Share:
-        """The share of hits [n], each from 0 to 1."""
+        """The share of `hits` [n], each of which is between 0 and 1."""
         sums = np.bincount(self._group, hits)
         samples = self._draws @ sums / (self._draws @ self._counts)
         low, high = np.quantile(samples, (0.025, 0.975))

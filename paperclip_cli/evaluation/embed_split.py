@@ -1,4 +1,4 @@
-"""The pairs of some splits as a model sees them: every image once, every caption cut in one way."""
+"""Embeddings of whole splits: every image once, and every caption cut in one way."""
 
 from __future__ import annotations
 
@@ -36,46 +36,44 @@ def embed_pairs(
     look: Look = alternative_views.centre,
     runs: int | None = None,
 ) -> Embeddings:
-    """Embeddings of the pairs of some splits, whose images pass through memory a few at a time.
+    """Embeddings of the pairs of some splits, with a few images in memory at a time.
 
-    Captions are cut from their beginning; with `runs`, a seed, from anywhere, as in training.
+    Captions are cut from their beginning. With `runs`, a seed, they are cut anywhere, as in
+    training.
     """
     embedder = ImageEmbedder(model, batch_size)
     vectors: list[np.ndarray] = []
+
+    def view(picture: np.ndarray, number: int) -> np.ndarray:
+        return look(picture, model.view, number)
+
     with (
         progress.task(f"embed with {model.name}", len(pairs), "images") as task,
-        closing(
-            look_ahead(
-                look_through(
-                    dataset, splits, lambda picture, number: look(picture, model.view, number)
-                )
-            )
-        ) as groups,
+        closing(look_ahead(look_through(dataset, splits, view))) as groups,
     ):
         for views in groups:
             for first in range(0, len(views), batch_size):
                 vectors.append(embedder.embed(views[first : first + batch_size]))
                 task.advance(len(vectors[-1]))
-    split = held_out(pairs, Tokenizer.load(model).count, _caption_length(model) - ENDS, runs)
+
+    room = _caption_length(model) - ENDS
+    split = held_out(pairs, Tokenizer.load(model).count, room, runs)
     return split.embeddings(np.concatenate(vectors), TextTower.open(model).embed(split.texts))
 
 
 def look_through(
     dataset: Path, splits: Sequence[str], look: Callable[[np.ndarray, int], np.ndarray]
 ) -> Iterator[np.ndarray]:
-    """What a function makes of every canvas and its number, some images at a time, until the splits are through."""
+    """The results of `look(canvas, number)` for all images of the splits, some at a time."""
     pairs = (pair for split in splits for pair in stream_split(dataset, split))
     numbers = count()
     with ThreadPoolExecutor() as pool:
         while some := list(islice(pairs, _DECODED_AT_A_TIME)):
-            yield np.stack(
-                list(pool.map(lambda pair, number: look(canvas(pair), number), some, numbers))
-            )
+            views = pool.map(lambda pair, number: look(canvas(pair), number), some, numbers)
+            yield np.stack(list(views))
 
 
 def _caption_length(model: ModelFolder) -> int:
-    """In tokens: that of training, else all that the text encoder takes."""
-    return (
-        model.card.get("training", {}).get("caption_tokens")
-        or model.config.text.max_position_embeddings
-    )
+    """The length of a caption in tokens: that of training, else the text encoder's limit."""
+    trained = model.card.get("training", {}).get("caption_tokens")
+    return trained or model.config.text.max_position_embeddings

@@ -1,4 +1,4 @@
-"""What a model finds among the images of a dataset: images by text, and texts by image, as in the figures of the PAPERCLIP paper."""
+"""A gallery of a dataset, as in the figures of the paper: images by text, and texts by image."""
 
 from __future__ import annotations
 
@@ -17,12 +17,8 @@ from paperclip_cli.indexes.vectors import best
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.numpy_text_tower import TextTower
 
-QUERIES = (
-    "globular cluster",
-    "strong lensing",
-    "spiral galaxies",
-    "comets",
-)  # of the paper's ten, those that look most different
+# The ones of the paper's ten queries that look most different.
+QUERIES = ("globular cluster", "strong lensing", "spiral galaxies", "comets")
 PICTURES = 4
 PHRASES = 4
 SIDE = 256
@@ -35,31 +31,31 @@ def gallery(
     splits: Sequence[str],
     pairs: Sequence[Pair],
 ) -> Gallery:
-    """The best images for some queries, at most one a proposal, and the best phrases for some images, drawn with a seed.
+    """The best images for some queries, and the best phrases for some images.
 
-    `images` float32 [N,D] are the embeddings of the pairs.
+    A query shows at most one image of a proposal; the images for phrases are drawn with a fixed
+    seed. `images` float32 [N,D] are the embeddings of the pairs.
     """
     tower = TextTower.open(model)
     cosines, phrases = tower.embed(QUERIES) @ images.T, tower.embed(PAPER_PHRASES)
-    found = [
-        list(islice(_one_a_proposal(np.argsort(-row, kind="stable"), pairs), PICTURES))
-        for row in cosines
-    ]
-    shown = list(
-        islice(_one_a_proposal(np.random.default_rng(0).permutation(len(pairs)), pairs), PICTURES)
-    )
+    found = [_first_of_proposals(np.argsort(-row, kind="stable"), pairs) for row in cosines]
+    shown = _first_of_proposals(np.random.default_rng(0).permutation(len(pairs)), pairs)
+
     pictures = _pictures(dataset, splits, {row for rows in [*found, shown] for row in rows})
     by_text = [
         (query, [(pictures[row], float(values[row])) for row in rows])
         for query, values, rows in zip(QUERIES, cosines, found, strict=True)
     ]
-    return Gallery(
-        model.name, by_text, [(pictures[row], _phrases(phrases @ images[row])) for row in shown]
-    )
+    by_image = [(pictures[row], _phrases(phrases @ images[row])) for row in shown]
+    return Gallery(model.name, by_text, by_image)
 
 
 def _phrases(cosines: np.ndarray) -> list[tuple[str, float]]:
     return [(PAPER_PHRASES[place], float(cosines[place])) for place in best(cosines, PHRASES)]
+
+
+def _first_of_proposals(rows: Iterable[int], pairs: Sequence[Pair]) -> list[int]:
+    return list(islice(_one_a_proposal(rows, pairs), PICTURES))
 
 
 def _one_a_proposal(rows: Iterable[int], pairs: Sequence[Pair]) -> Iterable[int]:

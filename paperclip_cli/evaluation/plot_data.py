@@ -1,4 +1,4 @@
-"""What the figures of `evaluate` show: the numbers and pictures, before anything is drawn."""
+"""The data of `evaluate`'s figures: numbers and pictures, before anything is drawn."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from paperclip_cli.evaluation.bootstrap import Shares
 from paperclip_cli.evaluation.table import Contestant
 
 _MOST_STEPS = 200  # of a curve
-_MOST_PAIRS = 4_000_000  # of images with captions that are not theirs, about
+_MOST_PAIRS = 4_000_000  # of images with other images' captions, about
 
 
 @dataclass(frozen=True)
 class TrainingLog:
-    """The lines of a model's `metrics.jsonl`. `has_paper_loss`: its loss was measured with the scale of the paper's code."""
+    """The lines of a model's `metrics.jsonl`.
+
+    `has_paper_loss`: its loss was measured with the scale of the paper's code.
+    """
 
     name: str
     lines: list[dict]
@@ -25,7 +28,7 @@ class TrainingLog:
 
 @dataclass(frozen=True)
 class Similarities:
-    """Cosines of images with their own caption, float64 [N], and with the others', one after the other, float32."""
+    """Cosines of images with their own caption, float64 [N], and with all others, flat float32."""
 
     name: str
     true: np.ndarray
@@ -34,7 +37,10 @@ class Similarities:
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """Retrieval accuracy, with its 95 % interval, against the fraction of the candidates that is retrieved: float64 [K] each."""
+    """Retrieval accuracy against the fraction of candidates retrieved: float64 [K] each.
+
+    `low` and `high` bound its 95 % interval.
+    """
 
     name: str
     role: str
@@ -48,7 +54,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Picture:
-    """A thumbnail uint8 [S,S(,3)], whose image it is, and the title of its proposal."""
+    """A thumbnail uint8 [S,S(,3)], with the key and the title of its proposal."""
 
     pixels: np.ndarray
     key: str
@@ -57,7 +63,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """What a model finds: for each query its best pictures, for each picture the phrases that match it best, all with their cosines."""
+    """The best pictures for each query, and the best phrases for each picture, with cosines."""
 
     name: str
     by_text: list[tuple[str, list[tuple[Picture, float]]]]
@@ -66,7 +72,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Figures:
-    """All figures. What could not be made (a model that has no log) is not in it."""
+    """The data of all figures that can be made: a model without a log has no training curve."""
 
     logs: list[TrainingLog]
     similarities: list[Similarities]
@@ -75,21 +81,24 @@ class Figures:
 
 
 def similarities(contestant: Contestant) -> Similarities:
-    """Of a contestant that has cosines: all shuffles at once, of every so-manieth image where those are more than _MOST_PAIRS."""
+    """Similarities of true pairs and of all shuffled ones, for a contestant that has cosines.
+
+    If there are more than _MOST_PAIRS shuffled pairs, only every `stride`-th image is used.
+    """
     found = contestant.found
     stride = -(-len(found.images) * len(found.texts) // _MOST_PAIRS)
     some = found.rows(np.arange(0, len(found.images), stride))
     is_other = np.arange(len(some.texts)) != some.caption[:, None]
-    return Similarities(
-        contestant.name, retrieval.similarities(found)[0], (some.images @ some.texts.T)[is_other]
-    )
+    others = (some.images @ some.texts.T)[is_other]
+    return Similarities(contestant.name, retrieval.similarities(found)[0], others)
 
 
 def curve(contestant: Contestant, protocol: str, direction: str) -> Curve:
-    """Over all images, from the first candidate to all of them."""
+    """The accuracy over all images, from the first candidate to all of them."""
     standing = retrieval.standing(contestant.found, protocol, direction)
     shares = Shares(contestant.found.proposal[standing.rows])
     tops = np.unique(np.rint(np.geomspace(1, standing.total, _MOST_STEPS)).astype(int))
+
     found = [shares.of(standing.hits(top)) for top in tops]
     low, high = np.asarray([share.interval for share in found]).T
     return Curve(

@@ -1,4 +1,7 @@
-"""How relevant the best images of some queries are: the share that a judge calls relevant, by the abstracts of their proposals."""
+"""Relevance of the best images of some queries: the share that a judge calls relevant.
+
+The judge reads the abstracts of the images' proposals.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ import numpy as np
 
 from paperclip_cli.evaluation.bootstrap import Shares
 
-TOP = 10  # images of each query that are judged
+TOP = 10  # images judged for each query
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The best images that a contestant finds for each query: int [Q,TOP], best first."""
+    """A contestant's best images for each query: int [Q,TOP], best first."""
 
     name: str
     role: str
@@ -23,7 +26,10 @@ class Ranking:
 
 @dataclass(frozen=True, kw_only=True)
 class Relevance:
-    """The share of relevant images: for each query (None where none could be judged), over all, and its 95 % interval by query."""
+    """The share of relevant images for each query and overall, with a 95 % interval by query.
+
+    A share is None where no image could be judged.
+    """
 
     name: str
     role: str
@@ -34,7 +40,7 @@ class Relevance:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a judge says of every contestant; `backend` and `model` name it."""
+    """A judge's verdict on every contestant; `backend` and `model` name the judge."""
 
     backend: str
     model: str
@@ -42,7 +48,7 @@ class Judgement:
 
 
 def best_images(name: str, role: str, scores: np.ndarray) -> Ranking:
-    """From the scores of N images for Q queries, float [Q,N]; equal scores in the order of the images."""
+    """The ranking by scores, float [Q,N]; images with equal scores keep their order."""
     return Ranking(name, role, np.argsort(-scores, axis=1, kind="stable")[:, :TOP])
 
 
@@ -54,7 +60,11 @@ def random_images(images: int, queries: int, seed: int = 0) -> np.ndarray:
 def relevance(
     ranking: Ranking, queries: Sequence[str], judged: Callable[[int, int], bool | None]
 ) -> Relevance:
-    """`judged` says whether an image is relevant to a query, both by number; None where that is not known: it then does not count."""
+    """The share of relevant images in a ranking.
+
+    `judged(query, image)`, both by number, says whether an image is relevant. None means that it is
+    not known; such images do not count.
+    """
     found = [
         (number, verdict) for number, verdict in _verdicts(ranking, judged) if verdict is not None
     ]

@@ -1,7 +1,7 @@
-"""How well embeddings find each other, in NumPy: loss, retrieval accuracy, similarity of true and of shuffled pairs.
+"""Retrieval measures in NumPy: loss, retrieval accuracy, similarity of true and shuffled pairs.
 
-Three protocols hide behind "retrieval accuracy" (`standing`): `unique`, in which a second image of the same proposal is no wrong answer,
-and the two of the PAPERCLIP paper (arXiv 2403.08851), in which it is one.
+"Retrieval accuracy" can mean one of three protocols (`standing`). In `unique` a second image of the
+same proposal is no wrong answer. In the two of the PAPERCLIP paper (arXiv 2403.08851) it is one.
 
 Shapes: N images, M distinct captions, P proposals, D embedding.
 """
@@ -28,10 +28,11 @@ _BLOCK = 4_096
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Embeddings of a split, float32: similarities are their dot products, cosines where they are L2-normalised.
+    """Embeddings of a split, float32.
 
-    `images` is [N,D] and `texts` [M,D]; `caption` int [N] is the row of an image's own caption, `proposal` int [N] (0 to P - 1) numbers
-    the proposals.
+    Similarities are their dot products, which are cosines where the embeddings are L2-normalised.
+    `images` is [N,D] and `texts` [M,D]. `caption` int [N] is the row of an image's own caption,
+    `proposal` int [N] the number of its proposal (0 to P - 1).
     """
 
     images: np.ndarray
@@ -48,11 +49,13 @@ class Embeddings:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """How the true answers fare against the others, for the n images that count.
+    """The standing of the true answers among all candidates, for the n images that count.
 
-    `rows` int [n] says which images of the embeddings these are. `better` candidates are more similar than the true answer and `tied`
-    others are as similar, int [n]; there are `total` candidates. Where the order of ties is arbitrary (`breaks_ties`), an answer counts by
-    the chance that it comes early enough; elsewhere it stands in the middle of those that it is tied with.
+    `rows` int [n] are the images' rows in the embeddings. `better`, int [n], counts the candidates
+    that are more similar than the true answer, and `tied` the others that are equally similar;
+    `total` is the number of candidates. Where the order of ties is arbitrary (`breaks_ties`), an
+    answer counts by its chance of coming early enough. Elsewhere it stands in the middle of those
+    it is tied with.
     """
 
     rows: np.ndarray
@@ -67,22 +70,23 @@ class Standing:
         return 1 + self.better + self.tied / 2
 
     def hits(self, top: int) -> np.ndarray:
-        """How much of each true answer is among the first `top` candidates: float64 [n], 0 to 1."""
+        """The chance that each true answer is among the first `top`: float64 [n], 0 to 1."""
         if self.breaks_ties:
             return np.clip((top - self.better) / (1 + self.tied), 0, 1)
         return (self.rank <= top).astype(np.float64)
 
     def among(self, chosen: np.ndarray) -> Standing:
-        """The same for those images only for which `chosen`, bool [N], holds: the candidates stay."""
+        """The same for a choice of images, bool [N], among the same candidates."""
         keep = chosen[self.rows]
         return replace(self, rows=self.rows[keep], better=self.better[keep], tied=self.tied[keep])
 
 
 class Accuracy(NamedTuple):
-    """Retrieval accuracy at k %, one entry for each k; None where k % of the candidates is less than one.
+    """Retrieval accuracy at k %, one entry for each k; None where k % is less than one candidate.
 
-    `by_image` is a mean over images, `by_proposal` a mean over proposals of the mean over their images; `interval` is a 95 % interval
-    of `by_image`; `chance` what random embeddings reach.
+    `by_image` is a mean over images, `by_proposal` a mean over proposals of the mean over their
+    images. `interval` is a 95 % interval of `by_image`, and `chance` the accuracy of random
+    embeddings.
     """
 
     by_image: dict[int, float | None]
@@ -92,60 +96,56 @@ class Accuracy(NamedTuple):
 
 
 def number(values: Sequence) -> tuple[list, np.ndarray]:
-    """The distinct values in the order in which they first occur, and for each value its place among them, int [N]."""
+    """The distinct values in order of first occurrence, and the place of each value: int [N]."""
     place = {value: i for i, value in enumerate(dict.fromkeys(values))}
     return list(place), np.asarray([place[value] for value in values], np.int64)
 
 
 def standing(found: Embeddings, protocol: str = UNIQUE, direction: str = IMAGE_TO_TEXT) -> Standing:
-    """How the true answers fare in one of the protocols.
+    """The standing of the true answers in one of the protocols.
 
-    `unique`, image to text: the image's caption among the M captions; text to image: the image among all that do not share its
-    caption, and itself, in the order of similarity to its caption. Ties count at their expected rank.
-    `paper-full`: all N pairs at once, and only the image's own pair is right: the caption of another image of the same proposal is
-    wrong, though it is the same. Ties are in arbitrary order.
-    `paper-batch`: the same within consecutive batches of 100, the last two of which are dropped.
+    `unique`: from image to text, the image's caption is looked for among the M captions. From text
+    to image, the image is looked for among itself and all images with other captions. Ties count at
+    their expected rank.
+
+    `paper-full`: all N pairs at once, and only the image's own pair is right. The caption of
+    another image of the same proposal is wrong, although it is the same text. Ties are in arbitrary
+    order.
+
+    `paper-batch`: the same within consecutive batches of 100, without the last two.
 
     Raises:
-        PaperclipError: `paper-batch` with so few images that no batch is left.
+        PaperclipError: there are too few images for `paper-batch`.
     """
     if protocol == PAPER_BATCH:
         return _in_batches(found, direction)
-    blocks = [
-        _compare(found, block, direction, strict=protocol == PAPER_FULL)
-        for block in _blocks(len(found.images))
-    ]
-    total = (
-        len(found.texts) if protocol == UNIQUE and direction == IMAGE_TO_TEXT else len(found.images)
-    )
+
+    strict, images = protocol == PAPER_FULL, len(found.images)
+    blocks = [_compare(found, block, direction, strict) for block in _blocks(images)]
     better, tied = map(np.concatenate, zip(*blocks, strict=True))
+
+    among_captions = protocol == UNIQUE and direction == IMAGE_TO_TEXT
+    total = len(found.texts) if among_captions else images
     return Standing(
-        rows=np.arange(len(found.images)),
-        better=better,
-        tied=tied,
-        total=total,
-        breaks_ties=protocol == PAPER_FULL,
+        rows=np.arange(images), better=better, tied=tied, total=total, breaks_ties=strict
     )
 
 
 def ranks(found: Embeddings, direction: str = IMAGE_TO_TEXT) -> np.ndarray:
-    """The rank of the true answer, from 1, for every image, in the protocol `unique`: float64 [N]."""
+    """The rank of each image's true answer in the protocol `unique`, from 1: float64 [N]."""
     return standing(found, UNIQUE, direction).rank
 
 
 def measure(
     found: Standing, proposal: np.ndarray, percents: Sequence[int] = PERCENTS, seed: int = 0
 ) -> Accuracy:
-    """The share of true answers within the first floor(k / 100 * total), for each k in `percents` (the paper's section 4.1).
+    """The share of true answers within the first floor(k / 100 * total), for each k in `percents`.
 
-    `proposal`, int [N], numbers the proposals of all images of the embeddings.
+    This is the measure of the paper's section 4.1. `proposal`, int [N], numbers the proposals of
+    all images of the embeddings.
     """
-    return _accuracy(
-        {k: found.hits(k * found.total // 100) for k in percents},
-        proposal[found.rows],
-        found.total,
-        seed,
-    )
+    hits = {k: found.hits(k * found.total // 100) for k in percents}
+    return _accuracy(hits, proposal[found.rows], found.total, seed)
 
 
 def accuracy(
@@ -155,8 +155,9 @@ def accuracy(
     percents: Sequence[int] = PERCENTS,
     seed: int = 0,
 ) -> Accuracy:
-    """The same from ranks [N] among `total` candidates."""
-    return _accuracy({k: rank <= k * total // 100 for k in percents}, proposal, total, seed)
+    """The same as `measure`, from ranks [N] among `total` candidates."""
+    hits = {k: rank <= k * total // 100 for k in percents}
+    return _accuracy(hits, proposal, total, seed)
 
 
 def _accuracy(hits: dict[int, np.ndarray], proposal: np.ndarray, total: int, seed: int) -> Accuracy:
@@ -170,7 +171,10 @@ def _accuracy(hits: dict[int, np.ndarray], proposal: np.ndarray, total: int, see
 
 
 def similarities(found: Embeddings) -> tuple[np.ndarray, np.ndarray]:
-    """Of each image with its own caption, and with the others' (the mean over all shuffles; NaN where there are none): float64 [N] each."""
+    """The similarity of each image to its own caption, and to the others': float64 [N] each.
+
+    The second is the mean over all shuffles; NaN where there is only one caption.
+    """
     own = np.einsum("nd,nd->n", found.images, found.texts[found.caption], dtype=np.float64)
     everything = found.images.astype(np.float64) @ found.texts.sum(0, dtype=np.float64)
     others = len(found.texts) - 1
@@ -178,9 +182,10 @@ def similarities(found: Embeddings) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shuffled(found: Embeddings, seed: int = 0) -> Embeddings:
-    """The same images with others' captions: captions are dealt out anew, so that images that shared one still do.
+    """The same images with others' captions; images that shared a caption still do.
 
-    They go around a circle in random order, each to the next, so that none stays where it was (unless it is alone).
+    Captions are put in a circle in random order and each moves on by one, so that none stays where
+    it was (unless it is the only one).
     """
     order = np.random.default_rng(seed).permutation(len(found.texts))
     following = np.empty_like(order)
@@ -195,25 +200,26 @@ def similarity(found: Embeddings) -> tuple[float, float]:
 
 
 def batch_rows(images: int, protocol: str = UNIQUE, seed: int = 0) -> list[np.ndarray]:
-    """The batches in which a loss is measured: in `paper-batch` its own; else batches of nearly equal size, drawn with a seed, that hold
-    every image once."""
+    """The batches in which a loss is measured.
+
+    `paper-batch` has its own. In the other protocols they are of nearly equal size, drawn with a
+    seed, and hold every image once.
+    """
     if protocol == PAPER_BATCH:
         return _paper_batches(images)
-    return np.array_split(
-        np.random.default_rng(seed).permutation(images), math.ceil(images / LOSS_BATCH)
-    )
+    order = np.random.default_rng(seed).permutation(images)
+    return np.array_split(order, math.ceil(images / LOSS_BATCH))
 
 
 def losses(found: Embeddings, scale: float, batches: Sequence[np.ndarray]) -> np.ndarray:
-    """Symmetric InfoNCE as in training (`training.losses`) of every pair within its batch, float64 [N]; NaN for pairs in none.
+    """Symmetric InfoNCE of every pair within its batch, float64 [N]; NaN for pairs in no batch.
 
-    `scale` multiplies the similarities.
+    The loss is that of training (`training.losses`); `scale` multiplies the similarities.
     """
     values = np.full(len(found.images), np.nan)
     for rows in batches:
-        logits = scale * (found.images[rows] @ found.texts[found.caption[rows]].T).astype(
-            np.float64
-        )
+        products = found.images[rows] @ found.texts[found.caption[rows]].T
+        logits = scale * products.astype(np.float64)
         values[rows] = 0.5 * (_logsumexp(logits) + _logsumexp(logits.T)) - np.diagonal(logits)
     return values
 
@@ -245,7 +251,8 @@ def _paper_batches(images: int) -> list[np.ndarray]:
         raise PaperclipError(
             f"{counted(images, 'images are')} too few for the protocol {PAPER_BATCH}: "
             f"it drops the last two batches of {LOSS_BATCH}",
-            f"give a split of at least {counted(least, 'images')}, for example --split all, or another --protocol",
+            f"give a split of at least {counted(least, 'images')}, for example --split all, "
+            "or another --protocol",
         )
     return np.split(np.arange(count * LOSS_BATCH), count)
 
@@ -253,19 +260,18 @@ def _paper_batches(images: int) -> list[np.ndarray]:
 def _compare(
     found: Embeddings, rows: slice, direction: str, strict: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How many candidates are more similar than the true answer, and how many others are as similar: int [n] each.
+    """The numbers of candidates that are more similar than the true answer, and equally similar.
 
-    `strict`: what belongs to another image is wrong even if it has the same caption.
+    Both are int [n]; the true answer itself is not counted.
+    With `strict`, everything that belongs to another image is wrong, even the same caption.
     """
     caption = found.caption[rows]
     place = np.arange(len(caption))
+
     if direction == IMAGE_TO_TEXT:
         # Equal captions are counted, not compared: their products may differ in the last bit.
-        times = (
-            np.bincount(found.caption, minlength=len(found.texts))
-            if strict
-            else np.ones(len(found.texts), np.int64)
-        )
+        count = len(found.texts)
+        times = np.bincount(found.caption, minlength=count) if strict else np.ones(count, np.int64)
         scores, true = found.images[rows] @ found.texts.T, caption
     else:
         times = np.ones(len(found.images), np.int64)
@@ -274,6 +280,7 @@ def _compare(
             own = scores[place, true]
             scores[found.caption[None, :] == caption[:, None]] = -np.inf
             scores[place, true] = own
+
     score = scores[place, true][:, None]
     return (scores > score) @ times, (scores == score) @ times - 1
 

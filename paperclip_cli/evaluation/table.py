@@ -1,4 +1,4 @@
-"""The rows of the table that `evaluate` makes: who retrieves, on which of the images, and how well."""
+"""The rows of `evaluate`'s table: a contestant, a subset of the images, and the results on it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ ALL, UNSEEN = "all", "unseen"
 
 @dataclass(frozen=True, kw_only=True)
 class Contestant:
-    """Something that retrieves: a model, or a control.
+    """A model or a control that retrieves.
 
-    `scale` multiplies its similarities in a loss; without one it has no loss. `has_cosines` says whether its similarities are cosines.
-    `trained_on` bool [N]: was it trained on the image's proposal? `has_paper_loss`: was it trained with the scale of the paper's code?
+    `scale` multiplies its similarities in a loss; None if it has no loss. `has_cosines` says
+    whether its similarities are cosines. `trained_on` bool [N] says whether it was trained on the
+    image's proposal, and `has_paper_loss` whether it was trained with the scale of the paper's
+    code.
     """
 
     name: str
@@ -35,11 +37,12 @@ class Contestant:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one contestant reaches on all images, or on the unseen ones: they are looked for among the same candidates.
+    """The results of a contestant on all images, or on the unseen ones among the same candidates.
 
-    `trained_on` counts the images whose proposal it was trained on: a score on those says little. `loss` is symmetric InfoNCE over batches
-    of 100 (`retrieval.losses`); `similarity` is that of true and of shuffled pairs (NaN where there is one caption only). Either is None
-    for a control that has none.
+    `trained_on` counts the images whose proposal it was trained on: a score on those says little.
+    `loss` is symmetric InfoNCE over batches of 100 (`retrieval.losses`). `similarity` is that of
+    true and of shuffled pairs, NaN where there is only one caption. Either is None for a control
+    that has none.
     """
 
     name: str
@@ -58,7 +61,7 @@ class Result:
 
 
 class Seen:
-    """What training gives away of each image of a split: True, False or None (unknown)."""
+    """The images of a split of which training shows the sky or the text, and those it does not."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         flags = [(pair.seen_sky, pair.seen_text) for pair in pairs]
@@ -66,18 +69,18 @@ class Seen:
         self.seen = np.asarray([True in flag for flag in flags], bool)
 
     def __str__(self) -> str:
-        unknown = np.count_nonzero(~self.unseen & ~self.seen)
+        unseen, seen = np.count_nonzero(self.unseen), np.count_nonzero(self.seen)
+        unknown, images = len(self.seen) - unseen - seen, counted(len(self.seen), "images")
         return (
-            "training shows neither sky nor text of "
-            f"{np.count_nonzero(self.unseen):,} of {counted(len(self.seen), 'images')} (unseen), "
-            f"either of {np.count_nonzero(self.seen):,}; of {unknown:,} it is not known"
+            f"training shows neither sky nor text of {unseen:,} of {images} "
+            f"(unseen), and either of {seen:,}; unknown for {unknown:,}"
         )
 
 
 def results(
     contestant: Contestant, seen: Seen, protocol: str, directions: Sequence[str]
 ) -> list[Result]:
-    """The contestant's rows: for each direction on all images, and on the unseen ones if there are any."""
+    """The contestant's rows: in each direction one on all images, and one on any unseen ones."""
     losses = _losses(contestant, protocol)
     rows = []
     for direction in directions:
@@ -91,10 +94,8 @@ def results(
 def _losses(contestant: Contestant, protocol: str) -> np.ndarray | None:
     if contestant.scale is None:
         return None
-    found = contestant.found
-    return retrieval.losses(
-        found, contestant.scale, retrieval.batch_rows(len(found.images), protocol)
-    )
+    batches = retrieval.batch_rows(len(contestant.found.images), protocol)
+    return retrieval.losses(contestant.found, contestant.scale, batches)
 
 
 def _result(
@@ -107,6 +108,7 @@ def _result(
 ) -> Result:
     found, rows = contestant.found, standing.rows
     own, others = retrieval.similarities(found)
+    means = float(own[rows].mean()), float(others[rows].mean())
     return Result(
         name=contestant.name,
         role=contestant.role,
@@ -119,8 +121,6 @@ def _result(
         trained_on=int(np.count_nonzero(contestant.trained_on[rows])),
         loss=None if losses is None else float(losses[rows].mean()),
         accuracy=retrieval.measure(standing, found.proposal),
-        similarity=(float(own[rows].mean()), float(others[rows].mean()))
-        if contestant.has_cosines
-        else None,
+        similarity=means if contestant.has_cosines else None,
         has_paper_loss=contestant.has_paper_loss,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from paperclip_cli.dataset.join import abstract_caption, join, mark_seen
 from paperclip_cli.records import Key, Observation, Preview, Proposal, Summary
 

@@ -1,4 +1,4 @@
-"""BM25 against values worked out by hand, and its laws."""
+"""BM25 against values computed by hand, and its laws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Controls: they find what they are told of and nothing else."""
+"""Controls find what they are told about, and nothing else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def first_hits(found: retrieval.Embeddings) -> list[float]:
 
 
 def test_neighbours_lead_to_their_captions() -> None:
-    """Statistics that tell the two kinds apart find the caption; a statistic that is the same for all leaves it to chance."""
+    """Statistics that tell two kinds apart find the caption; one that is always equal is chance."""
     kinds = np.asarray([[0.0], [10.0], [1.0], [11.0]])
     known = np.asarray([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
     assert controls.NEIGHBOURS == 5  # of six: all but one, so that the sixth decides
@@ -39,14 +39,9 @@ def test_neighbours_lead_to_their_captions() -> None:
 
 def test_a_group_leads_to_the_captions_of_training_and_an_unknown_one_nowhere() -> None:
     known = ["WFC3"] * 3 + ["ACS"] * 3
-    assert (
-        first_hits(controls.by_group(SPLIT, ["WFC3", "ACS", "WFC3", "ACS"], KNOWN, known))
-        == [1.0] * 4
-    )
-    assert (
-        first_hits(controls.by_group(SPLIT, ["ACS", "WFC3", "ACS", "WFC3"], KNOWN, known))
-        == [2.0] * 4
-    )
+    right, wrong = ["WFC3", "ACS"] * 2, ["ACS", "WFC3"] * 2
+    assert first_hits(controls.by_group(SPLIT, right, KNOWN, known)) == [1.0] * 4
+    assert first_hits(controls.by_group(SPLIT, wrong, KNOWN, known)) == [2.0] * 4
     assert first_hits(controls.by_group(SPLIT, ["NIRCam"] * 4, KNOWN, known)) == [1.5] * 4
     assert first_hits(controls.by_group(SPLIT, ["all"] * 4, KNOWN, ["all"] * 6)) == [1.5] * 4
 
@@ -59,7 +54,7 @@ def test_a_header_leads_to_the_captions_that_hold_its_words() -> None:
 
 
 def test_statistics_of_a_picture_are_those_of_its_canvas_without_padding() -> None:
-    """Width, height, mean, saturation, border, deviation, dark pixels; the white around it is not part of it."""
+    """Width, height, mean, saturation, border, deviation, dark pixels; padding does not count."""
     picture = np.zeros((30, 50, 3), np.uint8)
     picture[10:20, 10:30, 0] = 255
     found = controls.statistics(picture)

@@ -12,7 +12,7 @@ from paperclip_cli.summaries.verdicts import Verdict, digest, keeping, read_verd
 
 
 def test_the_best_images_are_judged_and_no_others() -> None:
-    """Images 0 to 4 are relevant to the first query, and it finds five others; the second finds ten of ten."""
+    """The first query finds five relevant images (0 to 4) and five others, the second all ten."""
     scores = np.zeros((2, 30))
     scores[0, :10], scores[1, 20:] = 1.0, 1.0
     ranking = best_images("name", "model", scores)
@@ -20,11 +20,8 @@ def test_the_best_images_are_judged_and_no_others() -> None:
     found = relevance(
         ranking, ("one", "two"), lambda query, image: image < 5 if query == 0 else image >= 20
     )
-    assert (
-        found.by_query == {"one": 0.5, "two": 1.0}
-        and found.share == 0.75
-        and found.interval == (0.5, 1.0)
-    )
+    assert found.by_query == {"one": 0.5, "two": 1.0}
+    assert found.share == 0.75 and found.interval == (0.5, 1.0)
 
 
 def test_what_could_not_be_judged_does_not_count() -> None:
@@ -40,11 +37,9 @@ def test_what_could_not_be_judged_does_not_count() -> None:
 def test_fewer_images_than_are_asked_for_are_all_there_are() -> None:
     assert best_images("name", "model", random_images(3, 2)).images.shape == (2, 3)
     drawn = best_images("name", "control", random_images(50, 40)).images
-    assert (
-        drawn.shape == (40, TOP)
-        and len(np.unique(drawn)) == 50
-        and all(len(set(row)) == TOP for row in drawn.tolist())
-    )
+    assert drawn.shape == (40, TOP)
+    assert len(np.unique(drawn)) == 50
+    assert all(len(set(row)) == TOP for row in drawn.tolist())
 
 
 def test_verdicts_are_kept_by_judge_and_a_torn_line_is_made_again(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Retrieval: laws of ranks and accuracy, and the loss against the one of training."""
+"""Retrieval: laws of ranks and accuracy, and the loss against that of training."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def random_embeddings(images: int, captions: int, seed: int, width: int = 16) -> Embeddings:
-    """Random directions; every caption has an image, and every caption is a proposal's."""
+    """Random directions; every caption has an image and belongs to one proposal."""
     rng = np.random.default_rng(seed)
     caption = rng.permutation(
         np.concatenate([np.arange(captions), rng.integers(captions, size=images - captions)])
@@ -78,7 +78,10 @@ def with_ties(images: int, captions: int, seed: int) -> Embeddings:
 
 
 def reference_scores(found: Embeddings, direction: str, image: int) -> tuple[list[float], int]:
-    """The similarities that the paper sorts for one pair, and which of them is the true one: all pairs, strict diagonal."""
+    """The similarities that the paper sorts for one pair, and the place of the true one.
+
+    They are those of all pairs, with a strict diagonal.
+    """
     if direction == IMAGE_TO_TEXT:
         return [
             float(found.images[image] @ found.texts[found.caption[other]])
@@ -100,21 +103,20 @@ def reference_scores(found: Embeddings, direction: str, image: int) -> tuple[lis
 def test_a_tie_of_the_paper_counts_by_its_chance_in_arbitrary_order(
     captions: int, more: int, seed: int, direction: str, top: int
 ) -> None:
-    """Against the sorting of every possible order of the candidates."""
+    """Compared with sorting the candidates in every possible order."""
     found = with_ties(captions + more, captions, seed)
     hits = standing(found, PAPER_FULL, direction).hits(top)
     for image in range(len(found.images)):
         scores, true = reference_scores(found, direction, image)
         orders = list(itertools.permutations(range(len(scores))))
-        firsts = [
-            sorted(order, key=lambda candidate: -scores[candidate])[:top] for order in orders
-        ]  # sorted() keeps the order of ties
+        # sorted() keeps the order of ties.
+        firsts = [sorted(order, key=lambda place: -scores[place])[:top] for order in orders]
         assert hits[image] == pytest.approx(np.mean([true in first for first in firsts]))
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_papers_protocols_are_those_of_plain_loops(direction: str) -> None:
-    """430 images in order: batches of 100, of which the third, of 100, is the last that counts."""
+    """430 images in order, in batches of 100: the third one is the last that counts."""
     found = random_embeddings(430, 150, seed=6)
     for protocol, rows, batch in ((PAPER_FULL, 430, 430), (PAPER_BATCH, 300, 100)):
         right = dict.fromkeys(retrieval.PERCENTS, 0)
@@ -142,7 +144,7 @@ def test_too_few_images_for_the_papers_batches_are_refused() -> None:
 
 
 def test_a_second_image_of_the_proposal_is_wrong_for_the_paper_only() -> None:
-    """Two images of each proposal, all found perfectly: the paper's strict diagonal halves the score at the first place."""
+    """With two perfect images a proposal, the paper's strict diagonal halves the top-1 score."""
     texts = np.eye(30, dtype=np.float32)
     caption = np.repeat(np.arange(30), 2)
     found = Embeddings(texts[caption], texts, caption, caption)
@@ -172,7 +174,7 @@ def test_some_of_the_images_are_ranked_among_all_candidates(protocol: str) -> No
 def test_a_tie_counts_at_the_mean_of_the_ranks_it_may_have(
     texts: list[list[int]], seed: int
 ) -> None:
-    """Against an explicit average over both orders of tied candidates: all those ahead, then all those behind."""
+    """Compared with the mean over two explicit orders: all tied candidates ahead, or all behind."""
     rng = np.random.default_rng(seed)
     images = rng.integers(-2, 3, (len(texts), 3)).astype(np.float32)
     found = Embeddings(
@@ -227,7 +229,7 @@ def test_perfect_embeddings_rank_first(direction: str) -> None:
     texts = np.eye(20, dtype=np.float32)
     caption = np.arange(50) % 20
     found = Embeddings(texts[caption], texts, caption, caption)
-    if direction == TEXT_TO_IMAGE:  # images of the same caption are no rivals of each other
+    if direction == TEXT_TO_IMAGE:  # images with the same caption do not compete
         assert set(retrieval.ranks(found, direction)) == {1.0}
     result = retrieval.accuracy(retrieval.ranks(found, direction), caption, 20)
     assert result.by_image == {1: None, 5: 1.0, 10: 1.0, 20: 1.0}
@@ -248,15 +250,13 @@ def test_accuracy_is_monotonous_and_inside_its_interval_of_proposals(
         per_proposal = [
             np.mean(np.asarray(rank)[proposal == p] <= k // 2) for p in range(proposal.max() + 1)
         ]
-        assert (
-            bounds is not None
-            and min(per_proposal) - 1e-9 <= bounds[0] <= bounds[1] <= max(per_proposal) + 1e-9
-        )
+        assert bounds is not None
+        assert min(per_proposal) - 1e-9 <= bounds[0] <= bounds[1] <= max(per_proposal) + 1e-9
         assert result.by_proposal[k] == pytest.approx(np.mean(per_proposal))
 
 
 def test_the_interval_is_that_of_proposals_not_of_images() -> None:
-    """100 images of 4 proposals, each all right or all wrong: the uncertainty is that of 4 throws."""
+    """4 proposals of 25 images, each all right or all wrong: as uncertain as 4 throws of a coin."""
     proposal = np.repeat(np.arange(4), 25)
     low, high = retrieval.accuracy(np.where(proposal < 2, 1.0, 50.0), proposal, 100).interval[10]
     assert (low, high) == (0.0, 1.0)
@@ -282,7 +282,7 @@ def test_the_loss_is_that_of_training() -> None:
 
 
 def test_every_image_counts_in_the_loss() -> None:
-    """101 images make two batches, of 51 and 50; without any scale each gives the logarithm of its size."""
+    """101 images make batches of 51 and 50; at scale 0 each loss is the logarithm of the size."""
     found = random_embeddings(101, 101, seed=5)
     assert retrieval.loss(found, 0.0) == pytest.approx(
         (51 * math.log(51) + 50 * math.log(50)) / 101

@@ -161,8 +161,8 @@ def test_what_training_gives_away_is_counted_apart(ready: Workspace) -> None:
     )
     seen = sum(place % 6 in (1, 2, 4) for place in range(total))
     assert (
-        f"{unseen} of {total} images (unseen), either of {seen}; of {total - unseen - seen} it is not known"
-        in done.report.notes[1]
+        f"{unseen} of {total} images (unseen), and either of {seen}; "
+        f"unknown for {total - unseen - seen}" in done.report.notes[1]
     )
 
 
