@@ -1,4 +1,4 @@
-"""Trainings for tests: a model of which nothing takes long, and real `paperclip train` processes with it."""
+"""Trainings for tests: a model small enough to be fast, and real `paperclip train` processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.workspace import Workspace
 
-# To be put in place of `scratch:tiny`: compiling is nearly all that takes time in tests.
+# Takes the place of `scratch:tiny`: in tests, compiling takes nearly all of the time.
 SMALL = ClipConfig(
     TextConfig(
         vocab_size=1_000,
@@ -69,7 +69,7 @@ def start(
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Its exit status and what it said."""
+    """The exit status of a process, and its output."""
     _, said = process.communicate(timeout=240)
     return process.returncode, said
 

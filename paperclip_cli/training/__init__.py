@@ -1,1 +1,1 @@
-"""The training loop and all that it needs: losses, optimisers, sharding, checkpoints."""
+"""The training loop and its parts: losses, optimisers, sharding, checkpoints."""

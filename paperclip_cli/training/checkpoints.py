@@ -1,4 +1,4 @@
-"""The state of a training on disk, by Orbax: the last one, from which it goes on, and the best by validation."""
+"""Orbax checkpoints of a training: the last, from which it resumes, and the best by validation."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ if TYPE_CHECKING:
 
 
 class Checkpoints:
-    """A folder of states, one a step; a step is there as a whole or not at all. To be used in a `with` block.
+    """A folder of states, one for each step that was kept. Use it in a `with` block.
 
-    States are written while the training goes on; what is asked for waits until they are, and so does the end of the block.
+    A state is on disk as a whole or not at all. States are written while the training goes on.
+    Whatever reads them waits until they are written, and so does the end of the block.
     """
 
     def __init__(self, folder: Path, keep_best: bool, best_by: str = "loss") -> None:
         """`best_by`: validation `loss` or retrieval `accuracy`."""
-        self._folder, self._keeps_best, self._badness = (
-            folder.absolute(),
-            keep_best,
-            _BADNESS[best_by],
-        )
+        self._folder = folder.absolute()
+        self._keeps_best, self._badness = keep_best, _BADNESS[best_by]
 
     def __enter__(self) -> Checkpoints:
         return self
@@ -46,50 +44,46 @@ class Checkpoints:
 
     @cached_property
     def _manager(self) -> CheckpointManager:
-        """Made when it is first needed: a new training makes its first steps before Orbax is imported."""
+        """Orbax's manager, made on first use: a new training takes its first steps without it."""
         import orbax.checkpoint as ocp
         from orbax.checkpoint.checkpoint_managers import preservation_policy
 
-        newest, best = (
-            preservation_policy.LatestN(1),
-            preservation_policy.BestN(
-                get_metric_fn=self._badness,
-                reverse=True,
-                n=1,
-                keep_checkpoints_without_metrics=False,
-            ),
+        newest = preservation_policy.LatestN(1)
+        best = preservation_policy.BestN(
+            get_metric_fn=self._badness, reverse=True, n=1, keep_checkpoints_without_metrics=False
         )
+        both = preservation_policy.AnyPreservationPolicy([newest, best])
         options = ocp.CheckpointManagerOptions(
             best_fn=self._badness if self._keeps_best else None,
             best_mode="min",
             cleanup_tmp_directories=True,
-            preservation_policy=preservation_policy.AnyPreservationPolicy([newest, best])
-            if self._keeps_best
-            else newest,
+            preservation_policy=both if self._keeps_best else newest,
         )
         return ocp.CheckpointManager(self._folder, options=options)
 
     def save(self, step: int, state: TrainState, score: Score | None = None) -> None:
-        """Keeps the state after `step` steps, with its score if there is one. A step that is there already is left as it is."""
+        """Keeps the state after `step` steps, with its score if there is one.
+
+        A step that was kept before is left as it is.
+        """
         from orbax.checkpoint.args import StandardSave
 
-        if step not in self._manager.all_steps():
-            metrics = (
-                None
-                if score is None or not self._keeps_best
-                else {"loss": score.loss, "accuracy": score.accuracy or 0.0}
-            )
-            self._manager.save(step, args=StandardSave(state), metrics=metrics, force=True)
+        if step in self._manager.all_steps():
+            return
+        metrics = None
+        if score is not None and self._keeps_best:
+            metrics = {"loss": score.loss, "accuracy": score.accuracy or 0.0}
+        self._manager.save(step, args=StandardSave(state), metrics=metrics, force=True)
 
     def last(self) -> int | None:
-        """The last step that was kept, None where there is none."""
+        """The last step that was kept; None where there is none."""
         if not self._folder.is_dir():
             return None
         self._manager.wait_until_finished()
         return self._manager.latest_step()
 
     def best(self) -> int | None:
-        """The step with the best score, of equal ones the last; None where no score was ever given."""
+        """The step with the best score, the last of equal ones; None where no step has a score."""
         self._manager.wait_until_finished()
         badness = {
             step: self._badness(metrics)
@@ -99,14 +93,19 @@ class Checkpoints:
         return min(badness, key=lambda step: (badness[step], -step)) if badness else None
 
     def restore(self, step: int, like: TrainState) -> TrainState:
-        """The state after `step` steps, on the devices of `like`. PaperclipError where it does not fit the model."""
+        """The state after `step` steps, on the devices of `like`.
+
+        Raises:
+            PaperclipError: the checkpoint is damaged or does not fit the model.
+        """
         from orbax.checkpoint.args import StandardRestore
 
         try:
             return self._manager.restore(step, args=StandardRestore(jax.tree.map(_shape, like)))
         except (ValueError, OSError, KeyError) as error:
+            reason = str(error).splitlines()[0]
             raise PaperclipError(
-                f"the checkpoint of step {step} in {self._folder} cannot be restored ({str(error).splitlines()[0]})",
+                f"the checkpoint of step {step} in {self._folder} cannot be restored ({reason})",
                 "start over with `paperclip train --force`",
             ) from error
 

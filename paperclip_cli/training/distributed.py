@@ -1,6 +1,6 @@
-"""Several processes that train one model together: under `srun`, or where JAX's own variables name them.
+"""Training of one model in several processes, under `srun` or named by JAX's own variables.
 
-All of them run the same program on their own part of each batch; the first one alone writes.
+All processes run the same program, each on its own part of every batch. Only the first one writes.
 """
 
 from __future__ import annotations
@@ -21,19 +21,17 @@ Made = TypeVar("Made")
 
 
 def join() -> None:
-    """Joins the other processes, if this one has any. Call it before anything of JAX computes.
+    """Joins the other processes, if there are any. Call it before JAX computes anything.
 
-    Within a step of several tasks JAX finds out all it needs from SLURM, and each task has one GPU. Elsewhere COORDINATOR (`host:port` of
-    the first process), COUNT and NUMBER (from 0) say it; one that is alone, as in a plain shell of a job, stays alone.
+    Within a step of several tasks JAX learns all it needs from SLURM, and each task has one GPU.
+    Elsewhere three variables tell it: COORDINATOR (`host:port` of the first process), COUNT and
+    NUMBER (from 0). A process that is alone, as in the plain shell of a job, stays alone.
     """
     if jax.distributed.is_initialized():
         return
     if COORDINATOR in os.environ:
         jax.distributed.initialize(os.environ[COORDINATOR], _number(COUNT), _number(NUMBER))
-    elif (
-        "SLURM_STEP_NODELIST" in os.environ
-        and int(os.environ.get("SLURM_STEP_NUM_TASKS") or os.environ.get("SLURM_NTASKS") or 1) > 1
-    ):
+    elif "SLURM_STEP_NODELIST" in os.environ and _slurm_tasks() > 1:
         jax.distributed.initialize()
 
 
@@ -60,24 +58,28 @@ def meet(place: str) -> None:
 
 
 def leader_first(make: Callable[[], Made]) -> Made:
-    """`make()` in the first process, and then in the others, which find what it left on disk."""
+    """`make()` in the first process, then in the others, which find its results on disk."""
     made = make() if leads() else None
     meet("the first process is done")
     return make() if made is None else made
 
 
 def any_of(*flags: bool) -> tuple[bool, ...]:
-    """For each flag whether it is set in any process. All processes have to ask at the same step."""
+    """Whether each flag is set in any process. All processes must ask at the same step."""
     if jax.process_count() == 1:
         return flags
     return tuple(map(bool, multihost_utils.process_allgather(np.asarray(flags)).any(axis=0)))
+
+
+def _slurm_tasks() -> int:
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS") or os.environ.get("SLURM_NTASKS") or 1)
 
 
 def _number(name: str) -> int:
     value = os.environ.get(name, "")
     if not value.isdecimal():
         raise UsageError(
-            f"{COORDINATOR} is set, and {name} is {value!r}, not a number",
-            f"set {COUNT} and {NUMBER} too, or neither",
+            f"{COORDINATOR} is set, but {name} is {value!r}, not a number",
+            f"set {COUNT} and {NUMBER} too, or none of the three",
         )
     return int(value)

@@ -1,4 +1,4 @@
-"""How the rows of a batch become unit vectors: through whole towers, or, where those are frozen, from what they pooled once."""
+"""Encoders of a batch as unit vectors: whole towers, or heads on the features of frozen ones."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from paperclip_cli.towers.augment import normalise, random_views
 
 
 class Encoders(NamedTuple):
-    """Pure functions of what is trained.
+    """Pure functions of the trained parameters.
 
-    `vary(images, key)` draws a view of every image of a batch, `image(params, views)` and `text(params, texts)` embed: float32 [B,D].
+    `vary(images, key)` draws a view of every image in a batch. `image(params, views)` and
+    `text(params, texts)` embed them: float32 [B,D].
     """
 
     vary: Callable[[jax.Array, jax.Array], jax.Array]
@@ -33,13 +34,12 @@ class Pixels(NamedTuple):
 
     def __call__(self, views: jax.Array) -> jax.Array:
         """uint8 [B,S,S,1 or 3] -> float32 [B,S,S,3]."""
-        return normalise(
-            views, jnp.asarray(self.mean, jnp.float32), jnp.asarray(self.std, jnp.float32)
-        )
+        mean, std = jnp.asarray(self.mean, jnp.float32), jnp.asarray(self.std, jnp.float32)
+        return normalise(views, mean, std)
 
 
 def towers(graph: clip.Graph, pixels: Pixels, how: clip.Compute = clip.Compute()) -> Encoders:
-    """Whole towers: images uint8 [B,C',C',c] as they are stored, views uint8 [B,S,S,c], texts int32 [B,L]."""
+    """Whole towers: stored images uint8 [B,C',C',c], views uint8 [B,S,S,c], texts int32 [B,L]."""
     return Encoders(
         partial(random_views, size=pixels.size),
         lambda params, views: clip.image_embeddings(graph, params, pixels(views), how),
@@ -48,7 +48,7 @@ def towers(graph: clip.Graph, pixels: Pixels, how: clip.Compute = clip.Compute()
 
 
 def heads() -> Encoders:
-    """Heads alone: images and texts are what the towers pooled, float32 [B,W], and hold their views already."""
+    """Heads alone. Images and texts are the towers' features of their views, float32 [B,W]."""
     return Encoders(
         lambda features, key: features,
         lambda params, features: clip.head_embeddings(params["image_head"], features),

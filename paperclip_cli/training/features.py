@@ -1,7 +1,8 @@
-"""What frozen towers pool, computed once and stored: `--train head` learns from it without running a tower again.
+"""Features of frozen towers, computed once and stored: `--train head` never runs a tower again.
 
-Every pair is seen in a fixed number of random views, each with a caption cut anew; a training takes them in turn. One view of all pairs is
-one file of images and one of texts, so that what was computed before an interruption is not computed again.
+Every pair has a fixed number of random views, each with a caption cut anew, and a training takes
+them in turn. One view of all pairs is one file of images and one of texts, so that an interrupted
+computation goes on where it stopped.
 
 Shapes: N pairs, B batch, W width of a tower.
 """
@@ -28,7 +29,10 @@ from paperclip_cli.training.sharding import Devices
 
 @dataclass(frozen=True)
 class Features:
-    """The stored views of a split: for each an array of images and one of texts, float32 [N,W]. They are `Inputs` of batches."""
+    """The stored views of a split, which serve as `Inputs` of batches.
+
+    Each view is an array of images and one of texts, float32 [N,W].
+    """
 
     views: tuple[tuple[np.ndarray, np.ndarray], ...]
 
@@ -36,11 +40,14 @@ class Features:
         return len(self.views[0][0])
 
     def __call__(self, epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Float32 [B,W] twice: a row is seen in the next view each epoch, and rows do not all begin with the same."""
+        """Images and texts, float32 [B,W] each.
+
+        A row moves on to its next view in each epoch, and rows begin with different views.
+        """
         turns = [(self.views[(epoch + row) % len(self.views)], row) for row in rows]
-        return np.stack([images[row] for (images, _), row in turns]), np.stack(
-            [texts[row] for (_, texts), row in turns]
-        )
+        images = np.stack([images[row] for (images, _), row in turns])
+        texts = np.stack([texts[row] for (_, texts), row in turns])
+        return images, texts
 
 
 class FrozenTowers:
@@ -56,9 +63,8 @@ class FrozenTowers:
         size: int,
     ) -> None:
         self._params, self._devices, self._size = devices.replicate(params), devices, size
-        self._draw = jax.jit(
-            jax.vmap(partial(_random_view, size=pixels.size), in_axes=(0, None, 0))
-        )
+        draw = partial(_random_view, size=pixels.size)
+        self._draw = jax.jit(jax.vmap(draw, in_axes=(0, None, 0)))
         self._images = jax.jit(
             lambda params, views: _float32(clip.image_features(graph, params, pixels(views), how))
         )
@@ -77,14 +83,13 @@ class FrozenTowers:
     def store(
         self, folder: Path, pictures: Pictures, views: int, key: jax.Array, progress: Progress
     ) -> Features:
-        """What the towers pool of `views` random views of all pairs; what lies in `folder` already is taken from there."""
+        """The features of `views` random views of all pairs. Those already in `folder` are read."""
         with progress.task("features", total=views * len(pictures), unit="views") as task:
-            return Features(
-                tuple(
-                    self._view(folder, pictures, view, jax.random.fold_in(key, view), task)
-                    for view in range(views)
-                )
+            stored = (
+                self._view(folder, pictures, view, jax.random.fold_in(key, view), task)
+                for view in range(views)
             )
+            return Features(tuple(stored))
 
     def _view(
         self, folder: Path, pictures: Pictures, view: int, key: jax.Array, task: Task
@@ -99,20 +104,16 @@ class FrozenTowers:
     def _write(
         self, paths: _Paths, pictures: Pictures, view: int, key: jax.Array, task: Task
     ) -> None:
-        widths = (
-            self._params["vision"]["positions"].shape[1],
-            self._params["text"]["positions"].shape[1],
-        )
+        count = len(pictures)
+        widths = [self._params[tower]["positions"].shape[1] for tower in ("vision", "text")]
         with (
-            new_array(paths.images, np.float32, (len(pictures), widths[0])) as images,
-            new_array(paths.texts, np.float32, (len(pictures), widths[1])) as texts,
+            new_array(paths.images, np.float32, (count, widths[0])) as images,
+            new_array(paths.texts, np.float32, (count, widths[1])) as texts,
         ):
-            for rows in _groups(len(pictures), self._size):
+            for rows in _groups(count, self._size):
                 stored, tokens = pictures(view, rows)
-                images[rows], texts[rows] = (
-                    self.images(self._draw(stored, key, rows)),
-                    self.texts(tokens),
-                )
+                images[rows] = self.images(self._draw(stored, key, rows))
+                texts[rows] = self.texts(tokens)
                 task.advance(len(rows))
 
     def _run(
@@ -129,7 +130,7 @@ class _Paths(NamedTuple):
 def in_batches(
     function: Callable[[jax.Array], jax.Array], rows: np.ndarray, size: int, devices: Devices
 ) -> np.ndarray:
-    """Applies a function that was compiled for `size` rows to any number of them, and joins what it gives."""
+    """The joined results of a function that is compiled for `size` rows, for any number of rows."""
     parts = []
     for first in range(0, len(rows), size):
         part = rows[first : first + size]
@@ -139,7 +140,7 @@ def in_batches(
 
 
 def _random_view(image: jax.Array, key: jax.Array, row: jax.Array, size: int) -> jax.Array:
-    """A view that depends on the number of the pair, and not on the batch that it is in."""
+    """A view that depends on the number of the pair, and not on its batch."""
     return random_view(image, jax.random.fold_in(key, row), size)
 
 

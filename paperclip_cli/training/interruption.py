@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM (a queue that wants its machine back) as requests, so that a training stops between two steps."""
+"""Ctrl-C and SIGTERM as requests, so that a training stops between two steps.
+
+SIGTERM comes, for example, from a queue that wants its machine back.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Which signal arrived, if any."""
+    """The signal that arrived, if any."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -39,7 +42,7 @@ class StopRequest:
             self.signal, self._since = number, time.monotonic()
 
     def _install(self) -> None:
-        # A signal that is ignored (`nohup`, a job in the background) stays so.
+        # A signal that is ignored (`nohup`, a job in the background) stays ignored.
         heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
         self._before = {number: signal.signal(number, self.receive) for number in heard}  # type: ignore[misc]
 
@@ -51,7 +54,7 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Within the block a signal only sets the request. A signal that arrived acts when the block ends, as it would have without it."""
+    """A block in which a signal only sets the request. It acts when the block ends."""
     request = StopRequest()
     if threading.current_thread() is threading.main_thread():  # no other thread may have handlers
         request._install()

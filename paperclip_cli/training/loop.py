@@ -1,4 +1,4 @@
-"""A training and its loop."""
+"""The training loop."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.tokenizer import Tokenizer
 from paperclip_cli.training import distributed
 from paperclip_cli.training.checkpoints import Checkpoints
+from paperclip_cli.training.interruption import StopRequest, stop_requests
 from paperclip_cli.training.metrics import MetricsLog
 from paperclip_cli.training.monitor import Monitor
 from paperclip_cli.training.sharding import Devices
-from paperclip_cli.training.interruption import StopRequest, stop_requests
 from paperclip_cli.training.step import (
     Batch,
     Learner,
@@ -34,9 +34,10 @@ from paperclip_cli.training.step import (
 )
 from paperclip_cli.training.validation import Validation
 
-CHECKPOINT_SECONDS = 600.0  # the longest that is lost when a machine dies between two evaluations
-_STEPS_TO_AGREE = 10  # processes ask each other this often whether one of them has to stop: each time they wait for each other
-
+CHECKPOINT_SECONDS = 600.0  # the most that is lost when a machine dies between two evaluations
+# Processes ask each other this often whether one of them must stop. Each time they wait for each
+# other.
+_STEPS_TO_AGREE = 10
 
 Step: TypeAlias = Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Metrics]]
 
@@ -44,7 +45,10 @@ Step: TypeAlias = Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Met
 def compiled(
     learner: Learner, devices: Devices, params: clip.Params, batch: Batch, key: jax.Array
 ) -> Step:
-    """`train_step` for parameters and batches of these shapes, which need not be there yet. It uses up the state that it is given."""
+    """`train_step`, compiled for parameters and batches of these shapes.
+
+    The arrays themselves need not exist yet. The step uses up the state it is given.
+    """
     state = devices.shapes(jax.eval_shape(partial(initial_state, learner), params))
     step = jax.jit(partial(train_step, learner), donate_argnums=0, out_shardings=devices.everywhere)
     return step.lower(state, batch, devices.shapes(key)).compile()
@@ -52,9 +56,9 @@ def compiled(
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Everything that stays the same while a model is trained, and the state that it begins with.
+    """Everything that stays the same while a model is trained, and the initial state.
 
-    `frozen` are the parameters that are none of the state's, because they are not trained.
+    `frozen` are the parameters that are not trained and therefore not in the state.
     """
 
     recipe: Recipe
@@ -78,7 +82,7 @@ class Training:
         log: MetricsLog | None,
         progress: Progress,
     ) -> TrainState:
-        """From the state after `done` steps to that after the last. A state handed in is used up.
+        """Trains from the state after `done` steps, which is used up, and returns the last state.
 
         Raises:
             PaperclipError: loss or gradient is not finite.
@@ -91,38 +95,39 @@ class Training:
         ):
             monitor = Monitor(log, table, self.batches.size, checkpoints.last)
             saved = time.monotonic()
+
             for step, batch in enumerate(batches, done + 1):
                 state, metrics = self.step(state, self._on_devices(batch), self.key)
                 monitor.watch(step, metrics)
-                stopping, late = self._agree(
-                    step, stop, time.monotonic() - saved > CHECKPOINT_SECONDS
-                )
+
+                overdue = time.monotonic() - saved > CHECKPOINT_SECONDS
+                stopping, late = self._agree(step, stop, overdue)
                 if stopping or late or self._is_evaluated(step):
                     monitor.settle()
                     self._keep(step, state, checkpoints, monitor)
                     saved = time.monotonic()
                 if stopping:
-                    progress.note(f"stopped after step {step}; the same command goes on from there")
+                    progress.note(f"stopped after step {step}; the same command resumes from there")
                     break
         return state
 
     def whole(self, state: TrainState) -> clip.Params:
-        """The parameters of the model that a state makes."""
+        """The parameters of the whole model, with those of a state."""
         return self.frozen | _judged(state)
 
     def _on_devices(self, batch: HostBatch) -> Batch:
         spread = self.devices.spread
-        return Batch(
-            spread(batch.images),
-            spread(batch.texts),
-            spread(batch.groups) if self.recipe.multi_positive else None,
-        )
+        groups = spread(batch.groups) if self.recipe.multi_positive else None
+        return Batch(spread(batch.images), spread(batch.texts), groups)
 
     def _is_evaluated(self, step: int) -> bool:
         return step % self.recipe.eval_every == 0 or step == self.recipe.steps
 
     def _agree(self, step: int, stop: StopRequest, late: bool) -> tuple[bool, bool]:
-        """Whether to stop and whether to save: asked once, so that what is left for is saved, and with one answer for all processes."""
+        """Whether to stop and whether to save, with the same answer in all processes.
+
+        It is asked once a step, so that a training that stops is also saved.
+        """
         if jax.process_count() == 1:
             return bool(stop), late
         if step % _STEPS_TO_AGREE and step != self.recipe.steps:
@@ -143,5 +148,5 @@ class Training:
 
 
 def _judged(state: TrainState) -> clip.Params:
-    """The parameters that are evaluated and kept: the average where there is one."""
+    """The parameters to evaluate and keep: the average, where there is one."""
     return state.params if state.average is None else state.average

@@ -1,4 +1,4 @@
-"""The log of a training: one JSON object a line, with the step it belongs to; beside it the same as CSV."""
+"""The log of a training: one JSON object a line, with its step, and the same as CSV beside it."""
 
 from __future__ import annotations
 
@@ -24,29 +24,24 @@ COLUMNS = (
 
 
 class MetricsLog:
-    """A file that is appended to. A training that goes on from a step first takes back what was logged after it."""
+    """A file that is appended to. A training that resumes first drops the lines after its step."""
 
     def __init__(self, path: Path, step: int) -> None:
-        kept = (
-            [line for line in read_metrics(path) if line["step"] <= step] if path.is_file() else []
-        )
+        logged = read_metrics(path) if path.is_file() else []
+        kept = [line for line in logged if line["step"] <= step]
         replace_file(path, "".join(json.dumps(line) + "\n" for line in kept))
         replace_file(as_csv(path), _rows([dict(zip(COLUMNS, COLUMNS, strict=True)), *kept]))
         self._path = path
 
     def add(self, step: int, **values: float | None) -> None:
-        """Appends a line. Numbers are rounded to 6 digits; what is not finite becomes null, which JSON can say."""
+        """Appends a line. Numbers are rounded to 6 digits; JSON has no NaN, so it becomes null."""
         line = {"step": step, **{name: _plain(value) for name, value in values.items()}}
-        for path, text in (
-            (self._path, json.dumps(line) + "\n"),
-            (as_csv(self._path), _rows([line])),
-        ):
-            with path.open("a", encoding="utf-8") as file:
-                file.write(text)
+        _append(self._path, json.dumps(line) + "\n")
+        _append(as_csv(self._path), _rows([line]))
 
 
 def as_csv(path: Path) -> Path:
-    """Where the CSV beside a log lies."""
+    """The path of the CSV beside a log."""
     return path.with_suffix(".csv")
 
 
@@ -54,6 +49,11 @@ def read_metrics(path: Path) -> list[dict]:
     """The lines of a log. A torn last line, of a process that died while writing, is left out."""
     lines = path.read_text(encoding="utf-8").split("\n")
     return [json.loads(line) for line in lines[:-1] if line]
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _rows(lines: Sequence[Mapping[str, object]]) -> str:

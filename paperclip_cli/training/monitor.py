@@ -1,4 +1,4 @@
-"""What a training says of itself: every step into its log, and to who is watching."""
+"""Reports of a running training: every step goes into its log and to the console."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from paperclip_cli.training.validation import Score
 
 
 class Monitor:
-    """Logs steps, one late: reading the loss of a step waits for it, and the device then has the next one to do.
+    """Logs each step one step late.
 
-    `log` is None in a process that does not write; `last_good` gives the last step that was kept, for the message of a training that fails.
+    Reading the loss of a step waits for it, and the device should then have the next one to do.
+    `log` is None in a process that does not write. `last_good` returns the last step that was kept,
+    for the message when a training fails.
     """
 
     def __init__(
@@ -27,16 +29,21 @@ class Monitor:
         self._time = time.monotonic()
 
     def watch(self, step: int, metrics: Metrics) -> None:
-        """Takes the metrics of a step that was handed to the device, and logs those of the step before."""
+        """Takes the metrics of a step handed to the device, and logs those of the step before."""
         self.settle()
         self._waiting = step, metrics
 
     def settle(self) -> None:
-        """Logs what was not logged yet. PaperclipError where it is not finite."""
+        """Logs the step that still waits, if any.
+
+        Raises:
+            PaperclipError: its loss or gradient is not finite.
+        """
         if self._waiting is None:
             return
         step, metrics = self._waiting
         self._waiting = None
+
         values = {
             "loss": float(metrics.loss),
             "gradient_norm": float(metrics.gradient),
@@ -46,11 +53,16 @@ class Monitor:
         now = time.monotonic()
         self._add(step, **values, images_per_second=self._size / (now - self._time))
         self._time = now
+
         loss, gradient = values["loss"], values["gradient_norm"]
         self._check(step, f"the loss is {loss} and the gradient {gradient}", loss, gradient)
 
     def validated(self, step: int, score: Score) -> None:
-        """Logs a validation. PaperclipError where its loss is not finite."""
+        """Logs a validation.
+
+        Raises:
+            PaperclipError: its loss is not finite.
+        """
         self._add(step, validation_loss=score.loss, validation_accuracy_10=score.accuracy)
         self._time = time.monotonic()
         self._check(step, f"the validation loss is {score.loss}", score.loss)
@@ -63,16 +75,12 @@ class Monitor:
     def _check(self, step: int, what: str, *values: float) -> None:
         if all(map(math.isfinite, values)):
             return
+
         kept = self._last_good()
-        before = (
-            "there is no checkpoint before it"
-            if kept is None
-            else f"the last good checkpoint is that of step {kept}"
-        )
         hint = "train with a lower --learning-rate, or a longer --warmup-steps"
+        if kept is None:
+            raise PaperclipError(f"step {step}: {what}; there is no checkpoint before it", hint)
         raise PaperclipError(
-            f"step {step}: {what}; {before}",
-            hint
-            if kept is None
-            else f"go on from there with --resume and a lower --learning-rate, or {hint} and --force",
+            f"step {step}: {what}; the last good checkpoint is that of step {kept}",
+            f"resume from there with --resume and a lower --learning-rate, or {hint} and --force",
         )

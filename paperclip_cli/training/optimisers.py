@@ -1,9 +1,13 @@
-"""The optimiser that a recipe asks for.
+"""Optimisers and learning rate schedules of the recipes.
 
-`adamw` is the paper's: AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with decoupled weight decay on every parameter, as the defaults
-of `torch.optim.AdamW` and `optax.adamw` have it, and the paper's reference code. `muon` (Jordan et al. 2024,
-kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv 2502.16982) moves the matrices of the towers' blocks by their orthogonalised
-momentum, in which no direction is neglected, and everything else by AdamW. A small model learns more with it from as many steps.
+`adamw` is the paper's: AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with decoupled weight
+decay on every parameter, as in the defaults of `torch.optim.AdamW` and `optax.adamw` and in the
+paper's reference code.
+
+`muon` (Jordan et al. 2024, kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv 2502.16982)
+moves the matrices of the towers' blocks by their orthogonalised momentum, in which no direction is
+neglected, and everything else by AdamW. With it a small model learns more in the same number of
+steps.
 """
 
 from __future__ import annotations
@@ -16,13 +20,13 @@ from optax import contrib
 from paperclip_cli.config import Recipe
 from paperclip_cli.towers import clip
 
-MATRIX_RATE = (
-    10.0  # an orthogonal matrix has larger entries than AdamW's update of as large an effect
-)
+# Relative to AdamW's rate: its updates have smaller entries than an orthogonal matrix of like
+# effect.
+MATRIX_RATE = 10.0
 
 
 def optimiser(recipe: Recipe) -> optax.GradientTransformation:
-    """The transformation of gradients that `recipe.optimiser` names."""
+    """The transformation of gradients named by `recipe.optimiser`."""
     return adamw(recipe) if recipe.optimiser == "adamw" else muon(recipe)
 
 
@@ -44,7 +48,10 @@ def adamw(recipe: Recipe) -> optax.GradientTransformation:
 
 
 def learning_rate(recipe: Recipe) -> optax.Schedule:
-    """Step (from 0) -> rate: a linear warm-up that ends at the full rate, then that rate (`constant`) or half a cosine down to 0."""
+    """The rate at each step (from 0): a linear warm-up to the full rate, then the schedule.
+
+    The schedule `constant` keeps the full rate, the other one follows half a cosine down to 0.
+    """
 
     def rate(step: jax.Array) -> jax.Array:
         rising = recipe.learning_rate * jnp.minimum(1.0, (step + 1) / max(recipe.warmup_steps, 1))
@@ -57,8 +64,10 @@ def learning_rate(recipe: Recipe) -> optax.Schedule:
 
 
 def muon(recipe: Recipe) -> optax.GradientTransformation:
-    """Muon for the stacked matrices [layer, in, out], at MATRIX_RATE times the rate; AdamW (its momentum too taken ahead, as Nesterov does)
-    for embeddings, norms, biases and projections."""
+    """Muon for the stacked matrices [layer, in, out], at MATRIX_RATE times the rate.
+
+    Embeddings, norms, biases and projections have AdamW with Nesterov momentum.
+    """
     rate = learning_rate(recipe)
     return _as_optax_promotes(
         contrib.muon(
@@ -72,7 +81,7 @@ def muon(recipe: Recipe) -> optax.GradientTransformation:
 
 
 def _matrices(params: clip.Params) -> clip.Params:
-    """Which axes of a parameter are a matrix's; None for what is none of a block's."""
+    """The matrix axes of each parameter; None for those that are not matrices of a block."""
     return jax.tree.map_with_path(
         lambda path, _: contrib.MuonDimensionNumbers(1, 2) if _in_block(path) else None, params
     )

@@ -1,4 +1,4 @@
-"""A training made ready from a recipe and a dataset: what is read, loaded, compiled for and drawn before the first step."""
+"""Preparation of a training from a recipe and a dataset: everything before the first step."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ from paperclip_cli.training.step import Batch, Learner, initial_state
 from paperclip_cli.training.validation import PERCENT, Validation
 from paperclip_cli.wording import counted
 
-_WORDS = 77  # of a caption of the reference's code
+_WORDS = 77  # the length of a caption in the reference code
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Setting:
-    """What the parts of a training have in common."""
+    """The settings that the parts of a training share."""
 
     recipe: Recipe
     config: TrainConfig
@@ -68,9 +68,8 @@ class _Setting:
 
     @cached_property
     def towers(self) -> FrozenTowers:
-        return FrozenTowers(
-            self.begin.graph, self.params, self.pixels, self.how, self.devices, self.size
-        )
+        begin, devices = self.begin, self.devices
+        return FrozenTowers(begin.graph, self.params, self.pixels, self.how, devices, self.size)
 
 
 def prepare(
@@ -81,27 +80,22 @@ def prepare(
     inputs: dict[str, str],
     progress: Progress,
 ) -> Training:
-    """Reads the dataset, makes or loads the model, and says on which devices it will be trained. `inputs` are the fingerprints of both."""
+    """Reads the dataset, makes or loads the model, and notes the devices that will train it.
+
+    `inputs` are the fingerprints of both.
+    """
     pairs = read_split(dataset, TRAIN)
     initial_key, key = jax.random.split(jax.random.key(config.seed))
-    begin = start(
-        base or scratch.new_model(config.init, (pair.caption for pair in pairs)),
-        recipe,
-        config.seed,
-        initial_key,
-    )
+    model = base or scratch.new_model(config.init, (pair.caption for pair in pairs))
+    begin = start(model, recipe, config.seed, initial_key)
     setting = _setting(recipe, config, dataset, begin, pairs, progress)
     learner = _learner(setting)
     validated = _held_out(setting)
-    step = in_a_thread(
-        lambda: compiled(
-            learner,
-            setting.devices,
-            _divided(begin.shapes, recipe)[1],
-            _batch_shapes(setting, pairs),
-            key,
-        )
-    )
+
+    # XLA compiles the step in a thread while images are decoded and captions tokenized.
+    shapes, batch = _divided(begin.shapes, recipe)[1], _batch_shapes(setting, pairs)
+    step = in_a_thread(lambda: compiled(learner, setting.devices, shapes, batch, key))
+
     groups = number([pair.key for pair in pairs])[1]
     frozen, trained = _divided(setting.params, recipe)
     given = _inputs(setting, pairs, groups, inputs, key)
@@ -116,9 +110,9 @@ def prepare(
         unique=recipe.unique_proposals,
         part=setting.devices.part,
     )
-    state = jax.jit(partial(initial_state, learner))(
-        trained
-    )  # one program in place of one for each shape of a parameter
+
+    # Compiled, it is one program instead of one for each shape of a parameter.
+    state = jax.jit(partial(initial_state, learner))(trained)
     initial, augmenting = setting.devices.replicate((state, key))
     folder = replace(begin.folder, view=setting.view)
     return Training(
@@ -153,18 +147,21 @@ def _setting(
         raise UsageError(
             "--train head runs in one process: heads are small", "start it without srun"
         )
+
+    smaller = f"; batch size reduced to {size}, the number of proposals"
     progress.note(
         f"training on {devices}"
         + (" in bfloat16" if how.dtype else "")
-        + (f"; batches of {size}, which are all proposals" if size < recipe.batch_size else "")
+        + (smaller if size < recipe.batch_size else "")
     )
+    length = _caption_length(recipe, begin.folder)
     return _Setting(
         recipe=recipe,
         config=config,
         dataset=dataset,
         begin=begin,
         view=view,
-        length=_caption_length(recipe, begin.folder),
+        length=length,
         size=size,
         devices=devices,
         how=how,
@@ -173,7 +170,10 @@ def _setting(
 
 
 def _divided(params: clip.Params, recipe: Recipe) -> tuple[clip.Params, clip.Params]:
-    """What is frozen and what is trained. Frozen towers are no part of the state at all: a mask would carry them through every step."""
+    """The frozen and the trained parameters.
+
+    Frozen towers are not in the state at all: with a mask they would go through every step.
+    """
     if recipe.train == "full":
         return {}, params
     trained = {name: part for name, part in params.items() if name in (*clip.EXTRAS, "logit_scale")}
@@ -193,59 +193,55 @@ def _learner(setting: _Setting) -> Learner:
 
 
 def _batch_shapes(setting: _Setting, pairs: list[Pair]) -> Batch:
-    """Of what `Batches` will give: images as they are stored, or what towers pool of them, and the tokens of captions or as much."""
+    """The shapes of the batches to come: stored images and tokens, or, for heads, features."""
     shape, rows, recipe = setting.devices.batch_shape, setting.size, setting.recipe
     groups = shape((rows,), np.int32) if recipe.multi_positive else None
+
     if recipe.train == "head":
-        widths = (
-            tower.hidden_size
-            for tower in (setting.begin.folder.config.vision, setting.begin.folder.config.text)
-        )
-        images, texts = (shape((rows, width), np.float32) for width in widths)
+        towers = setting.begin.folder.config
+        images = shape((rows, towers.vision.hidden_size), np.float32)
+        texts = shape((rows, towers.text.hidden_size), np.float32)
         return Batch(images, texts, groups)
+
     side = setting.view.store_side
-    return Batch(
-        shape((rows, side, side, channels_of(pairs)), np.uint8),
-        shape((rows, setting.length), np.int32),
-        groups,
-    )
+    images = shape((rows, side, side, channels_of(pairs)), np.uint8)
+    return Batch(images, shape((rows, setting.length), np.int32), groups)
 
 
 def _inputs(
     setting: _Setting, pairs: list[Pair], groups: np.ndarray, inputs: dict[str, str], key: jax.Array
 ) -> Inputs:
-    """What batches are made of: images and captions, or, for heads, what the frozen towers pool of them."""
+    """The source of batches: images and captions or, for heads, the frozen towers' features."""
     recipe, seed = setting.recipe, setting.config.seed
     texts = [pair.caption for pair in pairs]
-    captions = _captions(
-        setting,
-        exchanged(texts, groups, seed) if recipe.shuffle_pairs else texts,
-        are_summaries(pairs),
-    )
+    if recipe.shuffle_pairs:
+        texts = exchanged(texts, groups, seed)
+
+    captions = _captions(setting, texts, are_summaries(pairs))
     room = _WORDS if recipe.caption_runs == "words" else setting.length - ENDS
     tokenize = partial(setting.begin.tokenizer.batch, length=setting.length)
-    pictures = Pictures(
-        _images(setting, pairs),
-        Texts(
-            captions=captions,
-            tokenize=tokenize,
-            room=room,
-            seed=seed,
-            any_run=recipe.caption_runs == "any",
-        ),
+    cut = Texts(
+        captions=captions,
+        tokenize=tokenize,
+        room=room,
+        seed=seed,
+        any_run=recipe.caption_runs == "any",
     )
+    pictures = Pictures(_images(setting, pairs), cut)
     if recipe.train == "full":
         return pictures
-    seen = {
-        name: getattr(recipe, name) for name in ("caption_tokens", "caption_runs", "shuffle_pairs")
-    }
-    about = json.dumps(
-        [inputs, asdict(setting.view), seen, seed, str(setting.how.dtype)], sort_keys=True
-    )
-    folder = (
-        setting.dataset / ".store" / f"features-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
-    )
+
+    folder = setting.dataset / ".store" / f"features-{_features_digest(setting, inputs)}"
     return setting.towers.store(folder, pictures, recipe.head_views, key, setting.progress)
+
+
+def _features_digest(setting: _Setting, inputs: dict[str, str]) -> str:
+    """A digest of everything that the stored features depend on."""
+    options = ("caption_tokens", "caption_runs", "shuffle_pairs")
+    seen = {name: getattr(setting.recipe, name) for name in options}
+    dtype = str(setting.how.dtype)
+    about = [inputs, asdict(setting.view), seen, setting.config.seed, dtype]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _captions(setting: _Setting, texts: list[str], summaries: bool) -> list[Caption]:
@@ -257,23 +253,25 @@ def _captions(setting: _Setting, texts: list[str], summaries: bool) -> list[Capt
 
 
 def _images(setting: _Setting, pairs: list[Pair]) -> Callable[[np.ndarray], np.ndarray]:
-    """From rows to their stored images: decoded each time, mapped from a file, or on the device where `--cache` has it so."""
+    """A function from rows to their stored images.
+
+    They are decoded each time, mapped from a file, or on the device, as `--cache` says.
+    """
     cache, devices = setting.config.cache, setting.devices
     if cache == "none":
         return decoder(pairs, setting.view)
+
     store = _store(setting, pairs, TRAIN)
-    if cache == "device" or (
-        cache == "auto" and setting.recipe.train == "full" and devices.have_room(store.nbytes)
-    ):
+    may_choose = cache == "auto" and setting.recipe.train == "full"
+    if cache == "device" or (may_choose and devices.have_room(store.nbytes)):
         return devices.keep(store)  # type: ignore[return-value]
     return lambda rows: store[rows]
 
 
 def _store(setting: _Setting, pairs: list[Pair], split: str) -> np.ndarray:
+    place = setting.dataset / ".store" / split
     return distributed.leader_first(
-        lambda: open_store(
-            pairs, setting.view, setting.dataset / ".store" / split, setting.progress
-        )
+        lambda: open_store(pairs, setting.view, place, setting.progress)
     )
 
 
@@ -283,13 +281,12 @@ def _held_out(setting: _Setting) -> tuple[list[Pair], HeldOut] | None:
         return None
     pairs = read_split(setting.dataset, VALIDATION)
     split = held_out(pairs, setting.begin.tokenizer.count, setting.length - ENDS)
-    if (
-        setting.recipe.keep == "best"
-        and setting.recipe.best_by == "accuracy"
-        and len(split.texts) * PERCENT < 100
-    ):
+
+    needs_accuracy = setting.recipe.keep == "best" and setting.recipe.best_by == "accuracy"
+    if needs_accuracy and len(split.texts) * PERCENT < 100:
         raise PaperclipError(
-            f"the validation split has {counted(len(split.texts), 'captions')}, of which {PERCENT} % are less than one",
+            f"{counted(len(split.texts), 'validation captions are')} too few "
+            f"for top-{PERCENT} % accuracy",
             "choose --best-by loss, or a dataset with more proposals in validation",
         )
     return pairs, split
@@ -303,7 +300,7 @@ def _validation(
 
 
 def _seen(setting: _Setting, pairs: list[Pair], split: HeldOut) -> tuple[np.ndarray, np.ndarray]:
-    """The central views and the tokens of a split; for heads what the towers pool of them."""
+    """The central views and the tokens of a split; for heads, their features."""
     views = centre(_store(setting, pairs, VALIDATION), setting.view.size)
     tokens = setting.begin.tokenizer.batch(split.texts, setting.length)
     if setting.recipe.train == "full":
@@ -315,7 +312,8 @@ def _caption_length(recipe: Recipe, folder: ModelFolder) -> int:
     limit = folder.config.text.max_position_embeddings
     if recipe.caption_tokens is not None and recipe.caption_tokens > limit:
         raise UsageError(
-            f"--caption-tokens {recipe.caption_tokens} is more than the text encoder of {folder.name} takes",
+            f"--caption-tokens {recipe.caption_tokens} is more than the text encoder "
+            f"of {folder.name} takes",
             f"give at most {limit}",
         )
     return recipe.caption_tokens or limit
@@ -325,8 +323,8 @@ def _batch_size(recipe: Recipe, pairs: list[Pair], parts: int) -> int:
     proposals = len({pair.key for pair in pairs})
     if proposals < 2:
         raise PaperclipError(
-            "one proposal is too few to train on: there is nothing to tell it from",
-            "add more to the dataset",
+            "one proposal is too few to train on: there is no other to tell it from",
+            "add more proposals to the dataset",
         )
     size = min(recipe.batch_size, proposals)
     if size % parts:

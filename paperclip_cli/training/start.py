@@ -1,4 +1,4 @@
-"""What a training starts from: a model that exists, or one from nothing."""
+"""The starting point of a training: an existing model, or a new one with random weights."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ HEAD_SIZE = 1_024  # the paper's
 
 
 class Start(NamedTuple):
-    """`folder` describes the model; its path leads nowhere for one from nothing. `params` reads or draws its parameters, and `shapes` are
-    theirs: what is made ready for them need not wait for them."""
+    """The model that a training starts from.
+
+    `folder` describes it; for a new model its path leads nowhere. `params` reads or draws the
+    parameters. `shapes` are their shapes, so that preparations need not wait for the arrays.
+    """
 
     folder: ModelFolder
     tokenizer: Tokenizer
@@ -38,27 +41,27 @@ class Start(NamedTuple):
 
 
 def base_model(init: str, workspace: Workspace) -> ModelFolder | None:
-    """The model that `--init` names; None for `scratch:...`."""
+    """The model named by `--init`; None for `scratch:...`."""
     return None if init.startswith("scratch:") else resolve(init, workspace)
 
 
 def start(base: ModelFolder | NewModel, recipe: Recipe, seed: int, key: jax.Array) -> Start:
-    """A base or a new model, with what the recipe trains beside the towers: heads where it wants new ones, the sigmoid's bias where it
-    needs one."""
-    described, words = (
-        (base, Tokenizer.load(base))
-        if isinstance(base, ModelFolder)
-        else (_described(base), base.tokenizer)
-    )
+    """A base or a new model, with what the recipe trains beside the towers.
+
+    That is new heads where the recipe wants them, and the bias where the sigmoid loss needs one.
+    """
+    if isinstance(base, ModelFolder):
+        described, words = base, Tokenizer.load(base)
+    else:
+        described, words = _described(base), base.tokenizer
     folder = replace(described, extras=_extras(described.extras, recipe))
     graph, shapes = weights.abstract(folder)
 
     def params() -> clip.Params:
-        found = (
-            weights.load(base)[1]
-            if isinstance(base, ModelFolder)
-            else base.draw(weights.towers_and_extras(shapes)[0], key)
-        )
+        if isinstance(base, ModelFolder):
+            found = weights.load(base)[1]
+        else:
+            found = base.draw(weights.towers_and_extras(shapes)[0], key)
         whole = found | _added(described, folder.extras, recipe, seed)
         return {name: whole[name] for name in shapes}
 
@@ -77,14 +80,12 @@ def _described(new: NewModel) -> ModelFolder:
 
 
 def _extras(old: Extras, recipe: Recipe) -> Extras:
-    return Extras(
-        HEAD_SIZE if recipe.train == "head" and old.head_size is None else old.head_size,
-        recipe.loss == "sigmoid",
-    )
+    has_new_heads = recipe.train == "head" and old.head_size is None
+    return Extras(HEAD_SIZE if has_new_heads else old.head_size, recipe.loss == "sigmoid")
 
 
 def _added(base: ModelFolder, wanted: Extras, recipe: Recipe, seed: int) -> clip.Params:
-    """The parameters that a base has not, or, as the scale of another loss, not as they are to begin."""
+    """The parameters that the base lacks or that begin anew, as the scale does for another loss."""
     added: clip.Params = {}
     if wanted.head_size and not base.extras.head_size:
         added |= draw_heads(base.config, wanted.head_size, np.random.default_rng([seed, 4]))

@@ -1,8 +1,11 @@
-"""One step of training: augment, embed, compare, update. Everything here is a pure function over pytrees, to be compiled.
+"""One step of training: augment, embed, compare, update.
 
-A batch may pass through the towers in parts, of which only one at a time is held in memory (GradCache, Gao et al. 2021, arXiv
-2101.06983): first all parts are embedded, then the loss is taken over the whole batch, so that its negatives are those of the large batch,
-and last each part is embedded again to bring the loss's gradient back to the parameters. The update is that of the whole batch.
+Everything here is a pure function over pytrees, to be compiled.
+
+A batch may pass through the towers in parts, with only one part at a time in memory (GradCache, Gao
+et al. 2021, arXiv 2101.06983). First all parts are embedded. Then the loss is taken over the whole
+batch, so that its negatives are those of the large batch. Last, each part is embedded again to
+bring the loss's gradient back to the parameters. The update is that of the whole batch.
 
 Shapes: B batch, C' stored side, S the model's image side, L tokens.
 """
@@ -22,9 +25,10 @@ from paperclip_cli.training.losses import Objective
 
 
 class Batch(NamedTuple):
-    """`images` uint8 [B,C',C',1 or 3] as they are stored, `texts` int32 [B,L] (for heads alone both are features, float32 [B,W]).
+    """Stored images, uint8 [B,C',C',1 or 3], and texts, int32 [B,L]. Row i of both is one pair.
 
-    Row i of both is one pair. `groups` int32 [B] numbers their proposals where all pairs of one are true, else None.
+    For heads alone both are features, float32 [B,W]. `groups` int32 [B] numbers the proposals where
+    all pairs of a proposal count as true, and is None elsewhere.
     """
 
     images: jax.Array
@@ -33,7 +37,10 @@ class Batch(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """All that changes from step to step. `params` are what is trained; `average` is their moving average, None where none is kept."""
+    """Everything that changes from step to step.
+
+    `params` are the trained parameters; `average` is their moving average, None where none is kept.
+    """
 
     params: clip.Params
     optimiser: optax.OptState
@@ -42,7 +49,11 @@ class TrainState(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """float32 scalars of one step. `scale` multiplies the similarities, `gradient` is the global norm; `bias` is the sigmoid loss's."""
+    """Measures of one step, float32 scalars.
+
+    `gradient` is the global norm, `scale` the factor of the similarities, and `bias` that of the
+    sigmoid loss.
+    """
 
     loss: jax.Array
     gradient: jax.Array
@@ -51,7 +62,10 @@ class Metrics(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """What stays the same from step to step. `ema_decay` is that of the average (0: none); a batch is embedded in `parts`."""
+    """Everything that stays the same from step to step.
+
+    `ema_decay` is the decay of the moving average (0: none). A batch is embedded in `parts` parts.
+    """
 
     encoders: Encoders
     optimiser: optax.GradientTransformation
@@ -61,7 +75,10 @@ class Learner(NamedTuple):
 
 
 def initial_state(learner: Learner, params: clip.Params) -> TrainState:
-    """The state before the first step. The average starts as a copy: state is donated to the step, and no buffer may be in it twice."""
+    """The state before the first step.
+
+    The average starts as a copy: state is donated to the step, so no buffer may be in it twice.
+    """
     average = jax.tree.map(jnp.copy, params) if learner.ema_decay else None
     return TrainState(params, learner.optimiser.init(params), average, jnp.zeros((), jnp.int32))
 
@@ -69,24 +86,21 @@ def initial_state(learner: Learner, params: clip.Params) -> TrainState:
 def train_step(
     learner: Learner, state: TrainState, batch: Batch, key: jax.Array
 ) -> tuple[TrainState, Metrics]:
-    """One step. `key` is the same throughout a training: the step's number is folded into it."""
-    return learn(
-        learner,
-        state,
-        batch._replace(
-            images=learner.encoders.vary(batch.images, jax.random.fold_in(key, state.step))
-        ),
-    )
+    """One step. `key` is the same throughout a training; the step's number is folded into it."""
+    views = learner.encoders.vary(batch.images, jax.random.fold_in(key, state.step))
+    return learn(learner, state, batch._replace(images=views))
 
 
 def learn(learner: Learner, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-    """The step after the augmentation: `batch.images` are views, compared as they are."""
+    """A step without augmentation: `batch.images` are views already."""
     loss, gradient = loss_and_gradient(learner, state.params, batch)
+
     updates, optimiser = learner.optimiser.update(gradient, state.optimiser, state.params)
     params = learner.objective.hold(optax.apply_updates(state.params, updates))
     average = state.average
     if average is not None:
         average = optax.incremental_update(params, average, 1 - learner.ema_decay)
+
     metrics = Metrics(
         loss,
         optax.tree.norm(gradient),
@@ -105,9 +119,10 @@ def pair_loss(learner: Learner, params: clip.Params, batch: Batch) -> jax.Array:
 def loss_and_gradient(
     learner: Learner, params: clip.Params, batch: Batch
 ) -> tuple[jax.Array, clip.Params]:
-    """`pair_loss` and its gradient by the parameters, of a batch that is embedded at once or in parts."""
+    """`pair_loss` and its gradient by the parameters; the batch is embedded at once or in parts."""
     if learner.parts == 1:
         return jax.value_and_grad(pair_loss, argnums=1)(learner, params, batch)
+
     parts = batch._replace(
         images=_cut(batch.images, learner.parts),
         texts=_cut(batch.texts, learner.parts),
@@ -136,7 +151,7 @@ def _embed(learner: Learner, params: clip.Params, batch: Batch) -> tuple[jax.Arr
 
 
 def _cut(rows: jax.Array, parts: int) -> jax.Array:
-    """[B,...] -> [parts,B/parts,...]: each part takes every so-manieth row, so that all devices have their share of it."""
+    """[B,...] -> [parts,B/parts,...]: a part has every `parts`-th row, so all devices share it."""
     return rows.reshape(-1, parts, *rows.shape[1:]).swapaxes(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""Evaluation while a model is being trained: the same views and captions every time, and every image."""
+"""Evaluation during training, on every image, with the same views and captions each time."""
 
 from __future__ import annotations
 
@@ -19,16 +19,22 @@ PERCENT = 10
 
 
 class Score(NamedTuple):
-    """`loss` is symmetric InfoNCE, whatever the model is trained with; `accuracy` that of image-to-text retrieval at PERCENT %, None where
-    so many captions are less than one."""
+    """The result of a validation.
+
+    `loss` is symmetric InfoNCE, whatever the training loss. `accuracy` is that of image-to-text
+    retrieval at PERCENT %; None where PERCENT % of the captions is less than one caption.
+    """
 
     loss: float
     accuracy: float | None
 
 
 class Validation:
-    """A split to be embedded again and again: views uint8 [N,S,S,c] and the tokens of its distinct captions, int32 [M,L]; for heads
-    alone what the towers pooled of them."""
+    """A split to be embedded again and again.
+
+    It has views uint8 [N,S,S,c] and the tokens of its distinct captions, int32 [M,L]. For heads
+    alone both are what the towers pooled.
+    """
 
     def __init__(
         self,
@@ -49,7 +55,6 @@ class Validation:
         images = in_batches(partial(self._image, params), self._views, self._size, self._devices)
         texts = in_batches(partial(self._text, params), self._texts, self._size, self._devices)
         found = self._split.embeddings(images, texts)
-        accuracy = retrieval.accuracy(
-            retrieval.ranks(found), found.proposal, len(texts), (PERCENT,)
-        )
+        ranks = retrieval.ranks(found)
+        accuracy = retrieval.accuracy(ranks, found.proposal, len(texts), (PERCENT,))
         return Score(retrieval.loss(found, float(self._scale(params))), accuracy.by_image[PERCENT])

@@ -181,5 +181,7 @@ def test_the_best_is_chosen_as_asked(archive: Workspace, tmp_path: Path) -> None
     rows = (archive.model("accurate") / "metrics.csv").read_text().splitlines()
     assert rows[0].startswith("step,loss,") and len(rows) == 1 + 40 + 8
     build_dataset.run(BuildDatasetConfig(val_fraction=0.15, test_fraction=0, name="few"), archive)
-    with pytest.raises(PaperclipError, match="captions, of which 10 % are less than one"):
+    with pytest.raises(
+        PaperclipError, match="validation captions are too few for top-10 % accuracy"
+    ):
         trained(archive, "new", best_by="accuracy", **best | {"dataset": "few"})

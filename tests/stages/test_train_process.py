@@ -48,7 +48,7 @@ def test_a_training_that_is_terminated_and_killed_ends_as_one_that_was_not(
 
     code, said = stop_after(workspace, "stopped", 2, signal.SIGTERM)
     assert code == ExitCode.TERMINATED, said
-    assert "the same command goes on from there" in said
+    assert "the same command resumes from there" in said
     saved = steps_done(workspace, "stopped")
     assert 2 <= saved < STEPS
 

@@ -1,4 +1,4 @@
-"""Signals wait until a training is between two steps, and then act as they would have."""
+"""Signals wait until a training is between two steps, and then act as usual."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_the_sigmoid_loss_is_the_binary_cross_entropy_of_all_pairs() -> None:
 @settings(max_examples=30)
 @given(st.lists(st.integers(0, 4), min_size=6, max_size=6), st.integers(0, 9))
 def test_several_true_pairs_share_the_target(groups: list[int], seed: int) -> None:
-    """Cross-entropy with a target that is even over the true pairs, in both directions; for the sigmoid their sign."""
+    """Cross-entropy with a target spread evenly over true pairs; for the sigmoid, their sign."""
     torch = pytest.importorskip("torch")
     found, true = (
         torch.tensor(logits(6, seed)),

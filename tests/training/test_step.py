@@ -1,4 +1,4 @@
-"""The training step: against PyTorch, on one device and on four, and its schedule, average and keys."""
+"""The training step, against PyTorch and on one or four devices; schedule, average and keys."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ VISION = {
     "hidden_act": "gelu",
 }
 SMALL = ClipConfig(TextConfig(**TEXT), VisionConfig(**VISION), projection_dim=20)
-TWICE = [0, 1, 2, 0, 3, 1, 4, 5]  # of eight pairs two proposals have two each
+TWICE = [0, 1, 2, 0, 3, 1, 4, 5]  # eight pairs, of which two proposals have two each
 CONSTANT = dataclasses.replace(
     PAPER_PRESET, learning_rate=1e-4, warmup_steps=0, schedule="constant"
 )
 
 
 def pairs(count: int, seed: int = 0, side: int = VISION["image_size"]) -> Batch:
-    """Random images and texts; the texts have start, words, end and padding."""
+    """Random images, and random texts with start, words, end and padding."""
     rng = np.random.default_rng(seed)
     tokens = rng.integers(0, 88, (count, TEXT["max_position_embeddings"]), dtype=np.int32)
     tokens[:, 0] = 88
@@ -88,7 +88,7 @@ def learner(
 
 
 def test_twenty_steps_have_the_losses_of_pytorch(tmp_path: Path) -> None:
-    """The same weights and the same batches through transformers' CLIPModel with torch.optim.AdamW and through ours."""
+    """The same weights and batches, through CLIPModel with torch.optim.AdamW and through ours."""
     import torch
 
     model = random_torch_clip(TEXT, VISION, 20).train()
@@ -142,23 +142,28 @@ def measure(count):
     made, state = learner()
     state = devices.replicate(state)
     first = pairs(16)
-    loss, gradient = jax.jit(jax.value_and_grad(partial(pair_loss, made)))(state.params, Batch(*map(devices.spread, first[:2])))
+    batch = Batch(*map(devices.spread, first[:2]))
+    loss, gradient = jax.jit(jax.value_and_grad(partial(pair_loss, made)))(state.params, batch)
+    gradient = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)])
+
     compiled, losses = jax.jit(partial(train_step, made), donate_argnums=0), []
     for step in range(20):
-        state, metrics = compiled(state, Batch(*map(devices.spread, pairs(16, step % 3, side=20)[:2])), jax.random.key(5))
+        batch = Batch(*map(devices.spread, pairs(16, step % 3, side=20)[:2]))
+        state, metrics = compiled(state, batch, jax.random.key(5))
         losses.append(float(metrics.loss))
-    leaves = jax.tree.leaves(state.params)
-    return [str(devices), float(loss), np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)]), losses,
-            max(len(leaf.sharding.device_set) for leaf in leaves)]
+    used = max(len(leaf.sharding.device_set) for leaf in jax.tree.leaves(state.params))
+    return str(devices), float(loss), gradient, losses, used
 
-(one, loss_1, gradient_1, losses_1, _), (four, loss_4, gradient_4, losses_4, used) = measure(1), measure(4)
+one, loss_1, gradient_1, losses_1, _ = measure(1)
+four, loss_4, gradient_4, losses_4, used = measure(4)
 apart = np.linalg.norm(gradient_4 - gradient_1) / np.linalg.norm(gradient_1)
-print(json.dumps({"names": [one, four], "used": used, "loss": [loss_1, loss_4], "gradient": float(apart), "losses": [losses_1, losses_4]}))
+found = {"names": [one, four], "used": used, "loss": [loss_1, loss_4], "gradient": float(apart)}
+print(json.dumps(found | {"losses": [losses_1, losses_4]}))
 """
 
 
 def test_one_device_and_four_agree() -> None:
-    """Loss and gradient of a batch to 1e-5, and the losses of twenty steps with random views to 1e-4."""
+    """A batch's loss and gradient to 1e-5, and the losses of twenty random-view steps to 1e-4."""
     flags = {
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4",
         "JAX_PLATFORMS": "cpu",
@@ -173,11 +178,9 @@ def test_one_device_and_four_agree() -> None:
         check=True,
     )
     found = json.loads(done.stdout)
-    assert (
-        found["names"][0].startswith("1 x cpu")
-        and found["names"][1].startswith("4 x cpu")
-        and found["used"] == 4
-    )
+    one, four = found["names"]
+    assert one.startswith("1 x cpu") and four.startswith("4 x cpu")
+    assert found["used"] == 4
     assert found["loss"][1] == pytest.approx(found["loss"][0], rel=1e-5)
     assert found["gradient"] < 1e-5
     np.testing.assert_allclose(found["losses"][1], found["losses"][0], rtol=1e-4)
@@ -185,7 +188,7 @@ def test_one_device_and_four_agree() -> None:
 
 @pytest.fixture(scope="module")
 def quick() -> tuple[Callable, TrainState]:
-    """A step with a high rate, a strong decay and an average, compiled once; and its first state."""
+    """A compiled step with a high rate, a strong decay and an average, and its first state."""
     made, state = learner(
         dataclasses.replace(CONSTANT, learning_rate=0.01, weight_decay=0.5), ema_decay=0.75
     )
@@ -193,7 +196,7 @@ def quick() -> tuple[Callable, TrainState]:
 
 
 def test_steps_depend_on_the_key_and_on_their_number() -> None:
-    """With a rate of next to nothing the parameters stay, and what changes the loss is the view that is drawn."""
+    """At a tiny rate the parameters stay as they are, and only the random view changes the loss."""
     made, state = learner(dataclasses.replace(CONSTANT, learning_rate=1e-12))
     compiled, batch = jax.jit(partial(train_step, made)), pairs(8, side=20)
 
@@ -231,7 +234,7 @@ def test_the_scale_is_held_at_its_limit(quick: tuple[Callable, TrainState]) -> N
 def test_weight_decay_takes_its_share_of_every_parameter(
     quick: tuple[Callable, TrainState],
 ) -> None:
-    """Where the gradient is zero, as for words that do not occur, AdamW shrinks by rate x decay and does nothing else."""
+    """Where the gradient is zero, as for absent words, AdamW only shrinks by rate x decay."""
     step, state = quick
     batch = pairs(8)
     after, _ = step(
@@ -256,7 +259,10 @@ def apart(one: clip.Params, other: clip.Params) -> float:
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(
     loss: str, groups: list[int] | None
 ) -> None:
-    """Negatives are those of the whole batch: its loss, and its gradient to 1e-5 of the norm; with layers computed twice too."""
+    """Negatives are those of the whole batch: same loss, and gradient to 1e-5 of the norm.
+
+    The same holds with layers that are computed twice.
+    """
     graph, params = build(SMALL, jax.random.key(0))
     params = params | ({"logit_bias": jnp.float32(-3.0)} if loss == "sigmoid" else {})
     batch = pairs(8)._replace(groups=None if groups is None else np.asarray(groups, np.int32))
