@@ -22,9 +22,8 @@ def read_labels(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = (
-            "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        )
+        not_text = "it is not text in UTF-8"
+        reason = not_text if isinstance(error, UnicodeDecodeError) else error.strerror
         raise PaperclipError(
             f"--labels {path} cannot be read: {reason}", "give a text file with one label a line"
         ) from error

@@ -41,7 +41,7 @@ class Shares:
         self._draws = draws.astype(np.float64)
 
     def of(self, hits: np.ndarray) -> Share:
-        """The share of `hits` [n], each of which is between 0 and 1."""
+        """The share of `hits` [n], each between 0 and 1."""
         sums = np.bincount(self._group, hits)
         samples = self._draws @ sums / (self._draws @ self._counts)
         low, high = np.quantile(samples, (0.025, 0.975))

@@ -63,8 +63,8 @@ def by_neighbours(
 ) -> Embeddings:
     """Each image takes the place of the training images whose statistics are nearest to its own.
 
-    `values` [N,F] and `known_values` [T,F] are the statistics, of which each column is measured in
-    units of its deviation. `known` are the T training captions.
+    `values` [N,F] and `known_values` [T,F] are the statistics; each column is measured in units of
+    its deviation. `known` are the T training captions.
     """
     mean, deviation = known_values.mean(axis=0), np.maximum(known_values.std(axis=0), 1e-9)
     here, there = (values - mean) / deviation, (known_values - mean) / deviation

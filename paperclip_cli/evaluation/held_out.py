@@ -51,7 +51,7 @@ def uncut(pairs: Sequence[Pair]) -> HeldOut:
 
 
 def distinct(captions: Sequence[str], pairs: Sequence[Pair]) -> HeldOut:
-    """The distinct texts among `captions`, of which there is one for each pair."""
+    """The distinct texts among `captions`, which has one caption for each pair."""
     texts, caption = number(captions)
     return HeldOut(texts, caption, number([pair.key for pair in pairs])[1])
 

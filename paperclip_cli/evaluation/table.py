@@ -61,7 +61,7 @@ class Result:
 
 
 class Seen:
-    """The images of a split of which training shows the sky or the text, and those it does not."""
+    """Flags of a split's images: those whose sky or text training shows, and the unseen ones."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         flags = [(pair.seen_sky, pair.seen_text) for pair in pairs]

@@ -1,7 +1,8 @@
-"""Attention of all tokens of a row, and of one of them.
+"""Attention from all tokens of a row, and from a single one.
 
-softmax(q k^T / sqrt(D)) v with q, k and v from one projection (Vaswani et al. 2017, arXiv 1706.03762, equation 1, section 3.2.2).
-Where a tower is pooled at one token, its last block need not attend from the others.
+It is softmax(q k^T / sqrt(D)) v, with q, k and v from one projection (Vaswani et al. 2017, arXiv
+1706.03762, equation 1, section 3.2.2). Where a tower is pooled at one token, its last block need
+not attend from the others.
 
 Shapes: B batch, L tokens, W width, H heads, D = W / H.
 """
@@ -16,7 +17,10 @@ import jax.numpy as jnp
 
 
 def attend(qkv: jax.Array, heads: int, causal: bool, fused: bool) -> jax.Array:
-    """Queries, keys and values of all tokens, [B, L, 3W] -> [B, L, W]. `causal`: none sees what comes after it; `fused`: by cuDNN."""
+    """Attention from all tokens: queries, keys and values [B, L, 3W] -> [B, L, W].
+
+    With `causal`, no token sees those after it. `fused` uses cuDNN.
+    """
     batch, length, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
     q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, heads, width // heads), 2, 0)
     if fused:
@@ -35,17 +39,20 @@ def attend_at(
     heads: int,
     causal: bool,
 ) -> jax.Array:
-    """What `attend` gives for one token a row, [B, W], of tokens [B, L, W] that `kernel` [W, 3W] and `bias` [3W] project; `place` int [B].
+    """The result of `attend` for one token in each row, [B, W].
 
-    Keys and values are not computed: q (W_k x) is (W_k^T q) x, and the mean of W_v x is W_v of the mean. The keys' bias adds the
-    same to all scores of a head, which the softmax takes away again.
+    `tokens` are [B, L, W], projected by `kernel` [W, 3W] and `bias` [3W]; `place` int [B] is the
+    token.
+
+    Keys and values are not computed: q (W_k x) is (W_k^T q) x, and the mean of W_v x is W_v of the
+    mean. The keys' bias adds the same to all scores of a head, which the softmax takes away again.
     """
     length, width = tokens.shape[1:]
     per_head = 3, heads, width // heads
     kernel, bias = kernel.reshape(width, *per_head), bias.reshape(per_head)
-    query = (
-        jnp.einsum("bw,whd->bhd", token_at(tokens, place), kernel[:, 0]) + bias[0][None]
-    ) / math.sqrt(width // heads)
+
+    query = jnp.einsum("bw,whd->bhd", token_at(tokens, place), kernel[:, 0]) + bias[0][None]
+    query = query / math.sqrt(width // heads)
     scores = jnp.einsum("bhw,blw->bhl", jnp.einsum("bhd,whd->bhw", query, kernel[:, 1]), tokens)
     if causal:
         scores = jnp.where(jnp.arange(length)[None, None] <= place[:, None, None], scores, -jnp.inf)
@@ -54,14 +61,17 @@ def attend_at(
 
 
 def token_at(tokens: jax.Array, place: jax.Array) -> jax.Array:
-    """[B, L, W] and int [B] -> [B, W]."""
+    """The token at a place in each row, [B, L, W] and int [B] -> [B, W]."""
     return jnp.take_along_axis(tokens, place[:, None, None], axis=1)[:, 0]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _attention(q: jax.Array, k: jax.Array, v: jax.Array, causal: bool) -> jax.Array:
-    """softmax(q k^T) v of [B, H, L, D]. Its gradient is written out because XLA, left to itself, keeps more and passes over it more often:
-    a tenth of a small tower's step on a CPU."""
+    """softmax(q k^T) v of [B, H, L, D].
+
+    The gradient is written out, because XLA by itself keeps more and passes over it more often.
+    That saves a tenth of a small tower's step on a CPU.
+    """
     return _forward(q, k, v, causal)[0]
 
 
@@ -79,10 +89,8 @@ def _backward(
     causal: bool, kept: tuple[jax.Array, ...], slope: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     q, k, v, weights = kept
-    soft, by_weight = (
-        weights.astype(jnp.float32),
-        jnp.einsum("bhld,bhmd->bhlm", slope, v).astype(jnp.float32),
-    )
+    soft = weights.astype(jnp.float32)
+    by_weight = jnp.einsum("bhld,bhmd->bhlm", slope, v).astype(jnp.float32)
     by_score = (soft * (by_weight - (soft * by_weight).sum(axis=-1, keepdims=True))).astype(q.dtype)
     return (
         jnp.einsum("bhlm,bhmd->bhld", by_score, k),

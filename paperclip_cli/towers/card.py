@@ -1,4 +1,4 @@
-"""What a trained model says about itself: `paperclip.json` for programs, `README.md` for people."""
+"""The cards of a trained model: `paperclip.json` for programs, `README.md` for people."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ _OPENAI_LICENCE = "mit"  # github.com/openai/CLIP; its model cards on the Hub na
 
 
 def licence(base: Path | None, name: str) -> str:
-    """The licence that the base's README.md names in its header, `mit` for OpenAI's models; `other` where none is known."""
+    """The licence in the header of the base's README.md; `other` where none is known.
+
+    OpenAI's models have `mit`.
+    """
     if name.startswith("openai/clip-"):
         return _OPENAI_LICENCE
     readme = base / "README.md" if base is not None else None
     if readme is None or not readme.is_file():
         return "other"
-    header = re.match(
-        r"---\n(.*?)\n---", readme.read_text(encoding="utf-8", errors="replace"), re.DOTALL
-    )
+
+    text = readme.read_text(encoding="utf-8", errors="replace")
+    header = re.match(r"---\n(.*?)\n---", text, re.DOTALL)
     found = re.search(r"^license: *([\w.-]+) *$", header[1], re.MULTILINE) if header else None
     return found[1] if found else "other"
 
@@ -31,7 +34,7 @@ def licence(base: Path | None, name: str) -> str:
 def machine_card(
     training: Mapping, splits: Mapping[str, Sequence[str]], base: str, terms: str
 ) -> dict:
-    """The content of `paperclip.json`, but for the view. `splits`: split -> keys of its proposals."""
+    """The content of `paperclip.json` except the view. `splits`: split -> keys of its proposals."""
     return {
         "training": dict(training),
         "data": {"splits": {split: list(keys) for split, keys in splits.items()}},
@@ -46,15 +49,13 @@ def readme(
     metrics: Mapping[str, float | None],
     extras: Extras = Extras(),
 ) -> str:
-    """The model card in the form of the Hugging Face Hub."""
+    """The model card, in the format of the Hugging Face Hub."""
     base, terms, splits = card["base"]["name"], card["base"]["license"], card["data"]["splits"]
     from_hub = f"base_model: {base}\n" if re.fullmatch(r"[\w.-]+/[\w.@-]+", base) else ""
     proposals = ", ".join(f"{len(keys):,} in {split}" for split, keys in splits.items())
-    seen = (
-        "the whole padded frame"
-        if view.kind == "whole"
-        else f"the central {view.crop:.3g} of the padded frame's side"
-    )
+    seen = "the whole padded frame"
+    if view.kind != "whole":
+        seen = f"the central {view.crop:.3g} of the padded frame's side"
     scores = "".join(
         f"| {what} | {value:.4g} |\n" for what, value in metrics.items() if value is not None
     )
@@ -69,17 +70,20 @@ tags:
 
 # {name}: a CLIP model for astronomical images and proposal texts
 
-Trained by `paperclip train` (paperclip-cli {__version__}) from {base}, after PAPERCLIP (Mishra-Sharma, Song & Thaler 2024,
-arXiv 2403.08851). `transformers.CLIPModel.from_pretrained` loads this folder as it is.
+Trained by `paperclip train` (paperclip-cli {__version__}) from {base}, after PAPERCLIP
+(Mishra-Sharma, Song & Thaler 2024, arXiv 2403.08851). `transformers.CLIPModel.from_pretrained`
+loads this folder as it is.
 {_warnings(card["training"], extras)}
 - Input: {view.size} x {view.size} pixels of {seen} (`paperclip.json`).
-- Data: proposals: {proposals}. Their keys are in `paperclip.json`. Images and texts keep the terms of where they came from.
+- Data: proposals: {proposals}. Their keys are in `paperclip.json`. Images and texts remain under
+  the terms of their sources.
 - Licence of the base: {"not known" if terms == "other" else terms}.
 
 | {"validation" if scores else "no validation split"} | |
 |---|---|
 {scores}
-What it retrieves was measured on its own kind of data only. It says nothing about images of other origin.
+Its retrieval was measured on its own kind of data only. That says nothing about images of other
+origin.
 
 ## Training
 
@@ -90,20 +94,23 @@ What it retrieves was measured on its own kind of data only. It says nothing abo
 
 
 def _warnings(training: Mapping, extras: Extras) -> str:
-    """What a reader must know who uses these files without paperclip, or takes a control for a model."""
+    """Warnings for users of the files without paperclip, and about models that are controls."""
     lines = []
     if extras.head_size is not None:
         lines.append(
-            f"What was trained is not among its tensors: `heads.safetensors` holds two MLPs (inner width {extras.head_size:,}, "
-            "GELU) that stand in place of the projections. Without them this is the base model."
+            "The trained parameters are not in `model.safetensors`: `heads.safetensors` holds two "
+            f"MLPs (inner width {extras.head_size:,}, GELU) that take the place of the "
+            "projections. Without them this is the base model."
         )
     if extras.logit_bias:
         lines.append(
-            "`heads.safetensors` holds `logit_bias`, which the sigmoid loss adds to the logits; embeddings do not depend on it."
+            "`heads.safetensors` holds `logit_bias`, which the sigmoid loss adds to the logits; "
+            "embeddings do not depend on it."
         )
     if training.get("logit_scale") == "reference":
         lines.append(
-            "`logit_scale` itself multiplied the similarities in training, and not its exponential, as in the paper's code."
+            "In training, `logit_scale` itself multiplied the similarities instead of its "
+            "exponential, as in the paper's code."
         )
     if training.get("shuffle_pairs"):
         lines.append(

@@ -1,9 +1,12 @@
-"""CLIP's two towers (Radford et al. 2021, arXiv:2103.00020) in Flax NNX, for any configuration of transformers' CLIPModel.
+"""CLIP's two towers in Flax NNX, for any configuration of transformers' CLIPModel.
 
-A model is made as a module and split at once into a graph (static, hashable) and its parameters (a nested dict of
-arrays), so that everything downstream is a pure function of the parameters. Some models have parameters beside the graph's (`EXTRAS`).
-The layers of a tower are stacked along a leading axis and scanned: one layer is traced whatever the depth, and but for the shallowest
-towers compiled once.
+The model is that of Radford et al. 2021 (arXiv:2103.00020).
+
+A model is made as a module and split at once into a graph (static, hashable) and its parameters (a
+nested dict of arrays), so that everything downstream is a pure function of the parameters. Some
+models have parameters beside the graph's (`EXTRAS`). The layers of a tower are stacked along a
+leading axis and scanned. So one layer is traced, whatever the depth, and compiled once, except in
+the shallowest towers.
 
 Shapes: B batch, S image side, L tokens, H heads, W width of a tower, D embedding.
 """
@@ -23,17 +26,19 @@ from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
 
 Params: TypeAlias = dict[str, Any]
 Graph: TypeAlias = nnx.GraphDef
-EXTRAS = (
-    "image_head",
-    "text_head",
-    "logit_bias",
-)  # parameters beside the towers, where a model has them
-_FEW_LAYERS = 4  # so few compile fast without a loop, and a loop more than doubles the time of a small tower's gradient on a CPU
+EXTRAS = ("image_head", "text_head", "logit_bias")  # parameters of some models beside the towers
+# So few layers compile fast without a loop, and a loop more than doubles the time of a small
+# tower's gradient on a CPU.
+_FEW_LAYERS = 4
 
 
 class Compute(NamedTuple):
-    """How towers compute: in `dtype` (None: that of the parameters, float32), each layer again in the backward pass instead of keeping
-    what it needs (`remat`), and with cuDNN's fused attention (`fused`, for 16 bit on an NVIDIA GPU only)."""
+    """Settings for the towers' computations.
+
+    They compute in `dtype` (None: that of the parameters, float32). With `remat`, each layer is
+    computed again in the backward pass instead of keeping what it needs. With `fused`, attention is
+    cuDNN's, for 16 bit on an NVIDIA GPU only.
+    """
 
     dtype: Any = None
     remat: bool = False
@@ -41,7 +46,7 @@ class Compute(NamedTuple):
 
 
 def abstract(config: ClipConfig) -> tuple[Graph, Params]:
-    """The graph of a model, and its parameters' shapes in place of arrays: nothing is computed."""
+    """The graph of a model, and the shapes of its parameters. Nothing is computed."""
     graph, shapes = nnx.split(nnx.eval_shape(lambda: Clip(config, nnx.Rngs(0))))
     return graph, nnx.to_pure_dict(shapes)
 
@@ -49,63 +54,61 @@ def abstract(config: ClipConfig) -> tuple[Graph, Params]:
 def image_embeddings(
     graph: Graph, params: Params, pixels: jax.Array, how: Compute = Compute()
 ) -> jax.Array:
-    """Images [B, S, S, 3], normalised with the model's mean and deviation -> unit vectors [B, D] in float32.
+    """Images [B, S, S, 3] -> unit vectors [B, D] in float32.
 
-    Where the towers compute in 16 bit, parameters are cast on the way in; normalisations and softmax stay float32.
+    Images are normalised with the model's mean and deviation. Where towers compute in 16 bit,
+    parameters are cast on the way in; normalisations and softmax stay float32.
     """
     pooled = image_features(graph, params, pixels, how)
-    return (
-        head_embeddings(params["image_head"], pooled)
-        if "image_head" in params
-        else _unit(_model(graph, params, how).image_projection(pooled))
-    )
+    if "image_head" in params:
+        return head_embeddings(params["image_head"], pooled)
+    return _unit(_model(graph, params, how).image_projection(pooled))
 
 
 def text_embeddings(
     graph: Graph, params: Params, ids: jax.Array, how: Compute = Compute()
 ) -> jax.Array:
-    """Token ids int32 [B, L], each row with its start and end token and padded after -> unit vectors [B, D] in float32.
+    """Token ids int32 [B, L] -> unit vectors [B, D] in float32.
 
-    No mask is needed: attention is causal, and the text is pooled at its end token, which sees no padding.
+    Each row has its start and end token, then padding. No mask is needed: attention is causal, and
+    the text is pooled at its end token, which sees no padding.
     """
     pooled = text_features(graph, params, ids, how)
-    return (
-        head_embeddings(params["text_head"], pooled)
-        if "text_head" in params
-        else _unit(_model(graph, params, how).text_projection(pooled))
-    )
+    if "text_head" in params:
+        return head_embeddings(params["text_head"], pooled)
+    return _unit(_model(graph, params, how).text_projection(pooled))
 
 
 def image_features(
     graph: Graph, params: Params, pixels: jax.Array, how: Compute = Compute()
 ) -> jax.Array:
-    """Images as above -> what the vision tower pools, [B, W]."""
-    return _model(graph, params, how).vision(
-        pixels if how.dtype is None else pixels.astype(how.dtype), how
-    )
+    """Images as above -> the features that the vision tower pools, [B, W]."""
+    pixels = pixels if how.dtype is None else pixels.astype(how.dtype)
+    return _model(graph, params, how).vision(pixels, how)
 
 
 def text_features(
     graph: Graph, params: Params, ids: jax.Array, how: Compute = Compute()
 ) -> jax.Array:
-    """Token ids as above -> what the text tower pools, [B, W]."""
+    """Token ids as above -> the features that the text tower pools, [B, W]."""
     return _model(graph, params, how).text(ids, how)
 
 
 def head_embeddings(head: Params, pooled: jax.Array) -> jax.Array:
-    """What a tower pooled, [B, W] -> unit vectors [B, D]: down(gelu(up(x))), the paper's MLP in place of the projection."""
-    inner = jax.nn.gelu(
-        pooled.astype(jnp.float32) @ head["up"]["kernel"] + head["up"]["bias"][None],
-        approximate=False,
-    )
+    """Features of a tower, [B, W] -> unit vectors [B, D].
+
+    It is down(gelu(up(x))), the paper's MLP in place of the projection.
+    """
+    widened = pooled.astype(jnp.float32) @ head["up"]["kernel"] + head["up"]["bias"][None]
+    inner = jax.nn.gelu(widened, approximate=False)
     return _unit(inner @ head["down"]["kernel"] + head["down"]["bias"][None])
 
 
 def _model(graph: Graph, params: Params, how: Compute) -> Clip:
     own = {name: part for name, part in params.items() if name not in EXTRAS}
-    return nnx.merge(
-        graph, own if how.dtype is None else jax.tree.map(lambda leaf: leaf.astype(how.dtype), own)
-    )
+    if how.dtype is not None:
+        own = jax.tree.map(lambda leaf: leaf.astype(how.dtype), own)
+    return nnx.merge(graph, own)
 
 
 def _unit(vectors: jax.Array) -> jax.Array:
@@ -114,17 +117,19 @@ def _unit(vectors: jax.Array) -> jax.Array:
 
 
 class Clip(nnx.Module):
-    """Both towers, their projections and the logit scale. It is made for its graph and shapes; weights come from elsewhere."""
+    """Both towers, their projections and the logit scale.
+
+    It is made for its graph and shapes; weights come from elsewhere.
+    """
 
     def __init__(self, config: ClipConfig, rngs: nnx.Rngs) -> None:
         self.vision = VisionTower(config.vision, rngs)
         self.text = TextTower(config.text, rngs)
-        self.image_projection = nnx.Linear(
-            config.vision.hidden_size, config.projection_dim, use_bias=False, rngs=rngs
+        projection = partial(
+            nnx.Linear, out_features=config.projection_dim, use_bias=False, rngs=rngs
         )
-        self.text_projection = nnx.Linear(
-            config.text.hidden_size, config.projection_dim, use_bias=False, rngs=rngs
-        )
+        self.image_projection = projection(config.vision.hidden_size)
+        self.text_projection = projection(config.text.hidden_size)
         self.logit_scale = nnx.Param(jnp.zeros(()))
 
 
@@ -147,13 +152,11 @@ class VisionTower(nnx.Module):
         """Images [B, S, S, 3] -> pooled [B, W]."""
         patches = self.patches(_cut(pixels, self.patch_size))
         start = jnp.broadcast_to(self.class_token[...], (patches.shape[0], 1, patches.shape[2]))
-        tokens = (
-            jnp.concatenate([start.astype(patches.dtype), patches], axis=1)
-            + self.positions[...][None]
-        )
-        return self.norm_out(
-            self.layers(self.norm_in(tokens), jnp.zeros(len(tokens), jnp.int32), how)
-        )
+        tokens = jnp.concatenate([start.astype(patches.dtype), patches], axis=1)
+        tokens = tokens + self.positions[...][None]
+
+        first = jnp.zeros(len(tokens), jnp.int32)
+        return self.norm_out(self.layers(self.norm_in(tokens), first, how))
 
 
 class TextTower(nnx.Module):
@@ -170,17 +173,14 @@ class TextTower(nnx.Module):
     def __call__(self, ids: jax.Array, how: Compute) -> jax.Array:
         """Token ids [B, L] -> pooled [B, W]."""
         tokens = self.tokens[...][ids] + self.positions[: ids.shape[1]][None]
-        return self.norm_out(
-            self.layers(
-                tokens, jnp.argmax(ids if self.end is None else ids == self.end, axis=1), how
-            )
-        )
+        end = jnp.argmax(ids if self.end is None else ids == self.end, axis=1)
+        return self.norm_out(self.layers(tokens, end, how))
 
 
 class Layers(nnx.Module):
-    """The residual attention blocks of a tower, their parameters stacked along a leading axis.
+    """The residual attention blocks of a tower, with parameters stacked along a leading axis.
 
-    What the last of them makes of a token is wanted of one token a row only, and it is computed for that one only.
+    Only one token of each row is needed from the last block, so only that one is computed there.
     """
 
     def __init__(self, config: TextConfig | VisionConfig, causal: bool, rngs: nnx.Rngs) -> None:
@@ -193,19 +193,16 @@ class Layers(nnx.Module):
         self.unrolled = config.num_hidden_layers <= _FEW_LAYERS
 
     def __call__(self, tokens: jax.Array, place: jax.Array, how: Compute) -> jax.Array:
-        """Tokens [B, L, W] and the place int [B] of the one that is pooled -> what becomes of it, [B, W]."""
+        """Tokens [B, L, W] and the place int [B] of the pooled one -> its final state, [B, W]."""
         graph, stacked = nnx.split(self.blocks)
-        early, last = (
-            jax.tree.map(lambda leaf: leaf[:-1], stacked),
-            jax.tree.map(lambda leaf: leaf[-1], stacked),
-        )
+        early = jax.tree.map(lambda leaf: leaf[:-1], stacked)
+        last = jax.tree.map(lambda leaf: leaf[-1], stacked)
 
         def apply(hidden: jax.Array, layer: nnx.State) -> tuple[jax.Array, None]:
             return nnx.merge(graph, layer)(hidden, how.fused), None
 
-        hidden = jax.lax.scan(
-            jax.checkpoint(apply) if how.remat else apply, tokens, early, unroll=self.unrolled
-        )[0]
+        layer = jax.checkpoint(apply) if how.remat else apply
+        hidden = jax.lax.scan(layer, tokens, early, unroll=self.unrolled)[0]
         return nnx.merge(graph, last).at(hidden, place)
 
 
@@ -214,11 +211,8 @@ class Block(nnx.Module):
 
     def __init__(self, config: TextConfig | VisionConfig, causal: bool, rngs: nnx.Rngs) -> None:
         width, inner = config.hidden_size, config.intermediate_size
-        self.heads, self.causal, self.activation = (
-            config.num_attention_heads,
-            causal,
-            config.hidden_act,
-        )
+        self.heads, self.causal = config.num_attention_heads, causal
+        self.activation = config.hidden_act
         self.norm_1 = _layer_norm(config, rngs)
         self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
         self.out = nnx.Linear(width, width, rngs=rngs)
@@ -228,17 +222,16 @@ class Block(nnx.Module):
 
     def __call__(self, hidden: jax.Array, fused: bool) -> jax.Array:
         """[B, L, W] -> [B, L, W]."""
-        hidden = hidden + self.out(
-            attend(self.qkv(self.norm_1(hidden)), self.heads, self.causal, fused)
-        )
+        attended = attend(self.qkv(self.norm_1(hidden)), self.heads, self.causal, fused)
+        hidden = hidden + self.out(attended)
         return hidden + self._mlp(hidden)
 
     def at(self, hidden: jax.Array, place: jax.Array) -> jax.Array:
-        """Tokens [B, L, W] and places int [B] -> what `__call__` makes of the tokens there, [B, W]."""
+        """Tokens [B, L, W] and places int [B] -> the results of `__call__` there, [B, W]."""
         kernel, bias = self.qkv.kernel[...], self.qkv.bias[...]  # type: ignore[index]  # it has one
-        one = token_at(hidden, place) + self.out(
-            attend_at(self.norm_1(hidden), place, kernel, bias, self.heads, self.causal)
-        )
+        normed = self.norm_1(hidden)
+        attended = attend_at(normed, place, kernel, bias, self.heads, self.causal)
+        one = token_at(hidden, place) + self.out(attended)
         return one + self._mlp(one)
 
     def _mlp(self, hidden: jax.Array) -> jax.Array:
@@ -246,7 +239,7 @@ class Block(nnx.Module):
 
 
 def quick_gelu(x: jax.Array) -> jax.Array:
-    """x sigmoid(1.702 x), OpenAI's approximation of GELU."""
+    """OpenAI's approximation of GELU, x sigmoid(1.702 x)."""
     return x * jax.nn.sigmoid(1.702 * x)
 
 
@@ -257,12 +250,14 @@ _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 
 
 def _cut(pixels: jax.Array, patch: int) -> jax.Array:
-    """[B, S, S, C] -> [B, (S // patch)^2, patch * patch * C], row by row: a strided convolution as one matrix product."""
+    """The patches of images, row by row: [B, S, S, C] -> [B, (S // patch)^2, patch * patch * C].
+
+    They make a strided convolution one matrix product.
+    """
     batch, side, _, channels = pixels.shape
     count = side // patch
-    grid = pixels[:, : count * patch, : count * patch].reshape(
-        batch, count, patch, count, patch, channels
-    )
+    whole = pixels[:, : count * patch, : count * patch]
+    grid = whole.reshape(batch, count, patch, count, patch, channels)
     return grid.transpose(0, 1, 3, 2, 4, 5).reshape(batch, count * count, patch * patch * channels)
 
 

@@ -1,6 +1,7 @@
 """The shape of a CLIP model, read from and written to the `config.json` of transformers' CLIP.
 
-Field names are those of the file. Nothing heavy is imported here: a query reads its model's configuration without JAX.
+Field names are those of the file. Nothing heavy is imported here: a query reads its model's
+configuration without JAX.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ Tower = TypeVar("Tower", "TextConfig", "VisionConfig")
 
 @dataclass(frozen=True, kw_only=True)
 class TextConfig:
-    """The text tower. Defaults are those of transformers, for the fields that a file leaves out.
+    """The text tower. Fields that a file leaves out have the defaults of transformers.
 
-    `max_position_embeddings` is the longest text in tokens. Texts are pooled at the first `eos_token_id`, except
-    where it is 2: OpenAI's files carry that number by mistake, and it means "at the highest token id".
+    `max_position_embeddings` is the longest text in tokens. Texts are pooled at the first
+    `eos_token_id`, unless that is 2: OpenAI's files have that number by mistake, and it means "at
+    the highest token id".
     """
 
     vocab_size: int = 49_408
@@ -50,7 +52,8 @@ class TextConfig:
 class VisionConfig:
     """The vision tower: square images of `image_size` pixels, cut into squares of `patch_size`.
 
-    Where the patch does not divide the side, the rows and columns left over on the right and below are not seen.
+    Where the patch does not divide the side, the rows and columns left over on the right and below
+    are not seen.
     """
 
     hidden_size: int = 768
@@ -67,10 +70,11 @@ class VisionConfig:
         _check_tower("vision_config", self)
         if self.patch_size > self.image_size:
             raise _bad(
-                f"vision_config.patch_size {self.patch_size} is larger than image_size {self.image_size}"
+                f"vision_config.patch_size {self.patch_size} is larger "
+                f"than image_size {self.image_size}"
             )
         if self.num_channels != 3:
-            raise _bad(f"vision_config.num_channels is {self.num_channels}, and images here have 3")
+            raise _bad(f"vision_config.num_channels is {self.num_channels}, but images here have 3")
 
     @property
     def num_patches(self) -> int:
@@ -79,7 +83,7 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class ClipConfig:
-    """Both towers and the size of the space that they share."""
+    """Both towers, and the dimension of the space they share."""
 
     text: TextConfig = field(default_factory=TextConfig)
     vision: VisionConfig = field(default_factory=VisionConfig)
@@ -92,9 +96,14 @@ class ClipConfig:
 
     @classmethod
     def from_dict(cls, values: dict) -> ClipConfig:
-        """From a decoded `config.json`. PaperclipError where it is not a CLIP model's, or describes none that can be."""
+        """The configuration in a decoded `config.json`.
+
+        Raises:
+            PaperclipError: it is not a CLIP model's, or describes an impossible one.
+        """
         if values.get("model_type", "clip") != "clip":
             raise _bad(f"model_type is {values['model_type']!r}, not 'clip'")
+
         own = {
             name: values[name]
             for name in ("projection_dim", "logit_scale_init_value")
@@ -108,16 +117,16 @@ class ClipConfig:
 
     @classmethod
     def read(cls, path: Path) -> ClipConfig:
-        """Reads a `config.json`; an error names the file."""
+        """Reads a `config.json`. Errors name the file."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise PaperclipError(
-                f"{path} cannot be read as JSON ({error})", "take the file from the model again"
+                f"{path} cannot be read as JSON ({error})", "download the file again"
             ) from error
         if not isinstance(values, dict):
             raise PaperclipError(
-                f"{path}: not the configuration of a model", "take the file from the model again"
+                f"{path}: not the configuration of a model", "download the file again"
             )
         try:
             return cls.from_dict(values)
@@ -125,41 +134,35 @@ class ClipConfig:
             raise PaperclipError(f"{path}: {error.message}", error.hint) from error
 
     def to_dict(self) -> dict:
-        """What `transformers.CLIPModel.from_pretrained` reads."""
-        towers = {
-            "text_config": {"model_type": "clip_text_model", "projection_dim": self.projection_dim}
-            | dataclasses.asdict(self.text),
-            "vision_config": {
-                "model_type": "clip_vision_model",
-                "projection_dim": self.projection_dim,
-            }
-            | dataclasses.asdict(self.vision),
-        }
+        """The content of a `config.json` for `transformers.CLIPModel.from_pretrained`."""
+        text = {"model_type": "clip_text_model", "projection_dim": self.projection_dim}
+        vision = {"model_type": "clip_vision_model", "projection_dim": self.projection_dim}
         return {
             "architectures": ["CLIPModel"],
             "model_type": "clip",
             "dtype": "float32",
             "projection_dim": self.projection_dim,
             "logit_scale_init_value": self.logit_scale_init_value,
-        } | towers
+            "text_config": text | dataclasses.asdict(self.text),
+            "vision_config": vision | dataclasses.asdict(self.vision),
+        }
 
 
 @dataclass(frozen=True)
 class Extras:
-    """What CLIP's own layout has no place for, as `paperclip.json` tells it; its tensors lie in `heads.safetensors`.
+    """Parts of a model that CLIP's own layout has no place for.
 
-    `head_size` is the inner width of the two MLPs that stand in place of the projections, None where there are none. `logit_bias`: whether
-    there is a bias of the sigmoid loss, which no embedding depends on.
+    `paperclip.json` lists them, and `heads.safetensors` holds their tensors. `head_size` is the
+    inner width of the two MLPs in place of the projections; None where there are none. `logit_bias`
+    says whether there is a bias of the sigmoid loss, on which no embedding depends.
     """
 
     head_size: int | None = None
     logit_bias: bool = False
 
     def __post_init__(self) -> None:
-        if (
-            not (self.head_size is None or _is_count(self.head_size))
-            or type(self.logit_bias) is not bool
-        ):
+        has_size = self.head_size is None or _is_count(self.head_size)
+        if not has_size or type(self.logit_bias) is not bool:
             raise _bad(f"extras are {self!r}")
 
     def __bool__(self) -> bool:
@@ -167,26 +170,25 @@ class Extras:
 
 
 def _tower(kind: type[Tower], values: dict, name: str) -> Tower:
-    # transformers lets `text_config_dict`, where an old file has one, replace `text_config` as a whole.
+    # In transformers the `text_config_dict` of an old file replaces `text_config` as a whole.
     found = values.get(f"{name}_dict") or values.get(name) or {}
     if not isinstance(found, dict):
         raise _bad(f"{name} is not an object")
     names = {f.name for f in dataclasses.fields(kind)}
-    return kind(
-        **{key: value for key, value in found.items() if key in names and value is not None}
-    )
+    given = {key: value for key, value in found.items() if key in names and value is not None}
+    return kind(**given)
 
 
 def _check_tower(name: str, tower: TextConfig | VisionConfig) -> None:
     for f in dataclasses.fields(tower):
         value = getattr(tower, f.name)
-        if f.type == "int" and not (
-            _is_token(value) if f.name.endswith("token_id") else _is_count(value)
-        ):
+        is_right = _is_token if f.name.endswith("token_id") else _is_count
+        if f.type == "int" and not is_right(value):
             raise _bad(f"{name}.{f.name} is {value!r}, not a positive whole number")
     if tower.hidden_size % tower.num_attention_heads:
         raise _bad(
-            f"{name}.hidden_size {tower.hidden_size} is not a multiple of num_attention_heads {tower.num_attention_heads}"
+            f"{name}.hidden_size {tower.hidden_size} is not a multiple "
+            f"of num_attention_heads {tower.num_attention_heads}"
         )
     if tower.hidden_act not in ACTIVATIONS:
         raise _bad(

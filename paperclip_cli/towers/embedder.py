@@ -1,4 +1,4 @@
-"""Embeds views of images in batches of one compiled shape."""
+"""Embeddings of image views, in batches of one compiled shape."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from paperclip_cli.towers.folder import ModelFolder
 
 
 class ImageEmbedder:
-    """Views to unit vectors. `batch_size` is halved, for good, whenever the device or the machine runs out of memory."""
+    """An embedder of views as unit vectors.
+
+    Whenever the device or the machine runs out of memory, `batch_size` is halved for good.
+    """
 
     def __init__(self, folder: ModelFolder, batch_size: int) -> None:
         keep_freed_pages()
@@ -30,23 +33,24 @@ class ImageEmbedder:
         """uint8 [N, S, S, 3] -> float32 [N, D], each row of length 1.
 
         Raises:
-            PaperclipError: one image alone does not fit into memory, or the model answers with NaN.
+            PaperclipError: a single image does not fit into memory, or the model returns NaN.
         """
         vectors = [np.zeros((0, self._folder.config.projection_dim), np.float32)]
         done = 0
         while done < len(views):
             vectors.append(self._batch(views[done : done + self.batch_size]))
             done += len(vectors[-1])
+
         found = np.concatenate(vectors)
         if not np.isfinite(found).all():
             raise PaperclipError(
-                f"model {self._folder.name} gives embeddings that are not numbers",
-                "take its weights again",
+                f"model {self._folder.name} returns embeddings that are not numbers",
+                "download its weights again",
             )
         return found
 
     def _batch(self, views: np.ndarray) -> np.ndarray:
-        """The embeddings of the first `batch_size` views, after as many halvings as it takes."""
+        """The embeddings of the first `batch_size` views, which is halved until they fit."""
         while True:
             part = views[: self.batch_size]
             padding = [(0, self.batch_size - len(part))] + [(0, 0)] * (part.ndim - 1)
@@ -57,8 +61,7 @@ class ImageEmbedder:
                     raise
                 if self.batch_size == 1:
                     raise PaperclipError(
-                        "one image at a time is still too much for the memory",
-                        "use a smaller model",
+                        "out of memory even with a batch of one", "use a smaller model"
                     ) from error
                 self.batch_size //= 2
 

@@ -1,7 +1,8 @@
-"""A model on disk: which folder a name means, what its files say, and its fingerprint.
+"""Models on disk: the folder of a name, the content of its files, and its fingerprint.
 
-A model folder has the Hugging Face layout of CLIP, plus `paperclip.json` where this program trained it. Nothing heavy is
-imported here: a query opens its model's folder without JAX and without the Hub's client.
+A model folder has the Hugging Face layout of CLIP, plus `paperclip.json` where this program trained
+it. Nothing heavy is imported here: a query opens its model's folder without JAX and without the
+Hub's client.
 """
 
 from __future__ import annotations
@@ -21,15 +22,11 @@ from paperclip_cli.towers.config import ClipConfig, Extras
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace, replace_file
 
-CONFIG, WEIGHTS, PREPROCESSOR, CARD = (
-    "config.json",
-    "model.safetensors",
-    "preprocessor_config.json",
-    "paperclip.json",
-)
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+PREPROCESSOR, CARD = "preprocessor_config.json", "paperclip.json"
 HEADS = "heads.safetensors"
 TOKENIZER, VOCABULARY, MERGES = "tokenizer.json", "vocab.json", "merges.txt"
-# What a model is: everything that changes an embedding, and nothing else that may lie in the folder.
+# The files that change an embedding, and no others that may lie in the folder.
 MODEL_FILES = (
     CONFIG,
     WEIGHTS,
@@ -42,17 +39,18 @@ MODEL_FILES = (
     PREPROCESSOR,
     CARD,
 )
-# Means and deviations of OpenAI's CLIP, which every model has that does not say otherwise.
+# Means and deviations of OpenAI's CLIP, for every model that does not say otherwise.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFolder:
-    """A folder that holds a whole model.
+    """A folder with a whole model.
 
-    `view` is how an image becomes the model's input, `mean` and `std` what its channels (0 to 1) are normalised with. `card` is
-    `paperclip.json`, empty for a model from elsewhere; `extras` is what it says of `heads.safetensors`.
+    `view` is how an image becomes the model's input; `mean` and `std` normalise its channels (0 to
+    1). `card` is `paperclip.json`, empty for a model from elsewhere, and `extras` its part about
+    `heads.safetensors`.
     """
 
     path: Path
@@ -66,13 +64,14 @@ class ModelFolder:
 
     @classmethod
     def open(cls, path: Path, name: str | None = None) -> ModelFolder:
-        """Reads the small files of a folder; the weights are only looked for."""
+        """Reads the small files of a folder, and only checks that the weights exist."""
         missing = missing_files(path)
         if missing:
             raise PaperclipError(
                 f"model folder {path}: {missing[0]} is missing",
                 "a model needs " + ", ".join(REQUIRED),
             )
+
         config = ClipConfig.read(path / CONFIG)
         card = _read_json(path / CARD)
         mean, std = _normalisation(path / PREPROCESSOR)
@@ -92,7 +91,7 @@ REQUIRED = (CONFIG, WEIGHTS, f"{TOKENIZER} (or {VOCABULARY} and {MERGES})")
 
 
 def missing_files(path: Path) -> list[str]:
-    """What of `REQUIRED` a folder lacks."""
+    """The files of `REQUIRED` that a folder lacks."""
     tokenizer = (path / TOKENIZER).is_file() or (
         (path / VOCABULARY).is_file() and (path / MERGES).is_file()
     )
@@ -101,17 +100,20 @@ def missing_files(path: Path) -> list[str]:
 
 
 def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
-    """The model that a user means.
+    """The model that a name refers to.
 
-    In this order: a model of the cache, a folder, a name of the Hugging Face Hub (`org/name` or `org/name@revision`, fetched
-    once). None means the only model in the cache.
+    In this order it is a model in the cache, a folder, or a name on the Hugging Face Hub
+    (`org/name` or `org/name@revision`, fetched once). None means the only model in the cache.
 
     Raises:
         UsageError: no name and several models, or a name that means nothing.
-        PaperclipError: no name and no model, a folder without a model, a Hub model that cannot be had.
+        PaperclipError: no name and no model, a folder without a model, or a Hub model that cannot
+        be
+            fetched.
     """
     if name is None:
         name = _only_model(workspace)
+
     if name in workspace.names("models"):
         return ModelFolder.open(workspace.model(name), name)
     folder = Path(name).expanduser()
@@ -119,9 +121,10 @@ def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
         return ModelFolder.open(folder.absolute(), name)
     if hub.is_name(name):
         return ModelFolder.open(hub.locate(name, workspace, MODEL_FILES, missing_files), name)
+
     known = ", ".join(workspace.names("models")) or "none"
     raise UsageError(
-        f"no model {name!r}: neither in the cache (there: {known}) nor a folder",
+        f"no model {name!r}: not in the cache (which has: {known}), and not a folder",
         f"give a trained model's name, a folder, or a Hub name such as {DEFAULT_MODEL}",
     )
 
@@ -130,8 +133,7 @@ def _only_model(workspace: Workspace) -> str:
     names = workspace.names("models")
     if not names:
         raise PaperclipError(
-            "there is no model in the cache",
-            f"run `paperclip train` first, or give --model {DEFAULT_MODEL}",
+            "no model in the cache", f"run `paperclip train` first, or give --model {DEFAULT_MODEL}"
         )
     if len(names) > 1:
         raise UsageError(
@@ -142,24 +144,24 @@ def _only_model(workspace: Workspace) -> str:
 
 
 def fingerprint(folder: ModelFolder, workspace: Workspace, afresh: bool = False) -> str:
-    """SHA-256 over the model's files, in hex: names, lengths and bytes, in the order of `MODEL_FILES`.
+    """SHA-256 of the model's files, in hex: names, lengths and bytes, in the order of MODEL_FILES.
 
-    It is remembered in the cache with the files' sizes and times of change, so that a query does not read 600 MB. `afresh` reads them.
+    It is remembered in the cache with the files' sizes and modification times, so that a query does
+    not read 600 MB. With `afresh` the files are read.
     """
     files = [folder.path / name for name in MODEL_FILES if (folder.path / name).is_file()]
     stamp = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+
     place = hashlib.sha256(str(folder.path.resolve()).encode()).hexdigest()[:32]
     memo = workspace.root / "fingerprints" / f"{place}.json"
     remembered = None if afresh else _recall(memo, stamp)
     if remembered is not None:
         return remembered
+
     value = _hash(files)
+    memory = {"folder": str(folder.path), "fingerprint": value, "stamp": stamp}
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
-        replace_file(
-            memo,
-            json.dumps({"folder": str(folder.path), "fingerprint": value, "stamp": stamp}, indent=2)
-            + "\n",
-        )
+        replace_file(memo, json.dumps(memory, indent=2) + "\n")
     return value
 
 
@@ -168,7 +170,7 @@ def _recall(memo: Path, stamp: list) -> str | None:
         values = json.loads(memo.read_text(encoding="utf-8"))
         return values["fingerprint"] if values["stamp"] == stamp else None
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # no memo, or one that was damaged: the files say it again
+        return None  # no memo, or a damaged one: the files are read again
 
 
 def _hash(files: Sequence[Path]) -> str:
@@ -182,18 +184,19 @@ def _hash(files: Sequence[Path]) -> str:
 
 
 def _view(path: Path, card: dict, config: ClipConfig) -> View:
-    """The view of `paperclip.json`; without one the paper's, at the size that the model was made for."""
+    """The view in `paperclip.json`, else the paper's, at the model's image size."""
     values = card.get("view", {})
     try:
         view = View(**({"size": config.vision.image_size} | values))
     except (TypeError, PaperclipError) as error:
         raise PaperclipError(
-            f"{path}: not a view: {values!r} ({error})", "take the file from the model again"
+            f"{path}: not a view: {values!r} ({error})", "download the file again"
         ) from error
+
     if view.size != config.vision.image_size:
         raise PaperclipError(
             f"{path}: the view has {view.size} pixels and the model {config.vision.image_size}",
-            "correct one of the two",
+            "correct one of them",
         )
     return view
 
@@ -204,13 +207,13 @@ def _extras(path: Path, card: dict) -> Extras:
         extras = Extras(**values)
     except (TypeError, PaperclipError) as error:
         raise PaperclipError(
-            f"{path / CARD}: not a model's extras: {values!r} ({error})",
-            "take the file from the model again",
+            f"{path / CARD}: not a model's extras: {values!r} ({error})", "download the file again"
         ) from error
+
     if extras and not (path / HEADS).is_file():
         raise PaperclipError(
-            f"model folder {path}: {HEADS} is missing, of which {CARD} speaks",
-            "take the file from the model again",
+            f"model folder {path}: {HEADS} is missing, but {CARD} mentions it",
+            "download the file again",
         )
     return extras
 
@@ -221,7 +224,7 @@ def _normalisation(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if not (_three_numbers(mean) and _three_numbers(std) and min(std) > 0):
         raise PaperclipError(
             f"{path}: image_mean and image_std are not three numbers each",
-            "take the file from the model again",
+            "download the file again",
         )
     return tuple(map(float, mean)), tuple(map(float, std))
 
@@ -235,15 +238,15 @@ def _three_numbers(values: object) -> bool:
 
 
 def _read_json(path: Path) -> dict:
-    """A JSON object, empty where there is no file."""
+    """The JSON object in a file; empty where there is no file."""
     if not path.is_file():
         return {}
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PaperclipError(
-            f"{path} cannot be read as JSON ({error})", "take the file from the model again"
+            f"{path} cannot be read as JSON ({error})", "download the file again"
         ) from error
     if not isinstance(values, dict):
-        raise PaperclipError(f"{path}: not a JSON object", "take the file from the model again")
+        raise PaperclipError(f"{path}: not a JSON object", "download the file again")
     return values

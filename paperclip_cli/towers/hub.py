@@ -1,8 +1,8 @@
-"""Models from the Hugging Face Hub: safetensors and JSON only, nothing that runs.
+"""Models from the Hugging Face Hub: only safetensors and JSON, no executable code.
 
-A model named `org/name@revision` lies in `<cache>/hub/org--name@revision/` (a `/` in the revision is written `--`). A folder
-that somebody put there by hand is as good as one that was downloaded, and so is the copy that another program left in the
-Hub's own cache.
+A model named `org/name@revision` lies in `<cache>/hub/org--name@revision/` (a `/` in the revision
+is written `--`). A folder that somebody put there by hand serves as well as a downloaded one, and
+so does the copy that another program left in the Hub's own cache.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def is_name(name: str) -> bool:
 
 
 def folder_of(name: str, workspace: Workspace) -> Path:
-    """Where the files of a Hub model lie, or can be put."""
+    """The folder for the files of a Hub model."""
     return workspace.root / "hub" / name.replace("/", "--")
 
 
@@ -39,9 +39,10 @@ def locate(
     missing: Missing,
     advice: str = "choose a CLIP model in the Hugging Face layout",
 ) -> Path:
-    """The folder of a Hub model, downloaded if it is nowhere on this machine. The network is used only then.
+    """The folder of a Hub model, which is downloaded only if it is nowhere on this machine.
 
-    `files` are the only ones ever fetched; `missing` says what a folder lacks to be a model, `advice` what to do where the Hub lacks it.
+    Only `files` are ever fetched. `missing` returns what a folder lacks to be a model; `advice`
+    says what to do where the Hub lacks it.
     """
     repository, revision = _split(name)
     folder = folder_of(name, workspace)
@@ -50,6 +51,7 @@ def locate(
     elsewhere = _in_hub_cache(repository, revision)
     if elsewhere is not None and not missing(elsewhere):
         return elsewhere
+
     if workspace.offline:
         raise PaperclipError(
             f"{name}: {missing(folder)[0]} is not on this machine, and the network may not be used",
@@ -72,13 +74,16 @@ def _split(name: str) -> tuple[str, str | None]:
 
 
 def _in_hub_cache(repository: str, revision: str | None) -> Path | None:
-    """The snapshot in the Hub's own cache (`HF_HOME`), where another program has fetched it. No network."""
+    """The snapshot in the Hub's own cache (`HF_HOME`), if another program has fetched it."""
     import huggingface_hub
 
     try:
-        return Path(
-            huggingface_hub.snapshot_download(repository, revision=revision, local_files_only=True)
+        found = huggingface_hub.snapshot_download(
+            repository,
+            revision=revision,
+            local_files_only=True,  # no network
         )
+        return Path(found)
     except (OSError, ValueError):
         return None
 
@@ -118,23 +123,20 @@ def _what_else(repository: str, lacking: Sequence[str], advice: str) -> str:
     if not any(name.endswith(".safetensors") for name in lacking):
         return advice
     number = _converted(repository)
-    revision = (
-        "refs/pr/N, if one of its pull requests adds it" if number is None else f"refs/pr/{number}"
-    )
+    revision = f"refs/pr/{number}"
+    if number is None:
+        revision = "refs/pr/N, if one of its pull requests adds it"
     return f"only safetensors are read; try {repository}@{revision}"
 
 
 def _converted(repository: str) -> int | None:
-    """The open pull request in which the Hub's own converter offers `model.safetensors`, if there is one."""
+    """The number of the open pull request with the Hub's own conversion, if there is one."""
     import huggingface_hub
 
     try:
         for discussion in huggingface_hub.get_repo_discussions(repository, author=_CONVERTER):
-            if (
-                discussion.is_pull_request
-                and discussion.status == "open"
-                and discussion.author == _CONVERTER
-            ):
+            is_open = discussion.is_pull_request and discussion.status == "open"
+            if is_open and discussion.author == _CONVERTER:
                 return discussion.num
     except (OSError, ValueError, KeyError):
         return None  # this only makes a hint more precise

@@ -1,4 +1,7 @@
-"""Language models on disk: which file or folder a name means. From the Hub come GGUF and safetensors only, nothing that runs."""
+"""Language models on disk: the file or folder of a name.
+
+From the Hub come only GGUF and safetensors, no executable code.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ _KIND = "choose a causal language model with safetensors"
 
 
 def gguf_file(name: str, workspace: Workspace) -> Path:
-    """A GGUF file on this machine, or `org/name:file.gguf` on the Hub (`org/name@revision:file.gguf`), fetched once. Absolute."""
+    """The absolute path of a GGUF file on this machine, or of one on the Hub, fetched once.
+
+    The latter is named `org/name:file.gguf` or `org/name@revision:file.gguf`.
+    """
     path = Path(name).expanduser()
     if path.is_file():
         return path.absolute()
@@ -28,21 +34,21 @@ def gguf_file(name: str, workspace: Workspace) -> Path:
             f"--llm {name}: no such file",
             "give a GGUF file, or org/name:file.gguf for one on the Hub",
         )
+
     file = match["file"]
-    return (
-        hub.locate(
-            match["name"],
-            workspace,
-            [file],
-            lambda folder: [] if (folder / file).is_file() else [file],
-            "look on the Hub for what its GGUF files are called",
-        )
-        / file
-    )
+
+    def missing(folder: Path) -> list[str]:
+        return [] if (folder / file).is_file() else [file]
+
+    advice = "look up the names of its GGUF files on the Hub"
+    return hub.locate(match["name"], workspace, [file], missing, advice) / file
 
 
 def language_folder(name: str, workspace: Workspace) -> Path:
-    """A folder in the Hugging Face layout, or that of a Hub name (`org/name` or `org/name@revision`), fetched once. Absolute."""
+    """The absolute path of a folder in the Hugging Face layout, or of one on the Hub, fetched once.
+
+    The latter is named `org/name` or `org/name@revision`.
+    """
     path = Path(name).expanduser()
     if path.is_dir():
         return path.absolute()
@@ -55,7 +61,10 @@ def language_folder(name: str, workspace: Workspace) -> Path:
 
 
 def _lacking(folder: Path) -> list[str]:
-    """What a folder lacks to be a language model: its configuration, a tokenizer, or weights (all that its index names)."""
+    """The files that a folder lacks to be a language model.
+
+    It needs a configuration, a tokenizer, and weights (all that its index names).
+    """
     tokenizers = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
     missing = [] if (folder / "config.json").is_file() else ["config.json"]
     missing += [] if any((folder / name).is_file() for name in tokenizers) else ["tokenizer.json"]

@@ -1,8 +1,8 @@
-"""CLIP's text tower in NumPy, over the memory-mapped weights: a query is answered without importing JAX.
+"""CLIP's text tower in NumPy, over memory-mapped weights: a query is answered without JAX.
 
-Only the tokens of the prompt itself are computed. That is exact: attention is causal, so what lies after the end token, where the text is
-pooled, cannot reach it. Each layer is read once for all prompts and works on all of their tokens; of the token embeddings only the rows
-of the prompts are read.
+Only the tokens of the prompt itself are computed. That is exact: attention is causal, so nothing
+after the end token, where the text is pooled, can reach it. Each layer is read once for all prompts
+and works on all their tokens. Of the token embeddings only the rows of the prompts are read.
 
 Shapes: B prompts of equal length, L tokens, H heads, W width, D embedding.
 """
@@ -24,7 +24,7 @@ _MODEL = "text_model"
 
 
 class TextTower:
-    """Texts to unit vectors."""
+    """A text tower that embeds texts as unit vectors."""
 
     def __init__(
         self,
@@ -34,44 +34,38 @@ class TextTower:
         tokenizer: Tokenizer,
         head: _Head | None = None,
     ) -> None:
-        """`head` stands in place of the projection, where a model has one."""
+        """`head` takes the place of the projection, where a model has one."""
         self._config, self._projection_dim = config, projection_dim
         self._weights, self._tokenizer, self._head = weights, tokenizer, head
         self._activation = _ACTIVATIONS[config.hidden_act]
 
     @classmethod
     def open(cls, folder: ModelFolder) -> TextTower:
-        """Maps the weights of a model folder; nothing of them is read yet."""
+        """Maps the weights of a model folder, without reading them yet."""
         config, size, head = folder.config, folder.extras.head_size, None
         if size is not None:
-            head = _Head.read(
-                TensorFile(folder.path / HEADS),
-                (config.text.hidden_size, size, config.projection_dim),
-            )
-        return cls(
-            config.text,
-            config.projection_dim,
-            TensorFile(folder.path / WEIGHTS),
-            Tokenizer.load(folder),
-            head,
-        )
+            widths = (config.text.hidden_size, size, config.projection_dim)
+            head = _Head.read(TensorFile(folder.path / HEADS), widths)
+        weights, tokenizer = TensorFile(folder.path / WEIGHTS), Tokenizer.load(folder)
+        return cls(config.text, config.projection_dim, weights, tokenizer, head)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """float32 [N, D], each row of length 1. Texts longer than the model's limit are cut as CLIP cuts them."""
+        """float32 [N, D], each row of length 1. Texts over the limit are cut as CLIP cuts them."""
         if not texts:
             return np.empty((0, self._projection_dim), np.float32)
-        tokens = [
-            self._until_pooled(cut(ids, self._config.max_position_embeddings))
-            for ids in self._tokenizer.encode(texts)
-        ]
+
+        limit = self._config.max_position_embeddings
+        tokens = [self._until_pooled(cut(ids, limit)) for ids in self._tokenizer.encode(texts)]
         groups = _by_length(tokens)
-        # The tokens of all prompts are one array [T, W], so that a layer's products are few and large; only attention is by group.
+        # The tokens of all prompts are one array [T, W], so that a layer's products are few and
+        # large. Only attention is computed by group.
         blocks = [(len(group), len(tokens[group[0]])) for group in groups]
         hidden = np.concatenate(
             [self._embed_tokens(np.asarray([tokens[i] for i in group])) for group in groups]
         )
         for number in range(self._config.num_hidden_layers):
             hidden = self._layer(f"{_MODEL}.encoder.layers.{number}")(hidden, blocks)
+
         vectors = np.empty((len(texts), self._projection_dim), np.float32)
         project, norm = self._head or self._projection(), self._norm(f"{_MODEL}.final_layer_norm")
         for group, states in zip(groups, _blocks(hidden, blocks), strict=True):
@@ -79,29 +73,27 @@ class TextTower:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def _projection(self) -> Callable[[np.ndarray], np.ndarray]:
-        projection = self._weights.read(
-            "text_projection.weight", (self._projection_dim, self._config.hidden_size)
-        )
+        shape = (self._projection_dim, self._config.hidden_size)
+        projection = self._weights.read("text_projection.weight", shape)
         return lambda pooled: pooled @ projection.T
 
     def _until_pooled(self, ids: list[int]) -> list[int]:
-        """The tokens up to the one at which CLIP pools: the first end token, or the first of the highest id."""
+        """The tokens up to the one where CLIP pools: the first end token, or first highest id."""
         end = max(ids) if self._config.pools_highest_id else self._config.eos_token_id
         return ids[: ids.index(end) + 1]
 
     def _embed_tokens(self, ids: np.ndarray) -> np.ndarray:
-        """[B, L] -> [B L, W]."""
-        config, place = self._config, f"{_MODEL}.embeddings"
-        words, length = (
-            (config.vocab_size, config.hidden_size),
-            (config.max_position_embeddings, config.hidden_size),
+        """The embeddings of tokens and their positions, [B, L] -> [B L, W]."""
+        config, place, width = self._config, f"{_MODEL}.embeddings", self._config.hidden_size
+        words = self._weights.rows(
+            f"{place}.token_embedding.weight", (config.vocab_size, width), ids
         )
         positions = self._weights.rows(
-            f"{place}.position_embedding.weight", length, np.arange(ids.shape[1])
+            f"{place}.position_embedding.weight",
+            (config.max_position_embeddings, width),
+            np.arange(ids.shape[1]),
         )
-        return (
-            self._weights.rows(f"{place}.token_embedding.weight", words, ids) + positions
-        ).reshape(-1, config.hidden_size)
+        return (words + positions).reshape(-1, width)
 
     def _layer(self, place: str) -> Callable[[np.ndarray, list[tuple[int, int]]], np.ndarray]:
         width, inner = self._config.hidden_size, self._config.intermediate_size
@@ -110,17 +102,14 @@ class TextTower:
             self._linear(f"{place}.self_attn.{name}", width, width)
             for name in ("q_proj", "k_proj", "v_proj", "out_proj")
         )
-        up, down = (
-            self._linear(f"{place}.mlp.fc1", width, inner),
-            self._linear(f"{place}.mlp.fc2", inner, width),
-        )
+        up = self._linear(f"{place}.mlp.fc1", width, inner)
+        down = self._linear(f"{place}.mlp.fc2", inner, width)
 
         def apply(hidden: np.ndarray, blocks: list[tuple[int, int]]) -> np.ndarray:
             normed, heads = norm_1(hidden), self._config.num_attention_heads
             groups = zip(*(_blocks(linear(normed), blocks) for linear in (q, k, v)), strict=True)
-            hidden = hidden + out(
-                np.concatenate([_attend(a, b, c, heads).reshape(-1, width) for a, b, c in groups])
-            )
+            attended = [_attend(a, b, c, heads).reshape(-1, width) for a, b, c in groups]
+            hidden = hidden + out(np.concatenate(attended))
             return hidden + down(self._activation(up(norm_2(hidden))))
 
         return apply
@@ -142,9 +131,8 @@ class _Linear(NamedTuple):
 
     @classmethod
     def read(cls, file: TensorFile, place: str, inputs: int, outputs: int) -> _Linear:
-        return cls(
-            file.read(f"{place}.weight", (outputs, inputs)), file.read(f"{place}.bias", (outputs,))
-        )
+        weight = file.read(f"{place}.weight", (outputs, inputs))
+        return cls(weight, file.read(f"{place}.bias", (outputs,)))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         flat = x.reshape(-1, x.shape[-1]) @ self.weight.T + self.bias
@@ -180,7 +168,7 @@ class _LayerNorm(NamedTuple):
 
 
 def _blocks(hidden: np.ndarray, blocks: list[tuple[int, int]]) -> list[np.ndarray]:
-    """[T, W] -> the groups of prompts of equal length, each [B, L, W], given as (B, L)."""
+    """The groups of prompts of equal length, [T, W] -> [B, L, W] each, with (B, L) in `blocks`."""
     parts = np.split(hidden, np.cumsum([count * length for count, length in blocks])[:-1])
     return [part.reshape(*block, -1) for part, block in zip(parts, blocks, strict=True)]
 
@@ -197,12 +185,12 @@ def _attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, heads: int) -> np.ndarr
 
 
 def _quick_gelu(x: np.ndarray) -> np.ndarray:
-    # tanh instead of exp: it cannot overflow. sigmoid(y) = (1 + tanh(y / 2)) / 2
+    # tanh cannot overflow, as exp can: sigmoid(y) = (1 + tanh(y / 2)) / 2.
     return x * (np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.851) * x))
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
-    """x Phi(x), with erf of Abramowitz & Stegun 7.1.26 (error below 1.5e-7): NumPy has none."""
+    """x Phi(x). NumPy has no erf: it is Abramowitz & Stegun's 7.1.26 (error below 1.5e-7)."""
     y = np.abs(x) / np.float32(math.sqrt(2))
     t = 1 / (1 + np.float32(0.3275911) * y)
     series = np.float32(0)
@@ -215,7 +203,7 @@ _ACTIVATIONS = {"quick_gelu": _quick_gelu, "gelu": _gelu}
 
 
 def _by_length(tokens: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The numbers of the prompts, those of equal length together."""
+    """The numbers of the prompts, grouped by length."""
     groups: dict[int, list[int]] = {}
     for number, ids in enumerate(tokens):
         groups.setdefault(len(ids), []).append(number)

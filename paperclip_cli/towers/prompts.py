@@ -1,4 +1,4 @@
-"""Embeddings of phrases, each averaged over several ways to say it, and remembered for as long as the model stays the same."""
+"""Embeddings of phrases, averaged over templates, and remembered while the model stays the same."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from paperclip_cli.workspace import Workspace, replace_file
 def embed_phrases(
     phrases: Sequence[str], templates: Sequence[str], model: ModelFolder, workspace: Workspace
 ) -> np.ndarray:
-    """float32 [N, D], each row of length 1: the mean of a phrase's embeddings in all `templates`, in which `{}` stands for it.
+    """The mean embedding of each phrase over all `templates`, in which `{}` stands for it.
 
-    The mean of unit vectors, as CLIP's authors average prompts (Radford et al. 2021, section 3.1.4).
+    float32 [N, D], each row of length 1. It is the mean of unit vectors, as CLIP's authors average
+    prompts (Radford et al. 2021, section 3.1.4).
     """
     said = json.dumps([fingerprint(model, workspace), list(phrases), list(templates)])
     memo = workspace.root / "phrases" / f"{hashlib.sha256(said.encode()).hexdigest()[:32]}.npy"
     remembered = _recall(memo, (len(phrases), model.config.projection_dim))
     if remembered is not None:
         return remembered
+
     texts = [template.replace("{}", phrase) for template in templates for phrase in phrases]
     mean = TextTower.open(model).embed(texts).reshape(len(templates), len(phrases), -1).mean(axis=0)
     vectors = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+
     file = io.BytesIO()
     np.save(file, vectors, allow_pickle=False)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
@@ -42,9 +45,6 @@ def _recall(memo: Path, shape: tuple[int, int]) -> np.ndarray | None:
     try:
         vectors = np.load(memo, allow_pickle=False)
     except (OSError, ValueError, EOFError):
-        return None  # no memo, or one that was damaged: the model says it again
-    return (
-        vectors
-        if vectors.dtype == np.float32 and vectors.shape == shape and np.isfinite(vectors).all()
-        else None
-    )
+        return None  # no memo, or a damaged one: the model is asked again
+    fits = vectors.dtype == np.float32 and vectors.shape == shape
+    return vectors if fits and np.isfinite(vectors).all() else None

@@ -1,7 +1,8 @@
-"""Reading a safetensors file: memory-mapped, and believing nothing that its header says.
+"""A memory-mapped reader of safetensors files that trusts nothing in their headers.
 
-The format is eight bytes (little-endian length N), N bytes of JSON `{name: {dtype, shape, data_offsets}}`, and the data. It is
-parsed here, and not by the library, because tensors can then be views of the file: a query touches only the pages that it needs.
+The format is eight bytes (little-endian length N), N bytes of JSON `{name: {dtype, shape,
+data_offsets}}`, and the data. It is parsed here, and not by the library, so that tensors can be
+views of the file: a query then touches only the pages it needs.
 """
 
 from __future__ import annotations
@@ -18,25 +19,12 @@ from paperclip_cli.errors import PaperclipError
 
 MAX_HEADER = 100_000_000
 _FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-_SIZES = {
-    "F64": 8,
-    "F32": 4,
-    "F16": 2,
-    "BF16": 2,
-    "I64": 8,
-    "I32": 4,
-    "I16": 2,
-    "I8": 1,
-    "U64": 8,
-    "U32": 4,
-    "U16": 2,
-    "U8": 1,
-    "BOOL": 1,
-}
+_SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "BOOL": 1}
+_SIZES |= {f"{sign}{8 * size}": size for sign in "IU" for size in (1, 2, 4, 8)}
 
 
 class Entry(NamedTuple):
-    """Where a tensor lies: its type's name in the format, its shape, and its first byte after the header."""
+    """A tensor's entry in the header: its type, its shape, and its first byte after the header."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -44,7 +32,10 @@ class Entry(NamedTuple):
 
 
 class TensorFile:
-    """The tensors of a safetensors file. Floats of any width are read as float32 (float32 ones as views of the file)."""
+    """The tensors of a safetensors file.
+
+    Floats of any width are read as float32; those that are float32 are views of the file.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -52,7 +43,7 @@ class TensorFile:
             self._bytes = np.memmap(path, np.uint8, "r")
         except (OSError, ValueError) as error:
             raise PaperclipError(
-                f"{path} cannot be read ({error})", "take the file from the model again"
+                f"{path} cannot be read ({error})", "download the file again"
             ) from error
         self._entries, self._data = _parse(path, self._bytes)
 
@@ -60,28 +51,28 @@ class TensorFile:
         return frozenset(self._entries)
 
     def entry(self, name: str) -> Entry:
-        """What the header says of a tensor. KeyError where there is none of that name."""
+        """The header's entry of a tensor. KeyError where there is none of that name."""
         return self._entries[name]
 
     def bytes_of(self, entry: Entry) -> np.ndarray:
-        """The bytes uint8 [n] of a tensor, as they lie in the file."""
+        """The bytes of a tensor as they are in the file, uint8 [n]."""
         return self._data[entry.start : entry.start + math.prod(entry.shape) * _SIZES[entry.dtype]]
 
     def read(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """A tensor of the shape that the configuration asks for, float32. It may be a read-only view of the file."""
+        """A float32 tensor of the expected shape; it may be a read-only view of the file."""
         stored, dtype = self._stored(name, shape)
         return _as_float32(stored, dtype)
 
     def rows(self, name: str, shape: tuple[int, ...], index: np.ndarray) -> np.ndarray:
-        """Some rows of a tensor, float32: only their pages of the file are touched."""
+        """Some rows of a tensor, float32. Only their pages of the file are touched."""
         stored, dtype = self._stored(name, shape)
         return _as_float32(stored[index], dtype)
 
     def _stored(self, name: str, shape: tuple[int, ...]) -> tuple[np.ndarray, str]:
         entry = self._checked(name, shape)
-        return np.frombuffer(
-            self._data, _FLOATS[entry.dtype], math.prod(shape), entry.start
-        ).reshape(shape), entry.dtype
+        count = math.prod(shape)
+        stored = np.frombuffer(self._data, _FLOATS[entry.dtype], count, entry.start)
+        return stored.reshape(shape), entry.dtype
 
     def _checked(self, name: str, shape: tuple[int, ...]) -> Entry:
         hint = "the weights do not belong to the config.json beside them, or the file is damaged"
@@ -114,6 +105,7 @@ def write_some(source: TensorFile, path: Path, names: Iterable[str]) -> None:
             "data_offsets": [offset, offset + size],
         }
         offset += size
+
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with path.open("wb") as file:
@@ -135,15 +127,11 @@ def _parse(path: Path, data: np.ndarray) -> tuple[dict[str, Entry], np.ndarray]:
             raise ValueError(f"header of {length} bytes in a file of {data.size}")
         header = json.loads(data[8 : 8 + length].tobytes())
         body = data[8 + length :]
-        return {
-            name: _entry(name, values, body.size)
-            for name, values in header.items()
-            if name != "__metadata__"
-        }, body
+        tensors = {name: values for name, values in header.items() if name != "__metadata__"}
+        return {name: _entry(name, values, body.size) for name, values in tensors.items()}, body
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PaperclipError(
-            f"{path} is not a valid safetensors file ({error})",
-            "take the file from the model again",
+            f"{path} is not a valid safetensors file ({error})", "download the file again"
         ) from error
 
 
@@ -152,6 +140,7 @@ def _entry(name: str, values: dict, available: int) -> Entry:
     whole = all(type(number) is int and number >= 0 for number in (*shape, start, stop))
     if not whole or stop > available or stop - start != math.prod(shape) * _SIZES[values["dtype"]]:
         raise ValueError(
-            f"tensor {name!r} of {values['dtype']} {list(shape)} at bytes {start} to {stop} of {available}"
+            f"tensor {name!r} of {values['dtype']} {list(shape)} "
+            f"at bytes {start} to {stop} of {available}"
         )
     return Entry(values["dtype"], shape, start)

@@ -1,10 +1,14 @@
-"""Models that start from nothing: their shape, a tokenizer made from the corpus, random weights.
+"""New models with random weights, their shapes, and a tokenizer made from the corpus.
 
-`scratch:tiny` is for a few hundred images and a processor without an accelerator. Three things of it are not CLIP's. Its text tower is a
-bag of words: queries and keys begin at zero, where neither has a gradient, so that attention stays uniform and a text is the mean
-of its words. (Free to attend, the tower learns so few captions by heart within a hundred steps.) Its vision
-tower begins with attention as it is in trained transformers (`mimetic`). And pixels are normalised so that a dark sky is near zero and an
-object far from it, and what holds no data is painted as sky.
+`scratch:tiny` is for a few hundred images and a processor without an accelerator. It differs from
+CLIP in three ways:
+
+- Its text tower is a bag of words. Queries and keys begin at zero, where neither has a gradient, so
+that attention stays uniform and a text is the mean of its words. (With free attention the tower
+learns so few captions by heart within a hundred steps.)
+- Its vision tower begins with the attention of trained transformers (`mimetic_init`).
+- Pixels are normalised so that a dark sky is near zero and an object far from it, and areas without
+data are painted as sky.
 """
 
 from __future__ import annotations
@@ -25,8 +29,9 @@ from paperclip_cli.towers.mimetic_init import begin_attention
 from paperclip_cli.towers.tokenizer import Tokenizer
 
 TINY = "scratch:tiny"
-# The vocabulary size of these shapes is an upper limit: the corpus decides. A few thousand abstracts cannot teach 49,408 tokens,
-# most of which they would hold once or never; 16,384 leave nearly every astronomical word whole.
+# The vocabulary size of these shapes is an upper limit; the corpus decides. A few thousand
+# abstracts cannot teach 49,408 tokens, most of which would occur once or never. With 16,384 nearly
+# every astronomical word stays whole.
 SHAPES = {
     TINY: ClipConfig(
         TextConfig(
@@ -55,7 +60,10 @@ DARK_SKY_MEAN, DARK_SKY_STD = (0.1, 0.1, 0.1), (0.2, 0.2, 0.2)
 
 
 class NewModel(NamedTuple):
-    """A model to be trained, without its weights. Pixels (0 to 1) are normalised with `mean` and `std`; `fill` is its view's."""
+    """A model to be trained, without its weights.
+
+    `mean` and `std` normalise pixels (0 to 1); `fill` is that of its view.
+    """
 
     name: str
     config: ClipConfig
@@ -65,19 +73,21 @@ class NewModel(NamedTuple):
     fill: str = "none"
 
     def draw(self, shapes: clip.Params, key: jax.Array) -> clip.Params:
-        """Its weights, float32 of the shapes that `clip.abstract` gives. The same key gives the same."""
+        """Its weights, float32 in the shapes from `clip.abstract`, which follow from the key."""
         params = init.draw(shapes, self.config, key)
-        return (
-            _seeing(_bag_of_words(params), self.config.vision.num_attention_heads, key)
-            if self.name == TINY
-            else params
-        )
+        if self.name != TINY:
+            return params
+        return _seeing(_bag_of_words(params), self.config.vision.num_attention_heads, key)
 
 
 def new_model(name: str, corpus: Iterable[str]) -> NewModel:
-    """`scratch:tiny` or `scratch:base` (ViT-B/16), with a tokenizer made from `corpus`. The same corpus gives the same model."""
+    """`scratch:tiny` or `scratch:base` (ViT-B/16), with a tokenizer made from `corpus`.
+
+    The same corpus gives the same model.
+    """
     if name not in SHAPES:
         raise UsageError(f"no model {name!r} to start from", f"choose {' or '.join(SHAPES)}")
+
     shape = SHAPES[name]
     words = tokenizer.train(corpus, shape.text.vocab_size)
     text = dataclasses.replace(
@@ -88,15 +98,16 @@ def new_model(name: str, corpus: Iterable[str]) -> NewModel:
         pad_token_id=words.end,
     )
     config = dataclasses.replace(shape, text=text)
-    return (
-        NewModel(name, config, words, DARK_SKY_MEAN, DARK_SKY_STD, "sky")
-        if name == TINY
-        else NewModel(name, config, words)
-    )
+    if name != TINY:
+        return NewModel(name, config, words)
+    return NewModel(name, config, words, DARK_SKY_MEAN, DARK_SKY_STD, "sky")
 
 
 def _seeing(params: clip.Params, heads: int, key: jax.Array) -> clip.Params:
-    """The same parameters with a vision tower whose attention begins as trained attention is, and to which place means little at first."""
+    """The same parameters, with a vision tower that has the attention of trained transformers.
+
+    Its positions are scaled down, so that they mean little at first.
+    """
     vision = params["vision"]
     stream = np.random.default_rng([*np.asarray(jax.random.key_data(key)).tolist(), 1])
     blocks = begin_attention(vision["layers"]["blocks"], heads, stream)
@@ -107,7 +118,10 @@ def _seeing(params: clip.Params, heads: int, key: jax.Array) -> clip.Params:
 
 
 def _bag_of_words(params: clip.Params) -> clip.Params:
-    """The same parameters with a text tower of uniform attention, to whose result neither order nor, at first, an MLP adds anything."""
+    """The same parameters, with a text tower of uniform attention.
+
+    The order of words adds nothing to its result, and at first neither does an MLP.
+    """
     blocks = params["text"]["layers"]["blocks"]
     width = params["text"]["positions"].shape[1]
     qkv = {**blocks["qkv"], "kernel": blocks["qkv"]["kernel"].at[..., : 2 * width].set(0)}

@@ -1,8 +1,9 @@
-"""CLIP's tokenizer: lower case, single spaces, byte-level BPE whose words end in `</w>`, between a start and an end token.
+"""CLIP's tokenizer: byte-level BPE in lower case, with single spaces, start and end token.
 
-The work is done by the `tokenizers` library; the rules are those of OpenAI's `simple_tokenizer.py` as transformers' CLIPTokenizer has them.
-A vocabulary holds the 256 bytes, the 256 bytes that end a word, one token a merge, then start and end: the end token has
-the highest id, as both of CLIP's pooling rules want it, and id 2 is a plain byte.
+The end of a word is marked `</w>`. The work is done by the `tokenizers` library; the rules are
+those of OpenAI's `simple_tokenizer.py`, as in transformers' CLIPTokenizer. A vocabulary holds the
+256 bytes, the 256 bytes that end a word, one token for each merge, then start and end. So the end
+token has the highest id, as both of CLIP's pooling rules require, and id 2 is a plain byte.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ START, END, WORD_END = "<|startoftext|>", "<|endoftext|>", "</w>"
 _WORDS = (
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 )
-_HINT = "take the tokenizer's files from the model again"
+_HINT = "download the tokenizer's files again"
 
 
 class Tokenizer:
-    """Texts to token ids. `start` and `end` are the ids that enclose every text."""
+    """A tokenizer of texts as token ids. The ids `start` and `end` enclose every text."""
 
     def __init__(self, backend: Backend) -> None:
         backend.no_truncation()
@@ -45,54 +46,52 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: ModelFolder) -> Tokenizer:
-        """The tokenizer of a model folder, held to the model's vocabulary and end token."""
+        """The tokenizer of a model folder, checked against the model's vocabulary and end token."""
         tokenizer = cls.read(folder.path)
         text = folder.config.text
         if tokenizer.size > text.vocab_size:
             raise PaperclipError(
-                f"{folder.path}: the tokenizer has {tokenizer.size} tokens and the model {text.vocab_size}",
+                f"{folder.path}: the tokenizer has {tokenizer.size} tokens "
+                f"and the model {text.vocab_size}",
                 _HINT,
             )
         if not text.pools_highest_id and tokenizer.end != text.eos_token_id:
             raise PaperclipError(
-                f"{folder.path}: the tokenizer ends texts with {tokenizer.end}, the model with {text.eos_token_id}",
+                f"{folder.path}: the tokenizer ends texts with {tokenizer.end}, "
+                f"the model with {text.eos_token_id}",
                 _HINT,
             )
         return tokenizer
 
     @classmethod
     def read(cls, path: Path) -> Tokenizer:
-        """From `tokenizer.json`, else from `vocab.json` and `merges.txt`."""
+        """The tokenizer in `tokenizer.json`, else in `vocab.json` and `merges.txt`."""
         try:
             if (path / TOKENIZER).is_file():
                 return cls(Backend.from_file(str(path / TOKENIZER)))
             vocabulary = json.loads((path / VOCABULARY).read_text(encoding="utf-8"))
             lines = (path / MERGES).read_text(encoding="utf-8").split("\n")
-            return cls(
-                _backend(
-                    vocabulary,
-                    [_pair(line) for line in lines if line and not line.startswith("#version")],
-                )
-            )
+            merges = [_pair(line) for line in lines if line and not line.startswith("#version")]
+            return cls(_backend(vocabulary, merges))
         except PaperclipError as error:
             raise PaperclipError(f"{path}: {error.message}", error.hint) from error
-        except (
-            Exception
-        ) as error:  # the library raises bare Exception for a file that it cannot parse
-            raise PaperclipError(
-                f"{path}: the tokenizer cannot be read ({error})", _HINT
-            ) from error
+        except Exception as error:  # what the library raises for a file that it cannot parse
+            message = f"{path}: the tokenizer cannot be read ({error})"
+            raise PaperclipError(message, _HINT) from error
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text with its start and end token, uncut."""
         return [encoding.ids for encoding in self._backend.encode_batch(list(texts))]
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """How many tokens each text has, its start and end token not counted."""
+        """The number of tokens in each text, start and end token not counted."""
         return [len(ids) - ENDS for ids in self.encode(texts)]
 
     def batch(self, texts: Sequence[str], length: int) -> np.ndarray:
-        """int32 [B, length]: longer texts lose what lies before their end token, shorter ones are padded with it, as CLIP does."""
+        """Token ids of texts at one length, as CLIP makes them: int32 [B, length].
+
+        Longer texts lose what lies before their end token; shorter ones are padded with it.
+        """
         ids = np.full((len(texts), length), self.end, np.int32)
         for row, tokens in zip(ids, self.encode(texts), strict=True):
             kept = cut(tokens, length)
@@ -100,14 +99,17 @@ class Tokenizer:
         return ids
 
     def save(self, path: Path, length: int) -> None:
-        """Writes the files from which transformers' CLIPTokenizer (and `read`) make this tokenizer again; `length` is the model's."""
+        """Writes files from which transformers' CLIPTokenizer and `read` restore this tokenizer.
+
+        `length` is the model's limit in tokens.
+        """
         state = json.loads(self._backend.to_str())
         replace_file(path / TOKENIZER, json.dumps(state, ensure_ascii=False, indent=1) + "\n")
         replace_file(path / VOCABULARY, json.dumps(self._vocabulary(), ensure_ascii=False) + "\n")
-        merges = "".join(
-            f"{left} {right}\n" for left, right in map(_pair, state["model"]["merges"])
-        )
-        replace_file(path / MERGES, "#version: 0.2\n" + merges)
+        merges = map(_pair, state["model"]["merges"])
+        lines = "".join(f"{left} {right}\n" for left, right in merges)
+        replace_file(path / MERGES, "#version: 0.2\n" + lines)
+
         names = {
             "bos_token": self._token(self.start),
             "eos_token": self._token(self.end),
@@ -131,10 +133,14 @@ class Tokenizer:
 
 
 def train(corpus: Iterable[str], vocab_size: int) -> Tokenizer:
-    """A CLIP-like tokenizer with at most `vocab_size` tokens (fewer where no pair is left that occurs twice). Deterministic."""
+    """A CLIP-like tokenizer with at most `vocab_size` tokens, the same for the same corpus.
+
+    It has fewer tokens where no pair is left that occurs twice.
+    """
     symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
     plain = symbols + [symbol + WORD_END for symbol in symbols]
-    # The trainer breaks ties by id and numbers what it meets in the order of a hash table; what it calls special has its id beforehand.
+    # The trainer breaks ties by id, and numbers what it meets in the order of a hash table. Only
+    # its special tokens have their ids beforehand.
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size - 2,
         min_frequency=2,
@@ -144,18 +150,19 @@ def train(corpus: Iterable[str], vocab_size: int) -> Tokenizer:
     )
     learner = _backend({}, [])
     learner.train_from_iterator(corpus, trainer)
+
     merges = [_pair(merge) for merge in json.loads(learner.to_str())["model"]["merges"]]
     tokens = [*plain, *dict.fromkeys(left + right for left, right in merges), START, END]
     return Tokenizer(_backend({token: number for number, token in enumerate(tokens)}, merges))
 
 
 def cut(tokens: list[int], length: int) -> list[int]:
-    """At most `length` tokens of a text, the last of them its end token."""
+    """At most `length` tokens of a text, ending with its end token."""
     return tokens if len(tokens) <= length else [*tokens[: length - 1], tokens[-1]]
 
 
 def _backend(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Backend:
-    """CLIP's rules around a vocabulary; without special tokens where it is empty, for the trainer."""
+    """CLIP's rules around a vocabulary; an empty one, for the trainer, has no special tokens."""
     unknown = END if END in vocabulary else None
     backend = Backend(
         models.BPE(vocabulary, merges, end_of_word_suffix=WORD_END, unk_token=unknown)

@@ -1,7 +1,8 @@
-"""CLIP's weights between our stacked parameters and `model.safetensors` in the layout of transformers' CLIPModel.
+"""CLIP's weights, between our stacked parameters and transformers' `model.safetensors`.
 
-Three things differ: the file has one set of tensors a layer where we stack layers along a leading axis; it keeps queries, keys and values
-apart where we have one product; and PyTorch keeps matrices as [outputs, inputs], convolutions as [outputs, channels, rows, columns].
+Three things differ. The file has one set of tensors for each layer, where we stack layers along a
+leading axis. It keeps queries, keys and values apart, where we have one product. And PyTorch keeps
+matrices as [outputs, inputs], and convolutions as [outputs, channels, rows, columns].
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _LEAF = {"kernel": "weight", "scale": "weight", "bias": "bias"}
 
 
 class Piece(NamedTuple):
-    """One tensor of the file, its shape there, and the part `array[part]` of a parameter that it is."""
+    """A tensor of the file, its shape there, and its place `array[part]` in a parameter."""
 
     name: str
     shape: tuple[int, ...]
@@ -63,12 +64,13 @@ class Piece(NamedTuple):
 
 
 def load(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
-    """The model of a folder, float32 whatever the file's floats; tensors that CLIP has not (`position_ids`) are passed over.
+    """The model of a folder and its extras (`clip.EXTRAS`), float32 whatever the file's floats.
 
-    The parameters of its extras (`clip.EXTRAS`) are among them.
+    Tensors that CLIP does not have (`position_ids`) are passed over.
 
     Raises:
-        PaperclipError: a tensor is missing or of another shape (both are named), or the file is no safetensors file.
+        PaperclipError: a tensor is missing or has another shape (both are named), or the file is
+        not a safetensors file.
     """
     graph, shapes = abstract(folder)
     towers, extras = towers_and_extras(shapes)
@@ -77,15 +79,16 @@ def load(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
 
 
 def abstract(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
-    """The graph of a folder's model, and the shapes of its parameters, extras included: no file is read."""
+    """The graph of a folder's model, and the shapes of its parameters and extras. Reads no file."""
     graph, shapes = clip.abstract(folder.config)
     return graph, shapes | _extra_shapes(folder)
 
 
 def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme: str) -> None:
-    """Writes a whole model into `folder.path`, as `folder` describes it; transformers loads the result as it is.
+    """Writes a whole model into `folder.path`; transformers loads the result as it is.
 
-    Each file takes its place at once. For the folder to do so too, save into what `workspace.replace_folder` yields.
+    Each file is replaced atomically. For the whole folder to be, save into the folder that
+    `workspace.replace_folder` yields.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
     towers, extras = towers_and_extras(params)
@@ -95,30 +98,27 @@ def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme:
     tokenizer.save(folder.path, folder.config.text.max_position_embeddings)
     _write_json(folder.path / PREPROCESSOR, preprocessor(folder))
     _write_json(folder.path / CONFIG, folder.config.to_dict())
-    _write_json(
-        folder.path / CARD,
-        folder.card
-        | {"view": dataclasses.asdict(folder.view)}
-        | ({"extras": dataclasses.asdict(folder.extras)} if folder.extras else {}),
-    )
+    card = folder.card | {"view": dataclasses.asdict(folder.view)}
+    if folder.extras:
+        card |= {"extras": dataclasses.asdict(folder.extras)}
+    _write_json(folder.path / CARD, card)
     replace_file(folder.path / "README.md", readme)
 
 
 def tensors(params: clip.Params, config: ClipConfig) -> dict[str, np.ndarray]:
-    """What the file holds for these parameters: contiguous float32 arrays under transformers' names."""
+    """These parameters as in the file: contiguous float32 arrays under transformers' names."""
     found: dict[str, np.ndarray] = {}
     for path, leaf in jax.tree.leaves_with_path(params):
         name, array = _name(path), np.asarray(leaf, np.float32)
         for piece in _pieces(name, array.shape, config):
             part = array[piece.part]
-            found[piece.name] = np.asarray(
-                _to_file(part, piece.shape) if _is_kernel(name) else part, order="C"
-            )
+            part = _to_file(part, piece.shape) if _is_kernel(name) else part
+            found[piece.name] = np.asarray(part, order="C")
     return found
 
 
 def preprocessor(folder: ModelFolder) -> dict:
-    """The settings with which transformers' CLIPImageProcessor makes the model's view of a canvas."""
+    """Settings for transformers' CLIPImageProcessor to make the model's view of a canvas."""
     side = folder.view.size
     return {
         "image_processor_type": "CLIPImageProcessor",
@@ -137,11 +137,9 @@ def preprocessor(folder: ModelFolder) -> dict:
 
 
 def towers_and_extras(params: clip.Params) -> tuple[clip.Params, clip.Params]:
-    """What lies in `model.safetensors`, and what beside it."""
-    towers, extras = (
-        {name: part for name, part in params.items() if (name in clip.EXTRAS) == wanted}
-        for wanted in (False, True)
-    )
+    """The parameters in `model.safetensors`, and those in the file beside it."""
+    towers = {name: part for name, part in params.items() if name not in clip.EXTRAS}
+    extras = {name: part for name, part in params.items() if name in clip.EXTRAS}
     return towers, extras
 
 
@@ -153,17 +151,15 @@ def _read_all(path: Path, shapes: clip.Params, config: ClipConfig) -> clip.Param
 
 
 def _extra_shapes(folder: ModelFolder) -> clip.Params:
-    """The shapes of what `folder.extras` speaks of."""
-    size, bias = (
-        folder.extras.head_size,
-        {"logit_bias": jax.ShapeDtypeStruct((), np.float32)} if folder.extras.logit_bias else {},
-    )
-    return (
-        bias
-        if size is None
-        else bias
-        | jax.eval_shape(lambda: init.draw_heads(folder.config, size, np.random.default_rng(0)))
-    )
+    """The shapes of the parameters in `folder.extras`."""
+    shapes: clip.Params = {}
+    size = folder.extras.head_size
+    if folder.extras.logit_bias:
+        shapes["logit_bias"] = jax.ShapeDtypeStruct((), np.float32)
+    if size is not None:
+        stream = np.random.default_rng(0)
+        shapes |= jax.eval_shape(lambda: init.draw_heads(folder.config, size, stream))
+    return shapes
 
 
 def _read(file: TensorFile, path: str, shape: tuple[int, ...], config: ClipConfig) -> jax.Array:
@@ -183,17 +179,15 @@ def _pieces(path: str, shape: tuple[int, ...], config: ClipConfig) -> Iterator[P
     if not stacked:
         yield Piece(_SINGLE[path], _file_shape(path, shape, config), (...,))
         return
+
     part, _, leaf = inner.partition("/")
     names = _BLOCK[part]
     width = shape[-1] // len(names)
     for layer in range(shape[0]):
         for place, name in enumerate(names):
             columns = (layer, ..., slice(place * width, (place + 1) * width))
-            yield Piece(
-                f"{tower}_model.encoder.layers.{layer}.{name}.{_LEAF[leaf]}",
-                (width, *shape[1:-1]),
-                columns,
-            )
+            full_name = f"{tower}_model.encoder.layers.{layer}.{name}.{_LEAF[leaf]}"
+            yield Piece(full_name, (width, *shape[1:-1]), columns)
 
 
 def _extra_name(path: str) -> str:
@@ -215,7 +209,11 @@ def _is_kernel(path: str) -> bool:
 
 
 def _from_file(tensor: np.ndarray) -> np.ndarray:
-    """[outputs, inputs] -> [inputs, outputs]; [outputs, channels, rows, columns] -> [rows * columns * channels, outputs]."""
+    """PyTorch's layout in ours.
+
+    [outputs, inputs] -> [inputs, outputs];
+    [outputs, channels, rows, columns] -> [rows * columns * channels, outputs].
+    """
     if tensor.ndim == 4:
         return tensor.transpose(2, 3, 1, 0).reshape(-1, tensor.shape[0])
     return tensor.T

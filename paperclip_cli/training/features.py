@@ -2,7 +2,7 @@
 
 Every pair has a fixed number of random views, each with a caption cut anew, and a training takes
 them in turn. One view of all pairs is one file of images and one of texts, so that an interrupted
-computation goes on where it stopped.
+computation resumes where it stopped.
 
 Shapes: N pairs, B batch, W width of a tower.
 """

@@ -1,4 +1,4 @@
-"""Attention against its formula, and its gradient against that of the formula."""
+"""Attention and its gradient, compared with the formula."""
 
 from __future__ import annotations
 

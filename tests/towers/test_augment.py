@@ -1,4 +1,4 @@
-"""Random views: what is drawn, that each image draws its own, and normalisation."""
+"""Random views: their distribution, their independence between images, and normalisation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The towers against transformers' CLIPModel, and what must hold of them alone."""
+"""The towers against transformers' CLIPModel, and laws of their own."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def odd_folder(tmp_path: Path, eos: int) -> tuple[Any, ModelFolder]:
 @pytest.mark.parametrize("eos", [599, 2], ids=["first-end-token", "highest-id"])
 def test_parity_of_an_odd_configuration(tmp_path: Path, eos: int) -> None:
     model, folder = odd_folder(tmp_path, eos)
-    # A second end token, padding with the end token and with 0, an id 2 in the middle, and a text of full length.
+    # A second end token, padding with the end token and with 0, an id 2 in the middle, and a full
+    # row.
     ids = np.array(
         [
             [598, 5, 6, 599, 7, 599, 599, 0],
@@ -156,7 +157,7 @@ def test_a_narrow_type_leaves_gradients_in_float32() -> None:
 
 
 def test_fused_attention_is_the_same_attention(monkeypatch: pytest.MonkeyPatch) -> None:
-    """cuDNN runs on NVIDIA's GPUs only; JAX's own implementation of the same function stands in for it here."""
+    """cuDNN only runs on NVIDIA's GPUs, so JAX's own implementation stands in for it here."""
     graph, params = build(ODD, jax.random.key(0))
     real, asked = jax.nn.dot_product_attention, []
 

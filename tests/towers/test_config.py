@@ -90,11 +90,8 @@ def test_what_is_no_clip_model_is_told_in_one_line(values: dict, says: str, tmp_
     path.write_text(json.dumps(values))
     with pytest.raises(PaperclipError) as raised:
         ClipConfig.read(path)
-    assert (
-        says in raised.value.message
-        and str(path) in raised.value.message
-        and "\n" not in raised.value.message
-    )
+    message = raised.value.message
+    assert says in message and str(path) in message and "\n" not in message
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "\x00"])

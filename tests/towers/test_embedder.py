@@ -85,7 +85,7 @@ def test_a_device_too_small_for_one_image_is_an_error(
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
 
     monkeypatch.setattr(embedder, "_compiled", no_device)
-    with pytest.raises(PaperclipError, match="one image at a time"):
+    with pytest.raises(PaperclipError, match="out of memory even with a batch of one"):
         embedder.embed(views(1))
 
 

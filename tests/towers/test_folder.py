@@ -1,4 +1,4 @@
-"""What a model's name means, what its folder says, and its fingerprint."""
+"""Model names, the content of model folders, and fingerprints."""
 
 from __future__ import annotations
 

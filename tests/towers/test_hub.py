@@ -1,4 +1,4 @@
-"""Models from a stand-in of the Hub on this machine, through the real client in a process of its own."""
+"""Models from a stand-in for the Hub, through the real client in a process of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from paperclip_cli.workspace import Workspace
 from tests.clip_models import write_model
 
 COMMIT, PULL_REQUEST = "a" * 40, "b" * 40
-# Resolves names one after the other and prints what came of each.
+# Resolves names one after the other, and prints the result of each.
 SCRIPT = """
 import json, sys
 from pathlib import Path
@@ -39,7 +39,10 @@ print(json.dumps(answers))
 
 
 class StandIn(ThreadingHTTPServer):
-    """The few answers of huggingface.co that a download needs. `files` is what a commit of a repository holds."""
+    """The few answers of huggingface.co that a download needs.
+
+    `files` holds the files of each commit of a repository.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
@@ -168,7 +171,10 @@ def model_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def ask(url: str, home: Path, *names: str, mode: str = "online") -> list[dict[str, str]]:
-    """What `resolve` answers to each name in a fresh process with `home` as the Hub's home and `home/cache` as ours."""
+    """The answers of `resolve` to some names, in a fresh process.
+
+    `home` is the Hub's home, and `home/cache` is ours.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     environment |= {
         "HF_ENDPOINT": url,
@@ -232,10 +238,8 @@ def test_a_model_without_safetensors_is_told_with_the_revision_that_has_them(
         "error": "org/converted on the Hub has no model.safetensors",
         "hint": "only safetensors are read; try org/converted@refs/pr/7",
     }
-    assert (
-        plain["error"] == "org/plain on the Hub has no model.safetensors"
-        and "org/plain@refs/pr/N" in plain["hint"]
-    )
+    assert plain["error"] == "org/plain on the Hub has no model.safetensors"
+    assert "org/plain@refs/pr/N" in plain["hint"]
     assert not any("pytorch_model" in line for line in server.asked)
 
 
@@ -254,16 +258,12 @@ def test_without_network_the_file_and_its_folder_are_named(
     nowhere = "http://127.0.0.1:9"
     folder = tmp_path / "cache" / "hub" / "org--clip"
     (offline,) = ask(nowhere, tmp_path, "org/clip", mode="offline")
-    assert (
-        offline["error"]
-        == "org/clip: config.json is not on this machine, and the network may not be used"
-    )
+    missing = "org/clip: config.json is not on this machine, and the network may not be used"
+    assert offline["error"] == missing
     assert str(folder) in offline["hint"]
     (unreachable,) = ask(nowhere, tmp_path, "org/clip")
-    assert (
-        unreachable["error"].startswith("org/clip could not be downloaded: ")
-        and str(folder) in unreachable["hint"]
-    )
+    assert unreachable["error"].startswith("org/clip could not be downloaded: ")
+    assert str(folder) in unreachable["hint"]
 
     folder.mkdir(parents=True)
     for name, data in model_files.items():

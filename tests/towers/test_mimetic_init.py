@@ -1,4 +1,4 @@
-"""Attention that begins as trained attention is."""
+"""Initial attention that resembles trained attention."""
 
 from __future__ import annotations
 
@@ -35,5 +35,6 @@ def test_queries_go_with_keys_and_values_against_the_output(heads: int) -> None:
             head = slice(first, first + size)
             product = query[:, head] @ key[:, head].T
             assert np.linalg.matrix_rank(product, tol=1e-4) == size
-            # A head of full rank has the whole diagonal; a smaller one the largest part of it that its rank allows.
+            # A head of full rank has the whole diagonal; a smaller one as much of it as its rank
+            # allows.
             assert np.trace(product) > 0.7 * size * (0.9 if heads == 1 else 1.0)

@@ -1,4 +1,4 @@
-"""Models that start from nothing."""
+"""New models with random weights."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_same_corpus_and_key_give_the_same_model() -> None:
 
 
 def test_the_text_tower_of_the_tiny_model_is_a_bag_of_words_and_stays_one() -> None:
-    """The order of the words between start and end changes nothing, and queries and keys have no gradient by which it could."""
+    """Word order changes nothing, and queries and keys have no gradient by which it ever could."""
     made = scratch.new_model("scratch:tiny", CORPUS)
     graph, params = drawn(made)
     words = list(range(10, 40))
@@ -52,17 +52,15 @@ def test_the_text_tower_of_the_tiny_model_is_a_bag_of_words_and_stays_one() -> N
         "text"
     ]["layers"]["blocks"]
     width = made.config.text.hidden_size
-    assert (
-        not slope["qkv"]["kernel"][..., : 2 * width].any()
-        and slope["qkv"]["kernel"][..., 2 * width :].any()
-    )
+    kernel = slope["qkv"]["kernel"]
+    assert not kernel[..., : 2 * width].any()
+    assert kernel[..., 2 * width :].any()
 
 
 def test_the_base_shape_is_vit_b_16() -> None:
     shapes = clip.abstract(scratch.SHAPES["scratch:base"])[1]
-    assert (
-        sum(leaf.size for leaf in jax.tree.leaves(shapes["vision"])) == 85_799_424
-    )  # OpenAI's vision tower without its projection
+    # OpenAI's vision tower without its projection.
+    assert sum(leaf.size for leaf in jax.tree.leaves(shapes["vision"])) == 85_799_424
 
 
 def test_another_name_is_a_usage_error() -> None:

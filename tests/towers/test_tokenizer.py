@@ -1,4 +1,4 @@
-"""CLIP's tokenizer against transformers', and the ones that are made from a corpus."""
+"""CLIP's tokenizer against transformers', and tokenizers made from a corpus."""
 
 from __future__ import annotations
 
@@ -155,7 +155,10 @@ def test_every_text_has_ids_and_none_is_unknown(text: str) -> None:
 
 
 def test_training_is_the_same_in_every_process() -> None:
-    script = f"from paperclip_cli.towers import tokenizer\nprint(tokenizer.train({CORPUS!r}, 900)._backend.to_str())"
+    script = (
+        "from paperclip_cli.towers import tokenizer\n"
+        f"print(tokenizer.train({CORPUS!r}, 900)._backend.to_str())"
+    )
     runs = {
         subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
         for _ in range(3)

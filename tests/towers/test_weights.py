@@ -1,4 +1,4 @@
-"""`model.safetensors` and the folder around it, theirs and ours."""
+"""`model.safetensors` and its folder, as transformers and as we write it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_transformers_loads_our_folder_as_it_is(tiny: ModelFolder) -> None:
 
 
 def test_a_processor_of_transformers_makes_the_models_view(tiny: ModelFolder) -> None:
-    """Of a canvas as large as the store nothing is resampled, and both cut out the same central square and normalise it alike."""
+    """On a canvas of the store's size nothing is resampled, and both make the same central view."""
     from transformers import CLIPProcessor
 
     folder = dataclasses.replace(
@@ -204,11 +204,8 @@ def test_a_missing_or_misshapen_tensor_is_one_clear_line(
     folder = rewritten(tiny, tmp_path / "damaged", **{name: array})
     with pytest.raises(PaperclipError) as raised:
         weights.load(folder)
-    assert (
-        says in raised.value.message
-        and str(folder.path) in raised.value.message
-        and "\n" not in raised.value.message
-    )
+    message = raised.value.message
+    assert says in message and str(folder.path) in message and "\n" not in message
 
 
 def test_a_failed_save_leaves_the_weights_that_were_there(
@@ -237,7 +234,7 @@ def test_the_card_keeps_what_it_said_and_tells_the_view(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_extras_lie_in_a_file_of_their_own(tmp_path: Path, bias: bool) -> None:
-    """What CLIP's layout has is left as it was, the rest comes back as it was saved."""
+    """Tensors of CLIP's layout stay as they were, and the others come back as saved."""
     from transformers import CLIPModel
 
     plain = write_model(tmp_path / "plain")
@@ -268,6 +265,7 @@ def test_heads_that_do_not_fit_are_named(tmp_path: Path) -> None:
     )
     with pytest.raises(
         PaperclipError,
-        match=r"heads.safetensors: tensor image_head.fc1.weight has shape \[25, 48\], expected \[24, ",
+        match=r"heads.safetensors: tensor image_head.fc1.weight has shape \[25, 48\], "
+        r"expected \[24, ",
     ):
         weights.load(folder)
