@@ -1,4 +1,4 @@
-"""Where every artefact lies, what a finished stage leaves behind, and how a file is replaced without ever being half there.
+"""Where every artefact lies, and what its manifest says of it.
 
     <cache>/proposals/<mission>/proposals.jsonl      the catalogue of a mission
     <cache>/previews/<mission>/previews.jsonl        what was fetched; beside it proposal_<ID>/<name>.jpg
@@ -8,35 +8,50 @@
     <cache>/training/<name>/                         checkpoints, only needed to go on with a training
     <cache>/indexes/<name>/
 
-Each of these folders holds a `manifest.json`.
+Each of these folders holds a `manifest.json`, written last, with size and SHA-256 of the files that
+the stage wrote: whoever opens an artefact compares the sizes, `doctor --verify` all of it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.files import hidden_names, recover, replace_file
 
 MANIFEST = "manifest.json"
+FORMAT = 1  # of a manifest; one without a format, from before there was any, counts as 0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# What makes an artefact of a kind whole again.
+_REMEDIES = {
+    "proposals": "give the same `paperclip fetch` again: it restores the records from the files on disk",
+    "previews": "give the same `paperclip fetch` again: it restores the records from the files on disk",
+    "summaries": "give the same `paperclip summarize` again: it makes what is missing",
+    "datasets": "make it again with `paperclip build-dataset --force`",
+    "models": "train it again with `paperclip train --force`",
+    "indexes": "rebuild it with `paperclip index --force`",
+}
+
+Stamp = Mapping[str, int | str | bool]
+"""Size and SHA-256 of a file; `grows`: lines are appended to it, and the stamp is of those there were."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a stage did: its resolved configuration, fingerprints of its inputs, counts, and versions."""
+    """What a stage did: its resolved configuration, fingerprints of its inputs, counts, and versions.
+
+    `files` are the stamps of what it wrote, by their paths in the folder. While a writer replaces
+    some of them one by one, each is the old one or the one that `underway` has.
+    """
 
     stage: str
     config: dict
@@ -45,6 +60,9 @@ class Manifest:
     extra: dict = field(default_factory=dict)
     version: str = __version__
     created: str = ""
+    files: dict[str, Stamp] = field(default_factory=dict)
+    underway: dict[str, Stamp] = field(default_factory=dict)
+    format: int = FORMAT
 
 
 @dataclass(frozen=True)
@@ -78,20 +96,26 @@ class Workspace:
         return self.root / "summaries" / checked_name(name, "summary set")
 
     def dataset(self, name: str) -> Path:
-        return self.root / "datasets" / checked_name(name, "dataset")
+        return recover(self.root / "datasets" / checked_name(name, "dataset"))
 
     def model(self, name: str) -> Path:
-        return self.root / "models" / checked_name(name, "model")
+        return recover(self.root / "models" / checked_name(name, "model"))
 
     def training(self, name: str) -> Path:
         return self.root / "training" / checked_name(name, "model")
 
     def index(self, name: str) -> Path:
-        return self.root / "indexes" / checked_name(name, "index")
+        return recover(self.root / "indexes" / checked_name(name, "index"))
 
     def names(self, kind: str) -> list[str]:
         """The artefacts of a kind (`previews`, `datasets`, `models`, `indexes`, ...) that have a manifest."""
-        return sorted(path.parent.name for path in (self.root / kind).glob(f"*/{MANIFEST}"))
+        found = {path.parent.name for path in (self.root / kind).glob(f"*/{MANIFEST}")}
+        hidden = {
+            name
+            for name in hidden_names(self.root / kind) - found
+            if (recover(self.root / kind / name) / MANIFEST).exists()
+        }
+        return sorted(name for name in found | hidden if _NAME.fullmatch(name))
 
 
 def checked_name(name: str, what: str) -> str:
@@ -103,24 +127,121 @@ def checked_name(name: str, what: str) -> str:
     return name
 
 
-def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a finished artefact, or None where there is none (or one that cannot be read)."""
+def read_manifest(folder: Path, may_be_damaged: bool = False) -> Manifest | None:
+    """The manifest of a finished artefact, or None where there is none.
+
+    PaperclipError for one of a later version, and for one that cannot be read; a writer that makes
+    a new one anyway takes that for none with `may_be_damaged`.
+    """
+    path = folder / MANIFEST
     try:
-        values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        names = {f.name for f in dataclasses.fields(Manifest)}
-        return Manifest(**{name: value for name, value in values.items() if name in names})
-    except (OSError, ValueError, TypeError, AttributeError):
+        found = _manifest(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except (ValueError, TypeError, AttributeError) as error:
+        if may_be_damaged:
+            return None
+        raise PaperclipError(f"{path} is damaged ({error})", remedy(folder)) from error
+    if found.format > FORMAT:
+        raise PaperclipError(
+            f"{path} was written by a later version of paperclip ({found.version})",
+            "update this one",
+        )
+    return found
+
+
+def _manifest(data: bytes) -> Manifest:
+    values = {"format": 0, **json.loads(data)}
+    fields = {f.name: f for f in dataclasses.fields(Manifest)}
+    found = Manifest(**{name: value for name, value in values.items() if name in fields})
+    dicts = (found.config, found.inputs, found.counts, found.extra, found.files, found.underway)
+    if not all(isinstance(value, dict) for value in dicts) or type(found.format) is not int:
+        raise TypeError("its values are of other types")
+    return found
+
+
+def remedy(folder: Path) -> str:
+    """What makes a damaged artefact whole again."""
+    return _REMEDIES.get(folder.parent.name, "redo the stage that wrote it with --force")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Written last: its presence says that the artefact is complete."""
-    stamped = dataclasses.replace(
-        manifest, created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    )
-    replace_file(
-        folder / MANIFEST, json.dumps(dataclasses.asdict(stamped), indent=2, default=str) + "\n"
-    )
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    _put(folder, dataclasses.replace(manifest, created=created, format=FORMAT))
+
+
+def _put(folder: Path, manifest: Manifest) -> None:
+    text = json.dumps(dataclasses.asdict(manifest), indent=2, default=str) + "\n"
+    replace_file(folder / MANIFEST, text)
+
+
+def announce(folder: Path, coming: Mapping[str, Stamp]) -> None:
+    """Says in a finished artefact's manifest which files are about to take the place of its own.
+
+    Whoever opens it before the new manifest is written, after a kill too, finds it whole.
+    """
+    found = read_manifest(folder, may_be_damaged=True)
+    if found is not None:
+        _put(folder, dataclasses.replace(found, underway=dict(coming), format=FORMAT))
+
+
+def stamp_of(content: str | bytes, grows: bool = False) -> Stamp:
+    """The stamp of a file with this content."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    said: Stamp = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return {**said, "grows": True} if grows else said
+
+
+def stamps_of(folder: Path, names: Iterable[str]) -> dict[str, Stamp]:
+    """The stamps of those of some files that are in a folder."""
+    paths = ((name, folder / name) for name in names)
+    return {
+        name: {"size": path.stat().st_size, "sha256": file_sha256(path)}
+        for name, path in paths
+        if path.is_file()
+    }
+
+
+def faults(
+    folder: Path, manifest: Manifest, parts: tuple[str, ...] = ("",), verify: bool = False
+) -> Iterator[str]:
+    """What of an artefact's files is not as the manifest says; of those only that begin with `parts`.
+
+    Sizes are compared, which costs a look at each; their content, too, with `verify`.
+    """
+    for name, said in manifest.files.items():
+        if name.startswith(parts):
+            allowed = [said, *([manifest.underway[name]] if name in manifest.underway else [])]
+            found = [_fault(folder / name, one, verify) for one in allowed]
+            if all(found):
+                yield f"{name} {found[0]}"
+
+
+def _fault(path: Path, said: Stamp, verify: bool) -> str:
+    """What is wrong with a file, nothing if it is as it was written."""
+    if not path.is_file():
+        return "is missing"
+    size, wanted = path.stat().st_size, int(said["size"])
+    if size < wanted or (size > wanted and not said.get("grows")):
+        return f"has {size:,} bytes, and {wanted:,} were written"
+    if verify and file_sha256(path, wanted) != said["sha256"]:
+        return "is not what was written"
+    return ""
+
+
+def whole_manifest(folder: Path, parts: tuple[str, ...] = ("",)) -> Manifest | None:
+    """The manifest of an artefact, once the sizes of its files are known to be as it says.
+
+    PaperclipError where they are not: nothing is made from a part of what was finished.
+    """
+    manifest = read_manifest(folder)
+    while manifest is not None and (found := next(faults(folder, manifest, parts), None)):
+        newer = read_manifest(folder)
+        if newer == manifest:
+            raise PaperclipError(f"{folder} is damaged: {found}", remedy(folder))
+        manifest = newer  # a writer has finished in between
+    return manifest
 
 
 def is_finished(folder: Path, stage: str, config: dict, inputs: dict[str, str]) -> bool:
@@ -138,90 +259,13 @@ def settings(config: object, *leave_out: str) -> dict:
     )
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
+def file_sha256(path: Path, size: int | None = None) -> str:
+    """SHA-256 of a file's bytes, or of the first `size` of them, in hex."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def replace_file(path: Path, content: str | bytes) -> None:
-    """Writes a file under a temporary name, flushes it to disk and renames it into place."""
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def cut_torn_line(path: Path) -> None:
-    """Cuts off a last line without its end, as a killed process leaves it: call it before reading what is to be appended to."""
-    if path.exists():
-        with path.open("r+b") as file:
-            file.truncate(file.read().rfind(b"\n") + 1)
-
-
-@contextmanager
-def append_lines(path: Path) -> Iterator[Callable[[str], None]]:
-    """Gives a function that adds a line to a file and hands it to the system at once, so that only a power cut can lose it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-
-        def append(line: str) -> None:
-            file.write(line.encode("utf-8") + b"\n")
-            file.flush()
-
-        yield append
-
-
-@contextmanager
-def replace_folder(folder: Path) -> Iterator[Path]:
-    """Yields an empty folder beside `folder` that takes its place when the block ends well, and vanishes when it does not."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new.", dir=folder.parent))
-    try:
-        yield temporary
-        os.chmod(temporary, 0o777 & ~umask())
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-            os.replace(folder, old / "previous")
-            os.replace(temporary, folder)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def lock(folder: Path, shared: bool = False, wait: bool = False) -> Iterator[None]:
-    """Holds an artefact for one writer; a second one is told so at once, or waits. The lock goes when the process does.
-
-    Several may hold it `shared`, for work that does not meet, while nobody holds it alone.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    path = folder.parent / f".{folder.name}.lock"
-    with path.open("a") as file:
-        try:
-            fcntl.flock(
-                file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
-            )
-        except OSError as error:
-            raise PaperclipError(
-                f"another paperclip process is writing {folder}", "wait for it, or stop it"
-            ) from error
-        yield
-
-
-def umask() -> int:
-    """The process's file mode creation mask, for files that a library makes with a mode of its own."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        if size is None:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        while size > 0 and (block := file.read(min(size, 2**20))):
+            digest.update(block)
+            size -= len(block)
+    return digest.hexdigest()

@@ -8,8 +8,9 @@ import io
 import numpy as np
 from PIL import Image
 
+from paperclip_cli.files import replace_file
 from paperclip_cli.records import Observation, Preview, Proposal, write_jsonl
-from paperclip_cli.workspace import Manifest, Workspace, replace_file, write_manifest
+from paperclip_cli.workspace import Manifest, Workspace, stamp_of, write_manifest
 
 # The kinds of pictures, with the titles and abstracts of their proposals.
 KINDS = (
@@ -67,8 +68,14 @@ def write_archive(
         (workspace.proposals(mission), "proposals", proposals),
         (workspace.previews(mission), "previews", previews),
     ):
-        replace_file(folder / f"{name}.jsonl", write_jsonl(records))
-        manifest = Manifest(stage="fetch", config={"mission": mission}, counts={name: len(records)})
+        text = write_jsonl(records)
+        replace_file(folder / f"{name}.jsonl", text)
+        manifest = Manifest(
+            stage="fetch",
+            config={"mission": mission},
+            counts={"proposals": len(proposals), "images": len(previews)},
+            files={f"{name}.jsonl": stamp_of(text)},
+        )
         write_manifest(folder, manifest)
 
 

@@ -1,26 +1,28 @@
-"""The cache: names, manifests, atomic replacement, locks."""
+"""The cache: names, and what manifests say."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import json
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.files import replace_file
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,
-    append_lines,
+    announce,
     checked_name,
-    cut_torn_line,
+    faults,
     is_finished,
-    lock,
     read_manifest,
-    replace_file,
-    replace_folder,
+    stamp_of,
+    whole_manifest,
     write_manifest,
 )
 
@@ -68,58 +70,95 @@ def test_a_manifest_says_what_was_done(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"stage": 1}'])
-def test_a_broken_manifest_counts_as_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / "manifest.json").write_text(text)
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"stage": 1}', '{"stage": "a", "config": []}'])
+def test_a_damaged_manifest_is_not_taken_for_none(tmp_path: Path, text: str) -> None:
     assert read_manifest(tmp_path) is None
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(PaperclipError, match="is damaged"):
+        read_manifest(tmp_path)
+    assert read_manifest(tmp_path, may_be_damaged=True) is None
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "folder" / "file"
-    replace_file(path, "one")
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        replace_file(path, "two")
-    assert path.read_text() == "one"
-    assert list(path.parent.iterdir()) == [path]
+def test_a_manifest_has_a_format(tmp_path: Path) -> None:
+    """One from before there was any is read, and has it when it is written next; a later one is refused."""
+    (tmp_path / "manifest.json").write_text(
+        '{"stage": "fetch", "config": {}, "counts": {"images": 3}}'
+    )
+    old = read_manifest(tmp_path)
+    assert old is not None and old.format == 0 and old.counts == {"images": 3}
+    write_manifest(tmp_path, old)
+    assert read_manifest(tmp_path) == replace(
+        old, format=1, created=json.loads((tmp_path / "manifest.json").read_text())["created"]
+    )
+    (tmp_path / "manifest.json").write_text(
+        '{"stage": "fetch", "config": {}, "format": 2, "version": "9.0"}'
+    )
+    for may_be_damaged in (False, True):
+        with pytest.raises(PaperclipError, match=r"later version of paperclip \(9.0\)"):
+            read_manifest(tmp_path, may_be_damaged)
 
 
-def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    with replace_folder(folder) as new:
-        (new / "a").write_text("1")
-    with pytest.raises(KeyboardInterrupt), replace_folder(folder) as new:
-        (new / "b").write_text("2")
-        raise KeyboardInterrupt
-    assert [path.name for path in folder.iterdir()] == ["a"]
-    with replace_folder(folder) as new:
-        (new / "c").write_text("3")
-    assert [path.name for path in folder.iterdir()] == ["c"]
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+def finished(folder: Path, content: bytes, grows: bool = False) -> None:
+    """An artefact of one file."""
+    replace_file(folder / "lines", content)
+    write_manifest(
+        folder, Manifest(stage="fetch", config={}, files={"lines": stamp_of(content, grows)})
+    )
 
 
-def test_a_second_process_is_told_that_the_folder_is_taken(tmp_path: Path) -> None:
-    script = "from pathlib import Path; from paperclip_cli.workspace import lock\nwith lock(Path(%r)): print('held')"
-    with lock(tmp_path / "index"):
-        done = subprocess.run(
-            [sys.executable, "-c", script % str(tmp_path / "index")], capture_output=True, text=True
-        )
-    assert "another paperclip process" in done.stderr
-    with lock(tmp_path / "index"):
-        pass
-    assert PaperclipError.exit_code == 1
+def test_what_is_cut_or_gone_is_refused(tmp_path: Path) -> None:
+    finished(tmp_path, b"one\ntwo\n")
+    assert whole_manifest(tmp_path) is not None
+    (tmp_path / "lines").write_bytes(b"one\n")
+    with pytest.raises(PaperclipError, match="lines has 4 bytes, and 8 were written"):
+        whole_manifest(tmp_path)
+    assert whole_manifest(tmp_path, parts=("other",)) is not None
+    (tmp_path / "lines").unlink()
+    with pytest.raises(PaperclipError, match="lines is missing"):
+        whole_manifest(tmp_path)
 
 
-def test_a_torn_line_is_cut_off_and_whole_ones_are_kept(tmp_path: Path) -> None:
-    path = tmp_path / "set" / "lines.jsonl"
-    cut_torn_line(path)
-    with append_lines(path) as append:
-        append("ä")
-        assert path.read_text("utf-8") == "ä\n"
-    path.write_bytes(path.read_bytes() + "ü".encode()[:1])
-    cut_torn_line(path)
-    with append_lines(path) as append:
-        append("ö")
-    assert path.read_text("utf-8") == "ä\nö\n"
+@given(st.binary(min_size=1, max_size=9), st.data())
+def test_any_flipped_bit_is_found(content: bytes, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        finished(folder, content)
+        manifest = read_manifest(folder)
+        assert manifest is not None and not list(faults(folder, manifest, verify=True))
+        number = data.draw(st.integers(0, len(content) * 8 - 1))
+        damaged = bytearray(content)
+        damaged[number // 8] ^= 1 << number % 8
+        (folder / "lines").write_bytes(damaged)
+        assert list(faults(folder, manifest, verify=True)) == ["lines is not what was written"]
+        assert not list(faults(folder, manifest))
+
+
+def test_what_grows_is_whole_as_far_as_it_was_finished(tmp_path: Path) -> None:
+    finished(tmp_path, b"one\n", grows=True)
+    manifest = read_manifest(tmp_path)
+    assert manifest is not None
+    for content, fault in (
+        (b"one\ntwo\n", []),
+        (b"one", ["lines has 3 bytes, and 4 were written"]),
+        (b"ono\ntwo\n", ["lines is not what was written"]),
+    ):
+        (tmp_path / "lines").write_bytes(content)
+        assert list(faults(tmp_path, manifest, verify=True)) == fault
+
+
+def test_files_that_are_being_replaced_are_whole_before_and_after(tmp_path: Path) -> None:
+    finished(tmp_path, b"one\n")
+    announce(tmp_path, {"lines": stamp_of(b"three\n")})
+    for content in (b"one\n", b"three\n"):
+        (tmp_path / "lines").write_bytes(content)
+        assert whole_manifest(tmp_path) is not None
+    (tmp_path / "lines").write_bytes(b"th")
+    with pytest.raises(PaperclipError, match="has 2 bytes, and 4 were written"):
+        whole_manifest(tmp_path)
+
+
+def test_hidden_folders_are_no_artefacts(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    for name in ("default", ".default.new.abcdefgh"):
+        write_manifest(tmp_path / "models" / name, Manifest(stage="train", config={}))
+    assert workspace.names("models") == ["default"]

@@ -17,7 +17,7 @@ from paperclip_cli.config import QueryConfig
 from paperclip_cli.config.choices import Collapse, RankBy
 from paperclip_cli.config.quantities import parse_angle, parse_date
 from paperclip_cli.errors import ExitCode, UsageError
-from paperclip_cli.workspace import replace_file
+from paperclip_cli.files import replace_file
 
 if TYPE_CHECKING:
     from paperclip_cli.stages.query import Answer

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,11 +12,11 @@ import numpy as np
 
 from paperclip_cli.dataset.pairs import Pair
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.files import replacing
 from paperclip_cli.images.pictures import decode_jpeg, store_image
 from paperclip_cli.images.view import View
 from paperclip_cli.progress import Progress, Task
 from paperclip_cli.threads import processors
-from paperclip_cli.workspace import umask
 
 _FORMAT = 1  # increase it when stored pixels change
 
@@ -35,10 +33,11 @@ def open_store(pairs: Sequence[Pair], view: View, place: Path, progress: Progres
     """
     digest = _fingerprint(pairs, view)
     path = place.with_name(f"{place.name}-{digest}.npy")
-    if not path.is_file():
+    shape = (len(pairs), view.store_side, view.store_side, channels_of(pairs))
+    if not is_array(path, np.uint8, shape):
         for old in path.parent.glob(f"{place.name}-*.npy"):
             old.unlink()  # a process that has mapped it keeps it
-        _write(path, pairs, view, progress)
+        _write(path, shape, pairs, view, progress)
     return np.load(path, mmap_mode="r")
 
 
@@ -72,21 +71,24 @@ def _fingerprint(pairs: Sequence[Pair], view: View) -> str:
 @contextmanager
 def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
     """An array to fill, mapped from a file that is moved to `path` if the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    try:
+    with replacing(path) as temporary:
         array = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
         yield array
         array.flush()
-        os.chmod(temporary, 0o666 & ~umask())
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
-def _write(path: Path, pairs: Sequence[Pair], view: View, progress: Progress) -> None:
-    shape = (len(pairs), view.store_side, view.store_side, channels_of(pairs))
+def is_array(path: Path, dtype: type, shape: tuple[int, ...]) -> bool:
+    """Whether a file holds a whole array of this kind, as `new_array` makes it."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return bool(array.dtype == dtype and array.shape == shape)
+
+
+def _write(
+    path: Path, shape: tuple[int, ...], pairs: Sequence[Pair], view: View, progress: Progress
+) -> None:
     with (
         progress.task("decode", total=len(pairs), unit="images") as task,
         new_array(path, np.uint8, shape) as store,

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from paperclip_cli.dataset.split import SPLITS
 from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.files import recover
 from paperclip_cli.records import Key, Observation
-from paperclip_cli.workspace import Workspace
+from paperclip_cli.workspace import Workspace, whole_manifest
 
 ROWS_PER_GROUP = 100  # about 10 MB, which a reader that streams or shuffles holds at a time
 OBSERVATION_COLUMNS = (
@@ -226,8 +227,10 @@ def find_dataset(name_or_folder: str, workspace: Workspace) -> Path:
 
     Raises:
         MissingStage: there is no such dataset.
+        PaperclipError: some of its files are cut.
     """
-    folder = Path(name_or_folder).expanduser()
+    folder = recover(Path(name_or_folder).expanduser())
     found = folder if (folder / "data").is_dir() else workspace.dataset(name_or_folder)
     available_splits(found)
+    whole_manifest(found, ("data/",))
     return found

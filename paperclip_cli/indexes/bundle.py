@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.files import replacing
 from paperclip_cli.records import Observation, Proposal, Wcs
 from paperclip_cli.wording import counted
 
@@ -117,16 +117,8 @@ class _Hashed:
 @contextmanager
 def write_bundle(path: Path) -> Iterator[BundleWriter]:
     """A new bundle, which is at `path` only when the block has ended well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with zipfile.ZipFile(temporary, "w") as archive:
-            yield BundleWriter(archive)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        yield BundleWriter(archive)
 
 
 def unpack(path: Path, folder: Path, model_files: Collection[str]) -> Card:

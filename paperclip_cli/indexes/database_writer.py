@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from paperclip_cli.files import replacing
 from paperclip_cli.indexes.database import FILE, OBSERVED, PROPOSAL, Entry
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, to_json
 from paperclip_cli.sky.footprint import observed_footprint
@@ -31,9 +31,20 @@ def write_observations(
     proposals: Mapping[Key, Proposal],
     splits: Mapping[Key, str],
 ) -> None:
-    """Writes a new file, flushed to disk. The order of `entries` is that of their vectors; only proposals with images are kept."""
-    entries = list(entries)
-    path.unlink(missing_ok=True)
+    """Writes a file, which is there only when it is whole.
+
+    The order of `entries` is that of their vectors; only proposals with images are kept.
+    """
+    with replacing(path) as temporary:
+        _write(temporary, list(entries), proposals, splits)
+
+
+def _write(
+    path: Path,
+    entries: Sequence[Entry],
+    proposals: Mapping[Key, Proposal],
+    splits: Mapping[Key, str],
+) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         # Nobody reads the file before it is whole, so that it needs no journal of its own.
@@ -47,8 +58,6 @@ def write_observations(
         connection.executescript(_INDEXES)
     finally:
         connection.close()
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _write_proposals(

@@ -12,6 +12,7 @@ old state or the new one, whenever it comes and whenever the writer dies.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from paperclip_cli.images.view import View
 from paperclip_cli.indexes.background import Background
 from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.vectors import open_vectors
-from paperclip_cli.workspace import Manifest, Workspace, read_manifest
+from paperclip_cli.workspace import Manifest, Workspace, faults, file_sha256, read_manifest
 
 THUMBNAILS = "thumbnails"
 
@@ -114,6 +115,10 @@ def _open(folder: Path, manifest: Manifest) -> Index:
             f"index {folder}: its manifest lacks {error}", "rebuild it with paperclip index --force"
         ) from error
     vectors_path, observations_path = generation_paths(folder, number)
+    for path in (vectors_path, observations_path):
+        path.stat()
+    for fault in faults(folder, manifest):
+        raise PaperclipError(f"index {folder}: {fault}", "rebuild it with paperclip index --force")
     return Index(
         folder=folder,
         manifest=manifest,
@@ -121,6 +126,12 @@ def _open(folder: Path, manifest: Manifest) -> Index:
         observations=Observations(observations_path),
         background=background,
     )
+
+
+def folder_sha256(folder: Path) -> str:
+    """SHA-256 over the names and contents of a folder's files, in hex."""
+    sums = [f"{path.name} {file_sha256(path)}" for path in sorted(folder.iterdir())]
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
 def generation_paths(folder: Path, number: int) -> tuple[Path, Path]:

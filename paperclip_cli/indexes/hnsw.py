@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.files import replace_file, replacing
 from paperclip_cli.install import extra_line
-from paperclip_cli.workspace import replace_file
+from paperclip_cli.workspace import file_sha256
 
 if TYPE_CHECKING:
     import hnswlib
@@ -45,25 +45,24 @@ def build_graph(
         graph.add_items(block, np.arange(start, start + len(block)))
         advance(len(block))
     path, card = graph_paths(folder, number)
-    temporary = path.with_name(f".{path.name}.new")
-    graph.save_index(str(temporary))
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    replace_file(
-        card, json.dumps({"vectors": _fingerprint(vectors), "size": path.stat().st_size}) + "\n"
-    )
+    with replacing(path) as temporary:
+        graph.save_index(str(temporary))
+    said = {"vectors": _fingerprint(vectors), "size": path.stat().st_size}
+    replace_file(card, json.dumps(said | {"sha256": file_sha256(path)}) + "\n")
 
 
-def graph_state(folder: Path, number: int, vectors: np.ndarray) -> str:
-    """`ready`, `none`, or `stale` for one that is not of these vectors, or damaged."""
+def graph_state(folder: Path, number: int, vectors: np.ndarray, verify: bool = False) -> str:
+    """`ready`, `none`, or `stale` for one that is not of these vectors, or damaged: `verify` reads it."""
     path, card = graph_paths(folder, number)
     if not card.exists():
         return "none"
     try:
         said = json.loads(card.read_text(encoding="utf-8"))
-        fits = said == {"vectors": _fingerprint(vectors), "size": path.stat().st_size}
-    except (OSError, ValueError):
+        found = _fingerprint(vectors), path.stat().st_size
+        fits = (said["vectors"], said["size"]) == found and (
+            not verify or file_sha256(path) == said["sha256"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
         return "stale"
     return "ready" if fits else "stale"
 

@@ -15,12 +15,10 @@ from paperclip_cli.indexes.folder import Index, generation_paths
 from paperclip_cli.indexes.journal import Journal
 from paperclip_cli.indexes.vectors import open_vectors, write_vectors
 from paperclip_cli.records import Key, Proposal
-from paperclip_cli.workspace import Manifest, read_manifest, write_manifest
+from paperclip_cli.workspace import Manifest, read_manifest, stamps_of, write_manifest
 
 _BLOCK = 8_192  # images whose vectors are in memory at once when a generation is written
-_GENERATION = re.compile(
-    r"\.?(vectors|observations|graph)-(\d{6,})\.(npy|sqlite|hnsw|json|hnsw\.new)"
-)
+_GENERATION = re.compile(r"(vectors|observations|graph)-(\d{6,})\.(npy|sqlite|hnsw|json)")
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,10 @@ def write_generation(
 
 def publish(folder: Path, manifest: Manifest, number: int) -> None:
     """Makes a generation the one that counts."""
-    write_manifest(folder, replace(manifest, extra={"generation": number, **manifest.extra}))
+    files = stamps_of(folder, [path.name for path in generation_paths(folder, number)])
+    write_manifest(
+        folder, replace(manifest, extra={"generation": number, **manifest.extra}, files=files)
+    )
 
 
 def sweep(folder: Path) -> None:

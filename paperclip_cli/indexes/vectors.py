@@ -6,7 +6,6 @@ of a second from the page cache.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.files import replacing
 from paperclip_cli.wording import counted
 
 # Fewer rows than this share of all are gathered before they are multiplied; more are quicker picked from the product of all.
@@ -21,20 +21,18 @@ _GATHER_SHARE = 0.1
 
 
 def write_vectors(path: Path, shape: tuple[int, int], blocks: Iterable[np.ndarray]) -> None:
-    """Writes blocks float32 [n, D] one after the other as one .npy file of `shape` [N, D], flushed to disk.
+    """Writes blocks float32 [n, D] one after the other as one .npy file of `shape` [N, D], which is there only when it is whole.
 
     Written as a stream and not through a map: a full disk is then an OSError and not a bus error.
     """
     written = 0
-    with path.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         npy.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         for block in blocks:
             file.write(np.ascontiguousarray(block, dtype="<f4").data)
             written += len(block)
         if written != shape[0]:
             raise ValueError(f"{counted(written, 'vectors')} given, {shape[0]:,} announced")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def open_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray:
@@ -45,7 +43,7 @@ def open_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray:
         vectors = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:  # an empty file is at its end
         raise PaperclipError(
             f"{path} cannot be read as vectors ({error})", "rebuild the index with --force"
         ) from error

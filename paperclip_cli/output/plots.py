@@ -15,9 +15,9 @@ from paperclip_cli.dataset import paper
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation.plot_data import Curve, Figures, Gallery, Similarities, TrainingLog
 from paperclip_cli.evaluation.table import CONTROL
+from paperclip_cli.files import replace_file
 from paperclip_cli.install import extra_line
 from paperclip_cli.output.console import printable
-from paperclip_cli.workspace import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,12 +11,12 @@ not be read.
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from paperclip_cli.files import replace_file
 from paperclip_cli.previews.fetch_log import (
     Entry,
     Place,
@@ -24,27 +24,32 @@ from paperclip_cli.previews.fetch_log import (
     rewrite_ledger,
     shard_ledgers,
 )
+from paperclip_cli.previews.records import LOST, PREVIEWS, PROPOSALS, counted
 from paperclip_cli.records import Key, Preview, Proposal, Record, read_jsonl, write_jsonl
 from paperclip_cli.workspace import (
-    MANIFEST,
     Manifest,
     Workspace,
+    announce,
+    faults,
     read_manifest,
-    replace_file,
+    stamp_of,
     write_manifest,
 )
 
-PROPOSALS, PREVIEWS, ORIGINALS = "proposals.jsonl", "previews.jsonl", "originals"
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+ORIGINALS = "originals"
 
 
 @dataclass(frozen=True)
 class Holdings:
-    """Proposals and previews as records, and the ledger by image."""
+    """Proposals and previews as records, and the ledger by image.
+
+    `lost` are the proposals of which records were lost, and were not fetched again since.
+    """
 
     proposals: Mapping[Key, Proposal]
     previews: tuple[Preview, ...]
     ledger: Mapping[Place, Entry]
+    lost: frozenset[Key] = frozenset()
 
     def after(
         self,
@@ -65,6 +70,7 @@ class Holdings:
             {key: known[key] for key in held},
             tuple(merged),
             {entry.place: entry for entry in [*ledger, *entries]},
+            self.lost - touched,
         )
 
     def files(self) -> set[str]:
@@ -86,14 +92,51 @@ class Holdings:
 def read_holdings(workspace: Workspace, mission: str, skip_damaged: bool = False) -> Holdings:
     """Read a mission's holdings, finished or not.
 
+    Damaged records are `lost`, or given up with `skip_damaged`.
+
     Raises:
-        PaperclipError: a line is damaged, unless damaged lines are skipped.
+        PaperclipError: a line of the ledger is damaged, unless damaged lines are skipped.
     """
-    folder = workspace.previews(mission)
-    proposals = _read(workspace.proposals(mission) / PROPOSALS, Proposal, skip_damaged)
-    previews = _read(folder / PREVIEWS, Preview, skip_damaged)
-    ledger = read_ledger(folder, skip_damaged=skip_damaged)
-    return Holdings({proposal.key: proposal for proposal in proposals}, tuple(previews), ledger)
+    proposals = _read(workspace.proposals(mission) / PROPOSALS, Proposal)
+    previews = _read(workspace.previews(mission) / PREVIEWS, Preview)
+    ledger = read_ledger(workspace.previews(mission), skip_damaged=skip_damaged)
+    held = Holdings({proposal.key: proposal for proposal in proposals}, tuple(previews), ledger)
+    return held if skip_damaged else replace(held, lost=frozenset(_lost(workspace, mission, held)))
+
+
+def _lost(workspace: Workspace, mission: str, held: Holdings) -> set[Key]:
+    """The proposals whose records are lost, or differ from what was written.
+
+    The records that are missing from a file that was cut are known: the ledger has their images.
+    """
+    images = {preview.image for preview in held.previews}
+    illustrated = {preview.key for preview in held.previews}
+    logged = [entry for entry in held.ledger.values() if entry.image]
+    missing = {entry.key for entry in logged if entry.image not in images}
+    missing |= illustrated ^ held.proposals.keys()
+
+    lost: set[Key] = set()
+    for path, count in (
+        (workspace.proposals(mission) / PROPOSALS, len(held.proposals)),
+        (workspace.previews(mission) / PREVIEWS, len(held.previews)),
+    ):
+        manifest = read_manifest(path.parent, may_be_damaged=True)
+        if manifest is not None:
+            lost |= {Key.parse(key) for key in manifest.extra.get(LOST, ())}
+            damage = _damage(path, manifest, count)
+            lost |= {"": set(), "cut": missing, "altered": missing | illustrated}[damage]
+    return lost
+
+
+def _damage(path: Path, manifest: Manifest, count: int) -> str:
+    """`cut` or `altered`; empty for a file of `count` records that is what was written."""
+    wanted = counted(path, manifest)
+    if wanted is not None:
+        return "cut" if count != wanted else ""
+    if next(faults(path.parent, manifest, (path.name,), verify=True), None) is None:
+        return ""
+    size = path.stat().st_size if path.is_file() else 0
+    return "cut" if size < int(manifest.files[path.name]["size"]) else "altered"
 
 
 def write_holdings(
@@ -101,7 +144,8 @@ def write_holdings(
 ) -> bool:
     """Replace records and manifests.
 
-    False, with nothing written, if the records hold the same already.
+    A kill leaves the old records or the new ones, and a manifest that takes both. False, with
+    nothing written, if the records hold the same already.
     """
     texts = {
         workspace.proposals(mission) / PROPOSALS: write_jsonl(holdings.proposals.values()),
@@ -110,18 +154,26 @@ def write_holdings(
     is_same = all(
         path.is_file() and path.read_bytes() == text.encode() for path, text in texts.items()
     )
-    if is_same and all(read_manifest(path.parent) for path in texts):
+    found = {path: read_manifest(path.parent, may_be_damaged=True) for path in texts}
+    files = {path: {path.name: stamp_of(text)} for path, text in texts.items()}
+    lost = [str(key) for key in sorted(holdings.lost)]
+    if is_same and all(
+        old and (old.files, old.underway, old.extra.get(LOST, [])) == (files[path], {}, lost)
+        for path, old in found.items()
+    ):
         return False
 
-    unfinish(workspace, mission)
+    for path in texts:
+        announce(path.parent, files[path])
     for path, text in texts.items():
         replace_file(path, text)
 
     counts = {"proposals": len(holdings.proposals), "images": len(holdings.previews)}
-    finished = replace(manifest, counts=counts, inputs=holdings.fingerprints())
+    extra = manifest.extra | ({LOST: lost} if lost else {})
+    finished = replace(manifest, counts=counts, inputs=holdings.fingerprints(), extra=extra)
     for path in texts:
-        write_manifest(path.parent, finished)
-    return True
+        write_manifest(path.parent, replace(finished, files=files[path]))
+    return not is_same or not all(found.values())
 
 
 def tidy(workspace: Workspace, mission: str, holdings: Holdings) -> None:
@@ -153,30 +205,5 @@ def is_untidy(folder: Path) -> bool:
     return bool(shard_ledgers(folder)) or any(any(folder.glob(pattern)) for pattern in patterns)
 
 
-def unfinish(workspace: Workspace, mission: str) -> None:
-    """Remove a mission's manifests: it counts as unfinished until `write_holdings` writes them."""
-    for folder in (workspace.proposals(mission), workspace.previews(mission)):
-        (folder / MANIFEST).unlink(missing_ok=True)
-
-
-def _read(path: Path, kind: type[Record], skip_damaged: bool) -> list[Record]:
-    return list(read_jsonl(path, kind, skip_damaged)) if path.exists() else []
-
-
-def file_names(names: Sequence[str]) -> list[str]:
-    """File names for the previews of one proposal: plain, distinct (also where case does not count), and like the archive's.
-
-    `observations/proposal_1/m 31.png` -> `m_31-1f0a9c3e.jpg`; a name that is plain already, and the only one of its kind, keeps its stem.
-    """
-    stems = [PurePosixPath(name).stem for name in names]
-    shared = Counter(stem.lower() for stem in stems)
-    return [
-        (stem if _PLAIN_NAME.fullmatch(stem) and shared[stem.lower()] == 1 else _marked(stem, name))
-        + ".jpg"
-        for stem, name in zip(stems, names, strict=True)
-    ]
-
-
-def _marked(stem: str, name: str) -> str:
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).lstrip("._-")[:80]
-    return f"{plain or 'image'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+def _read(path: Path, kind: type[Record]) -> list[Record]:
+    return list(read_jsonl(path, kind, skip_damaged=True)) if path.exists() else []

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from paperclip_cli.files import append_lines, replace_file
 from paperclip_cli.records import Key, Wcs, read_jsonl, to_json, write_jsonl
-from paperclip_cli.workspace import replace_file
 
 LEDGER = "ledger.jsonl"
 
@@ -91,14 +91,6 @@ def shard_ledgers(folder: Path) -> list[Path]:
 
 @contextmanager
 def appending(folder: Path, name: str = LEDGER) -> Iterator[Callable[[Entry], None]]:
-    """Yield a function that adds an entry to a ledger.
-
-    Each entry is handed to the system at once, so that only a power cut can lose it.
-    """
-    with (folder / name).open("a", encoding="utf-8") as file:
-
-        def append(entry: Entry) -> None:
-            file.write(to_json(entry) + "\n")
-            file.flush()
-
-        yield append
+    """Yield a function that adds an entry to a ledger at once (`files.append_lines`)."""
+    with append_lines(folder / name) as append:
+        yield lambda entry: append(to_json(entry))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from paperclip_cli.errors import BadItem, MissingStage
-from paperclip_cli.records import Key, Preview, Proposal, read_jsonl
-from paperclip_cli.workspace import Workspace, file_sha256
+from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
+from paperclip_cli.records import Key, Preview, Proposal, Record, read_jsonl
+from paperclip_cli.workspace import Manifest, Workspace, file_sha256, whole_manifest
+
+PROPOSALS, PREVIEWS = "proposals.jsonl", "previews.jsonl"
+LOST = "lost"  # in a manifest: the proposals of which records are lost, and were not fetched again
+RESTORES = "give the same `paperclip fetch` again: it restores the records from the files on disk"
 
 
 def fetched_missions(workspace: Workspace, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -30,20 +34,51 @@ def fetched_missions(workspace: Workspace, wanted: Sequence[str] = ()) -> tuple[
 
 
 def read_proposals(workspace: Workspace, missions: Sequence[str]) -> dict[Key, Proposal]:
-    """The proposals of some missions by key, in the order of the keys."""
+    """The proposals of some missions by key, in the order of the keys. PaperclipError where some are lost."""
     found = (
         proposal
         for mission in missions
-        for proposal in read_jsonl(workspace.proposals(mission) / "proposals.jsonl", Proposal)
+        for proposal in _read(workspace.proposals(mission) / PROPOSALS, Proposal)
     )
     return dict(sorted((proposal.key, proposal) for proposal in found))
 
 
 def read_previews(workspace: Workspace, missions: Sequence[str]) -> list[Preview]:
-    """The previews of some missions, in the order of their keys and paths."""
-    paths = (workspace.previews(mission) / "previews.jsonl" for mission in missions)
-    found = (preview for path in paths if path.exists() for preview in read_jsonl(path, Preview))
+    """The previews of some missions, in the order of their keys and paths. PaperclipError where some are lost."""
+    found = (
+        preview
+        for mission in missions
+        for preview in _read(workspace.previews(mission) / PREVIEWS, Preview)
+    )
     return sorted(found, key=lambda preview: (preview.key, preview.image))
+
+
+def _read(path: Path, kind: type[Record]) -> list[Record]:
+    """The records of a mission, once they are known to be all that were fetched."""
+    manifest = whole_manifest(path.parent)
+    found = list(read_jsonl(path, kind)) if path.exists() else []
+    if manifest is not None:
+        refuse_lost(path, manifest, len(found))
+    return found
+
+
+def refuse_lost(path: Path, manifest: Manifest, count: int) -> None:
+    """PaperclipError where a file of records lacks some, by what its manifest counts or says."""
+    lost = manifest.extra.get(LOST, ())
+    if lost:
+        raise PaperclipError(
+            f"{path} lacks the records of {len(lost):,} proposals, first {lost[0]}",
+            "fetch them again, or give them up with `paperclip fetch --force`",
+        )
+    wanted = counted(path, manifest)
+    if wanted is not None and count != wanted:
+        raise PaperclipError(f"{path} has {count:,} records, and {wanted:,} were written", RESTORES)
+
+
+def counted(path: Path, manifest: Manifest) -> int | None:
+    """How many records a manifest counts in a file; None where it has the file's size, which says more."""
+    name = {PROPOSALS: "proposals", PREVIEWS: "images"}[path.name]
+    return None if path.name in manifest.files else manifest.counts.get(name)
 
 
 def stored_path(preview: Preview) -> str:
@@ -57,8 +92,8 @@ def fetched_fingerprints(workspace: Workspace, missions: Sequence[str]) -> dict[
         f"{mission}/{path.name}": path
         for mission in missions
         for path in (
-            workspace.proposals(mission) / "proposals.jsonl",
-            workspace.previews(mission) / "previews.jsonl",
+            workspace.proposals(mission) / PROPOSALS,
+            workspace.previews(mission) / PREVIEWS,
         )
     }
     return {name: file_sha256(path) for name, path in paths.items() if path.exists()}

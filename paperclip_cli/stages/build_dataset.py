@@ -13,6 +13,7 @@ from paperclip_cli.dataset.join import Row, join, mark_seen
 from paperclip_cli.dataset.pairs import Pair, write_split
 from paperclip_cli.dataset.split import SPLITS, TEST, TRAIN, VALIDATION, split_keys
 from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
+from paperclip_cli.files import lock, replace_folder
 from paperclip_cli.previews.records import (
     fetched_fingerprints,
     fetched_missions,
@@ -32,10 +33,10 @@ from paperclip_cli.workspace import (
     Workspace,
     file_sha256,
     is_finished,
-    lock,
     read_manifest,
-    replace_folder,
     settings,
+    stamps_of,
+    whole_manifest,
     write_manifest,
 )
 
@@ -52,16 +53,16 @@ def run(
     chosen = choose_set(workspace, config.summaries, needed=config.captions == "summary")
     config = replace(config, missions=missions, summaries=chosen)
     folder = config.out.expanduser().absolute() if config.out else workspace.dataset(config.name)
-    _refuse_foreign(folder)
+    if config.out or not config.force:
+        _refuse_foreign(folder, may_be_damaged=config.out is not None)
     with lock(folder):
         inputs = fetched_fingerprints(workspace, missions)
         if chosen:
             inputs[f"summaries/{chosen}"] = file_sha256(workspace.summaries(chosen) / SUMMARIES)
         plan = Manifest(stage=STAGE, config=settings(config, "name", "out", "force"), inputs=inputs)
-        found = read_manifest(folder)
+        found = None if config.force else whole_manifest(folder, ("data/",))
         if (
-            not config.force
-            and found
+            found
             and is_finished(folder, STAGE, plan.config, inputs)
             and not found.extra.get("failed")
         ):
@@ -69,11 +70,11 @@ def run(
         return _build(config, workspace, folder, plan, progress or SilentProgress())
 
 
-def _refuse_foreign(folder: Path) -> None:
+def _refuse_foreign(folder: Path, may_be_damaged: bool) -> None:
     """A folder that holds something else than a dataset of ours is not replaced."""
     if folder.exists() and not folder.is_dir():
         raise PaperclipError(f"{folder} is a file", "give --out a new or an empty folder")
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, may_be_damaged)
     if folder.is_dir() and any(folder.iterdir()) and (manifest is None or manifest.stage != STAGE):
         raise PaperclipError(
             f"{folder} holds something that is not a dataset of paperclip",
@@ -111,14 +112,12 @@ def _build(
             dataset_card(splits, plan.config, _sources(workspace, config.missions)),
             encoding="utf-8",
         )
-        checksums = {
-            str(path.relative_to(new)): file_sha256(path)
-            for path in sorted(new.rglob("*"))
-            if path.is_file()
-        }
+        files = stamps_of(
+            new, (path.relative_to(new).as_posix() for path in sorted(new.rglob("*")))
+        )
         notes = [*_notes(splits, config), _cut_captions(splits, workspace)]
-        extra = {"excluded": excluded, "failed": len(failures), "notes": notes, "sha256": checksums}
-        done = replace(plan, counts=_counts(splits), extra=extra)
+        extra = {"excluded": excluded, "failed": len(failures), "notes": notes}
+        done = replace(plan, counts=_counts(splits), extra=extra, files=files)
         write_manifest(new, done)
     return replace(_report(done, folder), failures=tuple(failures))
 

@@ -14,20 +14,22 @@ import numpy as np
 from paperclip_cli.config import DoctorConfig
 from paperclip_cli.dataset.pairs import available_splits, count_rows
 from paperclip_cli.errors import BadItem, PaperclipError
-from paperclip_cli.indexes.folder import Index, open_index
+from paperclip_cli.indexes.folder import THUMBNAILS, Index, folder_sha256, open_index
+from paperclip_cli.indexes.hnsw import graph_state
 from paperclip_cli.indexes.journal import is_unfinished
 from paperclip_cli.indexes.model import model_of
 from paperclip_cli.install import extra_line
 from paperclip_cli.malloc import physical_memory
-from paperclip_cli.previews.records import read_image, read_previews, stored_path
+from paperclip_cli.previews.records import read_image, read_previews, read_proposals, stored_path
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Preview
 from paperclip_cli.report import Check, State
 from paperclip_cli.services.environment import backends, network, versions
+from paperclip_cli.summaries.files import read_summaries
 from paperclip_cli.threads import in_threads, processors
-from paperclip_cli.towers.folder import WEIGHTS, ModelFolder
+from paperclip_cli.towers.folder import WEIGHTS, resolve
 from paperclip_cli.wording import counted
-from paperclip_cli.workspace import Workspace
+from paperclip_cli.workspace import Workspace, faults, read_manifest, remedy, whole_manifest
 
 STAGE = "doctor"
 _LITTLE_SPACE = 5e9  # bytes
@@ -121,10 +123,12 @@ def _health(config: DoctorConfig, workspace: Workspace, progress: Progress) -> I
         yield from _looked_at(
             f"previews {name}", partial(_previews, name, config, workspace, progress)
         )
+    for name in workspace.names("summaries"):
+        yield from _looked_at(f"summaries {name}", partial(_summaries, name, config, workspace))
     for name in workspace.names("datasets"):
-        yield from _looked_at(f"dataset {name}", partial(_dataset, name, workspace))
+        yield from _looked_at(f"dataset {name}", partial(_dataset, name, config, workspace))
     for name in workspace.names("models"):
-        yield from _looked_at(f"model {name}", partial(_model, name, workspace))
+        yield from _looked_at(f"model {name}", partial(_model, name, config, workspace))
     finished = workspace.names("models")
     for folder in sorted((workspace.root / "training").glob("[!.]*")):
         if folder.name not in finished:
@@ -164,9 +168,13 @@ def _looked_at(name: str, look) -> Iterator[Check]:  # type: ignore[no-untyped-d
 def _previews(
     name: str, config: DoctorConfig, workspace: Workspace, progress: Progress
 ) -> Iterator[Check]:
+    read_proposals(workspace, [name])
     previews = read_previews(workspace, [name])
     total = counted(len(previews), "images")
-    if not config.verify:
+    if config.verify:
+        yield from _faults(f"previews {name}", workspace.proposals(name))
+        yield from _faults(f"previews {name}", workspace.previews(name))
+    else:
         yield Check(topic="health", name=f"previews {name}", found=total)
         return
 
@@ -199,8 +207,31 @@ def _previews(
         )
 
 
-def _dataset(name: str, workspace: Workspace) -> Iterator[Check]:
+def _faults(name: str, folder: Path) -> Iterator[Check]:
+    """Files that are not what their manifest says, read as a whole."""
+    manifest = read_manifest(folder)
+    for fault in faults(folder, manifest, verify=True) if manifest else ():
+        yield Check(
+            topic="health",
+            name=name,
+            found=f"{folder.name}/{fault}",
+            state=State.PROBLEM,
+            advice=remedy(folder),
+        )
+
+
+def _summaries(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
+    total = counted(len(read_summaries(workspace, name)), "summaries")
+    yield Check(topic="health", name=f"summaries {name}", found=total)
+    if config.verify:
+        yield from _faults(f"summaries {name}", workspace.summaries(name))
+
+
+def _dataset(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
     folder = workspace.dataset(name)
+    whole_manifest(folder, ("data/",))
+    if config.verify:
+        yield from _faults(f"dataset {name}", folder)
     yield Check(
         topic="health",
         name=f"dataset {name}",
@@ -210,8 +241,10 @@ def _dataset(name: str, workspace: Workspace) -> Iterator[Check]:
     )
 
 
-def _model(name: str, workspace: Workspace) -> Iterator[Check]:
-    model = ModelFolder.open(workspace.model(name), name)
+def _model(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
+    model = resolve(name, workspace)
+    if config.verify:
+        yield from _faults(f"model {name}", model.path)
     size = (model.path / WEIGHTS).stat().st_size
     yield Check(
         topic="health",
@@ -254,7 +287,27 @@ def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
 
 
 def _verified(index: Index, rebuild: str) -> Iterator[Check]:
-    """Every vector has length 1, and the database is whole."""
+    """Every vector has length 1, the database is whole, and every file is what was written."""
+    altered = list(faults(index.folder, index.manifest, verify=True))
+    pictures = index.manifest.extra.get(THUMBNAILS)
+    if pictures is not None and folder_sha256(index.folder / THUMBNAILS) != pictures:
+        altered.append(f"{THUMBNAILS} are not what was written")
+    for fault in altered:
+        yield Check(
+            topic="health",
+            name=f"index {index.name}",
+            found=fault,
+            state=State.PROBLEM,
+            advice=f"{rebuild} --force",
+        )
+    if graph_state(index.folder, index.generation, index.vectors, verify=True) == "stale":
+        yield Check(
+            topic="health",
+            name=f"index {index.name}",
+            found="the graph is damaged",
+            state=State.PROBLEM,
+            advice=f"{rebuild} --hnsw",
+        )
     lengths = [
         np.linalg.norm(index.vectors[start : start + 65_536], axis=1)
         for start in range(0, len(index.vectors), 65_536)
@@ -278,10 +331,9 @@ def _verified(index: Index, rebuild: str) -> Iterator[Check]:
             state=State.PROBLEM,
             advice=f"{rebuild} --force",
         )
-    if not bad and answer == "ok":
-        yield Check(
-            topic="health", name=f"index {index.name}", found="vectors and observations are whole"
-        )
+    if not bad and answer == "ok" and not altered:
+        whole = "vectors and observations are whole"
+        yield Check(topic="health", name=f"index {index.name}", found=whole)
 
 
 def _size(count: float) -> str:

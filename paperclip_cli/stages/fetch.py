@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -19,16 +19,15 @@ from paperclip_cli.archives.base import Archive, Candidate, RemoteArchive, read_
 from paperclip_cli.archives.sampling import Choice, choose
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
+from paperclip_cli.files import flush_folders, lock, replace_file
 from paperclip_cli.images.pictures import encode_jpeg, make_canvas, quiet_decoders
 from paperclip_cli.malloc import keep_freed_pages
 from paperclip_cli.previews.collection import (
     ORIGINALS,
     Holdings,
-    file_names,
     is_untidy,
     read_holdings,
     tidy,
-    unfinish,
     write_holdings,
 )
 from paperclip_cli.previews.fetch_log import (
@@ -40,13 +39,14 @@ from paperclip_cli.previews.fetch_log import (
     rewrite_ledger,
     shard_ledger,
 )
+from paperclip_cli.previews.names import file_names
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Observation, Preview
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import frame_region, on_canvas
 from paperclip_cli.threads import in_threads, processors
 from paperclip_cli.wording import counted, noun
-from paperclip_cli.workspace import Manifest, Workspace, file_sha256, lock, replace_file, settings
+from paperclip_cli.workspace import Manifest, Workspace, file_sha256, settings
 
 STAGE = "fetch"
 RECIPE = 1  # to be raised when the same image would give another preview
@@ -72,7 +72,7 @@ def run(config: FetchConfig, workspace: Workspace, progress: Progress | None = N
         held = _held(plan, workspace)
         todo = plan.todo(held)
         if todo:
-            held = _make(plan, todo, held, workspace, progress)
+            held = _make(plan, todo, held, progress)
         return _finish(plan, todo, held, workspace)
 
 
@@ -202,16 +202,12 @@ def _refuse_nothing(archive: Archive, choice: Choice) -> None:
 
 
 def _held(plan: _Plan, workspace: Workspace) -> Holdings:
-    """What earlier runs left. With --force a damaged line of the records is passed over."""
+    """What earlier runs left. With --force what is damaged is passed over."""
     return read_holdings(workspace, plan.archive.mission, skip_damaged=plan.config.force)
 
 
-def _make(
-    plan: _Plan, todo: Sequence[_Job], held: Holdings, workspace: Workspace, progress: Progress
-) -> Holdings:
-    """Makes the previews in `todo` and enters each in the ledger as soon as it is on disk."""
-    if {job.image for job in todo} & {preview.image for preview in held.previews}:
-        unfinish(workspace, plan.archive.mission)  # files that the records name are about to change
+def _make(plan: _Plan, todo: Sequence[_Job], held: Holdings, progress: Progress) -> Holdings:
+    """Makes the previews in `todo` and enters each in the ledger as soon as it is written."""
     so_far = held.ledger if plan.config.shard is None else read_ledger(plan.folder, plan.ledger)
     rewrite_ledger(plan.folder, so_far.values(), plan.ledger)
     ledger, tally = dict(held.ledger), _Tally(todo)
@@ -229,7 +225,14 @@ def _make(
             append(entry)
             ledger[entry.place] = entry
             task.advance(1, **tally.count(entry, transferred))
+    _flush_names(plan.folder, [ledger[job.place] for job in todo])
     return replace(held, ledger=ledger)
+
+
+def _flush_names(folder: Path, entries: Iterable[Entry]) -> None:
+    """Has the names of new files on disk before records name them: at once, for each alone would double the time."""
+    files = [folder / path for entry in entries for path in entry.files]
+    flush_folders([*(path.parent for path in files), *(path.parent.parent for path in files)])
 
 
 def _nothing() -> None:
@@ -269,7 +272,7 @@ def _make_one(plan: _Plan, job: _Job) -> tuple[Entry, int]:
     height, width = reading.pixels.shape[:2]
     canvas = make_canvas(reading.pixels, plan.config.size)
     data = encode_jpeg(canvas)
-    replace_file(plan.folder / job.image, data)
+    replace_file(plan.folder / job.image, data, flush_parent=False)
     kept = _keep(plan, job, reading.original) if plan.config.keep_originals else None
     entry = replace(
         entry,
@@ -292,7 +295,7 @@ def _keep(plan: _Plan, job: _Job, original: bytes | None) -> str:
     path = PurePosixPath(ORIGINALS, job.image).with_suffix(
         suffix if _SUFFIX.fullmatch(suffix) else ".bin"
     )
-    replace_file(plan.folder / path, original)
+    replace_file(plan.folder / path, original, flush_parent=False)
     return str(path)
 
 
@@ -368,6 +371,9 @@ def _report(
     failures = [
         *(Failure(str(key), reason) for key, reason in plan.choice.failed.items()),
         *failures,
+    ]
+    failures += [
+        Failure(str(key), "its records were lost: fetch it again, too") for key in sorted(held.lost)
     ]
     counts = {"proposals": len(plan.choice.wanted), "images": len(jobs)}
     notes = (

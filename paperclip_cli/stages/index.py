@@ -14,6 +14,7 @@ import numpy as np
 from paperclip_cli.config import IndexConfig
 from paperclip_cli.dataset.phrases import UNRELATED_TEXTS
 from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.files import lock
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.reading import Reading, view_name
@@ -37,7 +38,7 @@ from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import unit_square
 from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.wording import counted
-from paperclip_cli.workspace import Manifest, Workspace, lock, read_manifest
+from paperclip_cli.workspace import Manifest, Workspace, read_manifest
 
 STAGE = "index"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -15,6 +14,7 @@ import numpy as np
 from paperclip_cli.config import BundleConfig
 from paperclip_cli.dataset.split import SPLITS
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.files import lock, replace_folder
 from paperclip_cli.http.download import download, is_url
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.tiles import tile_count
@@ -24,20 +24,25 @@ from paperclip_cli.indexes.background import Background
 from paperclip_cli.indexes.bundle import BundledImage, BundledProposal, pictureless
 from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.database_writer import write_observations
-from paperclip_cli.indexes.folder import THUMBNAILS, generation_paths
+from paperclip_cli.indexes.folder import THUMBNAILS, folder_sha256, generation_paths
 from paperclip_cli.indexes.vectors import write_vectors
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, checked, from_dict
 from paperclip_cli.report import Report
-from paperclip_cli.towers.folder import MODEL_FILES, ModelFolder, fingerprint, resolve
+from paperclip_cli.towers.folder import (
+    MODEL_FILES,
+    ModelFolder,
+    fingerprint,
+    fingerprint_now,
+    resolve,
+)
 from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,
     checked_name,
-    lock,
     read_manifest,
-    replace_folder,
+    stamps_of,
     write_manifest,
 )
 
@@ -56,7 +61,7 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
         PaperclipError: it is no whole bundle, or none of the model that is asked for; there is such an index already.
     """
     folder = workspace.index(config.name or "default")
-    if read_manifest(folder) is not None and not config.force:
+    if not config.force and read_manifest(folder) is not None:
         raise PaperclipError(
             f"there is an index {folder.name!r} already",
             "give the new one a name with --index NAME, or replace it with --force",
@@ -64,9 +69,6 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
     folder.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{folder.name}.import."
     with lock(folder), tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as place:
-        for left in folder.parent.glob(f"{prefix}*"):
-            if left != Path(place):  # of an import that was killed
-                shutil.rmtree(left)
         file = _fetched(config, workspace, Path(place), progress or SilentProgress())
         card = bundle.unpack(file, Path(place), MODEL_FILES)
         expected = (
@@ -85,6 +87,7 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
             RecursionError,
             UnicodeError,
             OverflowError,
+            EOFError,
         ) as error:
             raise PaperclipError(
                 f"{config.place} does not hold a sound index ({str(error)[:200]})", bundle.AGAIN
@@ -170,19 +173,20 @@ def _build(
         "generation": 1,
         "dimension": shape[1],
         "background": asdict(background),
-        "text_tower": fingerprint(model, workspace),
+        "text_tower": fingerprint_now(model),
         "exported": str(said.get("created"))[:40],
+        THUMBNAILS: folder_sha256(new / THUMBNAILS),
     }
-    write_manifest(
-        new,
-        Manifest(
-            stage=STAGE,
-            config=config,
-            inputs={"model": made_by},
-            counts={"images": len(entries), "vectors": shape[0]},
-            extra=extra,
-        ),
+    files = stamps_of(new, [vectors_path.name, observations_path.name])
+    manifest = Manifest(
+        stage=STAGE,
+        config=config,
+        inputs={"model": made_by},
+        counts={"images": len(entries), "vectors": shape[0]},
+        extra=extra,
+        files=files,
     )
+    write_manifest(new, manifest)
     return shape[0], [image.thumbnail for image in images]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.files import append_lines, cut_torn_line, lock, replace_file
 from paperclip_cli.previews.records import fetched_missions, read_proposals
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import FailedSummary, Proposal, Summary, to_json, write_jsonl
@@ -19,11 +20,12 @@ from paperclip_cli.summaries.files import (
     SUMMARIES,
     finish_set,
     read_failures,
-    read_summaries,
+    refuse_altered,
+    summaries_left,
 )
 from paperclip_cli.summaries.llm.open import open_summarizer
 from paperclip_cli.threads import in_threads
-from paperclip_cli.workspace import Workspace, append_lines, cut_torn_line, lock, replace_file
+from paperclip_cli.workspace import Workspace, announce, stamp_of
 
 if TYPE_CHECKING:
     pass
@@ -50,7 +52,9 @@ def run(config: SummarizeConfig, workspace: Workspace, progress: Progress | None
         cut_torn_line(folder / FAILURES)
         proposals = list(read_proposals(workspace, missions).values())[: config.limit]
         described = [proposal for proposal in proposals if proposal.abstract.strip()]
-        done, failed = read_summaries(workspace, name), read_failures(workspace, name)
+        if not config.force:
+            refuse_altered(folder)
+        done, failed = summaries_left(workspace, name), read_failures(workspace, name)
         if config.force:
             keys = {proposal.key for proposal in described}
             done, failed = {key: summary for key, summary in done.items() if key not in keys}, {}
@@ -73,7 +77,7 @@ def run(config: SummarizeConfig, workspace: Workspace, progress: Progress | None
             )
         finally:  # what an interrupted run has made is a set, too
             new = sum(isinstance(outcome, Summary) for outcome in outcomes)
-            counts = {"summaries": len(read_summaries(workspace, name)), "new": new}
+            counts = {"summaries": len(summaries_left(workspace, name)), "new": new}
             finish_set(folder, _made_by(summarizer), counts)
         failed = read_failures(workspace, name)
     left_out = {NO_ABSTRACT: len(proposals) - len(described), NO_SUBJECT: outcomes.count(None)}
@@ -117,17 +121,19 @@ def _make(
     failed = answers = 0
     with (
         progress.task(STAGE, len(todo), unit="abstracts") as task,
+        ExitStack() as files,
         closing(_outcomes(todo, summarizer)) as settled,
     ):
+        logs: dict[str, Callable[[str], None]] = {}
         for outcome in settled:
             if isinstance(outcome, Summary) and kept is not None:
-                replace_file(folder / SUMMARIES, write_jsonl(kept))
+                _start_over(folder, write_jsonl(kept))
                 kept = None
             if outcome is not None:
-                with append_lines(
-                    folder / (SUMMARIES if isinstance(outcome, Summary) else FAILURES)
-                ) as append:
-                    append(to_json(outcome))
+                name = SUMMARIES if isinstance(outcome, Summary) else FAILURES
+                if name not in logs:
+                    logs[name] = files.enter_context(append_lines(folder / name))
+                logs[name](to_json(outcome))
             failed += isinstance(outcome, FailedSummary)
             outcomes.append(outcome)
             answers += outcome.made.tries if outcome and outcome.made else 0
@@ -139,6 +145,12 @@ def _make(
                     if count
                 },
             )
+
+
+def _start_over(folder: Path, kept: str) -> None:
+    """Replaces a set by what is kept of it, so that it is whole at every moment."""
+    announce(folder, {SUMMARIES: stamp_of(kept, grows=True)})
+    replace_file(folder / SUMMARIES, kept)
 
 
 def _outcomes(todo: Sequence[Proposal], summarizer: Summarizer) -> Generator[Outcome]:

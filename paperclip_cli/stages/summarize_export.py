@@ -6,9 +6,10 @@ from pathlib import Path
 
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.errors import UsageError
+from paperclip_cli.files import replace_file
 from paperclip_cli.report import Report
 from paperclip_cli.summaries.files import chosen_summaries, format_csv
-from paperclip_cli.workspace import Workspace, replace_file
+from paperclip_cli.workspace import Workspace
 
 STAGE = "summarize"
 

@@ -6,11 +6,18 @@ from pathlib import Path
 
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.files import append_lines, cut_torn_line, lock
 from paperclip_cli.previews.records import fetched_missions
 from paperclip_cli.records import to_json
 from paperclip_cli.report import Report
-from paperclip_cli.summaries.files import SUMMARIES, finish_set, read_csv, read_summaries
-from paperclip_cli.workspace import Workspace, append_lines, cut_torn_line, lock
+from paperclip_cli.summaries.files import (
+    SUMMARIES,
+    finish_set,
+    read_csv,
+    refuse_altered,
+    summaries_left,
+)
+from paperclip_cli.workspace import Workspace
 
 STAGE = "summarize"
 
@@ -27,7 +34,8 @@ def run(config: SummarizeConfig, workspace: Workspace, path: Path) -> Report:
     summaries, failures = read_csv(path, missions[0])
     with lock(workspace.summaries(name)):
         cut_torn_line(workspace.summaries(name) / SUMMARIES)
-        done = read_summaries(workspace, name)
+        refuse_altered(workspace.summaries(name))
+        done = summaries_left(workspace, name)
         made_here = next(
             (summary.backend for summary in done.values() if summary.backend != "import"), None
         )

@@ -15,11 +15,12 @@ import jax
 from paperclip_cli.config import Recipe, TrainConfig, training_recipe
 from paperclip_cli.dataset.pairs import available_splits, find_dataset, read_keys, split_files
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.files import lock, replace_file, replace_folder
 from paperclip_cli.malloc import keep_freed_pages
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
 from paperclip_cli.towers import card, weights
-from paperclip_cli.towers.folder import ModelFolder, fingerprint
+from paperclip_cli.towers.folder import HEADS, MODEL_FILES, WEIGHTS, ModelFolder, fingerprint
 from paperclip_cli.training import distributed
 from paperclip_cli.training.checkpoints import Checkpoints
 from paperclip_cli.training.loop import Training
@@ -32,10 +33,9 @@ from paperclip_cli.workspace import (
     Manifest,
     Workspace,
     file_sha256,
-    lock,
     read_manifest,
-    replace_file,
-    replace_folder,
+    stamps_of,
+    whole_manifest,
     write_manifest,
 )
 
@@ -75,15 +75,12 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
     plan = _plan(config, recipe, dataset, base, workspace)
     folder, state = workspace.model(config.name), workspace.training(config.name)
     with lock(folder) if distributed.leads() else nullcontext():
-        finished = read_manifest(folder)
-        if finished and not config.force and plan == Plan(finished.config, finished.inputs):
+        finished = None if config.force else whole_manifest(folder, (WEIGHTS, HEADS))
+        if finished and plan == Plan(finished.config, finished.inputs):
             return _report(finished, folder, unchanged=True)
         begun = None if config.force else _begun(state)
         _refuse_other(
-            plan,
-            begun
-            or (Plan(finished.config, finished.inputs) if finished and not config.force else None),
-            config,
+            plan, begun or (Plan(finished.config, finished.inputs) if finished else None), config
         )
         if config.resume and begun is None:
             raise PaperclipError(
@@ -133,7 +130,12 @@ def _plan(
 def _dataset_fingerprint(dataset: Path) -> str:
     """SHA-256 over those of the Parquet files, which a dataset of ours has in its manifest."""
     manifest = read_manifest(dataset)
-    known = manifest.extra.get("sha256", {}) if manifest else {}
+    known = (
+        manifest.extra.get("sha256", {})
+        | {name: said["sha256"] for name, said in manifest.files.items()}
+        if manifest
+        else {}
+    )
     files = [path for split in available_splits(dataset) for path in split_files(dataset, split)]
     sums = [known.get(str(path.relative_to(dataset))) or file_sha256(path) for path in files]
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()
@@ -224,7 +226,8 @@ def _finish(
         weights.save(model, jax.device_get(training.whole(final)), training.tokenizer, readme)
         for name in (METRICS, as_csv(Path(METRICS))):
             shutil.copyfile(state / name, new / name)
-        write_manifest(new, done)
+        names = *MODEL_FILES, METRICS, as_csv(Path(METRICS)).name
+        write_manifest(new, replace(done, files=stamps_of(new, names)))
 
 
 def _report(done: Manifest | None, folder: Path, unchanged: bool = False) -> Report:

@@ -11,7 +11,15 @@ from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.records import FailedSummary, Key, Summary, read_jsonl
 from paperclip_cli.report import Failure
-from paperclip_cli.workspace import Manifest, Workspace, read_manifest, write_manifest
+from paperclip_cli.workspace import (
+    Manifest,
+    Workspace,
+    faults,
+    read_manifest,
+    stamp_of,
+    whole_manifest,
+    write_manifest,
+)
 
 SUMMARIES, FAILURES = "summaries.jsonl", "failures.jsonl"
 COLUMNS = ("proposal_id", "objects_and_phenomena", "science_use_cases")
@@ -47,7 +55,16 @@ def read_summaries(workspace: Workspace, name: str) -> dict[Key, Summary]:
     """The summaries of a set by key, in the order of the keys.
 
     The last one counts where a key recurs. Empty where there is no such set.
+
+    Raises:
+        PaperclipError: some that were finished are lost.
     """
+    whole_manifest(workspace.summaries(name))
+    return summaries_left(workspace, name)
+
+
+def summaries_left(workspace: Workspace, name: str) -> dict[Key, Summary]:
+    """The same, as far as they are there: for a stage that makes again what is lost."""
     path = workspace.summaries(name) / SUMMARIES
     found = {summary.key: summary for summary in read_jsonl(path, Summary)} if path.exists() else {}
     return dict(sorted(found.items()))
@@ -59,7 +76,7 @@ def read_failures(workspace: Workspace, name: str) -> dict[Key, FailedSummary]:
     if not path.exists():
         return {}
     found = {failed.key: failed for failed in read_jsonl(path, FailedSummary)}
-    done = read_summaries(workspace, name) if found else {}
+    done = summaries_left(workspace, name) if found else {}
     return dict(sorted((key, failed) for key, failed in found.items() if key not in done))
 
 
@@ -80,12 +97,36 @@ def chosen_summaries(config: SummarizeConfig, workspace: Workspace) -> list[Summ
 
 
 def finish_set(folder: Path, made_by: dict[str, str], counts: dict[str, int]) -> None:
-    """The manifest, where there is a summary at all and something has changed."""
-    found = read_manifest(folder)
-    if counts["summaries"] and (counts["new"] or found is None):
-        write_manifest(
-            folder,
-            Manifest(stage="summarize", config=made_by, counts={"summaries": counts["summaries"]}),
+    """Write the manifest, if there is a summary at all and something has changed."""
+    if not counts["summaries"]:
+        return
+    found = read_manifest(folder, may_be_damaged=True)
+    files = {SUMMARIES: stamp_of((folder / SUMMARIES).read_bytes(), grows=True)}
+    if counts["new"] or found is None or found.files != files:
+        manifest = Manifest(
+            stage="summarize",
+            config=made_by,
+            counts={"summaries": counts["summaries"]},
+            files=files,
+        )
+        write_manifest(folder, manifest)
+
+
+def refuse_altered(folder: Path) -> None:
+    """Refuse a set of which a part is not what was written; one that lost its end is continued.
+
+    Raises:
+        PaperclipError: the set is damaged.
+    """
+    found, path = read_manifest(folder, may_be_damaged=True), folder / SUMMARIES
+    said = found.files.get(SUMMARIES) if found else None
+    if found is None or said is None or not path.is_file():
+        return
+    if path.stat().st_size < int(said["size"]):
+        return
+    for fault in faults(folder, found, verify=True):
+        raise PaperclipError(
+            f"{folder} is damaged: {fault}", "make the summaries again with --force"
         )
 
 

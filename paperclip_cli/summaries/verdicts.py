@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from paperclip_cli.files import append_lines
 from paperclip_cli.records import read_jsonl, to_json
-from paperclip_cli.workspace import append_lines, cut_torn_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,5 @@ def read_verdicts(
 @contextmanager
 def keeping(path: Path) -> Iterator[Callable[[Verdict], None]]:
     """Yield a function that appends a verdict to a file at once."""
-    cut_torn_line(path)
     with append_lines(path) as append:
         yield lambda verdict: append(to_json(verdict))

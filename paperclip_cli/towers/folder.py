@@ -16,11 +16,12 @@ from pathlib import Path
 
 from paperclip_cli.config import DEFAULT_MODEL
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.files import replace_file, sweep_folder
 from paperclip_cli.images.view import View
 from paperclip_cli.towers import hub
 from paperclip_cli.towers.config import ClipConfig, Extras
 from paperclip_cli.wording import counted
-from paperclip_cli.workspace import Workspace, replace_file
+from paperclip_cli.workspace import Workspace, whole_manifest
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PREPROCESSOR, CARD = "preprocessor_config.json", "paperclip.json"
@@ -39,6 +40,8 @@ MODEL_FILES = (
     PREPROCESSOR,
     CARD,
 )
+# These two are edited by hand; the others stay as they were written.
+_AS_WRITTEN = tuple(name for name in MODEL_FILES if name not in (CARD, PREPROCESSOR))
 # Means and deviations of OpenAI's CLIP, for every model that does not say otherwise.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -115,6 +118,7 @@ def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
         name = _only_model(workspace)
 
     if name in workspace.names("models"):
+        whole_manifest(workspace.model(name), _AS_WRITTEN)
         return ModelFolder.open(workspace.model(name), name)
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -149,7 +153,7 @@ def fingerprint(folder: ModelFolder, workspace: Workspace, afresh: bool = False)
     It is remembered in the cache with the files' sizes and modification times, so that a query does
     not read 600 MB. With `afresh` the files are read.
     """
-    files = [folder.path / name for name in MODEL_FILES if (folder.path / name).is_file()]
+    files = _files(folder)
     stamp = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
 
     place = hashlib.sha256(str(folder.path.resolve()).encode()).hexdigest()[:32]
@@ -162,7 +166,17 @@ def fingerprint(folder: ModelFolder, workspace: Workspace, afresh: bool = False)
     memory = {"folder": str(folder.path), "fingerprint": value, "stamp": stamp}
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
         replace_file(memo, json.dumps(memory, indent=2) + "\n")
+        sweep_folder(memo.parent)
     return value
+
+
+def fingerprint_now(folder: ModelFolder) -> str:
+    """The same, remembered nowhere: of a folder that will lie elsewhere."""
+    return _hash(_files(folder))
+
+
+def _files(folder: ModelFolder) -> list[Path]:
+    return [folder.path / name for name in MODEL_FILES if (folder.path / name).is_file()]
 
 
 def _recall(memo: Path, stamp: list) -> str | None:

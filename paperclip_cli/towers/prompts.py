@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from paperclip_cli.files import replace_file, sweep_folder
 from paperclip_cli.towers.folder import ModelFolder, fingerprint
 from paperclip_cli.towers.numpy_text_tower import TextTower
-from paperclip_cli.workspace import Workspace, replace_file
+from paperclip_cli.workspace import Workspace
 
 
 def embed_phrases(
@@ -38,6 +39,7 @@ def embed_phrases(
     np.save(file, vectors, allow_pickle=False)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
         replace_file(memo, file.getvalue())
+        sweep_folder(memo.parent)
     return vectors
 
 

@@ -17,8 +17,8 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, pro
 from tokenizers import Tokenizer as Backend
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.files import replace_file
 from paperclip_cli.towers.folder import MERGES, TOKENIZER, VOCABULARY, ModelFolder
-from paperclip_cli.workspace import replace_file
 
 ENDS = 2  # tokens around every text: its start and its end
 START, END, WORD_END = "<|startoftext|>", "<|endoftext|>", "</w>"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,12 +17,12 @@ import jax
 import numpy as np
 from safetensors.numpy import save_file
 
+from paperclip_cli.files import replace_file, replacing
 from paperclip_cli.towers import clip, init
 from paperclip_cli.towers.config import ClipConfig
 from paperclip_cli.towers.folder import CARD, CONFIG, HEADS, PREPROCESSOR, WEIGHTS, ModelFolder
 from paperclip_cli.towers.safetensors import TensorFile
 from paperclip_cli.towers.tokenizer import Tokenizer
-from paperclip_cli.workspace import replace_file, umask
 
 _BLOCKS = "/layers/blocks/"
 _QKV = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
@@ -88,7 +87,7 @@ def save(folder: ModelFolder, params: clip.Params, tokenizer: Tokenizer, readme:
     """Writes a whole model into `folder.path`; transformers loads the result as it is.
 
     Each file is replaced atomically. For the whole folder to be, save into the folder that
-    `workspace.replace_folder` yields.
+    `files.replace_folder` yields.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
     towers, extras = towers_and_extras(params)
@@ -232,13 +231,8 @@ def _name(path: tuple) -> str:
 
 
 def _write_weights(path: Path, found: dict[str, np.ndarray]) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    try:
+    with replacing(path) as temporary:
         save_file(found, temporary, metadata={"format": "pt"})
-        temporary.chmod(0o666 & ~umask())  # the library makes files that only their owner can read
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_json(path: Path, values: dict) -> None:

@@ -9,7 +9,7 @@ Shapes: N pairs, B batch, W width of a tower.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 from paperclip_cli.dataset.batches import Pictures
-from paperclip_cli.dataset.decoded import new_array
+from paperclip_cli.dataset.decoded import is_array, new_array
 from paperclip_cli.progress import Progress, Task
 from paperclip_cli.towers import clip
 from paperclip_cli.towers.augment import random_view
@@ -95,22 +95,34 @@ class FrozenTowers:
         self, folder: Path, pictures: Pictures, view: int, key: jax.Array, task: Task
     ) -> tuple[np.ndarray, np.ndarray]:
         paths = _Paths(folder / f"images-{view:03d}.npy", folder / f"texts-{view:03d}.npy")
-        if paths.texts.is_file() and paths.images.is_file():
+        shapes = [(len(pictures), width) for width in self._widths()]
+        if all(
+            is_array(path, np.float32, shape) for path, shape in zip(paths, shapes, strict=True)
+        ):
             task.advance(len(pictures))
         else:
-            self._write(paths, pictures, view, key, task)
+            self._write(paths, shapes, pictures, view, key, task)
         return np.load(paths.images, mmap_mode="r"), np.load(paths.texts, mmap_mode="r")
 
+    def _widths(self) -> tuple[int, int]:
+        return self._params["vision"]["positions"].shape[1], self._params["text"][
+            "positions"
+        ].shape[1]
+
     def _write(
-        self, paths: _Paths, pictures: Pictures, view: int, key: jax.Array, task: Task
+        self,
+        paths: _Paths,
+        shapes: Sequence[tuple[int, ...]],
+        pictures: Pictures,
+        view: int,
+        key: jax.Array,
+        task: Task,
     ) -> None:
-        count = len(pictures)
-        widths = [self._params[tower]["positions"].shape[1] for tower in ("vision", "text")]
         with (
-            new_array(paths.images, np.float32, (count, widths[0])) as images,
-            new_array(paths.texts, np.float32, (count, widths[1])) as texts,
+            new_array(paths.images, np.float32, shapes[0]) as images,
+            new_array(paths.texts, np.float32, shapes[1]) as texts,
         ):
-            for rows in _groups(count, self._size):
+            for rows in _groups(len(pictures), self._size):
                 stored, tokens = pictures(view, rows)
                 images[rows] = self.images(self._draw(stored, key, rows))
                 texts[rows] = self.texts(tokens)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from paperclip_cli.workspace import replace_file
+from paperclip_cli.files import append_lines, replace_file
 
 COLUMNS = (
     "step",
@@ -36,8 +36,12 @@ class MetricsLog:
     def add(self, step: int, **values: float | None) -> None:
         """Appends a line. Numbers are rounded to 6 digits; JSON has no NaN, so it becomes null."""
         line = {"step": step, **{name: _plain(value) for name, value in values.items()}}
-        _append(self._path, json.dumps(line) + "\n")
-        _append(as_csv(self._path), _rows([line]))
+        for path, text in (
+            (self._path, json.dumps(line)),
+            (as_csv(self._path), _rows([line]).rstrip("\n")),
+        ):
+            with append_lines(path) as append:
+                append(text)
 
 
 def as_csv(path: Path) -> Path:

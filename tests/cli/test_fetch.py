@@ -213,7 +213,8 @@ def test_an_interrupt_ends_with_130(
 
 
 def test_two_at_once_are_told_apart(root: Path, tmp_path: Path, paperclip) -> None:  # type: ignore[no-untyped-def]
-    from paperclip_cli.workspace import Workspace, lock
+    from paperclip_cli.files import lock
+    from paperclip_cli.workspace import Workspace
 
     with lock(Workspace(tmp_path / "cache").previews("local")):
         code, _, err = paperclip("--from", root)

@@ -114,7 +114,13 @@ def test_a_graph_that_is_cut_short_is_stale(tmp_path: Path) -> None:
     build_graph(tmp_path, 1, vectors)
     assert graph_state(tmp_path, 1, vectors) == "ready"
     path, card = graph_paths(tmp_path, 1)
-    path.write_bytes(path.read_bytes()[:-8])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert (
+        graph_state(tmp_path, 1, vectors) == "ready"
+        and graph_state(tmp_path, 1, vectors, verify=True) == "stale"
+    )
+    path.write_bytes(whole[:-8])
     assert graph_state(tmp_path, 1, vectors) == "stale"
     card.write_text("nonsense")
     assert graph_state(tmp_path, 1, vectors) == "stale"

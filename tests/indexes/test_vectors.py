@@ -61,6 +61,9 @@ def test_a_file_of_another_shape_or_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "v.npy").write_bytes((tmp_path / "v.npy").read_bytes()[:-4])
     with pytest.raises(PaperclipError, match="cannot be read as vectors"):
         open_vectors(tmp_path / "v.npy", (2, 4))
+    (tmp_path / "v.npy").write_bytes(b"")
+    with pytest.raises(PaperclipError, match="cannot be read as vectors"):
+        open_vectors(tmp_path / "v.npy", (2, 4))
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(PaperclipError, match="cannot be read as vectors"):
         open_vectors(tmp_path / "objects.npy", (1, 1))

@@ -9,13 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.previews.collection import (
-    Holdings,
-    read_holdings,
-    tidy,
-    unfinish,
-    write_holdings,
-)
+from paperclip_cli.previews.collection import Holdings, read_holdings, tidy, write_holdings
 from paperclip_cli.previews.fetch_log import LEDGER, Entry, appending, read_ledger, rewrite_ledger
 from paperclip_cli.records import Key, Preview, Proposal
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
@@ -102,8 +96,8 @@ def test_it_is_read_as_it_was_written(workspace: Workspace) -> None:
         assert manifest.counts == {"proposals": 2, "images": 4}
 
     assert not write_holdings(workspace, "m", held, MANIFEST)
-    unfinish(workspace, "m")
-    assert workspace.names("proposals") == workspace.names("previews") == []
+    for folder in (workspace.proposals("m"), workspace.previews("m")):
+        (folder / "manifest.json").unlink()
     assert write_holdings(workspace, "m", held, MANIFEST)
 
 

@@ -9,19 +9,13 @@ import pytest
 
 from paperclip_cli.cli.app import run as paperclip
 from paperclip_cli.config import BuildDatasetConfig
-from paperclip_cli.dataset.pairs import available_splits, read_split
+from paperclip_cli.dataset.pairs import available_splits, find_dataset, read_split
 from paperclip_cli.dataset.split import assign
 from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
+from paperclip_cli.files import replace_file
 from paperclip_cli.records import Observation, Preview, Proposal, Summary, write_jsonl
 from paperclip_cli.stages.build_dataset import run
-from paperclip_cli.workspace import (
-    Manifest,
-    Workspace,
-    file_sha256,
-    read_manifest,
-    replace_file,
-    write_manifest,
-)
+from paperclip_cli.workspace import Manifest, Workspace, file_sha256, read_manifest, write_manifest
 from tests.factories import make_proposal, write_archive, write_fetched, write_preview
 
 HALF = BuildDatasetConfig(val_fraction=0.25, test_fraction=0.25)
@@ -265,6 +259,33 @@ def test_a_failed_build_leaves_the_old_dataset(workspace: Workspace) -> None:
     ] == ["default"]
 
 
+def test_nothing_is_built_from_a_part_of_what_was_fetched(workspace: Workspace) -> None:
+    write_fetched(workspace, proposals=6)
+    path = workspace.previews("local") / "previews.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: len(lines) * 2 // 3]))
+    with pytest.raises(
+        PaperclipError, match=r"previews.jsonl has .* bytes, and .* were written"
+    ) as refused:
+        run(HALF, workspace)
+    assert "`paperclip fetch` again" in (refused.value.hint or "")
+    assert workspace.names("datasets") == []
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "data/train-00000.parquet"])
+def test_a_dataset_that_was_cut_is_told_and_made_again(workspace: Workspace, name: str) -> None:
+    write_fetched(workspace, proposals=6)
+    run(HALF, workspace)
+    path = workspace.dataset("default") / name
+    path.write_bytes(path.read_bytes()[:100])
+    for use in (lambda: run(HALF, workspace), lambda: find_dataset("default", workspace)):
+        with pytest.raises(PaperclipError, match="is damaged") as refused:
+            use()
+        assert "`paperclip build-dataset --force`" in (refused.value.hint or "")
+    assert not run(dataclasses.replace(HALF, force=True), workspace).unchanged
+    assert run(HALF, workspace).unchanged
+
+
 def test_a_folder_of_something_else_is_not_replaced(workspace: Workspace, tmp_path: Path) -> None:
     write_fetched(workspace, proposals=2)
     theirs = tmp_path / "theirs"
@@ -286,10 +307,9 @@ def test_checksums_are_those_of_the_files(workspace: Workspace) -> None:
     folder = workspace.dataset("default")
     manifest = read_manifest(folder)
     assert manifest is not None
-    assert manifest.extra["sha256"] == {
-        path.relative_to(folder).as_posix(): file_sha256(path)
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != "manifest.json"
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"]
+    assert {name: said["sha256"] for name, said in manifest.files.items()} == {
+        path.relative_to(folder).as_posix(): file_sha256(path) for path in files
     }
 
 

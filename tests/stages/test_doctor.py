@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import http.server
+import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from paperclip_cli.config import BuildDatasetConfig, DoctorConfig, IndexConfig
+from paperclip_cli.config import BuildDatasetConfig, DoctorConfig, IndexConfig, SummarizeConfig
 from paperclip_cli.install import library_line
 from paperclip_cli.report import Check, State
 from paperclip_cli.services import environment
-from paperclip_cli.stages import build_dataset, doctor, index
-from paperclip_cli.workspace import Workspace
+from paperclip_cli.stages import build_dataset, doctor, index, summarize
+from paperclip_cli.towers.folder import MODEL_FILES
+from paperclip_cli.workspace import Manifest, Workspace, stamps_of, write_manifest
 from tests.clip_models import write_model
 from tests.factories import write_fetched
 from tests.small_indexes import towers
@@ -28,8 +30,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Workspa
     """A cache with all that a user makes."""
     workspace = Workspace(tmp_path_factory.mktemp("sound"), offline=True)
     write_fetched(workspace, proposals=12)
+    summarize.run(SummarizeConfig(), workspace)
     build_dataset.run(BuildDatasetConfig(), workspace)
     shutil.copytree(tiny_model, workspace.model("tiny"))
+    stamps = stamps_of(workspace.model("tiny"), MODEL_FILES)
+    write_manifest(workspace.model("tiny"), Manifest(stage="train", config={}, files=stamps))
     index.run(IndexConfig(model="tiny"), workspace, **towers())  # type: ignore[arg-type]
     return workspace
 
@@ -122,6 +127,59 @@ def cut_dataset(workspace: Workspace) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
 
+def flip(path: Path, places: Sequence[int]) -> None:
+    data = np.fromfile(path, np.uint8)
+    data[list(places)] ^= 0x80
+    data.tofile(path)
+
+
+def tear(path: Path, share: float = 2 / 3) -> None:
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+
+def empty_vectors(workspace: Workspace) -> None:
+    tear(next(workspace.index("default").glob("vectors-*.npy")), 0)
+
+
+def flip_signs(workspace: Workspace) -> None:
+    """Of floats: every vector has the length that it had."""
+    path = next(workspace.index("default").glob("vectors-*.npy"))
+    flip(path, range(128 + 3, path.stat().st_size, 4)[:2000])
+
+
+def tear_previews(workspace: Workspace) -> None:
+    tear(workspace.previews("local") / "previews.jsonl")
+
+
+def tear_proposals(workspace: Workspace) -> None:
+    tear(workspace.proposals("local") / "proposals.jsonl")
+
+
+def alter_previews(workspace: Workspace) -> None:
+    path = workspace.previews("local") / "previews.jsonl"
+    path.write_text(path.read_text().replace("ACS", "ACT"))
+
+
+def tear_summaries(workspace: Workspace) -> None:
+    tear(workspace.summaries("keywords") / "summaries.jsonl")
+
+
+def flip_weights(workspace: Workspace) -> None:
+    flip(workspace.model("tiny") / "model.safetensors", [-1])
+
+
+def cut_weights(workspace: Workspace) -> None:
+    tear(workspace.model("tiny") / "model.safetensors")
+
+
+def flip_dataset(workspace: Workspace) -> None:
+    flip(next(workspace.dataset("default").rglob("*.parquet")), [1000])
+
+
+def damage_manifest(workspace: Workspace) -> None:
+    tear(workspace.dataset("default") / "manifest.json")
+
+
 def interrupt_index(workspace: Workspace) -> None:
     (workspace.index("default") / "journal.jsonl").touch()
 
@@ -165,7 +223,83 @@ def fetch_more(workspace: Workspace) -> None:
             State.PROBLEM,
             "rebuild it with paperclip index --force",
         ),
-        (cut_database, False, "index default", State.PROBLEM, "rebuild the index with --force"),
+        (
+            cut_database,
+            False,
+            "index default",
+            State.PROBLEM,
+            "rebuild it with paperclip index --force",
+        ),
+        (
+            empty_vectors,
+            False,
+            "index default",
+            State.PROBLEM,
+            "rebuild it with paperclip index --force",
+        ),
+        (
+            flip_signs,
+            True,
+            "index default",
+            State.PROBLEM,
+            "paperclip index --index default --force",
+        ),
+        (
+            tear_previews,
+            False,
+            "previews local",
+            State.PROBLEM,
+            "give the same `paperclip fetch` again",
+        ),
+        (
+            tear_proposals,
+            False,
+            "previews local",
+            State.PROBLEM,
+            "give the same `paperclip fetch` again",
+        ),
+        (
+            alter_previews,
+            True,
+            "previews local",
+            State.PROBLEM,
+            "give the same `paperclip fetch` again",
+        ),
+        (
+            tear_summaries,
+            False,
+            "summaries keywords",
+            State.PROBLEM,
+            "give the same `paperclip summarize` again",
+        ),
+        (
+            flip_weights,
+            True,
+            "model tiny",
+            State.PROBLEM,
+            "train it again with `paperclip train --force`",
+        ),
+        (
+            cut_weights,
+            False,
+            "model tiny",
+            State.PROBLEM,
+            "train it again with `paperclip train --force`",
+        ),
+        (
+            flip_dataset,
+            True,
+            "dataset default",
+            State.PROBLEM,
+            "make it again with `paperclip build-dataset --force`",
+        ),
+        (
+            damage_manifest,
+            False,
+            "dataset default",
+            State.PROBLEM,
+            "make it again with `paperclip build-dataset --force`",
+        ),
         (
             change_model,
             False,
@@ -173,8 +307,20 @@ def fetch_more(workspace: Workspace) -> None:
             State.PROBLEM,
             "paperclip index --index default --force",
         ),
-        (lose_weights, False, "model tiny", State.PROBLEM, "a model needs config.json"),
-        (cut_dataset, False, "dataset default", State.PROBLEM, "make it again with --force"),
+        (
+            lose_weights,
+            False,
+            "model tiny",
+            State.PROBLEM,
+            "train it again with `paperclip train --force`",
+        ),
+        (
+            cut_dataset,
+            False,
+            "dataset default",
+            State.PROBLEM,
+            "make it again with `paperclip build-dataset --force`",
+        ),
         (
             interrupt_index,
             False,
@@ -205,6 +351,24 @@ def test_damage_is_named_with_what_mends_it(
     spoil(copied)
     new = [finding for finding in unwell(copied, verify) if finding not in before]
     assert any(found[:2] == (name, state) and advice in found[2] for found in new), new
+
+
+def test_a_file_that_a_power_cut_emptied_is_told_by_whatever_opens_it(
+    sound: Workspace, copied: Workspace
+) -> None:
+    """Without --verify. Images are compared with their checksums wherever they are read; nothing is made from a README.md."""
+    before = unwell(copied)
+    for manifest in sorted(copied.root.glob("*/*/manifest.json")):
+        for name in sorted(
+            {"manifest.json", *json.loads(manifest.read_text())["files"]} - {"README.md"}
+        ):
+            path = manifest.parent / name
+            whole = path.read_bytes()
+            path.write_bytes(b"")
+            new = [finding for finding in unwell(copied) if finding not in before]
+            assert State.PROBLEM in {state for _, state, _ in new}, f"{manifest.parent}: {name}"
+            path.write_bytes(whole)
+    assert unwell(copied) == before
 
 
 def test_without_a_cache_the_first_command_is_named(tmp_path: Path) -> None:

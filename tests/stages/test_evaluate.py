@@ -63,6 +63,9 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
             for place, pair in enumerate(tests)
         ],
     )
+    (
+        workspace.dataset("default") / "manifest.json"
+    ).unlink()  # as another's dataset, which has none
     write_model(
         workspace.model("one"),
         "one",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,11 +15,11 @@ from PIL import Image
 
 from paperclip_cli.archives.folder import FolderArchive
 from paperclip_cli.config import FetchConfig
-from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
+from paperclip_cli.errors import BadItem, ExitCode, PaperclipError, UsageError
 from paperclip_cli.images.pictures import decode_jpeg, encode_jpeg, make_canvas, read_picture
-from paperclip_cli.previews.collection import PREVIEWS, file_names
 from paperclip_cli.previews.fetch_log import LEDGER
-from paperclip_cli.previews.records import read_image, read_previews, read_proposals
+from paperclip_cli.previews.names import file_names
+from paperclip_cli.previews.records import PREVIEWS, read_image, read_previews, read_proposals
 from paperclip_cli.records import Key
 from paperclip_cli.report import Report
 from paperclip_cli.stages import fetch
@@ -414,16 +415,16 @@ def test_an_interrupted_run_is_continued(
     assert contents(other.root) == contents(workspace.root)
 
 
+def stop_at_the_last(self: FolderArchive, candidate, read=FolderArchive.read):  # type: ignore[no-untyped-def]
+    if candidate.key.proposal_id == 3:
+        raise KeyboardInterrupt
+    return read(self, candidate)
+
+
 def test_another_selection_keeps_what_an_interrupted_run_made(
     run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = FolderArchive.read
-
-    def stop_at_the_last(self: FolderArchive, candidate):  # type: ignore[no-untyped-def]
-        if candidate.key.proposal_id == 3:
-            raise KeyboardInterrupt
-        return read(self, candidate)
-
     monkeypatch.setattr(FolderArchive, "read", stop_at_the_last)
     with pytest.raises(KeyboardInterrupt):
         run(workers=1)
@@ -433,10 +434,10 @@ def test_another_selection_keeps_what_an_interrupted_run_made(
     assert run().counts["read now"] == 1
 
 
-def test_records_do_not_outlive_their_files(
+def test_an_interrupted_run_leaves_the_records_as_they_were(
     run: Run, root: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that only adds leaves the mission as it was; one that replaces files leaves it unfinished until it ends."""
+    """Also one that replaces files: an image that is not the one of its record is not taken for it."""
     run(proposals=(1, 2))
     finished = {
         name: data for name, data in contents(workspace.root).items() if not name.endswith(LEDGER)
@@ -453,23 +454,120 @@ def test_records_do_not_outlive_their_files(
         name: data for name, data in contents(workspace.root).items() if not name.endswith(LEDGER)
     } == finished
     write_image(root / "observations/proposal_2/a.jpg", 2, side=60)
+    write_image(root / "observations/proposal_3/a.png", 3, side=60)
+    monkeypatch.setattr(FolderArchive, "read", stop_at_the_last)
     with pytest.raises(KeyboardInterrupt):
-        run()
-    assert workspace.names("previews") == workspace.names("proposals") == []
+        run(workers=1)
+    changed = [
+        preview
+        for preview in read_previews(workspace, ["local"])
+        if preview.image == "proposal_2/a.jpg"
+    ]
+    with pytest.raises(BadItem, match="not the one that was fetched"):
+        read_image(workspace, changed[0])
     monkeypatch.undo()
     run()
-    assert workspace.names("previews") == workspace.names("proposals") == ["local"]
+    assert all(read_image(workspace, preview) for preview in read_previews(workspace, ["local"]))
 
 
-@pytest.mark.parametrize("name", [LEDGER, PREVIEWS])
-@pytest.mark.parametrize("line", ["{", "[]", '{"observation": 5}', "\udcff"])
-def test_a_damaged_state_is_told_and_force_keeps_the_rest(
-    run: Run, workspace: Workspace, name: str, line: str
+@pytest.mark.parametrize(
+    ("name", "keep", "lost"),
+    [
+        (PREVIEWS, 0, ["local:1"]),
+        (PREVIEWS, 2, ["local:1"]),
+        (PREVIEWS, 3, []),
+        ("proposals.jsonl", 0, ["local:1"]),
+        ("proposals.jsonl", 1, []),
+    ],
+)
+def test_torn_records_are_refused_and_restored(
+    run: Run, workspace: Workspace, name: str, keep: int, lost: list[str]
+) -> None:
+    """From the files that are there: no image is read again. What was not selected stays lost until it is, and is told."""
+    run(proposals=(1,))
+    run(proposals=(2, 3))
+    finished = contents(workspace.root)
+    path = workspace.root / name.removesuffix(".jsonl") / "local" / name
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:keep]) + lines[keep][:20])
+    with pytest.raises(PaperclipError, match=f"{name} has .* were written") as refused:
+        (read_previews if name == "previews.jsonl" else read_proposals)(workspace, ["local"])
+    assert "`paperclip fetch` again" in (refused.value.hint or "")
+    report = run(proposals=(2, 3))
+    assert "read now" not in report.counts
+    assert [failure.item for failure in report.failures] == lost
+    if lost:
+        with pytest.raises(PaperclipError, match="lacks the records of 1 proposals, first local:1"):
+            read_previews(workspace, ["local"])
+    assert "read now" not in run(proposals=(1,)).counts
+    assert contents(workspace.root) == finished and run().unchanged
+
+
+def as_before_there_was_a_format(folder: Path) -> None:
+    values = json.loads((folder / "manifest.json").read_text())
+    for name in ("format", "files", "underway"):
+        del values[name]
+    (folder / "manifest.json").write_text(json.dumps(values))
+
+
+def test_records_of_earlier_versions_are_counted(run: Run, workspace: Workspace) -> None:
+    """Their manifests have no sizes and checksums; the next run adds them, though all else is as it was."""
+    run()
+    finished = contents(workspace.root)
+    for folder in (workspace.previews("local"), workspace.proposals("local")):
+        as_before_there_was_a_format(folder)
+    path = workspace.previews("local") / PREVIEWS
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(PaperclipError, match="has 3 records, and 5 were written"):
+        read_previews(workspace, ["local"])
+    assert "read now" not in run().counts and contents(workspace.root) == finished
+    as_before_there_was_a_format(workspace.previews("local"))
+    assert len(read_previews(workspace, ["local"])) == 5 and run().unchanged
+    manifest = read_manifest(workspace.previews("local"))
+    assert manifest is not None and manifest.format == 1 and list(manifest.files) == [PREVIEWS]
+
+
+def test_altered_records_are_not_believed(run: Run, workspace: Workspace) -> None:
+    run(proposals=(1,))
+    run(proposals=(2, 3))
+    finished = contents(workspace.root)
+    path = workspace.previews("local") / PREVIEWS
+    path.write_text(path.read_text().replace("proposal_3/a", "proposal_3/b"))
+    assert len(read_previews(workspace, ["local"])) == 5  # what opens it sees sizes only
+    assert [failure.item for failure in run(proposals=(2, 3)).failures] == ["local:1"]
+    run(proposals=(1,))
+    assert contents(workspace.root) == finished
+
+
+def test_lost_records_may_be_given_up(run: Run, workspace: Workspace) -> None:
+    run()
+    (workspace.previews("local") / PREVIEWS).write_bytes(b"")
+    assert {failure.item for failure in run(proposals=(3,)).failures} == {"local:1", "local:2"}
+    assert not run(proposals=(3,), force=True).failures
+    assert {preview.proposal_id for preview in read_previews(workspace, ["local"])} == {3}
+
+
+BAD_LINES = ["{", "[]", '{"observation": 5}', "\udcff"]
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+def test_damaged_records_are_restored(run: Run, workspace: Workspace, line: str) -> None:
+    run()
+    path = workspace.previews("local") / PREVIEWS
+    finished = path.read_bytes()
+    path.write_text(line + "\n" + path.read_text(), errors="surrogateescape")
+    assert "read now" not in run().counts
+    assert path.read_bytes() == finished and run().unchanged
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+def test_a_damaged_ledger_is_told_and_force_keeps_the_rest(
+    run: Run, workspace: Workspace, line: str
 ) -> None:
     run()
-    path = workspace.previews("local") / name
+    path = workspace.previews("local") / LEDGER
     path.write_text(line + "\n" + path.read_text(), errors="surrogateescape")
-    with pytest.raises(PaperclipError, match=f"{name}, line 1"):
+    with pytest.raises(PaperclipError, match=f"{LEDGER}, line 1"):
         run()
     assert run(force=True, proposals=(3,)).counts["read now"] == 1
     assert len(images(workspace)) == 5 and run().unchanged
@@ -478,7 +576,7 @@ def test_a_damaged_state_is_told_and_force_keeps_the_rest(
 def test_a_full_disk_is_an_error_and_not_a_bad_image(
     run: Run, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, flush_parent: bool) -> None:
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(fetch, "replace_file", full)

@@ -680,11 +680,11 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(
 ) -> None:
     written, real = [], fetch.replace_file
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, flush_parent: bool) -> None:
         if len(written) >= 10:
             raise OSError(28, "No space left on device", str(path))
         written.append(path)
-        real(path, data)
+        real(path, data, flush_parent)
 
     monkeypatch.setattr(fetch, "replace_file", full)
     with pytest.raises(OSError, match="No space left on device"):

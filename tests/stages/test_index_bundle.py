@@ -16,12 +16,13 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from paperclip_cli.config import BundleConfig, IndexConfig, QueryConfig
+from paperclip_cli.config import BundleConfig, DoctorConfig, IndexConfig, QueryConfig
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.images.pictures import read_picture
 from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.folder import open_index
-from paperclip_cli.stages import index, index_export, index_import, index_status, query
+from paperclip_cli.report import State
+from paperclip_cli.stages import doctor, index, index_export, index_import, index_status, query
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_fetched
 from tests.small_indexes import towers, write_picture
@@ -233,10 +234,29 @@ def test_an_index_that_is_there_is_replaced_only_when_told(
         take_in(workspace, file, name="second", model=str(tmp_path / "other"))
     with pytest.raises(PaperclipError, match="no file"):
         take_in(workspace, tmp_path / "none.zip", name="second")
-    left = tmp_path / "cache" / "indexes" / ".second.import.killed"
+    left = tmp_path / "cache" / "indexes" / ".second.import.abcdefgh"
     left.mkdir()
     take_in(workspace, file, name="second")
     assert not left.exists()
+
+
+def test_small_pictures_are_verified(
+    exported: tuple[Workspace, Path], workspace: Workspace
+) -> None:
+    take_in(workspace, exported[1])
+
+    def found() -> list[str]:
+        checks = doctor.run(DoctorConfig(verify=True), workspace)
+        return [
+            check.found
+            for check in checks
+            if check.topic == "health" and check.state == State.PROBLEM
+        ]
+
+    assert found() == []
+    path = next((workspace.index("default") / "thumbnails").iterdir())
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert found() == ["thumbnails are not what was written"]
 
 
 def members(file: Path) -> dict[str, bytes]:
@@ -304,6 +324,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "an absolute path": (extra("/tmp/evil.txt"), "members"),
     "a strange member": (extra("model/code.py"), "members"),
     "no vectors": (lambda content: content.pop("vectors.npy"), "members"),  # type: ignore[dict-item]
+    "an empty file of vectors": (extra("vectors.npy", b""), "sound index"),
     "another format": (changed_card(format=2), "format 2"),
     "no manifest": (changed_card(manifest={}), "sound index"),
     "a model that is no name": (changed_card(manifest__inputs={}), "sound index"),

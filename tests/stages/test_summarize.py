@@ -81,6 +81,43 @@ def test_a_run_killed_at_any_byte_goes_on(
     assert journal(workspace).read_bytes() == whole
 
 
+def test_a_set_that_lost_its_end_is_refused_and_made_whole(workspace: Workspace) -> None:
+    write_fetched(workspace, proposals=5)
+    run(DEFAULT, workspace)
+    whole = journal(workspace).read_bytes()
+    journal(workspace).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(PaperclipError, match=r"is damaged: summaries.jsonl has") as refused:
+        summarize_show.run(DEFAULT, workspace)
+    assert "`paperclip summarize` again" in (refused.value.hint or "")
+    assert run(DEFAULT, workspace).counts["new"] == 3
+    assert (
+        journal(workspace).read_bytes() == whole
+        and len(summarize_show.run(DEFAULT, workspace)) == 5
+    )
+
+
+def test_a_set_that_was_altered_is_not_continued(workspace: Workspace) -> None:
+    write_fetched(workspace, proposals=5)
+    run(DEFAULT, workspace)
+    whole = journal(workspace).read_bytes()
+    journal(workspace).write_bytes(whole.replace(b"galax", b"gelax"))
+    write_fetched(workspace, proposals=6)
+    with pytest.raises(PaperclipError, match=r"summaries.jsonl is not what was written") as refused:
+        run(DEFAULT, workspace)
+    assert "--force" in (refused.value.hint or "")
+    run(dataclasses.replace(DEFAULT, force=True), workspace)
+    assert journal(workspace).read_bytes().startswith(whole)
+
+
+def test_a_manifest_that_was_damaged_is_written_anew(workspace: Workspace) -> None:
+    write_fetched(workspace, proposals=5)
+    run(DEFAULT, workspace)
+    (workspace.summaries("keywords") / "manifest.json").write_bytes(b"")
+    with pytest.raises(PaperclipError, match=r"manifest.json is damaged"):
+        summarize_show.run(DEFAULT, workspace)
+    assert run(DEFAULT, workspace).unchanged and len(summarize_show.run(DEFAULT, workspace)) == 5
+
+
 def test_what_has_no_subject_is_left_out_and_counted(workspace: Workspace) -> None:
     write_archive(
         workspace,

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.files import replace_file
 from paperclip_cli.records import Summary, write_jsonl
 from paperclip_cli.summaries.files import choose_set, format_csv, read_csv, read_summaries
-from paperclip_cli.workspace import Manifest, Workspace, replace_file, write_manifest
+from paperclip_cli.workspace import Manifest, Workspace, write_manifest
 
 item = st.text(
     st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters=",;"),

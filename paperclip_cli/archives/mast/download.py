@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ import requests
 
 from paperclip_cli.archives.mast.http import Wire
 from paperclip_cli.errors import BadItem
+from paperclip_cli.files import replacing
 from paperclip_cli.http.body import blocks, body
 from paperclip_cli.http.retry import Transient, persist, raise_if_transient
 
@@ -88,24 +87,14 @@ class Downloader:
         return persist(action, self.wire.limits.patience, self.wire.pace)
 
     def _file_once(self, url: str, path: Path, arrived: Callable[[int], None]) -> int:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file, self._reply(url) as reply:
-                size, bounds = 0, self.wire.limits.bounds("the science file", SCIENCE_BYTES)
+        bounds = self.wire.limits.bounds("the science file", SCIENCE_BYTES)
+        with replacing(path) as temporary:
+            with temporary.open("wb") as file, self._reply(url) as reply:
                 for block in blocks(reply, bounds, self.wire.pace.check):
-                    file.write(block)
-                    size += len(block)
-                    arrived(len(block))
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            _check_science(Path(temporary))
-            os.replace(temporary, path)
-            return size
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+                    arrived(file.write(block))
+                size = file.tell()
+            _check_science(temporary)
+        return size
 
     def _read(self, reply: requests.Response, what: str, most: int) -> bytes:
         return body(reply, self.wire.limits.bounds(what, most), self.wire.pace.check)

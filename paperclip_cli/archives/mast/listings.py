@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paperclip_cli.archives.mast.rows import Listed
+from paperclip_cli.files import append_lines
 from paperclip_cli.records import from_dict, to_json
 
 
@@ -61,17 +62,10 @@ class Listings:
     def add(self, answers: Iterable[Answer | Around]) -> None:
         """Remember answers, in memory and as whole lines on disk; readers skip a torn last line."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        lines = [
-            to_json(answer)[:-1] + f',"asked":"{now}"}}\n'
-            for answer in answers
-            if self._keep(answer)
-        ]
-
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a+b") as file:
-            file.seek(max(0, file.tell() - 1))
-            torn = file.read(1) not in (b"", b"\n")
-            file.write(("\n" * torn + "".join(lines)).encode())
+        with append_lines(self._path) as append:
+            for answer in answers:
+                if self._keep(answer):
+                    append(to_json(answer)[:-1] + f',"asked":"{now}"}}')
 
     def _keep(self, answer: Answer | Around) -> bool:
         if isinstance(answer, Around):

@@ -15,10 +15,11 @@ from paperclip_cli.archives.mast.missions import Mission, mission_named
 from paperclip_cli.archives.sampling import is_selected
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
+from paperclip_cli.files import replace_file
 from paperclip_cli.http.retry import Pace
 from paperclip_cli.progress import Progress
 from paperclip_cli.records import Proposal
-from paperclip_cli.workspace import Workspace, replace_file
+from paperclip_cli.workspace import Workspace
 
 CHOICES = """choose what to fetch:
   --proposal 15354,12577          these proposals: tens of MB and a few seconds each

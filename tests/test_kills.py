@@ -1,0 +1,108 @@
+"""Stages as processes of their own that strace kills in the middle of a rename, and the order of what they flush and rename.
+
+`benchmarks/kills.py` does so at every rename of every stage.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from paperclip_cli.config import BuildDatasetConfig, FetchConfig, IndexConfig, SummarizeConfig
+from paperclip_cli.stages import build_dataset, fetch, index, summarize
+from paperclip_cli.workspace import Manifest, Workspace, write_manifest
+from tests.archive_on_disk import write_archive_folder
+from tests.kills import KINDS, Kill, can_trace, faulty, left_over, paperclip, trace
+from tests.small_indexes import towers
+
+pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is not installed, or may not trace")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """A folder with a cache in which every stage has ended, and the archive that it came from."""
+    place = tmp_path_factory.mktemp("finished")
+    workspace = Workspace(place / "cache", offline=True)
+    archive = write_archive_folder(
+        place / "archive", {number: ["a.jpg", "b.png"] for number in range(1, 7)}
+    )
+    fetch.run(FetchConfig(source=archive), workspace)
+    summarize.run(SummarizeConfig(), workspace)
+    build_dataset.run(BuildDatasetConfig(), workspace)
+    shutil.copytree(tiny_model, workspace.model("tiny"))
+    write_manifest(workspace.model("tiny"), Manifest(stage="train", config={}))
+    index.run(IndexConfig(model="tiny"), workspace, **towers())  # type: ignore[arg-type]
+    return place
+
+
+@pytest.fixture
+def copied(finished: Path, tmp_path: Path) -> Workspace:
+    shutil.copytree(finished / "cache", tmp_path / "cache")
+    return Workspace(tmp_path / "cache", offline=True)
+
+
+@pytest.mark.parametrize(
+    ("stage", "kill"),
+    [
+        ("fetch", Kill(2)),
+        ("fetch", Kill(9)),
+        ("summarize", Kill(2)),
+        ("summarize", Kill(3)),
+        ("build-dataset", Kill(1)),
+        ("build-dataset", Kill(2, can_exchange=False)),
+        ("build-dataset", Kill(3, can_exchange=False)),
+    ],
+    ids=str,
+)
+def test_a_kill_hides_nothing_and_the_next_run_leaves_nothing(
+    finished: Path, copied: Workspace, tmp_path: Path, stage: str, kill: Kill
+) -> None:
+    before = {kind: copied.names(kind) for kind in KINDS}
+    assert all(before.values())
+    command = [
+        stage,
+        "--force",
+        *(["--from", finished / "archive", "--workers", "1"] if stage == "fetch" else []),
+    ]
+    done = paperclip(copied, *command, under=trace(tmp_path / "log", kill.options))
+    assert done.returncode not in (0, 3), "it was not killed"
+    assert list(faulty(copied, before)) == []
+    done = paperclip(copied, *command)
+    assert done.returncode == 0, done.stderr
+    assert list(faulty(copied, before)) == [] and left_over(tmp_path) == []
+
+
+def test_what_takes_its_place_is_on_disk(finished: Path, copied: Workspace, tmp_path: Path) -> None:
+    """In the order of the kernel's calls: a file is flushed before its rename, and its folder after."""
+    log = tmp_path / "log"
+    source = ("--from", finished / "archive", "--workers", "1")
+    for command in (
+        ("fetch", *source, "--force"),
+        ("summarize", "--force"),
+        ("build-dataset", "--force"),
+    ):
+        done = paperclip(copied, *command, under=trace(log, (), "fsync,rename,renameat,renameat2"))
+        assert done.returncode == 0, done.stderr
+        assert_flushed(log.read_text(), copied.root)
+
+
+def assert_flushed(log: str, root: Path) -> None:
+    flushed: list[tuple[int, str]] = []
+    renamed: list[tuple[int, str, str]] = []
+    for number, line in enumerate(log.splitlines()):
+        if found := re.search(r"fsync\(\d+<(.*)>", line):
+            flushed.append((number, found[1]))
+        elif found := re.search(r'rename[^"]*"([^"]*)", (?:[^"]*, )?"([^"]*)"', line):
+            renamed.append((number, found[1], found[2]))
+    renamed = [rename for rename in renamed if rename[1].startswith(str(root))]
+    assert renamed
+    for at, source, target in renamed:
+        assert any(number < at and path == source for number, path in flushed), (
+            f"{source} was not flushed"
+        )
+        assert any(number > at and path == str(Path(target).parent) for number, path in flushed), (
+            f"nor the folder of {target}"
+        )
