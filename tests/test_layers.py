@@ -27,15 +27,15 @@ MAY_IMPORT = {
     "http": set(),
     "services": {"http"},
     "sky": set(),
-    "previews": set(),
     "images": {"sky"},
     "archives": {"http", "images", "sky"},
+    "previews": {"archives"},
     "simulation": {"archives"},
-    "summaries": {"http", "text"},
+    "summaries": {"http", "text", "towers"},
     "dataset": {"images", "sky", "text"},
     "towers": {"images"},
     "indexes": {"images", "sky", "text", "towers"},
-    "evaluation": {"dataset", "images", "indexes", "towers"},
+    "evaluation": {"dataset", "images", "indexes", "summaries", "text", "towers"},
     "training": {"dataset", "evaluation", "images", "towers"},
 }
 MAY_IMPORT["stages"] = set(MAY_IMPORT) - {"base"}

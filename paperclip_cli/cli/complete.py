@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -25,27 +24,11 @@ def instrument_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Instruments and detectors in the indexes of the cache, the last of a list that is divided by commas."""
     before, comma, last = incomplete.rpartition(",")
     workspace = _workspace(ctx)
-    folders = [workspace.index(name) for name in workspace.names("indexes")] if workspace else []
-    found = {name for folder in folders for name in _instruments(folder)}
-    return [f"{before}{comma}{name}" for name in _starting(found, last)]
+    if workspace is None:
+        return []
+    from paperclip_cli.stages import instruments
 
-
-def _instruments(folder: Path) -> Iterator[str]:
-    from paperclip_cli.indexes.database import Observations
-
-    try:
-        newest = max(folder.glob("observations-*.sqlite"))
-        pairs = Observations(newest).instruments()
-    except (
-        OSError,
-        ValueError,
-        PaperclipError,
-    ):  # swept away, none, damaged: there is nothing to offer
-        return
-    for instrument, detector in pairs:
-        yield instrument
-        if detector and detector not in instrument.split("/"):
-            yield f"{instrument}/{detector}"
+    return [f"{before}{comma}{name}" for name in _starting(instruments.run(workspace), last)]
 
 
 def _names(ctx: typer.Context, kind: str) -> list[str]:

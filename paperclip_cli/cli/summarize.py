@@ -16,7 +16,7 @@ from paperclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from paperclip_cli.records import Summary
-    from paperclip_cli.summaries.llm.report import Rates
+    from paperclip_cli.stages.summarize_report import Rates
 
 DEFAULTS = SummarizeConfig()
 

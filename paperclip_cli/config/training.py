@@ -5,24 +5,37 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from paperclip_cli.config import choices
 from paperclip_cli.config.checks import at_least, one_of, option, within
+from paperclip_cli.config.choices import (
+    BestBy,
+    Cache,
+    CaptionRuns,
+    Dtype,
+    Keep,
+    LogitScale,
+    Loss,
+    Mode,
+    Optimiser,
+    RecipeName,
+    Schedule,
+    ViewKind,
+)
 from paperclip_cli.errors import UsageError
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch16"
 _CHOICES: dict[str, object] = {
-    "recipe": choices.RecipeName,
-    "train": choices.Mode,
-    "loss": choices.Loss,
-    "logit_scale": choices.LogitScale,
-    "schedule": choices.Schedule,
-    "optimiser": choices.Optimiser,
-    "view": choices.ViewKind,
-    "caption_runs": choices.CaptionRuns,
-    "keep": choices.Keep,
-    "best_by": choices.BestBy,
-    "dtype": choices.Dtype,
-    "cache": choices.Cache,
+    "recipe": RecipeName,
+    "train": Mode,
+    "loss": Loss,
+    "logit_scale": LogitScale,
+    "schedule": Schedule,
+    "optimiser": Optimiser,
+    "view": ViewKind,
+    "caption_runs": CaptionRuns,
+    "keep": Keep,
+    "best_by": BestBy,
+    "dtype": Dtype,
+    "cache": Cache,
 }
 
 
@@ -40,10 +53,10 @@ class TrainConfig:
     init: str = DEFAULT_MODEL
     dataset: str = "default"
     name: str = "default"
-    recipe: choices.RecipeName | None = None
-    train: choices.Mode | None = None
-    loss: choices.Loss | None = None
-    logit_scale: choices.LogitScale | None = None
+    recipe: RecipeName | None = None
+    train: Mode | None = None
+    loss: Loss | None = None
+    logit_scale: LogitScale | None = None
     multi_positive: bool = False
     unique_proposals: bool = False
     shuffle_pairs: bool = False
@@ -53,20 +66,20 @@ class TrainConfig:
     learning_rate: float | None = None
     warmup_steps: int | None = None
     weight_decay: float | None = None
-    schedule: choices.Schedule | None = None
+    schedule: Schedule | None = None
     crop: float | None = None
-    view: choices.ViewKind | None = None
+    view: ViewKind | None = None
     caption_tokens: int | None = None
-    caption_runs: choices.CaptionRuns | None = None
+    caption_runs: CaptionRuns | None = None
     ema_decay: float | None = None
-    optimiser: choices.Optimiser | None = None
-    keep: choices.Keep | None = None
-    best_by: choices.BestBy | None = None
+    optimiser: Optimiser | None = None
+    keep: Keep | None = None
+    best_by: BestBy | None = None
     eval_every: int | None = None
     log_every: int = 50
     seed: int = 42
-    dtype: choices.Dtype = "auto"
-    cache: choices.Cache = "auto"
+    dtype: Dtype = "auto"
+    cache: Cache = "auto"
     accumulate: int = 1
     remat: bool = False
     devices: int | None = None
@@ -143,23 +156,23 @@ class Recipe:
     learning_rate: float
     warmup_steps: int
     weight_decay: float
-    schedule: choices.Schedule
+    schedule: Schedule
     crop: float
-    view: choices.ViewKind
+    view: ViewKind
     caption_tokens: int | None
-    caption_runs: choices.CaptionRuns
+    caption_runs: CaptionRuns
     ema_decay: float
-    keep: choices.Keep
+    keep: Keep
     eval_every: int
-    best_by: choices.BestBy = "loss"
-    train: choices.Mode = "full"
-    loss: choices.Loss = "softmax"
-    logit_scale: choices.LogitScale = "clip"
+    best_by: BestBy = "loss"
+    train: Mode = "full"
+    loss: Loss = "softmax"
+    logit_scale: LogitScale = "clip"
     multi_positive: bool = False
     unique_proposals: bool = False
     shuffle_pairs: bool = False
     head_views: int = 8
-    optimiser: choices.Optimiser = "adamw"
+    optimiser: Optimiser = "adamw"
 
 
 PAPER_PRESET = Recipe(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,16 +12,15 @@ import numpy as np
 from paperclip_cli.config import EvaluateConfig
 from paperclip_cli.config.evaluation import DIRECTIONS, PAPER_BATCH
 from paperclip_cli.dataset.pairs import Pair, available_splits, count_rows, find_dataset, read_split
-from paperclip_cli.dataset.paper import QUERIES
 from paperclip_cli.dataset.split import TEST, TRAIN, VALIDATION
-from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation import controls, retrieval
-from paperclip_cli.evaluation.bm25 import Bm25
 from paperclip_cli.evaluation.embed_split import embed_pairs, look_through
 from paperclip_cli.evaluation.gallery import gallery
 from paperclip_cli.evaluation.held_out import uncut
+from paperclip_cli.evaluation.judging import judge_best_images
 from paperclip_cli.evaluation.plot_data import Figures, TrainingLog, curve, similarities
-from paperclip_cli.evaluation.relevance import Judgement, best_images, random_images, relevance
+from paperclip_cli.evaluation.relevance import Judgement
 from paperclip_cli.evaluation.retrieval import Embeddings
 from paperclip_cli.evaluation.table import (
     BASELINE,
@@ -36,13 +34,10 @@ from paperclip_cli.evaluation.table import (
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.progress import Progress, SilentProgress
-from paperclip_cli.report import Failure, Report
-from paperclip_cli.summaries.judge import Judge
+from paperclip_cli.report import Report
 from paperclip_cli.summaries.llm.open import open_judge
-from paperclip_cli.summaries.verdicts import Verdict, digest, keeping, read_verdicts
-from paperclip_cli.text.words import spaced, words
+from paperclip_cli.text.words import spaced, stems
 from paperclip_cli.towers.folder import WEIGHTS, ModelFolder, resolve
-from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.towers.safetensors import TensorFile
 from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.training.sharding import remember_compilations
@@ -132,7 +127,9 @@ def run(
     found = [model for _, model in models]
     figures = _figures(contestants, found, config, measured, directions) if config.plots else None
     judgement, failures = (
-        _judgement(contestants, found, pairs, judge, workspace, progress) if judge else (None, ())
+        judge_best_images(contestants, found, pairs, judge, workspace, progress)
+        if judge
+        else (None, ())
     )
     return Evaluation(
         rows=tuple(rows),
@@ -197,7 +194,7 @@ def _controls(
     """The first model on outlines and on shuffled pairs, then what needs no model."""
     pairs, split = measured.pairs, uncut(measured.pairs)
     header = controls.by_header(
-        split, [_words(_header(pair)) for pair in pairs], [_words(text) for text in split.texts]
+        split, [stems(_header(pair)) for pair in pairs], [stems(text) for text in split.texts]
     )
     made = [
         replace(
@@ -234,10 +231,6 @@ def _control(name: str, found: Embeddings) -> Contestant:
         trained_on=np.zeros(len(found.images), bool),
         has_cosines=False,
     )
-
-
-def _words(text: str) -> list[str]:
-    return [word.stem for word in words(text)]
 
 
 def _header(pair: Pair) -> str:
@@ -296,95 +289,6 @@ def _figures(
         for contestant, model in both[:1] + [pair for pair in both[1:] if pair[0].role == BASELINE]
     ]
     return Figures(logs, [similarities(contestant) for contestant, _ in both], curves, galleries)
-
-
-def _judgement(
-    contestants: Sequence[Contestant],
-    models: Sequence[ModelFolder],
-    pairs: Sequence[Pair],
-    judge: Judge,
-    workspace: Workspace,
-    progress: Progress,
-) -> tuple[Judgement, tuple[Failure, ...]]:
-    """The models' best images for the paper's queries, those of a keyword search over the abstracts, and random ones, before a judge."""
-    abstracts, place = retrieval.number([pair.abstract for pair in pairs])
-    search = Bm25([_words(text) for text in abstracts])
-    scores = [
-        (
-            contestant.name,
-            contestant.role,
-            TextTower.open(model).embed(QUERIES) @ contestant.found.images.T,
-        )
-        for contestant, model in zip(contestants, models, strict=False)
-    ]
-    scores += [
-        (
-            "abstract (BM25)",
-            CONTROL,
-            np.stack([search.scores(_words(query)) for query in QUERIES])[:, place],
-        ),
-        ("random images", CONTROL, random_images(len(pairs), len(QUERIES))),
-    ]
-    rankings = [best_images(*one) for one in scores]
-    questions = dict.fromkeys(
-        (query, abstracts[place[image]])
-        for ranking in rankings
-        for query, images in zip(QUERIES, ranking.images, strict=True)
-        for image in images
-    )
-    verdicts, failures = _verdicts(
-        list(questions), judge, workspace.root / "verdicts" / f"{judge.backend}.jsonl", progress
-    )
-    rows = tuple(
-        relevance(
-            ranking,
-            QUERIES,
-            lambda query, image: verdicts.get((QUERIES[query], abstracts[place[image]])),
-        )
-        for ranking in rankings
-    )
-    return Judgement(judge.backend, judge.model, rows), tuple(failures)
-
-
-def _verdicts(
-    questions: Sequence[tuple[str, str]], judge: Judge, path: Path, progress: Progress
-) -> tuple[dict[tuple[str, str], bool], list[Failure]]:
-    """What the judge says to each query and abstract. The verdicts of a language model are kept in a file, and not asked for again."""
-    made_by = judge.backend, judge.model, judge.version
-    known = read_verdicts(path, *made_by)
-    found = {
-        question: known[question[0], digest(question[1])]
-        for question in questions
-        if (question[0], digest(question[1])) in known
-    }
-    waiting, failures = [question for question in questions if question not in found], []
-    if waiting:
-        judge.prepare()
-    with (
-        progress.task("judge", len(waiting), "abstracts") as task,
-        keeping(path) if judge.model else nullcontext() as keep,
-    ):
-        for query, abstract in waiting:
-            try:
-                found[query, abstract] = judge.is_relevant(query, abstract)
-            except BadItem as error:
-                failures.append(
-                    Failure(f"{query}: {' '.join(abstract.split())[:60]} ...", str(error))
-                )
-            else:
-                if keep is not None:
-                    keep(
-                        Verdict(
-                            query=query,
-                            abstract=digest(abstract),
-                            relevant=found[query, abstract],
-                            backend=judge.backend,
-                            model=judge.model,
-                            version=judge.version,
-                        )
-                    )
-            task.advance()
-    return found, failures
 
 
 def _scale(model: ModelFolder) -> float:

@@ -12,10 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from paperclip_cli.archives.base import Archive, Candidate, RemoteArchive, read_image
+from paperclip_cli.archives.base import Archive, RemoteArchive, read_image
 from paperclip_cli.archives.sampling import Choice, choose
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
@@ -30,26 +30,17 @@ from paperclip_cli.previews.collection import (
     tidy,
     write_holdings,
 )
-from paperclip_cli.previews.fetch_log import (
-    LEDGER,
-    Entry,
-    Place,
-    appending,
-    read_ledger,
-    rewrite_ledger,
-    shard_ledger,
-)
-from paperclip_cli.previews.names import file_names
+from paperclip_cli.previews.fetch_log import Entry, appending, read_ledger, rewrite_ledger
+from paperclip_cli.previews.plan import Job, Plan
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Key, Observation, Preview
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import frame_region, on_canvas
 from paperclip_cli.threads import in_threads, processors
 from paperclip_cli.wording import counted, noun
-from paperclip_cli.workspace import Manifest, Workspace, file_sha256, settings
+from paperclip_cli.workspace import Manifest, Workspace, settings
 
 STAGE = "fetch"
-RECIPE = 1  # to be raised when the same image would give another preview
 
 # For estimates: a total preview, the copy of it that is kept, and what four connections bring.
 USUAL_BYTES, KEPT_BYTES, USUAL_SPEED = 3_100_000, 80_000, 8_000_000
@@ -64,7 +55,7 @@ def run(config: FetchConfig, workspace: Workspace, progress: Progress | None = N
     choice = choose(archive, config)
     if config.shard is None:
         _refuse_nothing(archive, choice)
-    plan = _Plan(archive, choice, config, workspace.previews(archive.mission))
+    plan = Plan(archive, choice, config, workspace.previews(archive.mission))
     if config.dry_run:
         held = _held(plan, workspace)
         return _report(plan, held, read=0, to_read=plan.todo(held))
@@ -76,7 +67,7 @@ def run(config: FetchConfig, workspace: Workspace, progress: Progress | None = N
         return _finish(plan, todo, held, workspace)
 
 
-def _finish(plan: _Plan, todo: Sequence[_Job], held: Holdings, workspace: Workspace) -> Report:
+def _finish(plan: Plan, todo: Sequence[Job], held: Holdings, workspace: Workspace) -> Report:
     """Writes the records. Shards do so one after another, each with what the others have brought by then."""
     mission = plan.archive.mission
     with lock(plan.folder / "records", wait=True):
@@ -90,7 +81,7 @@ def _finish(plan: _Plan, todo: Sequence[_Job], held: Holdings, workspace: Worksp
 
 
 @contextmanager
-def _writing(plan: _Plan) -> Iterator[None]:
+def _writing(plan: Plan) -> Iterator[None]:
     """Holds the mission alone, or with the other shards, whose proposals are not this one's."""
     if plan.config.shard is None:
         with lock(plan.folder):
@@ -98,66 +89,6 @@ def _writing(plan: _Plan) -> Iterator[None]:
         return
     with lock(plan.folder, shared=True), lock(plan.folder / plan.ledger):
         yield
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A drawn image, the path of its preview, and a stamp that holds all that the preview depends on."""
-
-    candidate: Candidate
-    image: str
-    stamp: str
-
-    @property
-    def place(self) -> Place:
-        return self.candidate.key, self.candidate.name
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What one run is to do, and where."""
-
-    archive: Archive
-    choice: Choice
-    config: FetchConfig
-    folder: Path
-
-    @property
-    def ledger(self) -> str:
-        """The name of the ledger that this run appends to."""
-        return LEDGER if self.config.shard is None else shard_ledger(*self.config.shard)
-
-    def jobs(self) -> list[_Job]:
-        """One job an image, whether or not it is done already."""
-        recipe = f"size {self.config.size} recipe {RECIPE}"
-        return [
-            _Job(image, f"proposal_{image.key.proposal_id}/{name}", f"{image.stamp} {recipe}")
-            for wanted in self.choice.wanted
-            for image, name in zip(
-                wanted.images, file_names([image.name for image in wanted.images]), strict=True
-            )
-        ]
-
-    def todo(self, held: Holdings) -> list[_Job]:
-        """The jobs that are not done."""
-        return [job for job in self.jobs() if not self._is_done(job, held.ledger.get(job.place))]
-
-    def _is_done(self, job: _Job, entry: Entry | None) -> bool:
-        """Whether the ledger and the disk hold what this job would make."""
-        if (
-            entry is None
-            or self.config.force
-            or (entry.source, entry.stamp) != (self.archive.identity, job.stamp)
-        ):
-            return False
-        if entry.failure:
-            return not (self.config.retry_failed or entry.may_pass)
-        if entry.image != job.image or (self.config.keep_originals and entry.kept is None):
-            return False
-        there = all((self.folder / path).is_file() for path in entry.files)
-        return there and (
-            not self.config.verify or file_sha256(self.folder / entry.image) == entry.sha256
-        )
 
 
 def _open(config: FetchConfig, workspace: Workspace, progress: Progress) -> Archive:
@@ -201,12 +132,12 @@ def _refuse_nothing(archive: Archive, choice: Choice) -> None:
         )
 
 
-def _held(plan: _Plan, workspace: Workspace) -> Holdings:
+def _held(plan: Plan, workspace: Workspace) -> Holdings:
     """What earlier runs left. With --force what is damaged is passed over."""
     return read_holdings(workspace, plan.archive.mission, skip_damaged=plan.config.force)
 
 
-def _make(plan: _Plan, todo: Sequence[_Job], held: Holdings, progress: Progress) -> Holdings:
+def _make(plan: Plan, todo: Sequence[Job], held: Holdings, progress: Progress) -> Holdings:
     """Makes the previews in `todo` and enters each in the ledger as soon as it is written."""
     so_far = held.ledger if plan.config.shard is None else read_ledger(plan.folder, plan.ledger)
     rewrite_ledger(plan.folder, so_far.values(), plan.ledger)
@@ -242,7 +173,7 @@ def _nothing() -> None:
 class _Tally:
     """What is shown beside the count of images."""
 
-    def __init__(self, todo: Sequence[_Job]) -> None:
+    def __init__(self, todo: Sequence[Job]) -> None:
         self._left = Counter(job.candidate.key for job in todo)
         self._of, self._bytes, self._failed = len(self._left), 0, 0
 
@@ -256,7 +187,7 @@ class _Tally:
         return shown | ({"failed": self._failed} if self._failed else {})
 
 
-def _make_one(plan: _Plan, job: _Job) -> tuple[Entry, int]:
+def _make_one(plan: Plan, job: Job) -> tuple[Entry, int]:
     """Runs in a worker thread, and touches nothing but the files of this job. The number counts bytes that came over the network."""
     entry = Entry(
         mission=job.candidate.key.mission,
@@ -287,7 +218,7 @@ def _make_one(plan: _Plan, job: _Job) -> tuple[Entry, int]:
     return entry, reading.transferred
 
 
-def _keep(plan: _Plan, job: _Job, original: bytes | None) -> str:
+def _keep(plan: Plan, job: Job, original: bytes | None) -> str:
     """Writes the copy of an original and gives its path; blank where there is no original."""
     if original is None:
         return ""
@@ -299,7 +230,7 @@ def _keep(plan: _Plan, job: _Job, original: bytes | None) -> str:
     return str(path)
 
 
-def _after(plan: _Plan, held: Holdings) -> Holdings:
+def _after(plan: Plan, held: Holdings) -> Holdings:
     """What the cache holds when all jobs are done."""
     wanted = {wanted.proposal.key: wanted.proposal for wanted in plan.choice.wanted}
     entries = [(job.candidate, held.ledger[job.place]) for job in plan.jobs()]
@@ -331,14 +262,14 @@ def _placed(observation: Observation, entry: Entry) -> Observation:
     )
 
 
-def _gone(plan: _Plan, held: Holdings) -> set[Key]:
+def _gone(plan: Plan, held: Holdings) -> set[Key]:
     """Proposals that came from this archive and are no longer in it, or no longer have what it takes."""
     ours = {entry.key for entry in held.ledger.values() if entry.source == plan.archive.identity}
     listed = {proposal.key for proposal in plan.archive.proposals()}
     return (ours - listed) | (ours & plan.choice.considered)
 
 
-def _manifest(plan: _Plan) -> Manifest:
+def _manifest(plan: Plan) -> Manifest:
     config = settings(
         plan.config,
         "workers",
@@ -354,13 +285,11 @@ def _manifest(plan: _Plan) -> Manifest:
     return Manifest(stage=STAGE, config=config, extra={"excluded": _excluded(plan)})
 
 
-def _excluded(plan: _Plan) -> dict[str, int]:
+def _excluded(plan: Plan) -> dict[str, int]:
     return dict(Counter(plan.archive.excluded) + Counter(plan.choice.excluded))
 
 
-def _report(
-    plan: _Plan, held: Holdings, read: int, to_read: Sequence[_Job] | None = None
-) -> Report:
+def _report(plan: Plan, held: Holdings, read: int, to_read: Sequence[Job] | None = None) -> Report:
     """Counts what was selected. The failures are those of all selected images, also where an earlier run met them."""
     jobs = plan.jobs()
     failures = [
@@ -396,7 +325,7 @@ def _report(
     )
 
 
-def _forecast(plan: _Plan, todo: Sequence[_Job]) -> list[str]:
+def _forecast(plan: Plan, todo: Sequence[Job]) -> list[str]:
     """What a dry run has to say: bytes, time, and the first products, where they are still to be downloaded."""
     if not isinstance(plan.archive, RemoteArchive):
         return ["a dry run: nothing was written"]

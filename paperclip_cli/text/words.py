@@ -80,6 +80,11 @@ def words(text: str) -> list[Word]:
     ]
 
 
+def stems(text: str) -> list[str]:
+    """The stems of the words of a text."""
+    return [word.stem for word in words(text)]
+
+
 def are_bound(text: str, first: Word, second: Word) -> bool:
     """Whether only a space, a hyphen or a slash separates two neighbouring words."""
     return _BOUND.fullmatch(text, first.end, second.start) is not None

@@ -26,7 +26,7 @@ from paperclip_cli.stages import build_dataset
 from paperclip_cli.stages.summarize import run
 from paperclip_cli.summaries.files import read_failures, read_summaries
 from paperclip_cli.summaries.llm import llama_cpp, openai
-from paperclip_cli.towers.language import gguf_file, language_folder
+from paperclip_cli.summaries.llm.model_files import gguf_file, language_folder
 from paperclip_cli.workspace import Workspace
 from tests.factories import write_archive, write_fetched, write_preview
 from tests.language_models import write_transformer

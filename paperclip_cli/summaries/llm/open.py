@@ -13,7 +13,7 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.summaries.base import Summarizer
 from paperclip_cli.summaries.judge import Judge, KeywordJudge
 from paperclip_cli.summaries.keywords.summarizer import KeywordSummarizer
-from paperclip_cli.towers.language import gguf_file, language_folder
+from paperclip_cli.summaries.llm.model_files import gguf_file, language_folder
 from paperclip_cli.workspace import Workspace
 
 if TYPE_CHECKING:
