@@ -25,18 +25,20 @@ RENAMES = "rename,renameat,renameat2"
 
 @dataclass(frozen=True)
 class Kill:
-    """At the `number`-th rename of a thread; `can_exchange`: the system can exchange two folders at once."""
+    """At the `number`-th rename of a thread, or at the one that exchanges two folders; `can_exchange`: the system has that one.
+
+    strace counts every kind of call for itself.
+    """
 
     number: int
     can_exchange: bool = True
+    at_exchange: bool = False
 
     @property
     def options(self) -> list[str]:
         """strace's. Its filter in the kernel would be quicker, but lets no signal in."""
-        kill = [
-            "-e",
-            f"inject={RENAMES if self.can_exchange else 'rename,renameat'}:signal=SIGKILL:when={self.number}",
-        ]
+        calls = "renameat2" if self.at_exchange else "rename,renameat"
+        kill = ["-e", f"inject={calls}:signal=SIGKILL:when={self.number}"]
         return kill if self.can_exchange else [*kill, "-e", "inject=renameat2:error=EINVAL"]
 
 

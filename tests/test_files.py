@@ -186,7 +186,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 from paperclip_cli import files
-place, at, can_exchange = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "True"
+place, at, can_exchange = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3] == "True"
 rename, exchange, count = os.replace, files._exchange, 0
 
 def die_at(real):
@@ -209,7 +209,7 @@ print(count)
 """
 
 
-def write_and_die(place: Path, at: int, can_exchange: bool) -> subprocess.CompletedProcess[str]:
+def write_and_die(place: Path, at: float, can_exchange: bool) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", WRITER, str(place), str(at), str(can_exchange)],
         capture_output=True,
@@ -219,15 +219,15 @@ def write_and_die(place: Path, at: int, can_exchange: bool) -> subprocess.Comple
 
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_a_kill_at_any_rename_hides_nothing(tmp_path: Path, can_exchange: bool) -> None:
-    """Every reader finds the old folder or the new one; the next writer leaves nothing but what it writes."""
+    """Before it or just after: every reader finds the old folder or the new one; the next writer leaves nothing but what it writes."""
     renames = 1 if can_exchange else 3
-    for at in range(1, renames + 2):
+    for at in (number / 2 for number in range(2, 2 * renames + 3)):
         workspace = Workspace(tmp_path / str(at))
         write_manifest(
             workspace.root / "models" / "default", Manifest(stage="train", config={"old": 1})
         )
         done = write_and_die(workspace.root / "models" / "default", at, can_exchange)
-        assert done.returncode == (-signal.SIGKILL if at <= renames else 0), done.stderr
+        assert done.returncode == (-signal.SIGKILL if at < renames + 1 else 0), done.stderr
         assert workspace.names("models") == ["default"]
         assert (workspace.model("default") / "manifest.json").is_file()
         assert write_and_die(workspace.model("default"), 0, can_exchange).returncode == 0

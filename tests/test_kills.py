@@ -52,6 +52,7 @@ def copied(finished: Path, tmp_path: Path) -> Workspace:
         ("summarize", Kill(2)),
         ("summarize", Kill(3)),
         ("build-dataset", Kill(1)),
+        ("build-dataset", Kill(1, at_exchange=True)),
         ("build-dataset", Kill(2, can_exchange=False)),
         ("build-dataset", Kill(3, can_exchange=False)),
     ],

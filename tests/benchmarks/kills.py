@@ -130,10 +130,13 @@ def prepare(work: Path) -> None:
 def killed(stage: Stage, work: Path, can_exchange: bool, options: argparse.Namespace) -> Tally:
     """Kills a stage at its renames, one after another."""
     tally = Tally()
-    for number in range(1, options.most + 1, options.every):
+    kills = [Kill(number, can_exchange) for number in range(1, options.most + 1, options.every)]
+    if stage.replaces_folder and can_exchange:
+        kills.insert(0, Kill(1, at_exchange=True))
+    for kill in kills:
         place = Path(tempfile.mkdtemp(dir=work))
         try:
-            found = one_kill(stage, work, place, Kill(number, can_exchange))
+            found = one_kill(stage, work, place, kill)
         finally:
             shutil.rmtree(place)
         if found is None:
