@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+import _checkout  # noqa: F401
 import numpy as np
 
 from paperclip_cli.config import QueryConfig

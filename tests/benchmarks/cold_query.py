@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import _checkout  # noqa: F401
 import numpy as np
 
 from paperclip_cli.indexes.background import LEVELS

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import _checkout  # noqa: F401
 import numpy as np
 from PIL import Image
 

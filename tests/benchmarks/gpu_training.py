@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,12 +21,9 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import _checkout  # noqa: F401
 import jax
 import numpy as np
-
-sys.path.insert(
-    0, str(Path(__file__).resolve().parents[2])
-)  # run from a checkout in which nothing is installed
 
 from paperclip_cli.config import PAPER_PRESET
 from paperclip_cli.dataset.batches import Batches, HostBatch, look_ahead

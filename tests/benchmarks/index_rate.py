@@ -1,7 +1,7 @@
 """What `index` costs beside the bare model, and what an update costs beside a new index.
 
-    python -m tests.benchmarks.index_rate rate [--images 64] [--rounds 3]      ViT-B/16, previews of 512 pixels, in one process
-    python -m tests.benchmarks.index_rate update [--images 30000] [--new 300]  `scratch:tiny`, small pictures, whole processes
+    python tests/benchmarks/index_rate.py rate [--images 64] [--rounds 3]      ViT-B/16, previews of 512 pixels, in one process
+    python tests/benchmarks/index_rate.py update [--images 30000] [--new 300]  `scratch:tiny`, small pictures, whole processes
 
 `rate`: images a second of a run of the stage (listing, hashing, decoding, embedding, writing) and of the same compiled model on views that
 are in memory already, in turns; only the 64 unrelated texts, a cost of each index and not of each image, are left out. The aim is 0.95.
@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import _checkout  # noqa: F401
 import numpy as np
 
 from paperclip_cli.config import IndexConfig

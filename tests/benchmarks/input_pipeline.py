@@ -1,4 +1,4 @@
-"""How much faster than training its input is made: `python -m tests.benchmarks.input_pipeline [--init scratch:base] [--batch-size 8]`.
+"""How much faster than training its input is made: `python tests/benchmarks/input_pipeline.py [--init scratch:base] [--batch-size 8]`.
 
 A simulated sky is fetched, and a training is made ready as `paperclip train` does it. Then the batches alone are drawn (order, images from
 the store, captions cut and tokenized) through the look-ahead, with the store and without, and some steps are trained. Prints images/s
@@ -15,6 +15,7 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
+import _checkout  # noqa: F401
 import jax
 
 from paperclip_cli import malloc

@@ -1,7 +1,7 @@
 """How fast `fetch` is, and how polite, against a stand-in of MAST on loopback that takes 150 ms for every request.
 
-    python -m tests.benchmarks.mast_fetch                 40 proposals x 5 previews: sequential, 4 workers, 8 workers
-    python -m tests.benchmarks.mast_fetch --refusing 5    five minutes in which every second request is refused, at 10 requests a second
+    python tests/benchmarks/mast_fetch.py                 40 proposals x 5 previews: sequential, 4 workers, 8 workers
+    python tests/benchmarks/mast_fetch.py --refusing 5    five minutes in which every second request is refused, at 10 requests a second
 
 The sequential loop is what one writes with astroquery alone, and what the paper's own downloader does: one proposal after another through
 `query_criteria`, `get_product_list` and `download_products`, then every picture made smaller.
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import _checkout  # noqa: F401
 from PIL import Image
 
 from paperclip_cli.config import FetchConfig

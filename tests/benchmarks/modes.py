@@ -1,7 +1,7 @@
 """Retrieval accuracy at 10 % of every way to train `scratch:tiny`, as a table in Markdown, by cross-validation over proposals.
 
-    python -m tests.benchmarks.modes --simulate 300 --steps 400 [--folds 5] [--views centre whole tiles] [--only full head ...]
-    python -m tests.benchmarks.modes --from DIR
+    python tests/benchmarks/modes.py --simulate 300 --steps 400 [--folds 5] [--views centre whole tiles] [--only full head ...]
+    python tests/benchmarks/modes.py --from DIR
 
 Each fold is searched by a model that was trained on the others; a row gives the mean over folds and its 95 % interval (1.96 standard
 errors), by image and by proposal. `tiles` is the model of the row `centre`, of whose crops of an image the best counts. Rows other than
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import _checkout  # noqa: F401
 import numpy as np
 
 from paperclip_cli.config import (

@@ -1,6 +1,6 @@
 """Exact search beside the graph of `index --hnsw`, for processes that answer many queries: where does which of them pay?
 
-    python -m tests.benchmarks.search [--vectors 200000] [--dimension 512] [--queries 200]
+    python tests/benchmarks/search.py [--vectors 200000] [--dimension 512] [--queries 200]
 
 Clustered vectors (as many clusters as a hundredth of them). For shares of the index that a condition keeps it prints milliseconds a search
 for ten hits, exact over rows gathered once, and through the graph asked for the more, with the graph's recall at 10; also what building
@@ -18,6 +18,7 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
 
+import _checkout  # noqa: F401
 import numpy as np
 
 from paperclip_cli.indexes import search

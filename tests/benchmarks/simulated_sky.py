@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
+import _checkout  # noqa: F401
 import numpy as np
 
 from paperclip_cli.archives.base import Candidate

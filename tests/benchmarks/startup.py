@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import _checkout  # noqa: F401
+
 
 def timed(command: list[str]) -> float:
     """Seconds of wall clock."""

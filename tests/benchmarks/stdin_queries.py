@@ -1,6 +1,6 @@
 """How many queries a second one process answers that reads them from standard input, once it has started.
 
-    python -m tests.benchmarks.stdin_queries [--images 31859] [--queries 1000] [--hnsw]
+    python tests/benchmarks/stdin_queries.py [--images 31859] [--queries 1000] [--hnsw]
 
 A random model of the size of ViT-B/16 with CLIP's own tokenizer, an index of random vectors (a hard case for a graph), and queries of
 two to eight words. Prints the seconds to the first answer, the rate from there to the last, and its ratio to 50 a second.
@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import _checkout  # noqa: F401
 
 from paperclip_cli.indexes.folder import open_index
 from paperclip_cli.indexes.hnsw import build_graph

@@ -1,4 +1,4 @@
-"""Our way of running a GGUF model against the plain one: `python -m tests.benchmarks.summaries [--llm FILE] [--abstracts 6]`.
+"""Our way of running a GGUF model against the plain one: `python tests/benchmarks/summaries.py [--llm FILE] [--abstracts 6]`.
 
 Both read the same prompts and write, greedily, the same answers under the same grammar, in turns, so that whatever else the machine
 does falls on both. The plain way is llama-cpp-python's own: every prompt is read from its first token, and the grammar, compiled for
@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import _checkout  # noqa: F401
 
 from paperclip_cli.simulation.archive import simulated_sky
 from paperclip_cli.summaries.llm import schema

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import _checkout  # noqa: F401
 import numpy as np
 
 TASKS = ("embed", "train")

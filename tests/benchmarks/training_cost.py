@@ -1,4 +1,4 @@
-"""Time to the first step and peak memory of real `paperclip train` processes: `python -m tests.benchmarks.training_cost [--batch-size 8]`.
+"""Time to the first step and peak memory of real `paperclip train` processes: `python tests/benchmarks/training_cost.py [--batch-size 8]`.
 
 Each row is a process of its own that trains `--init` (`scratch:base`, a ViT-B/16) for `--steps` steps on a small simulated sky: with an
 empty compilation cache, with a filled one, and with what saves memory. Prints the seconds from the command to its first step (from its
@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import _checkout  # noqa: F401
 
 from paperclip_cli.config import BuildDatasetConfig, FetchConfig
 from paperclip_cli.stages import build_dataset, fetch
