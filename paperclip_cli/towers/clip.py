@@ -261,7 +261,15 @@ def _cut(pixels: jax.Array, patch: int) -> jax.Array:
     return grid.transpose(0, 1, 3, 2, 4, 5).reshape(batch, count * count, patch * patch * channels)
 
 
-def _layer_norm(config: TextConfig | VisionConfig, rngs: nnx.Rngs) -> nnx.LayerNorm:
-    return nnx.LayerNorm(
+class LayerNorm(nnx.LayerNorm):
+    """Flax's layer norm, also under strict promotion: it takes means in float32 of any dtype."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:  # type: ignore[override]  # no other arguments
+        with jax.numpy_dtype_promotion("standard"):
+            return super().__call__(x)
+
+
+def _layer_norm(config: TextConfig | VisionConfig, rngs: nnx.Rngs) -> LayerNorm:
+    return LayerNorm(
         config.hidden_size, epsilon=config.layer_norm_eps, use_fast_variance=False, rngs=rngs
     )

@@ -71,6 +71,11 @@ def images(workspace: Workspace, mission: str = "local") -> list[str]:
     return [preview.image for preview in read_previews(workspace, [mission])]
 
 
+def mode_of(path: Path) -> str:
+    with Image.open(path) as image:
+        return image.mode
+
+
 def test_what_comes_into_the_cache(run: Run, root: Path, workspace: Workspace) -> None:
     before = contents(root)
     report = run()
@@ -335,9 +340,8 @@ def test_exclusions_by_rule_are_no_failures(run: Run, root: Path, workspace: Wor
 def test_colour_and_grey_previews(run: Run, root: Path, workspace: Workspace) -> None:
     Image.fromarray(COLOUR).save(root / "observations/proposal_3/rgb.png")
     run()
-    modes = {
-        image: Image.open(workspace.previews("local") / image).mode for image in images(workspace)
-    }
+    folder = workspace.previews("local")
+    modes = {image: mode_of(folder / image) for image in images(workspace)}
     assert modes.pop("proposal_3/rgb.jpg") == "RGB" and set(modes.values()) == {"L"}
 
 

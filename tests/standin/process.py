@@ -64,4 +64,5 @@ def standin(**options: int) -> Iterator[StandInProcess]:
         yield StandInProcess(url)
     finally:
         process.stdin.close()
+        process.stdout.close()
         process.wait(10)

@@ -70,8 +70,9 @@ def zygote(environment: Mapping[str, str], stderr: Path) -> Iterator[Zygote]:
         try:
             yield Zygote(process)
         finally:
-            assert process.stdin is not None
+            assert process.stdin is not None and process.stdout is not None
             process.stdin.close()
+            process.stdout.close()
             process.wait(20)
 
 

@@ -120,19 +120,21 @@ def _check_science(path: Path) -> None:
     """
     from astropy.io import fits
 
+    # astropy leaves open what it has opened itself and cannot read.
     with path.open("rb") as file:
         if b"<html" in file.read(1000).lower():
             raise Transient("a web page, not a FITS file", tries=3)
+        file.seek(0)
+        try:
+            with (
+                warnings.catch_warnings(record=True) as said,
+                fits.open(file, lazy_load_hdus=False) as hdus,
+            ):
+                warnings.simplefilter("always")
+                is_cut = not hdus or any("truncated" in str(warning.message) for warning in said)
+        except Exception as error:
+            # astropy may raise anything on damaged bytes; none of it may end the other downloads.
+            raise Transient("a damaged FITS file", tries=3) from error
 
-    try:
-        with (
-            warnings.catch_warnings(record=True) as said,
-            fits.open(path, lazy_load_hdus=False) as hdus,
-        ):
-            warnings.simplefilter("always")
-            is_cut = len(hdus) == 0 or any("truncated" in str(warning.message) for warning in said)
-    except Exception as error:
-        # astropy may raise anything on damaged bytes, and none of it may end the other downloads.
-        raise Transient("a damaged FITS file", tries=3) from error
     if is_cut:
         raise Transient("a truncated FITS file", tries=3)
