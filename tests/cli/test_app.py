@@ -177,12 +177,12 @@ def test_another_exception_in_a_finaliser_is_told(monkeypatch: pytest.MonkeyPatc
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     code = """
-from paperclip_cli import render
+from paperclip_cli.output import console
 from paperclip_cli.cli import app as cli
 @cli.app.command()
 def many():
     for _ in range(100_000):
-        render.emit('line\\n')
+        console.emit('line\\n')
 import sys; sys.argv = ['paperclip', 'many']
 cli.main()
 """

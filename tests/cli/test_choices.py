@@ -56,6 +56,12 @@ def option(command: str, name: str) -> Any:
     return next(one for one in parameters if f"--{name.replace('_', '-')}" in one.opts)
 
 
+def offered(given: Any, incomplete: str = "") -> tuple[str, ...]:
+    """The values that TAB offers for an option."""
+    context = typer.Context(typer.main.get_command(app))
+    return tuple(item.value for item in given.shell_complete(context, incomplete))
+
+
 def test_there_are_as_many_as_there_were() -> None:
     assert len(CASES) == 22
 
@@ -67,10 +73,8 @@ def test_the_command_line_offers_what_the_configuration_takes(
     command: str, name: str, values: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = option(command, name)
-    assert tuple(given.type.choices) == values
-    context = typer.Context(typer.main.get_command(app))
-    assert tuple(item.value for item in given.shell_complete(context, "")) == values
-    assert [item.value for item in given.shell_complete(context, values[-1])][-1] == values[-1]
+    assert offered(given) == values
+    assert offered(given, values[-1])[-1] == values[-1]
 
     assert run([command, "--help"]) == ExitCode.OK
     assert f"<{'|'.join(values)}>" in "".join(capsys.readouterr().out.split())
@@ -94,6 +98,5 @@ def test_a_configuration_takes_each_and_no_other(
 
 
 def test_the_judge_is_a_backend_of_summarize() -> None:
-    assert tuple(option("evaluate", "judge_backend").type.choices) == tuple(
-        option("summarize", "backend").type.choices
-    )
+    judges = offered(option("evaluate", "judge_backend"))
+    assert judges == offered(option("summarize", "backend")) != ()
