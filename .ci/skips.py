@@ -19,6 +19,7 @@ HONEST = {
     "no real sample beside the repository": lambda: not REAL_SAMPLE.is_dir(),
     "this user reads everything": lambda: os.geteuid() == 0,
     "no bash": lambda: shutil.which("bash") is None,
+    "strace is not installed": lambda: shutil.which("strace") is None,
     "no stilts": lambda: shutil.which("stilts") is None,
 }
 
