@@ -1,4 +1,4 @@
-"""Puts this checkout first on the path, for a benchmark and for what it starts."""
+"""Put this checkout first on the path, for a benchmark and the processes it starts."""
 
 from __future__ import annotations
 

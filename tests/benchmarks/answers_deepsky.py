@@ -1,11 +1,15 @@
-"""What a model trained on catalogued deep-sky photographs answers: the classes of the first ten hits, and precision against the base rate.
+"""Answers of a model trained on catalogued deep-sky photographs, checked against their classes.
 
     python tests/benchmarks/answers_deepsky.py --from DIR --cache DIR [--index default]
 
-`--cache` holds an index of the images in `--from`, made by a model that was trained on them (`paperclip fetch --from DIR`, build-dataset,
-train, index). `DIR/objects.csv` has the class of each image (`class10`). Prints, for eight queries, the classes of the top ten, precision
-at 10, the share of that class among all images, and the same over held-out images alone where the model held any out; then what
-averaging over prompt templates changes, and how often keyword and hybrid search find an object by its name.
+`--cache` holds an index of the images in `--from`, made by a model that was trained on them
+(`paperclip fetch --from DIR`, build-dataset, train, index). `DIR/objects.csv` gives the class of
+each image (`class10`).
+
+For eight queries it prints the classes of the top ten hits, and precision at 10 beside the base
+rate: the share of that class among all images. The same follows for held-out images alone, if the
+model held any out. Then come the effect of averaging over prompt templates, and how often each way
+of searching finds an object by its name.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from paperclip_cli.towers.prompts import embed_phrases
 from paperclip_cli.workspace import Workspace
 
 K = 10
-# What is asked, and the class that is a right answer.
+# Query -> the class that counts as a right answer.
 QUERIES = {
     "globular cluster": "globular cluster",
     "spiral galaxy": "spiral galaxy",
@@ -55,16 +59,17 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--index")
     options = parser.parse_args()
+
     workspace = Workspace(options.cache.absolute(), offline=True)
     with (options.source / "objects.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     classes = {
         (row["proposal_id"], PurePosixPath(row["image"]).stem): row["class10"] for row in rows
     }
-    every, held_out = (
-        precisions(workspace, options.index, classes, splits)
-        for splits in (None, ("validation", "test"))
-    )
+
+    every = precisions(workspace, options.index, classes, None)
+    held_out = precisions(workspace, options.index, classes, ("validation", "test"))
+
     print_answers(every)
     print_precisions("all images", every)
     print_precisions("held-out images", held_out)
@@ -80,7 +85,10 @@ def class_of(image: str, classes: Mapping[tuple[str, str], str]) -> str:
 def precisions(
     workspace: Workspace, index: str | None, classes: Mapping, splits: Sequence[str] | None
 ) -> dict[str, tuple]:
-    """Query -> the classes of its top ten among the images of some splits, and the share of the right class among all of those."""
+    """Query -> the classes of its top ten hits, and the share of the right class among all hits.
+
+    Only images of `splits` count, or all where it is None.
+    """
     found = {}
     for text, wanted in QUERIES.items():
         config = QueryConfig(texts=(text,), index=index, k=10**6, collapse="none")
@@ -96,9 +104,8 @@ def precisions(
 
 def print_answers(found: Mapping[str, tuple]) -> None:
     for text, (top, _) in found.items():
-        print(
-            f"{text:22}", ", ".join(f"{count} {name}" for name, count in Counter(top).most_common())
-        )
+        counts = Counter(top).most_common()
+        print(f"{text:22}", ", ".join(f"{count} {name}" for name, count in counts))
 
 
 def print_precisions(title: str, found: Mapping[str, tuple]) -> None:
@@ -107,22 +114,21 @@ def print_precisions(title: str, found: Mapping[str, tuple]) -> None:
     for text, (top, base) in found.items():
         precision = top.count(QUERIES[text]) / max(1, len(top))
         gains.append((precision, base))
-        print(
-            f"{text:22} {precision:15.2f} {base:11.2f} {precision / base if base else float('nan'):7.1f}"
-        )
+        ratio = precision / base if base else float("nan")
+        print(f"{text:22} {precision:15.2f} {base:11.2f} {ratio:7.1f}")
     mean, base = np.mean(gains, axis=0)
     print(f"{'mean':22} {mean:15.2f} {base:11.2f} {mean / base:7.1f}")
 
 
 def print_templates(workspace: Workspace, name: str | None, classes: Mapping) -> None:
-    """Whether averaging over templates helps: classes as queries (precision at 10), and as labels of images (share of right ones)."""
+    """The effect of templates on classes as queries (precision at 10) and as labels (accuracy)."""
     index = open_index(workspace.index(choose_index(name, workspace)))
     model = model_of(index, workspace)
-    truth = [class_of(image.entry.path, classes) for image in index.observations.images()]
-    held = np.array(
-        [image.split in ("validation", "test") for image in index.observations.images()]
-    )
+    images = list(index.observations.images())
+    truth = [class_of(image.entry.path, classes) for image in images]
+    held = np.array([image.split in ("validation", "test") for image in images])
     names = sorted(set(truth))
+
     print(f"\n{'templates':44} precision at {K}   label accuracy (held out)")
     for templates in TEMPLATES:
         asked = embed_phrases(tuple(QUERIES), templates, model, workspace)
@@ -130,46 +136,38 @@ def print_templates(workspace: Workspace, name: str | None, classes: Mapping) ->
         precision = np.mean(
             [top.count(wanted) / K for top, wanted in zip(tops, QUERIES.values(), strict=True)]
         )
-        labels = (index.vectors @ embed_phrases(names, templates, model, workspace).T).argmax(
-            axis=1
-        )
-        right = np.array(
-            [names[label] == wanted for label, wanted in zip(labels, truth, strict=True)]
-        )
-        said = (
-            f"{right.mean():.3f} ({right[held].mean():.3f})"
-            if held.any()
-            else f"{right.mean():.3f}"
-        )
+
+        phrases = embed_phrases(names, templates, model, workspace)
+        labels = (index.vectors @ phrases.T).argmax(axis=1)
+        right = np.array([names[label] for label in labels]) == np.array(truth)
+        said = f"{right.mean():.3f}" + (f" ({right[held].mean():.3f})" if held.any() else "")
         print(f"{' | '.join(templates):44} {precision:15.3f}   {said}")
 
 
 def print_names(workspace: Workspace, index: str | None, rows: Sequence[Mapping[str, str]]) -> None:
-    """How many objects come first when they are asked for by their first designation, and where `NAME` comes."""
+    """How many objects rank first for their first designation, and the rank of `NAME`."""
     objects: dict[str, set[str]] = {}
     for row in rows:
         for number, name in enumerate(row["designations"].split("; ")):
             if number == 0 or name == NAME:
                 objects.setdefault(name, set()).add(row["proposal_id"])
+
     print()
     for rank_by in ("keyword", "hybrid", "semantic"):
         ranks = {
             name: rank_of(right, name, rank_by, workspace, index) for name, right in objects.items()
         }
         first = sum(rank == 1 for rank in ranks.values())
-        place = f"; {NAME}: rank {ranks[NAME]}" if NAME in ranks else f"; {NAME} is not among them"
-        print(
-            f"{rank_by:9} finds {first} of {len(ranks)} objects first by their designation{place}"
-        )
+        place = f"{NAME}: rank {ranks[NAME]}" if NAME in ranks else f"{NAME} is not among them"
+        print(f"{rank_by:9} ranks {first} of {len(ranks)} objects first by designation; {place}")
 
 
 def rank_of(
     right: set[str], name: str, rank_by: str, workspace: Workspace, index: str | None
 ) -> int | None:
-    """The place of the first image of some proposals in the answer to a name."""
-    hits: Sequence[Hit] = next(
-        query.run(QueryConfig(texts=(name,), index=index, k=100, rank_by=rank_by), workspace)
-    ).hits
+    """The rank of the first image of the proposals `right` in the answer to a name."""
+    config = QueryConfig(texts=(name,), index=index, k=100, rank_by=rank_by)
+    hits: Sequence[Hit] = next(query.run(config, workspace)).hits
     return next((hit.rank for hit in hits if str(hit.proposal_id) in right), None)
 
 

@@ -1,11 +1,14 @@
-"""How long one query takes as a whole process, beside two scripts that do the same: on ONNX Runtime and on transformers and PyTorch.
+"""Time of one query as a whole process, beside scripts on ONNX Runtime and on PyTorch.
 
     pip install onnx onnxscript onnxruntime
     python tests/benchmarks/cold_query.py [--images 31859] [--runs 9] [--work DIR] [--ours-only]
 
-A random model of the size of ViT-B/16 with CLIP's own tokenizer, and an index of random vectors. The script on ONNX Runtime does as rclip
-does: a text tower exported to ONNX, a fixed length of 77 tokens, NumPy for the search. The programs take turns, so that whatever else the
-machine does hits all. Prints the medians, their ratios, and whether all name the same ten images; then what other forms of answer add.
+All three search an index of random vectors with a random model of the size of ViT-B/16 and CLIP's
+own tokenizer. The script on ONNX Runtime works as rclip does: a text tower exported to ONNX, a
+fixed length of 77 tokens, NumPy for the search. The other one uses transformers and PyTorch.
+
+The programs take turns, so that other load on the machine falls on all of them. Prints the medians,
+their ratios, and whether all name the same ten images. Then prints what other forms of answer add.
 """
 
 from __future__ import annotations
@@ -38,7 +41,8 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer, CLIPModel
 model = CLIPModel.from_pretrained(sys.argv[1]).eval()
-tokens = AutoTokenizer.from_pretrained(sys.argv[1])([sys.argv[3]], return_tensors="pt", padding=True)
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+tokens = tokenizer([sys.argv[3]], return_tensors="pt", padding=True)
 with torch.no_grad():
     query = model.get_text_features(**tokens)
 query = getattr(query, "pooler_output", query)[0].numpy()
@@ -54,12 +58,13 @@ from tokenizers import Tokenizer
 ids = Tokenizer.from_file(sys.argv[1] + "/tokenizer.json").encode(sys.argv[3]).ids
 tokens = np.full((1, 77), ids[-1], np.int64)
 tokens[0, :len(ids)] = ids
-session = onnxruntime.InferenceSession(sys.argv[1] + "/text.onnx", providers=["CPUExecutionProvider"])
+providers = ["CPUExecutionProvider"]
+session = onnxruntime.InferenceSession(sys.argv[1] + "/text.onnx", providers=providers)
 (query,) = session.run(None, {"tokens": tokens})
 scores = np.load(sys.argv[2], mmap_mode="r") @ (query[0] / np.linalg.norm(query[0]))
 print(*np.argsort(-scores, kind="stable")[:10])
 """
-# What is asked of the program beyond the plain question, which counts as the first.
+# Options added to the plain query. The others are compared with the first.
 FORMS = {
     "query --json": ["--json"],
     "--format votable": ["--format", "votable"],
@@ -72,7 +77,7 @@ FORMS = {
 
 
 def make_model(folder: Path) -> None:
-    """A random CLIP of the size of openai/clip-vit-base-patch16, with OpenAI's tokenizer."""
+    """Write a random CLIP the size of openai/clip-vit-base-patch16, with OpenAI's tokenizer."""
     from tests.clip_models import random_torch_clip, write_openai_tokenizer
 
     text = {
@@ -91,6 +96,7 @@ def make_model(folder: Path) -> None:
         "num_hidden_layers": 12,
         "patch_size": 16,
     }
+
     random_torch_clip(text, vision, 512).save_pretrained(folder)
     write_openai_tokenizer(folder)
     (folder / "tokenizer_config.json").write_text(
@@ -100,7 +106,10 @@ def make_model(folder: Path) -> None:
 
 
 def export_text_tower(folder: Path) -> None:
-    """`text.onnx` and `tokenizer.json` beside the model: tokens int64 [1, 77] -> embedding float32 [1, D]."""
+    """Write `text.onnx` and `tokenizer.json` beside the model.
+
+    The tower maps tokens int64 [1, 77] to an embedding float32 [1, D].
+    """
     import torch
     from transformers import AutoTokenizer, CLIPTextModelWithProjection
 
@@ -127,7 +136,7 @@ def export_text_tower(folder: Path) -> None:
 
 
 def make_index(workspace: Workspace, model: ModelFolder, count: int) -> None:
-    """An index of random directions, seven images a proposal."""
+    """Write an index of random directions, seven images per proposal."""
     random = np.random.default_rng(0)
     keys = [Key("hst", 5000 + number // 7) for number in range(count)]
     entries = [
@@ -150,6 +159,7 @@ def make_index(workspace: Workspace, model: ModelFolder, count: int) -> None:
         )
         for key in set(keys)
     }
+
     folder = workspace.index("default")
     journal = Journal(folder, {}, 512)
     for start in range(0, count, 10_000):
@@ -159,6 +169,7 @@ def make_index(workspace: Workspace, model: ModelFolder, count: int) -> None:
     number, _ = write_generation(
         folder, State(tuple(entries), proposals), {}, Embeddings(None, (), journal)
     )
+
     background = {"scores": np.linspace(-0.2, 0.2, len(LEVELS)).tolist(), "best": 0.2}
     config = {"model": model.name, "model_folder": str(model.path), "view": {}}
     publish(
@@ -175,7 +186,7 @@ def make_index(workspace: Workspace, model: ModelFolder, count: int) -> None:
 
 
 def timed(command: list[str]) -> tuple[float, str]:
-    """Seconds of wall clock, and what the process printed."""
+    """Seconds of wall clock, and the output of the process."""
     begin = time.perf_counter()
     done = subprocess.run(
         command,
@@ -188,16 +199,7 @@ def timed(command: list[str]) -> tuple[float, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=31_859)
-    parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument(
-        "--work",
-        type=Path,
-        help="keep model and index here; where they are there already, only the queries are run",
-    )
-    parser.add_argument("--ours-only", action="store_true", help="leave the other two programs out")
-    options = parser.parse_args()
+    options = parser().parse_args()
     with tempfile.TemporaryDirectory() as place:
         workspace = Workspace((options.work or Path(place, "cache")).absolute(), offline=True)
         folder = workspace.model("base")
@@ -206,51 +208,73 @@ def main() -> None:
             export_text_tower(folder)
         if not workspace.names("indexes"):
             make_index(workspace, ModelFolder.open(folder, "base"), options.images)
-        (vectors,) = workspace.index("default").glob("vectors-*.npy")
-        paperclip = [
-            str(Path(sys.executable).with_name("paperclip")),
-            "--cache-dir",
-            str(workspace.root),
-            "--quiet",
-            "query",
-            QUERY,
-        ]
-        asked = [str(folder), str(vectors), QUERY]
-        others = {
-            "ONNX Runtime": [sys.executable, "-c", WITH_ONNX, *asked],
-            "transformers + PyTorch": [sys.executable, "-c", THEIRS, *asked],
-        }
-        first = {
-            "paperclip query": [*paperclip, "--json", "--no-collapse"],
-            **({} if options.ours_only else others),
-        }
+
+        program = str(Path(sys.executable).with_name("paperclip"))
+        paperclip = [program, "--cache-dir", str(workspace.root), "--quiet", "query", QUERY]
+        first = {"paperclip query": [*paperclip, "--json", "--no-collapse"]}
+        if not options.ours_only:
+            first |= others(folder, workspace.index("default"))
         compared = in_turns(first, options.runs)
         forms = in_turns({name: [*paperclip, *more] for name, more in FORMS.items()}, options.runs)
+
     print(f"{options.images:,} images, {options.runs} runs each")
-    (ours, answer), *rest = compared.values()
-    for name, (seconds, _) in compared.items():
-        print(f"{name:24} {seconds:6.3f} s   paperclip takes {ours / seconds:.3f} of it")
-    images = [int(Path(hit["image"]).stem) for hit in json.loads(answer)]
-    if rest:
-        print(
-            "same ten images"
-            if all(images == [int(number) for number in text.split()] for _, text in rest)
-            else "DIFFERENT IMAGES"
-        )
-    (plain, _), *_ = forms.values()
-    for name, (seconds, _) in forms.items():
-        print(f"{name:24} {seconds:6.3f} s   {seconds - plain:+.3f} s")
+    print_comparison(compared)
+    print_forms(forms)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    made.add_argument("--images", type=int, default=31_859)
+    made.add_argument("--runs", type=int, default=9)
+    made.add_argument(
+        "--work",
+        type=Path,
+        help="keep model and index in this folder; if they are there already, only query",
+    )
+    made.add_argument("--ours-only", action="store_true", help="leave the other two programs out")
+    return made
+
+
+def others(model: Path, index: Path) -> dict[str, list[str]]:
+    """The commands of the two other programs."""
+    (vectors,) = index.glob("vectors-*.npy")
+    asked = [str(model), str(vectors), QUERY]
+    return {
+        "ONNX Runtime": [sys.executable, "-c", WITH_ONNX, *asked],
+        "transformers + PyTorch": [sys.executable, "-c", THEIRS, *asked],
+    }
 
 
 def in_turns(commands: dict[str, list[str]], count: int) -> dict[str, tuple[float, str]]:
-    """The median time of each command, and what it printed last. The first round fills the page cache and does not count."""
-    runs = [{name: timed(command) for name, command in commands.items()} for _ in range(count + 1)][
-        1:
+    """The median time of each command, and its last output.
+
+    The first round fills the page cache and does not count.
+    """
+    rounds = [
+        {name: timed(command) for name, command in commands.items()} for _ in range(1 + count)
     ]
+    counted = rounds[1:]
     return {
-        name: (statistics.median(run[name][0] for run in runs), runs[-1][name][1])
+        name: (statistics.median(each[name][0] for each in counted), counted[-1][name][1])
         for name in commands
     }
+
+
+def print_comparison(compared: dict[str, tuple[float, str]]) -> None:
+    (ours, answer), *rest = compared.values()
+    for name, (seconds, _) in compared.items():
+        print(f"{name:24} {seconds:6.3f} s   paperclip takes {ours / seconds:.3f} of it")
+
+    images = [int(Path(hit["image"]).stem) for hit in json.loads(answer)]
+    if rest:
+        is_same = all(images == [int(number) for number in text.split()] for _, text in rest)
+        print("same ten images" if is_same else "DIFFERENT IMAGES")
+
+
+def print_forms(forms: dict[str, tuple[float, str]]) -> None:
+    (plain, _), *_ = forms.values()
+    for name, (seconds, _) in forms.items():
+        print(f"{name:24} {seconds:6.3f} s   {seconds - plain:+.3f} s")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Retrieval accuracy at 10 % of `train --init scratch:tiny` on a folder of images and abstracts, by cross-validation.
+"""Retrieval accuracy at 10 % of `train --init scratch:tiny` on an archive, by cross-validation.
 
     python tests/benchmarks/crossvalidate.py --from DIR [--folds 5] [--grey] [--steps N ...]
 
-Proposals are dealt into folds; each fold is searched by a model that was trained on the others. `--grey` does it on copies that are grey,
-of one size and equally stretched, so that neither colour nor size nor exposure gives an object away. For comparison: what seven
-trivial statistics of an image reach, whose nearest neighbours' captions stand for it.
+The archive is a folder of images and abstracts. Proposals are dealt into folds. Each fold is
+searched by a model that was trained on the others. `--grey` uses grey copies of one size and equal
+stretch, so that neither colour nor size nor exposure gives an object away.
+
+The baseline is seven trivial statistics of an image: it is represented by the captions of its
+nearest neighbours in them.
 """
 
 from __future__ import annotations
@@ -43,9 +46,12 @@ def main() -> None:
         fetch.run(FetchConfig(source=options.source), workspace)
         build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), workspace)
         pairs = read_split(workspace.dataset("default"), "train")
+        proposals = len({pair.key for pair in pairs})
         print(
-            f"{len(pairs)} images of {len({pair.key for pair in pairs})} proposals, {options.folds} folds, chance {PERCENT / 100:.2f}"
+            f"{len(pairs)} images of {proposals} proposals, {options.folds} folds, "
+            f"chance {PERCENT / 100:.2f}"
         )
+
         statistics = {
             f"{preview.mission}/{preview.image}": controls.statistics(
                 read_picture(options.source / preview.original)
@@ -53,10 +59,8 @@ def main() -> None:
             for preview in read_previews(workspace, ("local",))
         }
         if options.grey:
-            pairs = [
-                replace(pair, image=encode_jpeg(levelled(decode_jpeg(pair.image))))
-                for pair in pairs
-            ]
+            pairs = [replace(pair, image=grey_copy(pair.image)) for pair in pairs]
+
         folds = deal(pairs, options.folds, options.seed)
         report("seven statistics", [neighbours(pairs, held, statistics) for held in folds])
         report(
@@ -79,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
         "--grey", action="store_true", help="grey, equal-sized, equally stretched copies"
     )
     made.add_argument("--seed", type=int, default=42)
-    made.add_argument("--work", help="a folder to keep (and reuse) what is made")
+    made.add_argument("--work", help="keep the results in this folder, and reuse them")
     made.add_argument("--steps", type=int)
     made.add_argument("--learning-rate", type=float)
     made.add_argument("--weight-decay", type=float)
@@ -89,26 +93,23 @@ def parser() -> argparse.ArgumentParser:
 
 
 def deal(pairs: Sequence[Pair], folds: int, seed: int) -> list[np.ndarray]:
-    """For each fold, which pairs it holds: bool [N]. A proposal is in one fold only."""
+    """Masks of the pairs in each fold, bool [N]. A proposal is in one fold only."""
     keys = sorted({pair.key for pair in pairs})
-    home = {
-        keys[place]: number
-        for number, part in enumerate(
-            np.array_split(np.random.default_rng(seed).permutation(len(keys)), folds)
-        )
-        for place in part
-    }
+    order = np.random.default_rng(seed).permutation(len(keys))
+    parts = np.array_split(order, folds)
+    home = {keys[place]: number for number, part in enumerate(parts) for place in part}
     return [np.asarray([home[pair.key] == number for pair in pairs]) for number in range(folds)]
 
 
+def grey_copy(jpeg: bytes) -> bytes:
+    return encode_jpeg(levelled(decode_jpeg(jpeg)))
+
+
 def levelled(canvas: np.ndarray) -> np.ndarray:
-    """Grey, GREY_SIDE pixels a side, its 1st and 99.5th percentiles made black and white."""
-    grey = (
-        Image.fromarray(canvas)
-        .convert("L")
-        .resize((GREY_SIDE, GREY_SIDE), Image.Resampling.BICUBIC)
-    )
-    pixels = np.asarray(grey, np.float32)
+    """A grey square of GREY_SIDE pixels: the 1st percentile is black, the 99.5th white."""
+    grey = Image.fromarray(canvas).convert("L")
+    square = grey.resize((GREY_SIDE, GREY_SIDE), Image.Resampling.BICUBIC)
+    pixels = np.asarray(square, np.float32)
     low, high = np.percentile(pixels, (1, 99.5))
     return (np.clip((pixels - low) / max(high - low, 1), 0, 1) * 255).astype(np.uint8)
 
@@ -120,7 +121,7 @@ def trained(
     workspace: Workspace,
     options: argparse.Namespace,
 ) -> tuple[float, float]:
-    """Accuracy by image and by proposal of a model trained on the pairs outside the fold, on those in it."""
+    """Accuracy on a fold, by image and by proposal, of a model trained on the other folds."""
     config = TrainConfig(
         init="scratch:tiny",
         steps=options.steps,
@@ -129,41 +130,40 @@ def trained(
         ema_decay=options.ema_decay,
         crop=options.crop,
     )
-    return measured(
-        pairs, held, f"fold-{number}{'-grey' if options.grey else ''}", workspace, config
-    )
+    name = f"fold-{number}{'-grey' if options.grey else ''}"
+    return measured(pairs, held, name, workspace, config)
 
 
 def measured(
     pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Workspace, config: TrainConfig
 ) -> tuple[float, float]:
-    """The same for any training: dataset and model are called `name`."""
+    """The same for any training. Dataset and model are called `name`."""
     dataset = workspace.dataset(name)
     write_split(dataset, "train", (pair for pair, out in zip(pairs, held, strict=True) if not out))
     write_split(dataset, "test", (pair for pair, out in zip(pairs, held, strict=True) if out))
+
     start, cpu = time.monotonic(), time.process_time()
     train.run(replace(config, dataset=name, name=name, force=True), workspace, bars.PlainProgress())
-    print(
-        f"{name}: trained in {time.monotonic() - start:.0f} s ({time.process_time() - cpu:.0f} s of processor time)",
-        file=sys.stderr,
-    )
+    seconds, cpu_seconds = time.monotonic() - start, time.process_time() - cpu
+    print(f"{name}: trained in {seconds:.0f} s ({cpu_seconds:.0f} s of CPU time)", file=sys.stderr)
+
     return shares(evaluate.run(EvaluateConfig(model=name, dataset=name), workspace).result.accuracy)
 
 
 def shares(accuracy: Accuracy) -> tuple[float, float]:
-    """By image and by proposal."""
+    """Accuracy by image and by proposal."""
     return accuracy.by_image[PERCENT] or 0.0, accuracy.by_proposal[PERCENT] or 0.0
 
 
 def searched(found: Embeddings) -> tuple[float, float]:
-    """The same of embeddings."""
+    """Accuracy of embeddings, by image and by proposal."""
     return shares(retrieval.measure(retrieval.standing(found), found.proposal, (PERCENT,)))
 
 
 def neighbours(
     pairs: Sequence[Pair], held: np.ndarray, statistics: dict[str, np.ndarray]
 ) -> tuple[float, float]:
-    """The same accuracy when an image is known by its statistics only, and its nearest neighbours' captions stand for it."""
+    """Accuracy if the captions of its nearest neighbours in statistics represent an image."""
     values = np.stack([statistics[pair.path] for pair in pairs])
     known = [pair.caption for pair, inside in zip(pairs, held, strict=True) if not inside]
     split = uncut([pair for pair, inside in zip(pairs, held, strict=True) if inside])
@@ -171,12 +171,13 @@ def neighbours(
 
 
 def report(name: str, folds: Sequence[tuple[float, float]]) -> None:
-    """One line: mean over folds and its standard error."""
+    """Print one line: the mean over folds and its standard error."""
     by_image, by_proposal = np.asarray(folds).T
     error = by_image.std(ddof=1) / np.sqrt(len(folds))
+    each = " ".join(f"{value:.2f}" for value in by_image)
     print(
-        f"{name}: accuracy at {PERCENT} % {by_image.mean():.3f} +- {error:.3f} by image, {by_proposal.mean():.3f} by proposal "
-        f"(folds {' '.join(f'{value:.2f}' for value in by_image)})",
+        f"{name}: accuracy at {PERCENT} % {by_image.mean():.3f} +- {error:.3f} by image, "
+        f"{by_proposal.mean():.3f} by proposal (folds {each})",
         flush=True,
     )
 

@@ -1,17 +1,25 @@
-"""Speed of training on a GPU: `python tests/benchmarks/gpu_training.py` (needs jax, flax, optax and numpy only; all data are synthetic).
+"""Speed of training on a GPU.
 
-ViT-B/16 as `paperclip train` trains it there: bfloat16 compute, fused attention, float32 parameters and AdamW, on all local devices. At
-batch 32 and 256 it prints pairs/s and the share of the device's peak that the model's own arithmetic takes (MFU), for one batch that
-stays on the device (`none`), with images gathered on the device (`device`) and with images read from a file on the host (`host`); and what
-the paper's 20,000 steps of batch 32 would take. The aims: 45 % at batch 256, 6 minutes on one H200.
+    python tests/benchmarks/gpu_training.py
 
-Captions are token ids made beforehand, so that the tokenizer's time is not in it (`input_pipeline.py` has it). `--tiny` is a small model
-for a try on a processor.
+Needs jax, flax, optax and numpy only: all data are synthetic. ViT-B/16 is trained as
+`paperclip train` does it on a GPU: bfloat16 compute, fused attention, float32 parameters and AdamW,
+on all local devices.
+
+At batch sizes 32 and 256 it prints pairs/s and the model FLOPs utilisation (MFU): the share of the
+device's peak that the model's own arithmetic reaches. Images come in three ways: one batch that
+stays on the device (`none`), gathered on the device (`device`), read from a file on the host
+(`host`). At batch size 32 it also prints how long the paper's 20,000 steps would take. The targets
+are 45 % at batch size 256, and 6 minutes on one H200.
+
+Captions are token ids made beforehand, so the tokenizer's time is not included
+(`input_pipeline.py` measures it). `--tiny` trains a small model, as a trial on a CPU.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import tempfile
 import time
@@ -38,12 +46,8 @@ from paperclip_cli.training.sharding import Devices, compute
 from paperclip_cli.training.step import Batch, Learner, initial_state, train_step
 
 PAPER_STEPS, PAPER_BATCH = 20_000, 32
-PEAKS = {
-    "H100": 989e12,
-    "H200": 989e12,
-    "A100": 312e12,
-    "L40S": 362e12,
-}  # dense bfloat16 operations a second, from NVIDIA's data sheets
+# Dense bfloat16 operations per second, from NVIDIA's data sheets.
+PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12}
 FULL = ClipConfig(vision=VisionConfig(patch_size=16))
 TINY = ClipConfig(
     TextConfig(
@@ -65,7 +69,10 @@ TINY = ClipConfig(
 
 
 class Synthetic:
-    """Inputs of batches that cost what real ones do but for the tokenizer: images from a file or the device, and ids."""
+    """Batch inputs as costly as real ones, without the tokenizer.
+
+    Images come from a file or the device, captions are token ids.
+    """
 
     def __init__(self, images: Callable[[np.ndarray], np.ndarray], tokens: np.ndarray) -> None:
         self._images, self._tokens = images, tokens
@@ -78,40 +85,26 @@ class Synthetic:
 
 
 def operations(config: ClipConfig) -> float:
-    """Of one step, a pair: 2 a multiply-add, and the backward pass counts twice the forward pass (no recomputation).
+    """Floating-point operations of one training step, per pair.
 
-    The last block of a tower, which is computed at one token only, is left out: less than a hundredth of all.
+    A multiply-add counts as 2. The backward pass counts twice the forward pass (no recomputation).
+    The last block of a tower is computed at one token only. It is left out: less than a hundredth
+    of the total.
     """
 
-    def tower(tokens: int, width: int, inner: int, layers: int) -> float:
-        return (
-            (layers - 1)
-            * tokens
-            * (2 * (4 * width * width + 2 * width * inner) + 4 * tokens * width)
-        )
+    def tower(tokens: int, size: VisionConfig | TextConfig) -> float:
+        width, inner = size.hidden_size, size.intermediate_size
+        per_token = 2 * (4 * width * width + 2 * width * inner) + 4 * tokens * width
+        return (size.num_hidden_layers - 1) * tokens * per_token
 
     vision, text = config.vision, config.text
     patches = 2 * vision.num_patches * 3 * vision.patch_size**2 * vision.hidden_size
-    forward = (
-        patches
-        + tower(
-            vision.num_patches + 1,
-            vision.hidden_size,
-            vision.intermediate_size,
-            vision.num_hidden_layers,
-        )
-        + tower(
-            text.max_position_embeddings,
-            text.hidden_size,
-            text.intermediate_size,
-            text.num_hidden_layers,
-        )
-    )
-    return 3 * forward
+    images = patches + tower(vision.num_patches + 1, vision)
+    return 3 * (images + tower(text.max_position_embeddings, text))
 
 
 def measure(config: ClipConfig, folder: Path, size: int, steps: int, count: int) -> Iterator[dict]:
-    """One line for each way that images come in."""
+    """Yield one line for each way that images come in."""
     devices = Devices(size)
     how = compute("auto", devices, config, remat=False)
     graph, shapes = clip.abstract(config)
@@ -124,24 +117,21 @@ def measure(config: ClipConfig, folder: Path, size: int, steps: int, count: int)
     compiled = jax.jit(
         partial(train_step, learner), donate_argnums=0, out_shardings=devices.everywhere
     )
+
     for cache in ("none", "device", "host"):
-        # A state is used up by its step, and the averages of an earlier one would not change the time.
+        # A step consumes its state. Averages left by earlier steps would not change the time.
         state = devices.replicate(initial_state(learner, jax.tree.map(jax.numpy.copy, params)))
         images = devices.keep(store) if cache == "device" else lambda rows: store[rows]
-        batches = Batches(
-            inputs=Synthetic(images, tokens), groups=np.arange(count), size=size, seed=0
-        )
+        inputs = Synthetic(images, tokens)
+        batches = Batches(inputs=inputs, groups=np.arange(count), size=size, seed=0)
+        endless = repeated(batches, devices) if cache == "none" else drawn(batches)
+
         begun = time.perf_counter()
-        with closing(
-            look_ahead(
-                repeated(batches, devices)
-                if cache == "none"
-                else (batches[step] for step in range(10**9))
-            )
-        ) as source:
+        with closing(look_ahead(endless)) as source:
             state, metrics = compiled(state, spread(devices, next(source)), jax.random.key(1))
             jax.block_until_ready(metrics)
             first = time.perf_counter() - begun
+
             begun = time.perf_counter()
             for batch in islice(source, steps):
                 state, metrics = compiled(state, spread(devices, batch), jax.random.key(1))
@@ -151,13 +141,17 @@ def measure(config: ClipConfig, folder: Path, size: int, steps: int, count: int)
 
 
 def synthetic(config: ClipConfig, folder: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Grey images of 512 px in a file, mapped, and token ids int32 [N,L]."""
+    """Grey images uint8 [N,S,S,1] in a memory-mapped file, and token ids int32 [N,L].
+
+    S is the side before the preset's crop.
+    """
     rng, side = np.random.default_rng(0), round(config.vision.image_size / PAPER_PRESET.crop)
     path = folder / f"store-{side}.npy"
     if not path.is_file():
         with new_array(path, np.uint8, (count, side, side, 1)) as array:
             for row in range(count):
                 array[row] = rng.integers(0, 256, (side, side, 1), np.uint8)
+
     tokens = rng.integers(
         1, config.text.vocab_size - 2, (count, config.text.max_position_embeddings), np.int32
     )
@@ -165,8 +159,13 @@ def synthetic(config: ClipConfig, folder: Path, count: int) -> tuple[np.ndarray,
     return np.load(path, mmap_mode="r"), tokens
 
 
+def drawn(batches: Batches) -> Iterator[HostBatch]:
+    """The batches in order, without an end."""
+    return (batches[step] for step in itertools.count())
+
+
 def repeated(batches: Batches, devices: Devices) -> Iterator[HostBatch]:
-    """One batch that is on the devices already."""
+    """One batch that is already on the devices, without an end."""
     batch = HostBatch(*map(devices.spread, batches[0]))  # type: ignore[arg-type]
     while True:
         yield batch
@@ -189,7 +188,7 @@ def described(
     device = devices.used[0]
     peak = next((value for name, value in PEAKS.items() if name in device.device_kind), None)
     used = operations(config) * size / seconds
-    stats = device.memory_stats() or {}
+    memory = (device.memory_stats() or {}).get("peak_bytes_in_use")
     line = {
         "device": str(devices),
         "dtype": str(np.dtype(how.dtype)) if how.dtype else "float32",
@@ -201,25 +200,24 @@ def described(
         "pairs_per_s": round(size / seconds, 1),
         "tflops": round(used / 1e12, 2),
         "mfu": round(used / peak / len(devices.used), 3) if peak else None,
-        "peak_memory_gb": round(stats["peak_bytes_in_use"] / 1e9, 2)
-        if "peak_bytes_in_use" in stats
-        else None,
+        "peak_memory_gb": None if memory is None else round(memory / 1e9, 2),
         "loss": round(loss, 4),
     }
-    return line | (
-        {"paper_minutes": round(PAPER_STEPS * seconds / 60, 1)} if size == PAPER_BATCH else {}
-    )
+    if size == PAPER_BATCH:
+        line["paper_minutes"] = round(PAPER_STEPS * seconds / 60, 1)
+    return line
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, nargs="+", default=[32, 256])
-    parser.add_argument("--steps", type=int, default=100, help="that are timed")
-    parser.add_argument("--images", type=int, default=4_096, help="in the store")
+    parser.add_argument("--steps", type=int, default=100, help="number of timed steps")
+    parser.add_argument("--images", type=int, default=4_096, help="number of images in the store")
     parser.add_argument(
-        "--tiny", action="store_true", help="a small model, few steps: does it run here?"
+        "--tiny", action="store_true", help="a small model and few steps, to see whether it runs"
     )
     options = parser.parse_args()
+
     config, steps, count = (TINY, 3, 300) if options.tiny else (FULL, options.steps, options.images)
     with tempfile.TemporaryDirectory() as folder:
         for size in options.batch:

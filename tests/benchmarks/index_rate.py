@@ -1,13 +1,17 @@
-"""What `index` costs beside the bare model, and what an update costs beside a new index.
+"""Cost of `index` relative to the bare model, and of an update relative to a new index.
 
-    python tests/benchmarks/index_rate.py rate [--images 64] [--rounds 3]      ViT-B/16, previews of 512 pixels, in one process
-    python tests/benchmarks/index_rate.py update [--images 30000] [--new 300]  `scratch:tiny`, small pictures, whole processes
+    python tests/benchmarks/index_rate.py rate [--images 64] [--rounds 3]
+    python tests/benchmarks/index_rate.py update [--images 30000] [--new 300]
 
-`rate`: images a second of a run of the stage (listing, hashing, decoding, embedding, writing) and of the same compiled model on views that
-are in memory already, in turns; only the 64 unrelated texts, a cost of each index and not of each image, are left out. The aim is 0.95.
+`rate` runs ViT-B/16 on previews of 512 pixels in one process. It times a run of the stage (listing,
+hashing, decoding, embedding, writing) and the same compiled model on views that are already in
+memory, in turns, in images/s. It leaves out the 64 unrelated texts only, whose cost is per index
+and not per image. The target is 0.95.
 
-`update`: seconds of `paperclip index` for all images, and for the new ones when the others are there. So small a model makes the fixed
-costs of a process (JAX, compiling) a large part of both: the same overheads are therefore also put beside a model of 10 images a second.
+`update` runs `scratch:tiny` on small pictures in whole processes. It times `paperclip index` for
+all images, and again for new ones added to them. With so small a model the fixed costs of a process
+(JAX, compiling) are a large part of both times. It therefore also prints the ratio with a model of
+10 images/s and the same overheads.
 """
 
 from __future__ import annotations
@@ -28,11 +32,11 @@ from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.workspace import Workspace
 
 BATCH = 16
-MODEL_RATE = 10.0  # images a second of ViT-B/16 on two cores
+MODEL_RATE = 10.0  # images/s of ViT-B/16 on two cores
 
 
 def write_previews(folder: Path, count: int, side: int, first: int = 0) -> None:
-    """JPEGs as `fetch` leaves them: grey, noisy, square, each another one."""
+    """Write JPEGs as `fetch` leaves them: grey, noisy and square, no two alike."""
     from PIL import Image
 
     folder.mkdir(exist_ok=True)
@@ -53,21 +57,19 @@ def measure_rate(place: Path, images: int, rounds: int) -> None:
     make_model(place / "model")
     model = ModelFolder.open(place / "model")
     write_previews(place / "p", images, 512)
-    views = np.stack(
-        [
-            centre_view(decode_jpeg(path.read_bytes()), model.view)
-            for path in sorted((place / "p").iterdir())
-        ]
-    )
+    canvases = (decode_jpeg(path.read_bytes()) for path in sorted((place / "p").iterdir()))
+    views = np.stack([centre_view(canvas, model.view) for canvas in canvases])
     tower = ImageEmbedder(model, BATCH)
-    tower.embed(views[:BATCH])
+    tower.embed(views[:BATCH])  # compiles
+
     times: dict[str, list[float]] = {"index": [], "bare model": []}
     for number in range(rounds):
+        config = IndexConfig(
+            paths=(place / "p",), model=str(model.path), batch_size=BATCH, name=f"i{number}"
+        )
         begin = time.perf_counter()
         index.run(
-            IndexConfig(
-                paths=(place / "p",), model=str(model.path), batch_size=BATCH, name=f"i{number}"
-            ),
+            config,
             Workspace(place / "cache"),
             images=lambda *_: tower,
             texts=lambda _: FakeTower(512),
@@ -76,6 +78,7 @@ def measure_rate(place: Path, images: int, rounds: int) -> None:
         tower.embed(views)
         times["index"].append(middle - begin)
         times["bare model"].append(time.perf_counter() - middle)
+
     medians = {name: statistics.median(found) for name, found in times.items()}
     print(f"ViT-B/16, {images} previews of 512 pixels, batch {BATCH}, medians of {rounds}")
     for name, seconds in medians.items():
@@ -88,16 +91,9 @@ def measure_update(place: Path, images: int, new: int) -> None:
 
     write_model(place / "model")
     write_previews(place / "p", images, 64)
-    command = [
-        str(Path(sys.executable).with_name("paperclip")),
-        "--cache-dir",
-        str(place / "cache"),
-        "--quiet",
-        "index",
-        str(place / "p"),
-        "--model",
-        str(place / "model"),
-    ]
+    paperclip = [str(Path(sys.executable).with_name("paperclip")), "--quiet"]
+    paperclip += ["--cache-dir", str(place / "cache")]
+    command = [*paperclip, "index", str(place / "p"), "--model", str(place / "model")]
 
     def seconds() -> float:
         begin = time.perf_counter()
@@ -107,15 +103,14 @@ def measure_update(place: Path, images: int, new: int) -> None:
     seconds_of = {"all": seconds(), "nothing": seconds()}
     write_previews(place / "p", new, 64, first=images)
     seconds_of["new"] = seconds()
+
     print(f"scratch:tiny, {images:,} pictures, then {new:,} more")
     for name, found in seconds_of.items():
         print(f"{name:8} {found:7.2f} s")
     print(f"ratio of new to all            {seconds_of['new'] / seconds_of['all']:6.3f}")
-    slow = [
-        found + count / MODEL_RATE
-        for found, count in ((seconds_of["new"], new), (seconds_of["all"], images))
-    ]
-    print(f"with a model of {MODEL_RATE:.0f} images/s     {slow[0] / slow[1]:6.3f}")
+    slow_new = seconds_of["new"] + new / MODEL_RATE
+    slow_all = seconds_of["all"] + images / MODEL_RATE
+    print(f"with a model of {MODEL_RATE:.0f} images/s     {slow_new / slow_all:6.3f}")
 
 
 def main() -> None:
@@ -127,6 +122,7 @@ def main() -> None:
     update.add_argument("--images", type=int, default=30_000)
     update.add_argument("--new", type=int, default=300)
     options = parser.parse_args()
+
     with tempfile.TemporaryDirectory() as place:
         if options.task == "rate":
             measure_rate(Path(place), options.images, options.rounds)

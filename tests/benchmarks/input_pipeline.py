@@ -1,8 +1,11 @@
-"""How much faster than training its input is made: `python tests/benchmarks/input_pipeline.py [--init scratch:base] [--batch-size 8]`.
+"""Speed of the input pipeline relative to training.
 
-A simulated sky is fetched, and a training is made ready as `paperclip train` does it. Then the batches alone are drawn (order, images from
-the store, captions cut and tokenized) through the look-ahead, with the store and without, and some steps are trained. Prints images/s
-of both and their ratio: the aim is 20 for ViT-B/16 (`scratch:base`).
+    python tests/benchmarks/input_pipeline.py [--init scratch:base] [--batch-size 8]
+
+Fetches a simulated sky and sets up a training as `paperclip train` does. Batches alone (order,
+images from the store, captions cut and tokenized) are then drawn through the look-ahead, with the
+store and without, and some steps are trained. Prints images/s of both and their ratio. The target
+is 20 for ViT-B/16 (`scratch:base`).
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ def ready(options: argparse.Namespace, workspace: Workspace, cache: str) -> Trai
 
 
 def input_rate(training: Training, batches: int) -> float:
-    """Images a second of the batches alone."""
+    """Images/s of the batches alone."""
     with closing(look_ahead(training.batches[step] for step in range(batches + 1))) as source:
         next(source)
         begun = time.perf_counter()
@@ -47,13 +50,17 @@ def input_rate(training: Training, batches: int) -> float:
 
 
 def training_rate(training: Training, steps: int) -> float:
-    """Images a second of whole steps, input included; the first one, in which memory is touched for the first time, is not timed."""
+    """Images/s of whole steps, input included.
+
+    The first step is not timed, because it touches memory for the first time.
+    """
+
     state = training.initial
+
     with closing(look_ahead(training.batches[step] for step in range(steps + 1))) as source:
         for number, batch in enumerate(islice(source, steps + 1)):
-            state, metrics = training.step(
-                state, Batch(*map(training.devices.spread, batch[:2])), training.key
-            )
+            on_device = Batch(*map(training.devices.spread, batch[:2]))
+            state, metrics = training.step(state, on_device, training.key)
             if number == 0:
                 jax.block_until_ready(state)
                 begun = time.perf_counter()
@@ -69,6 +76,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--steps", type=int, default=5)
     options = parser.parse_args()
+
     malloc.keep_freed_pages()
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder), offline=True)
@@ -79,15 +87,11 @@ def main() -> None:
             for cache in ("host", "none")
         }
         trained = training_rate(ready(options, workspace, "host"), options.steps)
-    print(
-        json.dumps(
-            {
-                "training": round(trained, 2),
-                **{f"input_{name}": round(rate, 1) for name, rate in rates.items()},
-                **{f"ratio_{name}": round(rate / trained, 1) for name, rate in rates.items()},
-            }
-        )
-    )
+
+    found = {"training": round(trained, 2)}
+    found |= {f"input_{name}": round(rate, 1) for name, rate in rates.items()}
+    found |= {f"ratio_{name}": round(rate / trained, 1) for name, rate in rates.items()}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

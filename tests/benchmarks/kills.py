@@ -1,11 +1,14 @@
-"""Kills every stage at each of its renames, and looks at the cache after that and after the next run.
+"""Kill every stage at each of its renames, and check the cache then and after the next run.
 
     python tests/benchmarks/kills.py [--stages fetch,train] [--most 30] [--every 1] [--work DIR]
 
-Needs strace. A small simulated sky goes through all stages once; then each stage is run again on a copy of that cache, so that it
-replaces what is there, and is killed at the N-th rename of one of its threads, for N = 1, 2, ... until it ends unharmed; the stages
-that replace folders once more as if the system could not exchange two of them. Hidden: runs after which an artefact that was there is
-not, or is not whole. Left: runs after which the same command, given again, leaves a temporary file or does not end well.
+Needs strace. A small simulated sky goes through all stages once. Each stage then runs again on a
+copy of that cache, so that it replaces what is there. It is killed at the N-th rename of one of its
+threads, for N = 1, 2, ... until it ends unharmed. Stages that replace folders go through this
+twice: the second time as if the system could not exchange two folders.
+
+hidden: runs after which an artefact that was there is missing or damaged.
+left: runs after which the same command, given again, leaves a temporary file or fails.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import _checkout  # noqa: F401
 
 from paperclip_cli.workspace import Workspace
 from tests.kills import KINDS, Kill, can_trace, faulty, left_over, paperclip, trace
@@ -34,7 +39,7 @@ FIRST = (
 
 @dataclass(frozen=True)
 class Stage:
-    """A command that replaces what is there; names in capitals are paths beside the cache."""
+    """A command that replaces what is there. Names in capitals are paths outside the cache."""
 
     name: str
     command: tuple[str, ...]
@@ -56,7 +61,7 @@ STAGES = (
 
 @dataclass
 class Tally:
-    """What was found after the kills of one stage."""
+    """Findings after the kills of one stage."""
 
     kills: int = 0
     hidden: int = 0
@@ -77,62 +82,57 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(options.work or folder)
         prepare(work)
-        print(
-            "| stage | folders | kills | hidden | left | first finding |\n|---|---|---|---|---|---|",
-            flush=True,
-        )
+        print("| stage | folders | kills | hidden | left | first finding |", flush=True)
+        print("|---|---|---|---|---|---|", flush=True)
         for stage in STAGES:
             if not options.stages or stage.name in options.stages.split(","):
-                for can_exchange in (True, False) if stage.replaces_folder else (True,):
-                    tally = killed(stage, work, can_exchange, options)
-                    how = (
-                        ""
-                        if not stage.replaces_folder
-                        else "at once"
-                        if can_exchange
-                        else "by turns"
-                    )
-                    print(
-                        f"| {stage.name} | {how} | {tally.kills} | {tally.hidden} | {tally.left} | {tally.first} |",
-                        flush=True,
-                    )
+                print_stage(stage, work, options)
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--stages", default="", help="names from the table, divided by commas")
+    made.add_argument("--stages", default="", help="names from the table, separated by commas")
     made.add_argument("--most", type=int, default=200, help="kills of one stage")
-    made.add_argument("--every", type=int, default=1, help="try only every so many renames")
-    made.add_argument("--work", help="a folder to keep (and reuse) what is made")
+    made.add_argument("--every", type=int, default=1, help="try only every N-th rename")
+    made.add_argument("--work", help="keep the results in this folder, and reuse them")
     return made
 
 
+def print_stage(stage: Stage, work: Path, options: argparse.Namespace) -> None:
+    """Print a line for each way in which a stage can put its result in place."""
+    ways = {True: "at once", False: "by turns"} if stage.replaces_folder else {True: ""}
+    for can_exchange, how in ways.items():
+        tally = killed(stage, work, can_exchange, options)
+        counts = f"{tally.kills} | {tally.hidden} | {tally.left}"
+        print(f"| {stage.name} | {how} | {counts} | {tally.first} |", flush=True)
+
+
 def prepare(work: Path) -> None:
-    """The cache in which all stages have ended, `base`, beside an archive on disk and a bundle."""
+    """Make `base`, a cache in which all stages have ended, beside an archive and a bundle."""
     from tests.archive_on_disk import write_archive_folder
 
     if (work / "ready").exists():
         return
+
     work.mkdir(parents=True, exist_ok=True)
     write_archive_folder(work / "archive", {number: ["a.jpg", "b.png"] for number in (1, 2)})
     for command in (*FIRST, ("fetch", "--from", work / "archive", "--size", "64")):
-        done = paperclip(
-            Workspace(work / "base"),
-            *(work / part if part == "in.zip" else part for part in command),
-        )
+        arguments = [work / part if part == "in.zip" else part for part in command]
+        done = paperclip(Workspace(work / "base"), *arguments)
         if done.returncode:
             raise SystemExit(f"{command}: {done.stderr}")
     (work / "ready").touch()
 
 
 def killed(stage: Stage, work: Path, can_exchange: bool, options: argparse.Namespace) -> Tally:
-    """Kills a stage at its renames, one after another."""
+    """Kill a stage at its renames, one after another."""
     tally = Tally()
     kills = [Kill(number, can_exchange) for number in range(1, options.most + 1, options.every)]
     if stage.replaces_folder and can_exchange:
         kills.insert(0, Kill(1, at_exchange=True))
+
     for kill in kills:
         place = Path(tempfile.mkdtemp(dir=work))
         try:
@@ -148,7 +148,11 @@ def killed(stage: Stage, work: Path, can_exchange: bool, options: argparse.Names
 def one_kill(
     stage: Stage, work: Path, place: Path, kill: Kill
 ) -> tuple[list[str], list[str]] | None:
-    """What is faulty after the kill, and what is left after the next run; None where there are not so many renames."""
+    """Faults after the kill, and what the next run leaves.
+
+    None if the stage ended before that rename.
+    """
+
     workspace = Workspace(place / "cache", offline=True)
     shutil.copytree(work / "base", workspace.root)
     before = {kind: Workspace(work / "base").names(kind) for kind in KINDS}
@@ -159,6 +163,7 @@ def one_kill(
         "PLOTS": place / "plots",
     }
     command = [paths.get(part, part) for part in stage.command]
+
     done = paperclip(workspace, *command, under=trace(place / "strace.log", kill.options))
     if done.returncode in (0, 3):
         return None
@@ -166,7 +171,7 @@ def one_kill(
 
 
 def after(workspace: Workspace, command: list, place: Path) -> Iterator[str]:
-    """What the same command, given again, does not put in order."""
+    """Problems that remain after the same command, given again."""
     done = paperclip(workspace, *command)
     if done.returncode:
         yield f"exit {done.returncode}: {done.stderr.strip()[-200:]}"

@@ -1,10 +1,14 @@
-"""How fast `fetch` is, and how polite, against a stand-in of MAST on loopback that takes 150 ms for every request.
+"""Speed and politeness of `fetch`, against a local stand-in of MAST that takes 150 ms per request.
 
-    python tests/benchmarks/mast_fetch.py                 40 proposals x 5 previews: sequential, 4 workers, 8 workers
-    python tests/benchmarks/mast_fetch.py --refusing 5    five minutes in which every second request is refused, at 10 requests a second
+    python tests/benchmarks/mast_fetch.py
+    python tests/benchmarks/mast_fetch.py --refusing 5
 
-The sequential loop is what one writes with astroquery alone, and what the paper's own downloader does: one proposal after another through
-`query_criteria`, `get_product_list` and `download_products`, then every picture made smaller.
+The first form fetches 40 proposals with 5 previews each: sequentially, with 4 workers, and with 8.
+The second fetches for five minutes at 10 requests per second, and every second request is refused.
+
+The sequential loop is what one would write with astroquery alone, and what the paper's own
+downloader does: one proposal after another through `query_criteria`, `get_product_list` and
+`download_products`, then every picture is made smaller.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ PREVIEWS = 5
 
 
 def sequential(mast: StandInProcess, folder: Path, proposals: int) -> int:
-    """One proposal after another; gives the number of pictures."""
+    """Fetch one proposal after another. Returns the number of pictures."""
     from astroquery.mast import ObservationsClass
 
     client = ObservationsClass()
@@ -40,20 +44,17 @@ def sequential(mast: StandInProcess, folder: Path, proposals: int) -> int:
     portal.COLUMNS_CONFIG_URL = mast.url + "/portal/Mashup/Mashup.asmx/columnsconfig"
     portal.MAST_DOWNLOAD_URL = mast.url + "/api/v0.1/Download/file"
     portal._column_configs.clear()
+
     for number in range(HST_FIRST, HST_FIRST + proposals):
         products = client.get_product_list(
             client.query_criteria(obs_collection="HST", proposal_id=[str(number)])
         )
         products = client.filter_products(products, productType="PREVIEW")
-        wanted = [
-            name.endswith(".jpg")
-            and "_total_" in name
-            and not any(word in name for word in ("color", "thumb", "skycell"))
-            for name in products["productFilename"]
-        ]
+        wanted = [is_wanted(name) for name in products["productFilename"]]
         client.download_products(
             products[wanted], download_dir=str(folder / str(number)), verbose=False
         )
+
     paths = list(folder.rglob("*.jpg"))
     for path in paths:
         with Image.open(path) as image:
@@ -62,12 +63,18 @@ def sequential(mast: StandInProcess, folder: Path, proposals: int) -> int:
     return len(paths)
 
 
+def is_wanted(name: str) -> bool:
+    unwanted = any(word in name for word in ("color", "thumb", "skycell"))
+    return name.endswith(".jpg") and "_total_" in name and not unwanted
+
+
 def ours(mast: StandInProcess, folder: Path, **settings: object) -> int:
     from astroquery.mast import conf
     from astroquery.mast.discovery_portal import PortalAPI
 
     PortalAPI._column_configs.clear()
-    config = FetchConfig(everything=True, catalog=mast.url + "/abstracts.cat", **settings)  # type: ignore[arg-type]
+    catalogue = mast.url + "/abstracts.cat"
+    config = FetchConfig(everything=True, catalog=catalogue, **settings)  # type: ignore[arg-type]
     with conf.set_temp("server", mast.url):
         return fetch.run(config, Workspace(folder), progress()).counts["images"]
 
@@ -81,37 +88,30 @@ def timed(
         pictures = work(Path(folder))
         seconds = time.perf_counter() - start
     assert pictures == expected, f"{name}: {pictures} pictures of {expected}"
-    print(
-        f"{name:28} {seconds:7.1f} s  {len(mast.log()):5} requests  {pictures} pictures", flush=True
-    )
+    requests = len(mast.log())
+    print(f"{name:28} {seconds:7.1f} s  {requests:5} requests  {pictures} pictures", flush=True)
     return seconds
 
 
 def speed(proposals: int, side: int, latency: float) -> None:
-    """Prints the three times, and the ratios."""
+    """Print the three times and their ratios."""
     expected = proposals * PREVIEWS
     with standin(hst=proposals, jwst=0, previews=PREVIEWS, side=side) as mast:
         with tempfile.TemporaryDirectory() as folder:
-            ours(
-                mast, Path(folder), rate=0
-            )  # imports everything, and makes the stand-in draw its pictures
-        alone = timed(
-            "sequential, astroquery",
-            mast,
-            lambda folder: sequential(mast, folder, proposals),
-            latency,
-            expected,
-        )
+            # Imports everything, and makes the stand-in draw its pictures.
+            ours(mast, Path(folder), rate=0)
+
+        astroquery = partial(sequential, mast, proposals=proposals)
+        alone = timed("sequential, astroquery", mast, astroquery, latency, expected)
         for workers in (4, 8):
             name = f"paperclip fetch --workers {workers}"
-            seconds = timed(
-                name, mast, partial(ours, mast, rate=0, workers=workers), latency, expected
-            )
+            fetching = partial(ours, mast, rate=0, workers=workers)
+            seconds = timed(name, mast, fetching, latency, expected)
             print(f"{'':28} {alone / seconds:7.1f} times as fast")
 
 
 def refusing(minutes: float, rate: float) -> None:
-    """Prints how many requests it took until everything was there, and the most in any second."""
+    """Print how many requests it took to fetch everything, and the most in any second."""
     proposals = round(minutes * 60 * rate / 2 / PREVIEWS)
     with standin(hst=proposals, jwst=0, previews=PREVIEWS, side=96) as mast:
         mast.set(faults=[{"on": "", "do": "status", "status": 503, "every": 2}])
@@ -121,16 +121,24 @@ def refusing(minutes: float, rate: float) -> None:
             seconds = time.perf_counter() - start
         times = [entry["time"] for entry in mast.log()]
         refused = sum("fault" in entry for entry in mast.log())
+
+    assert pictures == proposals * PREVIEWS
+    mean = len(times) / (times[-1] - times[0])
+    print(
+        f"{pictures} of {proposals * PREVIEWS} pictures in {seconds:.0f} s, "
+        f"{len(times)} requests, {refused} refused, {mean:.2f} per second, "
+        f"{busiest_second(times)} in the busiest second (--rate {rate:g})"
+    )
+
+
+def busiest_second(times: list[float]) -> int:
+    """The most requests in any second."""
     most, last = 0, 0
     for first, begin in enumerate(times):
         while last < len(times) and times[last] < begin + 1:
             last += 1
         most = max(most, last - first)
-    assert pictures == proposals * PREVIEWS
-    print(
-        f"{pictures} of {proposals * PREVIEWS} pictures in {seconds:.0f} s, {len(times)} requests, {refused} refused, "
-        f"{len(times) / (times[-1] - times[0]):.2f} a second, {most} in the busiest second (--rate {rate:g})"
-    )
+    return most
 
 
 def main() -> None:
@@ -139,10 +147,13 @@ def main() -> None:
     )
     parser.add_argument("--proposals", type=int, default=40)
     parser.add_argument("--side", type=int, default=1000, help="width of the previews in pixels")
-    parser.add_argument("--latency", type=float, default=0.15, help="seconds a request")
-    parser.add_argument("--refusing", type=float, help="minutes of refusals instead")
+    parser.add_argument("--latency", type=float, default=0.15, help="seconds per request")
+    parser.add_argument(
+        "--refusing", type=float, help="measure this many minutes of refusals instead"
+    )
     parser.add_argument("--rate", type=float, default=10.0)
     given = parser.parse_args()
+
     warnings.simplefilter("ignore")
     if given.refusing:
         refusing(given.refusing, given.rate)

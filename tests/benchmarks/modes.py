@@ -1,13 +1,17 @@
-"""Retrieval accuracy at 10 % of every way to train `scratch:tiny`, as a table in Markdown, by cross-validation over proposals.
+"""Retrieval accuracy at 10 % of every way to train `scratch:tiny`, by cross-validation.
 
-    python tests/benchmarks/modes.py --simulate 300 --steps 400 [--folds 5] [--views centre whole tiles] [--only full head ...]
+    python tests/benchmarks/modes.py --simulate 300 --steps 400 [--folds 5]
+        [--views centre whole tiles] [--only full head ...]
     python tests/benchmarks/modes.py --from DIR
 
-Each fold is searched by a model that was trained on the others; a row gives the mean over folds and its 95 % interval (1.96 standard
-errors), by image and by proposal. `tiles` is the model of the row `centre`, of whose crops of an image the best counts. Rows other than
-`full` are measured in the first of the views only. A head needs towers that know something: they come from a model that was trained in
-full on another simulated sky (`--base` names another one), and so does the row `base-full`, which trains all of it. `shuffled` is the
-control.
+Prints a Markdown table. Folds are made of whole proposals, and each is searched by a model that was
+trained on the others. A row gives the mean over folds and its 95 % interval (1.96 standard errors),
+by image and by proposal.
+
+Rows other than `full` are measured in the first of the views only. `tiles` uses the model of the
+row `centre`: the best of an image's crops counts. A head needs trained towers. They come from a
+model that was trained in full on another simulated sky (`--base` names a different one), and so
+does the row `base-full`, which trains all of it. `shuffled` is the control.
 """
 
 from __future__ import annotations
@@ -43,7 +47,7 @@ from paperclip_cli.towers.tokenizer import ENDS, Tokenizer
 from paperclip_cli.workspace import Workspace
 from tests.benchmarks.crossvalidate import PERCENT, deal, measured, searched
 
-OTHER_SKY = 1_000_000  # added to the seed: the sky of the base
+OTHER_SKY = 1_000_000  # added to the seed for the sky of the base
 BASE, BASE_STEPS = "base", 1_000
 HEAD_STEPS = 1_000
 VIEWS = ("centre", "whole", "tiles")
@@ -51,7 +55,7 @@ VIEWS = ("centre", "whole", "tiles")
 
 @dataclass(frozen=True)
 class Mode:
-    """A row of the table: what of the training differs, whether it starts from the base, and which captions it reads."""
+    """A row of the table: its changes to the training, its start and its captions."""
 
     changes: dict = field(default_factory=dict)
     from_base: bool = False
@@ -79,19 +83,12 @@ def main() -> None:
         captions = {wanted: read(workspace, options, wanted) for wanted in (False, True)}
         if any(MODES[name].from_base for name in options.only) and options.base is None:
             train_base(workspace, options)
-        pairs = captions[False]
-        print(
-            f"{len(pairs)} images of {len({pair.key for pair in pairs})} proposals, {options.folds} folds; chance {PERCENT / 100:.2f}\n"
-        )
-        print(
-            "| training | view | by image | 95 % | by proposal | 95 % | s a fold |\n|---|---|---|---|---|---|---|",
-            flush=True,
-        )
+
+        print_head(captions[False], options.folds)
         for name in options.only:
+            pairs = captions[MODES[name].summaries]
             for view in options.views if name == "full" else options.views[:1]:
-                print(
-                    row(name, view, captions[MODES[name].summaries], workspace, options), flush=True
-                )
+                print(row(name, view, pairs, workspace, options), flush=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -107,11 +104,19 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--folds", type=int, default=5)
     made.add_argument("--views", nargs="+", choices=VIEWS, default=list(VIEWS))
     made.add_argument("--only", nargs="+", choices=tuple(MODES), default=list(MODES))
-    made.add_argument("--steps", type=int, help="of every training; by default those of its preset")
+    made.add_argument("--steps", type=int, help="steps of every training (default: its preset)")
     made.add_argument("--base", help="a trained model for the heads")
     made.add_argument("--seed", type=int, default=42)
-    made.add_argument("--work", help="a folder to keep (and reuse) what is made")
+    made.add_argument("--work", help="keep the results in this folder, and reuse them")
     return made
+
+
+def print_head(pairs: Sequence[Pair], folds: int) -> None:
+    proposals = len({pair.key for pair in pairs})
+    chance = PERCENT / 100
+    print(f"{len(pairs)} images of {proposals} proposals, {folds} folds; chance {chance:.2f}\n")
+    print("| training | view | by image | 95 % | by proposal | 95 % | s per fold |", flush=True)
+    print("|---|---|---|---|---|---|---|", flush=True)
 
 
 def read(workspace: Workspace, options: argparse.Namespace, summaries: bool) -> list[Pair]:
@@ -120,6 +125,7 @@ def read(workspace: Workspace, options: argparse.Namespace, summaries: bool) -> 
         FetchConfig(source=options.source, simulate=options.simulate, seed=options.seed), workspace
     )
     summarize.run(SummarizeConfig(), workspace)
+
     name = "summaries" if summaries else "abstracts"
     build_dataset.run(
         BuildDatasetConfig(
@@ -135,7 +141,7 @@ def read(workspace: Workspace, options: argparse.Namespace, summaries: bool) -> 
 
 
 def train_base(workspace: Workspace, options: argparse.Namespace) -> None:
-    """A model that was trained in full on another sky."""
+    """Train a model in full on another sky."""
     other = Workspace(workspace.root / "other-sky", offline=True)
     fetch.run(FetchConfig(simulate=options.simulate or 400, seed=options.seed + OTHER_SKY), other)
     build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0), other)
@@ -156,59 +162,52 @@ def row(
         view="centre" if view == "tiles" else view,
         **mode.changes | ({"steps": options.steps} if options.steps else {}),
     )
+
     measure = by_tiles if view == "tiles" else measured
     folds = [
         measure(pairs, held, f"{name}-{config.view}-{number}", workspace, config)
         for number, held in enumerate(deal(pairs, options.folds, options.seed))
     ]
+    seconds = (time.monotonic() - start) / options.folds
     by_image, by_proposal = (interval(values) for values in zip(*folds, strict=True))
-    return f"| {name} | {view} | {by_image} | {by_proposal} | {(time.monotonic() - start) / options.folds:.0f} |"
+    return f"| {name} | {view} | {by_image} | {by_proposal} | {seconds:.0f} |"
 
 
 def by_tiles(
     pairs: Sequence[Pair], held: np.ndarray, name: str, workspace: Workspace, config: TrainConfig
 ) -> tuple[float, float]:
-    """As `measured`, with the best of an image's tiles in its place; a model of that name that is there already is not trained again."""
+    """Accuracy as by `measured`, with the best of an image's tiles instead of its centre.
+
+    A model of that name is reused if there is one.
+    """
     if not workspace.model(name).is_dir():
         measured(pairs, held, name, workspace, config)
     model = resolve(name, workspace)
     inside = [pair for pair, is_held in zip(pairs, held, strict=True) if is_held]
+
     tiles = np.stack([tile_views(decode_jpeg(pair.image), model.view) for pair in inside])
-    vectors = (
-        ImageEmbedder(model, 64)
-        .embed(tiles.reshape(-1, *tiles.shape[2:]))
-        .reshape(*tiles.shape[:2], -1)
-    )
-    split = held_out(
-        inside, Tokenizer.load(model).count, model.config.text.max_position_embeddings - ENDS
-    )
+    flat = ImageEmbedder(model, 64).embed(tiles.reshape(-1, *tiles.shape[2:]))
+    vectors = flat.reshape(*tiles.shape[:2], -1)
+
+    longest = model.config.text.max_position_embeddings - ENDS
+    split = held_out(inside, Tokenizer.load(model).count, longest)
     best = (vectors @ TextTower.open(model).embed(split.texts).T).max(axis=1)
-    return searched(
-        split.embeddings(best, np.eye(best.shape[1], dtype=np.float32))
-    )  # whose products are the best tiles' similarities
+    # The products of these "embeddings" are the best tiles' similarities.
+    return searched(split.embeddings(best, np.eye(best.shape[1], dtype=np.float32)))
 
 
 def training(init: str, options: argparse.Namespace) -> TrainConfig:
-    """The settings of `scratch:tiny`, also where it is a trained one that is started from."""
-    same = {
-        name: getattr(TINY_PRESET, name)
-        for name in (
-            "batch_size",
-            "weight_decay",
-            "schedule",
-            "caption_runs",
-            "ema_decay",
-            "keep",
-            "eval_every",
-            "warmup_steps",
-            "optimiser",
-        )
-    }
+    """The settings of `scratch:tiny`, also for a training that starts from a trained model."""
+    names = (
+        "batch_size weight_decay schedule caption_runs ema_decay keep eval_every warmup_steps "
+        "optimiser"
+    ).split()
+    same = {name: getattr(TINY_PRESET, name) for name in names}
     return TrainConfig(init=init, seed=options.seed, log_every=10_000, **same)  # type: ignore[arg-type]
 
 
 def interval(values: Sequence[float]) -> str:
-    """`mean | low - high`."""
+    """Mean and 95 % interval, as `mean | low - high`."""
     mean, error = np.mean(values), 1.96 * np.std(values, ddof=1) / np.sqrt(len(values))
     return f"{mean:.3f} | {mean - error:.3f} - {mean + error:.3f}"
 

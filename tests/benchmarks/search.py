@@ -1,10 +1,12 @@
-"""Exact search beside the graph of `index --hnsw`, for processes that answer many queries: where does which of them pay?
+"""Exact search against the graph of `index --hnsw`, for processes that answer many queries.
 
     python tests/benchmarks/search.py [--vectors 200000] [--dimension 512] [--queries 200]
 
-Clustered vectors (as many clusters as a hundredth of them). For shares of the index that a condition keeps it prints milliseconds a search
-for ten hits, exact over rows gathered once, and through the graph asked for the more, with the graph's recall at 10; also what building
-and loading the graph cost. `indexes.search.GRAPH_FROM` and `GRAPH_SHARE` are set by it.
+Searches clustered vectors, with one cluster per hundred of them. For each share of the index that a
+filter keeps, it prints milliseconds per search for ten hits: exact over rows gathered once, and
+through the graph, which is asked for correspondingly more. It prints the graph's recall at 10 too,
+and the time to build and to load the graph. `indexes.search.GRAPH_FROM` and `GRAPH_SHARE` are set
+from it.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.01)
 
 
 def clustered(count: int, dimension: int, clusters: int, seed: int) -> np.ndarray:
-    """Unit vectors float32 [count, dimension]: a cluster's centre and as much noise."""
+    """Unit vectors float32 [count, dimension]: cluster centres with as much noise."""
     centres = np.random.default_rng(0).standard_normal((clusters, dimension), dtype=np.float32)
     random = np.random.default_rng(seed)
     vectors = random.standard_normal((count, dimension), dtype=np.float32)
@@ -41,7 +43,7 @@ def clustered(count: int, dimension: int, clusters: int, seed: int) -> np.ndarra
 
 
 def timed(searching: Search, queries: np.ndarray) -> tuple[float, list[set[int]]]:
-    """Milliseconds a search, and what each found."""
+    """Milliseconds per search, and the ten rows that each found."""
 
     def top(query: np.ndarray) -> set[int]:
         return {row for row, _ in islice(searching.ranked(query), 10)}
@@ -58,6 +60,7 @@ def main() -> None:
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--queries", type=int, default=200)
     options = parser.parse_args()
+
     clusters = options.vectors // 100
     vectors = clustered(options.vectors, options.dimension, clusters, 1)
     queries = clustered(options.queries, options.dimension, clusters, 2)
@@ -69,32 +72,44 @@ def main() -> None:
             observations=None,  # type: ignore[arg-type]
             background=Background(tuple([0.0] * len(LEVELS)), 0.0),
         )
-        begin = time.perf_counter()
-        build_graph(index.folder, 1, vectors)
-        built = time.perf_counter() - begin
-        begin = time.perf_counter()
-        search.usable_graph(index)
-        loaded = time.perf_counter() - begin
-        print(
-            f"{options.vectors:,} vectors of {options.dimension}: graph built in {built:.0f} s, loaded in {loaded:.2f} s",
-            flush=True,
-        )
+        print_graph_times(index)
         print(" share     rows   exact ms   graph ms   recall")
         for share in SHARES:
-            kept = np.random.default_rng(3).random(options.vectors) < share
-            rows = None if share == 1 else np.flatnonzero(kept)
-            search.GRAPH_FROM, search.GRAPH_SHARE = options.vectors, 2.0  # exact, whatever the rows
-            exact, expected = timed(Search(index, rows, is_many=True), queries)
-            search.GRAPH_FROM, search.GRAPH_SHARE = 1, 0.0
-            graph = Search(index, rows, is_many=True)
-            through, found = timed(graph, queries)
-            recall = np.mean(
-                [len(one & other) / 10 for one, other in zip(expected, found, strict=True)]
-            )
-            count = options.vectors if rows is None else len(rows)
-            print(
-                f"{share:6.2f} {count:8,} {exact:10.2f} {through:10.2f} {recall:8.4f}", flush=True
-            )
+            print_share(index, queries, share)
+
+
+def print_graph_times(index: Index) -> None:
+    begin = time.perf_counter()
+    build_graph(index.folder, 1, index.vectors)
+    built = time.perf_counter() - begin
+
+    begin = time.perf_counter()
+    search.usable_graph(index)
+    loaded = time.perf_counter() - begin
+
+    count, dimension = index.vectors.shape
+    print(
+        f"{count:,} vectors of {dimension}: graph built in {built:.0f} s, loaded in {loaded:.2f} s",
+        flush=True,
+    )
+
+
+def print_share(index: Index, queries: np.ndarray, share: float) -> None:
+    """Print the times and the recall for a filter that keeps a share of the index."""
+    total = len(index.vectors)
+    kept = np.random.default_rng(3).random(total) < share
+    rows = None if share == 1 else np.flatnonzero(kept)
+
+    search.GRAPH_FROM, search.GRAPH_SHARE = total, 2.0  # exact, whatever the rows
+    exact, expected = timed(Search(index, rows, is_many=True), queries)
+    search.GRAPH_FROM, search.GRAPH_SHARE = 1, 0.0  # always through the graph
+    through, found = timed(Search(index, rows, is_many=True), queries)
+
+    shared = [len(one & other) / 10 for one, other in zip(expected, found, strict=True)]
+    count = total if rows is None else len(rows)
+    print(
+        f"{share:6.2f} {count:8,} {exact:10.2f} {through:10.2f} {np.mean(shared):8.4f}", flush=True
+    )
 
 
 if __name__ == "__main__":

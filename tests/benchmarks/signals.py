@@ -1,14 +1,14 @@
-"""Sends Ctrl-C and SIGTERM to real processes at seeded moments and counts how they end.
+"""Send Ctrl-C and SIGTERM to real processes at seeded moments, and count how they end.
 
     python tests/benchmarks/signals.py [--count 100] [--seed 0] [--work DIR]
 
 `index`, `describe`, `query` and `train` take turns on a small simulated sky. Three of five signals
-come anywhere between the start of a process and its usual end, one in the first 150 ms, and one
-just after the work is done. What is promised: the exit code 130 or 143 and one line on stderr
-within 2 s, or else a line that says what a second signal does. Exit 1 when anything else was seen.
+come at any time between the start of a process and its usual end, one in the first 150 ms, and one
+just after the work is done. The promise is exit code 130 or 143 and one line on stderr within 2 s,
+or else a line that says what a second signal does. Exits with 1 if anything else was seen.
 
-A signal that comes before the program has installed its handlers meets the interpreter alone, which
-no program can change. Those are counted apart (Linux tells, in /proc).
+A signal that comes before the program has installed its handlers meets only the interpreter, which
+no program can change. These are counted separately (Linux shows it in /proc).
 """
 
 from __future__ import annotations
@@ -26,51 +26,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+import _checkout  # noqa: F401
+
 LINES = {signal.SIGINT: "interrupted\n", signal.SIGTERM: "terminated\n"}
-# LLVM's optimisations would take most of the time.
+# Without this, LLVM's optimisations would take most of the time.
 ENVIRONMENT = {**os.environ, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
-STATEMENT = "a second signal ends it at once"  # is in the line of a process that takes longer
+STATEMENT = "a second signal ends it at once"  # printed by a process that takes longer
 SECONDS = 2.0
 EARLY, LATE = 0.15, 0.1  # seconds after the start, and after the end of the work
-TURNS = (
-    "index",
-    "describe",
-    "query",
-    "index",
-    "describe",
-    "query",
-    "index",
-    "describe",
-    "train",
-    "train",
-)
+TURNS = "index describe query index describe query index describe train train".split()
 COMMANDS = {
     "index": ("index", "--index", "{name}", "--model", "default", "--batch-size", "8"),
     "describe": ("describe", "--batch", "{previews}", "--model", "default"),
     "query": ("query", "galaxy mergers", "--json"),
-    # A batch of a size of its own, so that the step is compiled anew.
-    "train": (
-        "train",
-        "--init",
-        "scratch:tiny",
-        "--steps",
-        "3",
-        "--batch-size",
-        "{size}",
-        "--name",
-        "{name}",
-    ),
+    # Each training has its own batch size, so that its step is compiled anew.
+    "train": tuple("train --init scratch:tiny --steps 3 --batch-size {size} --name {name}".split()),
 }
-RESULTS = {
-    "index": "indexes/{name}/manifest.json",
-    "train": "models/{name}/manifest.json",
-}  # the others print theirs
+# The other commands print their results.
+RESULTS = {"index": "indexes/{name}/manifest.json", "train": "models/{name}/manifest.json"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """How a process ended after a signal, which came `moment` seconds after its start."""
+    """The end of a process after a signal that came `moment` seconds after its start."""
 
     command: str
     number: signal.Signals
@@ -98,7 +76,7 @@ class End:
 
 
 class Range:
-    """A cache with a small sky, and processes that work on it."""
+    """A cache with a small sky, and the processes that work on it."""
 
     def __init__(self, cache: Path) -> None:
         self.cache, self.count = cache, 0
@@ -109,25 +87,16 @@ class Range:
                 "train --init scratch:tiny --steps 3",
                 "index",
             ):
-                subprocess.run(
-                    [*self.program(), *command.split()], check=True, cwd=REPOSITORY, env=ENVIRONMENT
-                )
+                subprocess.run([*self.program(), *command.split()], check=True, env=ENVIRONMENT)
 
     def program(self) -> list[str]:
-        return [
-            sys.executable,
-            "-m",
-            "paperclip_cli",
-            "--cache-dir",
-            str(self.cache),
-            "--offline",
-            "--quiet",
-        ]
+        python = [sys.executable, "-m", "paperclip_cli"]
+        return [*python, "--cache-dir", str(self.cache), "--offline", "--quiet"]
 
     def start(
         self, command: str, out: Path, err: Path
     ) -> tuple[subprocess.Popen[bytes], Callable[[], bool]]:
-        """A process, and whether its work is done."""
+        """Start a command. Returns its process, and a function that tells if its work is done."""
         self.count += 1
         names = {
             "name": f"try{os.getpid()}-{self.count}",
@@ -136,13 +105,10 @@ class Range:
         }
         arguments = [part.format(**names) for part in COMMANDS[command]]
         result = self.cache / RESULTS[command].format(**names) if command in RESULTS else out
+
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
-                [*self.program(), *arguments],
-                stdout=stdout,
-                stderr=stderr,
-                cwd=REPOSITORY,
-                env=ENVIRONMENT,
+                [*self.program(), *arguments], stdout=stdout, stderr=stderr, env=ENVIRONMENT
             )
         return process, lambda: result.exists() and result.stat().st_size > 0
 
@@ -157,16 +123,18 @@ class Range:
     def shoot(
         self, command: str, number: signal.Signals, wait: Callable[[Callable[[], bool]], None]
     ) -> End:
-        """Starts a command, waits, sends it a signal."""
+        """Start a command, wait, and send it a signal."""
         with tempfile.TemporaryDirectory() as place:
             out, err = Path(place, "out"), Path(place, "err")
             begin = time.monotonic()
             process, is_done = self.start(command, out, err)
             wait(lambda: is_done() or process.poll() is not None)
+
             was_heard, was_over = hears(process.pid) or is_done(), process.poll() is not None
             sent = time.monotonic()
             process.send_signal(number)
             code = process.wait()
+
             return End(
                 command=command,
                 number=number,
@@ -180,7 +148,7 @@ class Range:
 
 
 def hears(pid: int) -> bool:
-    """Whether a process has a handler for SIGTERM; True where the system does not tell."""
+    """Whether a process has a handler for SIGTERM. True if the system does not tell."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
         (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
@@ -190,7 +158,7 @@ def hears(pid: int) -> bool:
 
 
 def waiting(chance: random.Random, length: float) -> Callable[[Callable[[], bool]], None]:
-    """A moment: what waits for it, given whether the work is done."""
+    """A function that waits for a random moment, given one that tells if the work is done."""
     kind, part = chance.random(), chance.random()
     if kind < 0.8:
         return lambda _: time.sleep(part * (length if kind < 0.6 else EARLY))
@@ -204,16 +172,14 @@ def _sleep_after(is_done: Callable[[], bool], seconds: float) -> None:
 
 
 def print_table(ends: list[End]) -> None:
-    """A row for each command and signal."""
+    """Print a row for each command and signal."""
     kinds = {"right": "130/143", "ended": "ended", "unheard": "unheard", "other": "other"}
     rows: dict[tuple[str, str], list[End]] = defaultdict(list)
     for end in ends:
         rows[end.command, end.number.name] += [end]
-    print(
-        f"{'command':10}{'signal':9}{'tries':>9}",
-        *(f"{name:>8}" for name in kinds.values()),
-        "  slowest",
-    )
+
+    titles = (f"{title:>8}" for title in kinds.values())
+    print(f"{'command':10}{'signal':9}{'tries':>9}", *titles, "  slowest")
     for (command, name), row in sorted(rows.items()):
         counts = (f"{sum(end.kind == kind for end in row):8}" for kind in kinds)
         slowest = max((end.seconds for end in row if end.kind != "ended"), default=0.0)
@@ -221,13 +187,14 @@ def print_table(ends: list[End]) -> None:
 
 
 def report(ends: list[End]) -> int:
-    """Prints the table and what was not expected; gives the exit code."""
+    """Print the table and every unexpected end. Returns the exit code."""
     print_table(ends)
     unheard = [end.moment for end in ends if end.kind == "unheard"]
     if unheard:
-        print(f"the last signal before there was a handler came after {max(unheard):.3f} s")
+        print(f"the last signal before the handlers were installed came after {max(unheard):.3f} s")
     stated = sum(end.is_stated for end in ends if end.kind == "right")
     print(f"{stated} said that a second signal ends them at once")
+
     wrong = [end for end in ends if end.kind == "other"]
     for end in wrong:
         print(
@@ -239,17 +206,17 @@ def report(ends: list[End]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=100, help="how many signals")
+    parser.add_argument("--count", type=int, default=100, help="number of signals")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--work",
         type=Path,
-        help="keep the cache here; where it is there already, only the signals are sent",
+        help="keep the cache in this folder; if it is there already, only send signals",
     )
     options = parser.parse_args()
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a child of a job in the background would ignore it
+
+    # A background job ignores SIGINT, and so would its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as place:
         sky = Range((options.work or Path(place)).absolute())
@@ -257,9 +224,9 @@ def main() -> int:
         ends = []
         for turn in range(options.count):
             command = TURNS[turn % len(TURNS)]
-            ends.append(
-                sky.shoot(command, chance.choice(list(LINES)), waiting(chance, lengths[command]))
-            )
+            number = chance.choice(list(LINES))
+            ends.append(sky.shoot(command, number, waiting(chance, lengths[command])))
+
     print(", ".join(f"{command} takes {seconds:.1f} s" for command, seconds in lengths.items()))
     return report(ends)
 
