@@ -1,10 +1,14 @@
-"""Retrieval on a simulated sky that the model never saw: accuracy at 10 %, precision at 10 of five queries, and two controls.
+"""Retrieval on a simulated sky that the model never saw, with two controls.
 
-    python tests/benchmarks/simulated_sky.py [--proposals 900] [--seeds 42 43 44] [--steps 1500] [--work DIR]
+    python tests/benchmarks/simulated_sky.py [--proposals 900] [--seeds 42 43 44] [--steps 1500]
+        [--work DIR]
 
-For each seed `scratch:tiny` is trained on one sky and searched on another, which has at least 30 frames of every class. The controls ought
-to be at chance: a model that was trained on shuffled pairs, and the model itself on frames whose interior is blanked, so that
-only the footprint is left. It exercises the pipeline; the numbers say nothing about real data.
+For each seed, `scratch:tiny` is trained on one sky and searched on another, which has at least 30
+frames of every class. Prints accuracy at 10 %, and precision at 10 of five queries. The controls
+should be at chance: a model that was trained on shuffled pairs, and the model itself on frames with
+a blanked interior, of which only the footprint is left.
+
+This exercises the pipeline. The numbers say nothing about real data.
 """
 
 from __future__ import annotations
@@ -44,7 +48,7 @@ from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace
 
 PERCENT, HITS, LEAST_FRAMES = 10, 10, 30
-OTHER_SKY = 1_000_000  # added to a seed: the sky that is searched
+OTHER_SKY = 1_000_000  # added to a seed for the sky that is searched
 QUERIES = {
     "galaxy mergers": "galaxy merger",
     "gravitational lens": "gravitational lens",
@@ -56,7 +60,7 @@ QUERIES = {
 
 @dataclass(frozen=True)
 class Scores:
-    """What one seed reaches. `precision` follows QUERIES."""
+    """The results of one seed. `precision` has the order of QUERIES."""
 
     accuracy: float
     precision: tuple[float, ...]
@@ -69,12 +73,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(options.work or folder)
         scores = [measured(root / str(seed), seed, options) for seed in options.seeds]
+
     report("accuracy at 10 % (target 0.60, chance 0.10)", [score.accuracy for score in scores])
     for number, query in enumerate(QUERIES):
-        report(
-            f"precision at 10, {query!r} (target 0.70)",
-            [score.precision[number] for score in scores],
-        )
+        values = [score.precision[number] for score in scores]
+        report(f"precision at 10, {query!r} (target 0.70)", values)
     report("control: trained on shuffled pairs (chance 0.10)", [score.shuffled for score in scores])
     report("control: interior blanked (chance 0.10)", [score.blanked for score in scores])
 
@@ -82,39 +85,41 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument(
-        "--proposals", type=int, default=PROPOSALS, help="of the sky that is trained on"
+        "--proposals", type=int, default=PROPOSALS, help="number of proposals in the training sky"
     )
     made.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
-    made.add_argument("--work", help="a folder to keep (and reuse) what is made")
+    made.add_argument("--work", help="keep the results in this folder, and reuse them")
     made.add_argument("--steps", type=int, default=STEPS)
     return made
 
 
 def measured(root: Path, seed: int, options: argparse.Namespace) -> Scores:
-    """Trains on the sky of `seed`, with true and with shuffled pairs, and searches another."""
+    """Train on the sky of `seed`, with true and with shuffled pairs, and search another."""
     ours, theirs = Workspace(root / "train", offline=True), Workspace(root / "search", offline=True)
     sky = simulated_sky(enough(seed + OTHER_SKY), seed + OTHER_SKY)
     fetched(ours, options.proposals, seed, test=0)
     fetched(theirs, sky.count, sky.seed, test=1)
+
     pairs = read_split(ours.dataset("default"), "train")
     write_split(ours.dataset("shuffled"), "train", shuffled(pairs, seed))
     models = [trained(ours, name, seed, options.steps) for name in ("default", "shuffled")]
+
     candidates = by_name(sky)
     searched = read_split(theirs.dataset("default"), "test")
     write_split(
         theirs.dataset("blanked"), "test", (blanked(sky, candidates, pair) for pair in searched)
     )
-    accuracy, control = (accuracy_at(theirs, model, "default") for model in models)
+    model, control = models
     return Scores(
-        accuracy,
-        precisions(theirs, models[0], sky, candidates),
-        control,
-        accuracy_at(theirs, models[0], "blanked"),
+        accuracy=accuracy_at(theirs, model, "default"),
+        precision=precisions(theirs, model, sky, candidates),
+        shuffled=accuracy_at(theirs, control, "default"),
+        blanked=accuracy_at(theirs, model, "blanked"),
     )
 
 
 def enough(seed: int) -> int:
-    """How many proposals it takes until every class has `LEAST_FRAMES` frames."""
+    """The number of proposals that gives every class `LEAST_FRAMES` frames."""
     frames: Counter[str] = Counter()
     for index in count():
         if len(frames) == len(CLASSES) and min(frames.values()) >= LEAST_FRAMES:
@@ -125,7 +130,7 @@ def enough(seed: int) -> int:
 
 
 def fetched(workspace: Workspace, proposals: int, seed: int, test: float) -> None:
-    """The sky of a seed as a dataset with a training split (`test` 0) or a test split (1)."""
+    """Make the sky of a seed a dataset with a training split (`test` 0) or a test split (1)."""
     start = time.monotonic()
     fetch.run(FetchConfig(simulate=proposals, seed=seed), workspace, bars.PlainProgress())
     print(f"sky {seed}: {proposals} proposals in {time.monotonic() - start:.0f} s", flush=True)
@@ -136,7 +141,7 @@ def fetched(workspace: Workspace, proposals: int, seed: int, test: float) -> Non
 
 
 def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
-    """The same images, and the captions of other proposals: whole proposals change places."""
+    """The same images with captions of other proposals. Whole proposals change places."""
     captions = {pair.key: pair.caption for pair in pairs}
     keys = list(captions)
     order = np.random.default_rng(seed).permutation(len(keys))
@@ -148,7 +153,7 @@ def shuffled(pairs: Sequence[Pair], seed: int) -> list[Pair]:
 
 
 def trained(workspace: Workspace, name: str, seed: int, steps: int) -> Path:
-    """The folder of a model trained on the dataset of the same name."""
+    """Train a model on the dataset of the same name. Returns its folder."""
     start = time.monotonic()
     train.run(
         TrainConfig(init="scratch:tiny", dataset=name, name=name, seed=seed, steps=steps),
@@ -160,7 +165,7 @@ def trained(workspace: Workspace, name: str, seed: int, steps: int) -> Path:
 
 
 def by_name(sky: SimulatedSky) -> dict[str, Candidate]:
-    """The frames of a sky by their key and name."""
+    """The frames of a sky by proposal key and name."""
     return {
         f"{proposal.key} {candidate.name}": candidate
         for proposal in sky.proposals()
@@ -169,7 +174,7 @@ def by_name(sky: SimulatedSky) -> dict[str, Candidate]:
 
 
 def blanked(sky: SimulatedSky, candidates: dict[str, Candidate], pair: Pair) -> Pair:
-    """The pair with nothing inside its footprint."""
+    """The pair with its image blanked inside the footprint."""
     picture = sky.blank_interior(candidates[f"{pair.key} {pair.observation.obs_id}"])
     return replace(pair, image=encode_jpeg(make_canvas(picture, FetchConfig().size)))
 
@@ -182,7 +187,7 @@ def accuracy_at(workspace: Workspace, model: Path, dataset: str) -> float:
 def precisions(
     workspace: Workspace, model: Path, sky: SimulatedSky, candidates: dict[str, Candidate]
 ) -> tuple[float, ...]:
-    """The share of the first ten images that show what the query asks for, one a query."""
+    """Precision at 10 of each query: the share of the first ten images of its class."""
     folder = resolve(str(model), workspace)
     dataset = workspace.dataset("default")
     pairs = read_split(dataset, "test", images=False)
@@ -192,6 +197,7 @@ def precisions(
     labels = np.array(
         [sky.truth(candidates[f"{pair.key} {pair.observation.obs_id}"]).label for pair in pairs]
     )
+
     scores = found.images @ TextTower.open(folder).embed(list(QUERIES)).T
     best = np.argsort(-scores, axis=0, kind="stable")[:HITS]
     return tuple(
@@ -201,10 +207,8 @@ def precisions(
 
 
 def report(name: str, values: Sequence[float]) -> None:
-    print(
-        f"{name}: mean {np.mean(values):.3f}, least {min(values):.3f} ({' '.join(f'{value:.2f}' for value in values)})",
-        flush=True,
-    )
+    each = " ".join(f"{value:.2f}" for value in values)
+    print(f"{name}: mean {np.mean(values):.3f}, least {min(values):.3f} ({each})", flush=True)
 
 
 if __name__ == "__main__":

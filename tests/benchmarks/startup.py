@@ -1,4 +1,4 @@
-"""How long `paperclip --help` takes as a whole process, and what Python alone takes of it.
+"""Time of `paperclip --help` as a whole process, beside Python alone.
 
 python tests/benchmarks/startup.py [--runs 21]
 """
@@ -26,15 +26,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=21)
     options = parser.parse_args()
+
     paperclip = str(Path(sys.executable).with_name("paperclip"))
     commands = {
         "paperclip --help": [paperclip, "--help"],
         "paperclip query --help": [paperclip, "query", "--help"],
         "python -c pass": [sys.executable, "-c", "pass"],
     }
+
+    # The commands take turns, so that other load on the machine falls on all of them.
     runs = [
         {name: timed(command) for name, command in commands.items()} for _ in range(options.runs)
-    ]  # in turns
+    ]
     for name in commands:
         print(f"{name:24} {statistics.median(run[name] for run in runs):6.3f} s")
 

@@ -1,9 +1,10 @@
-"""How many queries a second one process answers that reads them from standard input, once it has started.
+"""Queries per second of one process that reads them from standard input, once it has started.
 
     python tests/benchmarks/stdin_queries.py [--images 31859] [--queries 1000] [--hnsw]
 
-A random model of the size of ViT-B/16 with CLIP's own tokenizer, an index of random vectors (a hard case for a graph), and queries of
-two to eight words. Prints the seconds to the first answer, the rate from there to the last, and its ratio to 50 a second.
+Uses a random model of the size of ViT-B/16 with CLIP's own tokenizer, an index of random vectors (a
+hard case for a graph), and queries of two to eight words. Prints the seconds to the first answer,
+the rate from there to the last, and its ratio to 50 per second.
 """
 
 from __future__ import annotations
@@ -25,30 +26,15 @@ from paperclip_cli.workspace import Workspace
 from tests.benchmarks.cold_query import make_index, make_model
 
 WORDS = (
-    "galaxy",
-    "merger",
-    "cluster",
-    "globular",
-    "nebula",
-    "planetary",
-    "supernova",
-    "remnant",
-    "spiral",
-    "dust",
-    "quasar",
-    "lens",
-)
-WANTED = 50
+    "galaxy merger cluster globular nebula planetary supernova remnant spiral dust quasar lens"
+).split()
+WANTED = 50  # queries per second
 
 
 def write_queries(path: Path, count: int) -> None:
     choose = random.Random(0)
-    path.write_text(
-        "".join(
-            " ".join(choose.choices(WORDS, k=choose.randint(2, 8))) + "\n" for _ in range(count)
-        ),
-        encoding="utf-8",
-    )
+    lines = (" ".join(choose.choices(WORDS, k=choose.randint(2, 8))) for _ in range(count))
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def answer_times(command: list[str], queries: Path, hits: int) -> list[float]:
@@ -72,6 +58,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1_000)
     parser.add_argument("--hnsw", action="store_true")
     options = parser.parse_args()
+
     with tempfile.TemporaryDirectory() as place:
         workspace = Workspace(Path(place, "cache"), offline=True)
         make_model(workspace.model("base"))
@@ -80,26 +67,18 @@ def main() -> None:
             index = open_index(workspace.index("default"))
             build_graph(index.folder, index.generation, index.vectors)
         write_queries(Path(place, "queries"), options.queries)
-        paperclip = str(Path(sys.executable).with_name("paperclip"))
-        command = [
-            paperclip,
-            "--cache-dir",
-            str(workspace.root),
-            "--quiet",
-            "query",
-            "-",
-            "--format",
-            "jsonl",
-            "--no-collapse",
-        ]
+
+        paperclip = [str(Path(sys.executable).with_name("paperclip")), "--quiet"]
+        paperclip += ["--cache-dir", str(workspace.root)]
+        command = [*paperclip, "query", "-", "--format", "jsonl", "--no-collapse"]
         times = answer_times(command, Path(place, "queries"), 10)
+
     assert len(times) == options.queries, f"{len(times)} answers to {options.queries} queries"
     rate = (len(times) - 1) / (times[-1] - times[0])
-    print(
-        f"{options.images:,} images{' with a graph' if options.hnsw else ''}, {options.queries:,} queries"
-    )
+    graph = " with a graph" if options.hnsw else ""
+    print(f"{options.images:,} images{graph}, {options.queries:,} queries")
     print(f"first answer after       {times[0]:6.2f} s")
-    print(f"then                     {rate:6.1f} queries a second")
+    print(f"then                     {rate:6.1f} queries per second")
     print(f"ratio to {WANTED}              {rate / WANTED:6.2f}")
 
 

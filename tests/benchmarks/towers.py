@@ -1,9 +1,14 @@
-"""Speed of the towers against transformers + PyTorch on this machine's CPU: `python tests/benchmarks/towers.py [--batch 8] [--rounds 3]`.
+"""Speed of the towers against transformers and PyTorch on this machine's CPU.
 
-Each side is a process of its own, loads the same random ViT-B/16 weights and waits; embedding a batch of images and one training step
-(loss, gradients, AdamW) are then timed in turns, so that whatever else the machine does falls on all. With `--onnx` (`pip install onnx
-onnxscript onnxruntime`) ONNX Runtime embeds too. Prints images/s, pairs/s and the ratios of ours to the others': the aim against PyTorch
-is 0.95 in embedding and 0.85 in training.
+    python tests/benchmarks/towers.py [--batch 8] [--rounds 3] [--onnx]
+
+Each side is a process of its own that loads the same random ViT-B/16 weights and waits. They take
+turns to embed a batch of images and to take one training step (loss, gradients, AdamW), so that
+other load on the machine falls on all of them. With `--onnx` (`pip install onnx onnxscript
+onnxruntime`) ONNX Runtime embeds too.
+
+Prints images/s, pairs/s, and the ratios of ours to the others. The targets against PyTorch are 0.95
+in embedding and 0.85 in training.
 """
 
 from __future__ import annotations
@@ -45,32 +50,24 @@ def our_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     from paperclip_cli.towers.folder import ModelFolder
     from paperclip_cli.training.losses import Objective
 
-    graph, params = weights.load(
-        ModelFolder(
-            path=folder,
-            name="benchmark",
-            config=ClipConfig.read(folder / "config.json"),
-            view=View(),
-        )
-    )
+    config = ClipConfig.read(folder / "config.json")
+    model = ModelFolder(path=folder, name="benchmark", config=config, view=View())
+    graph, params = weights.load(model)
+
     optimiser = optax.adamw(1e-5, weight_decay=1e-3)
     pixels, ids = map(jax.numpy.asarray, inputs(batch))
 
     def loss(params: clip.Params) -> jax.Array:
-        images, texts = (
-            clip.image_embeddings(graph, params, pixels),
-            clip.text_embeddings(graph, params, ids),
-        )
+        images = clip.image_embeddings(graph, params, pixels)
+        texts = clip.text_embeddings(graph, params, ids)
         return Objective()(params, images, texts)
 
     def step(params: clip.Params, state: optax.OptState) -> tuple[clip.Params, optax.OptState]:
         updates, state = optimiser.update(jax.grad(loss)(params), state, params)
         return optax.apply_updates(params, updates), state
 
-    embed, train = (
-        jax.jit(lambda params: clip.image_embeddings(graph, params, pixels)),
-        jax.jit(step, donate_argnums=(0, 1)),
-    )
+    embed = jax.jit(lambda params: clip.image_embeddings(graph, params, pixels))
+    train = jax.jit(step, donate_argnums=(0, 1))
     now = [params, optimiser.init(params)]
 
     def train_once() -> None:
@@ -86,10 +83,8 @@ def their_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     model = CLIPModel.from_pretrained(folder).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=1e-3)
     images, tokens = inputs(batch)
-    pixels, ids = (
-        torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
-        torch.from_numpy(tokens).long(),
-    )
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+    ids = torch.from_numpy(tokens).long()
 
     def embed() -> None:
         with torch.inference_mode():
@@ -108,10 +103,8 @@ def onnx_tasks(folder: Path, batch: int) -> dict[str, Callable[[], object]]:
     import torch
     from transformers import CLIPVisionModelWithProjection
 
-    model, images = (
-        CLIPVisionModelWithProjection.from_pretrained(folder).eval(),
-        inputs(batch)[0].transpose(0, 3, 1, 2).copy(),
-    )
+    model = CLIPVisionModelWithProjection.from_pretrained(folder).eval()
+    images = inputs(batch)[0].transpose(0, 3, 1, 2).copy()
 
     class Tower(torch.nn.Module):
         def __init__(self) -> None:
@@ -140,7 +133,7 @@ SIDES = {"ours": our_tasks, "theirs": their_tasks, "onnx": onnx_tasks}
 
 
 def work(side: str, folder: Path, batch: int) -> None:
-    """A worker: runs each task once, then times the one that each line of stdin names."""
+    """Run each task once as a worker, then time the one that each line of stdin names."""
     tasks = SIDES[side](folder, batch)
     for run in tasks.values():
         run()
@@ -152,23 +145,20 @@ def work(side: str, folder: Path, batch: int) -> None:
 
 
 def compare(batch: int, rounds: int, with_onnx: bool) -> dict[str, float]:
-    """Items a second of every side (median of `rounds`), and the ratios of ours to the others'."""
+    """Items/s of every side (median of `rounds`), and the ratios of ours to the others."""
     from transformers import CLIPConfig, CLIPModel
 
-    turns = [(task, side) for task in TASKS for side in ("ours", "theirs")] + (
-        [("embed", "onnx")] if with_onnx else []
-    )
+    turns = [(task, side) for task in TASKS for side in ("ours", "theirs")]
+    if with_onnx:
+        turns.append(("embed", "onnx"))
+
     with tempfile.TemporaryDirectory() as folder:
         CLIPModel(CLIPConfig(vision_config={"patch_size": 16})).save_pretrained(folder)
-        command = [sys.executable, __file__, "--batch", str(batch), "--folder", folder, "--side"]
-        workers = {
-            side: subprocess.Popen(
-                [*command, side], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-            for side in dict.fromkeys(side for _, side in turns)
-        }
+        sides = dict.fromkeys(side for _, side in turns)
+        workers = {side: started(side, folder, batch) for side in sides}
         for worker in workers.values():
             answer(worker, "ready")
+
         seconds: dict[tuple[str, str], list[float]] = {turn: [] for turn in turns}
         for _ in range(rounds):
             for task, side in turns:
@@ -177,6 +167,7 @@ def compare(batch: int, rounds: int, with_onnx: bool) -> dict[str, float]:
                 seconds[task, side].append(float(answer(workers[side])))
         for worker in workers.values():
             worker.communicate()
+
     rates = {
         f"{task}_{side}": batch / statistics.median(taken)
         for (task, side), taken in seconds.items()
@@ -188,10 +179,23 @@ def compare(batch: int, rounds: int, with_onnx: bool) -> dict[str, float]:
     }
 
 
+def started(side: str, folder: str, batch: int) -> subprocess.Popen:
+    """A worker process."""
+    command = [sys.executable, __file__, "--batch", str(batch), "--folder", folder]
+    return subprocess.Popen(
+        [*command, "--side", side], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
 def answer(worker: subprocess.Popen, wanted: str | None = None) -> str:
-    """The next line that a worker prints, or the next that is `wanted`; an error if it died."""
+    """The next line that a worker prints, or the next that is `wanted`.
+
+    Raises:
+        SystemExit: the worker died.
+    """
+
     line = (worker.stdout.readline() if worker.stdout else "").strip()
-    while wanted is not None and line and line != wanted:  # what an exporter says before
+    while wanted is not None and line and line != wanted:  # messages of an exporter
         line = worker.stdout.readline().strip()  # type: ignore[union-attr]
     if not line:
         raise SystemExit(f"a worker ended early: {line!r}")
@@ -199,25 +203,19 @@ def answer(worker: subprocess.Popen, wanted: str | None = None) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--side", choices=tuple(SIDES))
-    parser.add_argument("--onnx", action="store_true")
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--side", choices=tuple(SIDES), help="run as the worker of this side")
+    parser.add_argument("--onnx", action="store_true", help="measure ONNX Runtime too")
+    parser.add_argument("--folder", type=Path, help="the worker's model")
     options = parser.parse_args()
+
     if options.side:
         work(options.side, options.folder, options.batch)
     else:
-        print(
-            json.dumps(
-                {
-                    name: round(value, 3)
-                    for name, value in compare(options.batch, options.rounds, options.onnx).items()
-                },
-                indent=2,
-            )
-        )
+        found = compare(options.batch, options.rounds, options.onnx)
+        print(json.dumps({name: round(value, 3) for name, value in found.items()}, indent=2))
 
 
 if __name__ == "__main__":
