@@ -1,10 +1,10 @@
-"""Uses the commands one after another on a small simulated sky, with this Python's versions.
+"""Run the commands one after another on a small simulated sky, with this Python's versions.
 
     PYTHON .ci/endtoend.py FOLDER
 
-PYTHON belongs to an environment in which paperclip is installed, FOLDER is made. The first command
-that ends otherwise than it should ends this program with exit 1. A graph is built where hnswlib is,
-figures are drawn where matplotlib is.
+PYTHON belongs to an environment in which paperclip is installed. FOLDER is created. The first
+command that ends with an unexpected exit code ends this program with exit 1. A graph is built if
+hnswlib is installed, figures are drawn if matplotlib is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ QUERY = ("query", "galaxy mergers", "-k", "3")
 
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """One command in `folder`, with a cache of its own there, whatever the environment says."""
+    """Start a command in `folder`, with its own cache there, whatever the environment says."""
     print(f"$ paperclip {' '.join(arguments)}", flush=True)
     ours = ("PYTHON", "PAPERCLIP")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -36,16 +36,16 @@ def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str], code: int = 0) -> str:
-    """What it printed."""
+    """Wait for a command. Returns its output, or exits if its exit code is not `code`."""
     printed, _ = process.communicate()
     if process.returncode != code:
         print(printed)
-        sys.exit(f"endtoend: exit {process.returncode} in place of {code}")
+        sys.exit(f"endtoend: exit {process.returncode} instead of {code}")
     return printed
 
 
 def paperclip(folder: Path, *arguments: str) -> str:
-    """What a command prints."""
+    """The output of a command."""
     return ended(started(folder, *arguments))
 
 
@@ -67,27 +67,17 @@ def models(folder: Path) -> None:
     training = (*TRAIN, "30", "--name", "stopped")
     terminated(folder, *training)
     paperclip(folder, *training)
-    need(last_step(folder, "models") == 30, "a training that was stopped did not go on")
-    paperclip(
-        folder,
-        *TRAIN,
-        "20",
-        "--train",
-        "head",
-        "--head-views",
-        "1",
-        "--init",
-        "default",
-        "--name",
-        "head",
-    )
+    need(last_step(folder, "models") == 30, "a stopped training did not continue")
+    head = "--train head --head-views 1 --init default --name head".split()
+    paperclip(folder, *TRAIN, "20", *head)
+
     figures = ["--plots", "figures"] if find_spec("matplotlib") else []
     measured = json.loads(paperclip(folder, "evaluate", "--model", "default", "--json", *figures))
     need(measured["n_images"] > 0, "nothing was evaluated")
 
 
 def terminated(folder: Path, *arguments: str) -> None:
-    """A training that is ended as soon as it has taken a step."""
+    """Start a training, and end it as soon as it has taken a step."""
     process = started(folder, *arguments)
     while process.poll() is None and not last_step(folder, "training"):
         time.sleep(0.02)
@@ -109,10 +99,11 @@ def answers(folder: Path) -> None:
     need("<VOTABLE" in paperclip(folder, *QUERY, "--format", "votable"), "no VOTable")
     need("%ECSV" in paperclip(folder, *QUERY, "--format", "ecsv"), "no ECSV")
     need(bool(paperclip(folder, *QUERY, "--html", "hits.html")), "no table")
+
     here, image = f"{hits[0]['s_ra']} {hits[0]['s_dec']}", hits[0]["image"]
-    need(bool(paperclip(folder, *QUERY, "--near", here, "--format", "csv")), "nothing is near")
+    need(bool(paperclip(folder, *QUERY, "--near", here, "--format", "csv")), "no hits near a hit")
     alike = json.loads(paperclip(folder, "query", "--image", image, "--json"))
-    need(alike[0]["image"] == image, "an image is not most like itself")
+    need(alike[0]["image"] == image, "an image is not most similar to itself")
     described = json.loads(paperclip(folder, "describe", image, "--model", "default", "--json"))
     need(len(described[0]["labels"]) == 4, "labels are missing")
 
@@ -129,6 +120,7 @@ def hand_on(folder: Path) -> None:
 def main(name: str) -> None:
     folder, begin = Path(name), time.monotonic()
     folder.mkdir(parents=True)
+
     versions = ", ".join(f"{each} {metadata.version(each)}" for each in SHOWN)
     print(f"Python {sys.version.split()[0]}, {versions}")
     for part in (data, models, answers, hand_on):

@@ -1,9 +1,9 @@
-"""Fails where a lower bound of pyproject.toml is not this Python's version: nothing has tested it.
+"""Fail if a lower bound of pyproject.toml is not the installed version, as nothing has tested it.
 
     floor.py [EXTRA ...]     the extras that were installed too
 
-To be run where paperclip was installed by `uv pip install --resolution lowest-direct`. Where a
-library needs a later version of another one than is stated, that version is the true bound.
+Run it where paperclip was installed by `uv pip install --resolution lowest-direct`. If a library
+requires a later version of another library than the stated bound, that version is the true bound.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
-"""Runs the README's commands: every `sh` block after `<!-- runs -->`, in order, in one scratch folder, on the demo's cache.
+"""Run the README's commands: every `sh` block after `<!-- runs -->`, in order.
 
-readme.py README --home HOME     HOME is the home directory in which the README's first command was run
+    readme.py README --home HOME
+
+They share a scratch folder and the demo's cache. HOME is the home directory in which the README's
+first command was run.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ BLOCK = re.compile(r"^<!-- runs -->\n+```sh\n(.*?)^```", re.MULTILINE | re.DOTAL
 def main(readme: str, flag: str, home: str) -> int:
     blocks = BLOCK.findall(Path(readme).read_text(encoding="utf-8"))
     if flag != "--home" or not blocks:
-        print("usage: readme.py README --home HOME; the README must hold blocks that run")
+        print("usage: readme.py README --home HOME; the README must have blocks to run")
         return 2
+
     folder = Path(home) / "readme"
     folder.mkdir(exist_ok=True)
     environment = os.environ | {
@@ -29,9 +33,8 @@ def main(readme: str, flag: str, home: str) -> int:
     }
     for block in blocks:
         print(block, flush=True)
-        subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block], cwd=folder, env=environment, check=True
-        )
+        bash = ["bash", "-euo", "pipefail", "-c", block]
+        subprocess.run(bash, cwd=folder, env=environment, check=True)
     print(f"{len(blocks)} blocks of the README ran")
     return 0
 

@@ -1,7 +1,7 @@
-"""Reads pytest's JUnit report: fails where a test was skipped that this machine could have run.
+"""Read pytest's JUnit report, and fail if a skipped test could have run on this machine.
 
-skips.py REPORT             prints each skip; exit 1 if one was needless
-skips.py --summary REPORT   prints `N passed, N failed, N skipped`
+skips.py REPORT             print each needless skip; exit 1 if there is one
+skips.py --summary REPORT   print `N passed, N failed, N skipped`
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 REAL_SAMPLE = Path(__file__).resolve().parent.parent.parent / "shared" / "real-sample"
 
-# What a skip's reason must begin with, and whether it is true here.
+# Start of a valid reason -> whether that reason holds here.
 HONEST = {
     "no real sample beside the repository": lambda: not REAL_SAMPLE.is_dir(),
     "this user reads everything": lambda: os.geteuid() == 0,
@@ -28,16 +28,19 @@ def honest(reason: str) -> bool:
     return any(reason.startswith(start) and is_true() for start, is_true in HONEST.items())
 
 
+def has_failed(case: ElementTree.Element) -> bool:
+    return case.find("failure") is not None or case.find("error") is not None
+
+
 def main(arguments: list[str]) -> int:
     root = ElementTree.parse(arguments[-1]).getroot()
     cases = list(root.iter("testcase"))
     skips = [(case, skip.get("message", "")) for case in cases for skip in case.iter("skipped")]
-    failed = sum(
-        1 for case in cases if case.find("failure") is not None or case.find("error") is not None
-    )
     if "--summary" in arguments:
+        failed = sum(map(has_failed, cases))
         print(f"{len(cases) - failed - len(skips)} passed, {failed} failed, {len(skips)} skipped")
         return 0
+
     needless = [(case, reason) for case, reason in skips if not honest(reason)]
     for case, reason in needless:
         print(f"needless skip: {case.get('classname')}::{case.get('name')}: {reason}")

@@ -1,6 +1,9 @@
-"""Writes the completion scripts of `paperclip` for bash, zsh and fish; with --check only says whether they are up to date.
+"""Write the completion scripts of `paperclip` for bash, zsh and fish.
 
-The scripts ask the program itself at every TAB, so that they know each option; they change only when Typer's templates do.
+    python completions/generate.py [--check]
+
+With --check, only report whether they are up to date. The scripts ask the program itself at every
+TAB, so they know each option. They change only if Typer's templates do.
 """
 
 from __future__ import annotations
@@ -15,18 +18,19 @@ FILES = {"bash": "paperclip.bash", "zsh": "_paperclip", "fish": "paperclip.fish"
 
 
 def scripts() -> dict[Path, str]:
-    """File -> text."""
-    return {
-        FOLDER / name: get_completion_script(
-            prog_name="paperclip", complete_var="_PAPERCLIP_COMPLETE", shell=shell
-        ).strip()
-        + "\n"
-        for shell, name in FILES.items()
-    }
+    """File -> its text."""
+    return {FOLDER / name: script(shell) for shell, name in FILES.items()}
+
+
+def script(shell: str) -> str:
+    text = get_completion_script(
+        prog_name="paperclip", complete_var="_PAPERCLIP_COMPLETE", shell=shell
+    )
+    return text.strip() + "\n"
 
 
 def stale() -> list[str]:
-    """Names of the files that differ from what the app would write."""
+    """Names of the files that are out of date or missing."""
     return [
         path.name
         for path, text in scripts().items()
@@ -34,15 +38,19 @@ def stale() -> list[str]:
     ]
 
 
-def main() -> int:
+def check() -> int:
+    """Report whether the files are up to date. Returns the exit code."""
     old = stale()
+    if old:
+        print(f"out of date: {', '.join(old)}; run python completions/generate.py")
+        return 1
+    print("completions are up to date")
+    return 0
+
+
+def main() -> int:
     if "--check" in sys.argv[1:]:
-        print(
-            f"out of date: {', '.join(old)}; run python completions/generate.py"
-            if old
-            else "completions are up to date"
-        )
-        return 1 if old else 0
+        return check()
     for path, text in scripts().items():
         path.write_text(text, encoding="utf-8")
     return 0
