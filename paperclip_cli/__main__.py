@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 
 def main() -> NoReturn:
-    """Hears signals before it imports the program, which takes a tenth of a second."""
+    """Installs the signal handlers, then imports the program, which takes a tenth of a second."""
     signals.hear()
+
     from paperclip_cli.cli.app import main as program
 
     program()

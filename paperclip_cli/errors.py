@@ -1,4 +1,4 @@
-"""What can go wrong in a way that the user can read, and the exit codes of the command."""
+"""Errors that are reported to the user, and the exit codes of the command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
 
 
 class PaperclipError(Exception):
-    """A failure with one line that says what and which item, and one that says what to do."""
+    """A failure: one line on what went wrong with which item, and a hint on what to do."""
 
     exit_code = ExitCode.ERROR
 
@@ -34,19 +34,19 @@ class UsageError(PaperclipError):
 
 
 class MissingStage(PaperclipError):
-    """A stage lacks its input; `command` is what makes it."""
+    """A stage lacks its input, which `command` makes."""
 
     def __init__(self, what: str, command: str) -> None:
         super().__init__(what, f"run `{command}` first")
 
 
 class ReaderGone(Exception):
-    """Whoever read our standard output (`head -1`) has what it wanted: a quiet end, exit 0."""
+    """stdout was closed by its reader (`head -1`): the command ends quietly with exit 0."""
 
 
 class BadItem(Exception):
-    """One item (an image, a record) cannot be used; the stage records the reason and goes on."""
+    """An item (an image, a record) is unusable; the stage records the reason and continues."""
 
 
 class Unreachable(BadItem):
-    """An item that could not be had in all our tries, but may well be another day."""
+    """An item that could not be fetched in any attempt, but may well be available another day."""

@@ -1,9 +1,9 @@
-"""How files are written, so that neither a kill nor a power cut leaves one that is half there.
+"""Atomic writes: neither a kill nor a power cut leaves a file or a folder half-written.
 
-A file or a folder is made under a hidden name beside the place it is to take, flushed to disk, and
-renamed: `.NAME.new.XXXXXXXX`. What a killed writer leaves under such a name is no artefact; the
-next writer of `NAME` sweeps it away. Where a system cannot exchange two folders at once, the old
-one lies in `.NAME.old.XXXXXXXX/NAME` for a moment, and is put back from there after a kill.
+A file or a folder is made beside its destination under a hidden name, `.NAME.new.XXXXXXXX`, flushed
+to disk, and renamed into place. What a killed writer leaves under such a name is no artefact, and
+the next writer of `NAME` removes it. Where a system cannot exchange two folders in one step, the
+old one lies in `.NAME.old.XXXXXXXX/NAME` for a moment, and is put back from there after a kill.
 """
 
 from __future__ import annotations
@@ -23,27 +23,29 @@ from pathlib import Path
 from paperclip_cli.errors import PaperclipError
 
 _HIDDEN = re.compile(r"\.(?P<name>.+)\.(new|old|import)\.[a-z0-9_]{8}")
-# What versions before 0.1 called the files that they had not finished.
+# Names of unfinished files in versions before 0.1.
 _EARLIER = re.compile(r"\.(manifest\.json|.+\.npy|.+\.jpg)\.[a-z0-9_]{8}|\..+\.new")
-_PACE = 1.0  # seconds: what a power cut may take from a file that is appended to
+_PACE = 1.0  # seconds of lines that a power cut may take from a file that is appended to
 _BLOCK = 2**16
 
 
 @contextmanager
 def replacing(path: Path, flush_parent: bool = True) -> Iterator[Path]:
-    """Yields the path of an empty file beside `path`, which takes its place when the block ends well.
+    """Yields the path of an empty file that replaces `path` if the block succeeds.
 
-    Many files in one folder are written faster without `flush_parent`: each is whole, but a power
-    cut may take it until `flush_folder` was called for its folder.
+    Many files in one folder are written faster without `flush_parent`. Each is whole, but a power
+    cut may take it until `flush_folder` has been called for its folder.
     """
     if flush_parent:
         make_folder(path.parent)
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path)
+
     handle, temporary = _new_file(path)
     try:
         yield temporary
+
         os.chmod(temporary, 0o666 & ~umask())  # libraries make files with a mode of their own
         _flush(temporary)
         os.replace(temporary, path)
@@ -55,21 +57,21 @@ def replacing(path: Path, flush_parent: bool = True) -> Iterator[Path]:
 
 
 def replace_file(path: Path, content: str | bytes, flush_parent: bool = True) -> None:
-    """Writes a whole file at once, as `replacing` does."""
+    """Replaces a file as a whole, as `replacing` does."""
     data = content.encode("utf-8") if isinstance(content, str) else content
     with replacing(path, flush_parent) as temporary:
         temporary.write_bytes(data)
 
 
 def _new_file(path: Path) -> tuple[int, Path]:
-    """A new temporary file. Its lock, held until the handle is closed, says that its writer lives."""
+    """A new temporary file, locked until its handle is closed: a lock means a living writer."""
     while True:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.new.", dir=path.parent)
         with suppress(OSError):  # a file system without locks: nothing is ever swept there
             fcntl.flock(handle, fcntl.LOCK_EX)
         if os.fstat(handle).st_nlink:
             return handle, Path(name)
-        os.close(handle)  # swept away before it was locked
+        os.close(handle)  # another process removed it before it was locked
 
 
 def sweep(path: Path) -> None:
@@ -86,7 +88,7 @@ def _remove_if_dead(temporary: Path) -> None:
 
 
 def _hidden(parent: Path, name: str, *kinds: str) -> list[Path]:
-    """What lies in `parent` under a hidden name that was made for `name`."""
+    """The paths in `parent` with a hidden name of one of the `kinds` that was made for `name`."""
     start = tuple(f".{name}.{kind}." for kind in kinds)
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(parent) as entries:
         return [
@@ -100,7 +102,7 @@ def _hidden(parent: Path, name: str, *kinds: str) -> list[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder and what is missing above it, so that a power cut does not take it away."""
+    """Makes a folder and its missing parents, flushed so that a power cut does not undo it."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -109,7 +111,7 @@ def make_folder(folder: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Has the names in a folder written to disk: a rename counts after a power cut only then."""
+    """Flushes the names in a folder to disk: only then does a rename survive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -121,7 +123,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def flush_folders(folders: Iterable[Path]) -> None:
-    """Flushes the names in several folders, each once."""
+    """Flushes the names in several folders, each folder once."""
     for folder in sorted(set(folders)):
         flush_folder(folder)
 
@@ -139,9 +141,9 @@ def _flush_tree(folder: Path) -> None:
 
 
 def cut_torn_line(path: Path) -> None:
-    """Cuts off a last line without its end, which a killed process left.
+    """Cuts off an incomplete last line, left by a killed process.
 
-    To be called before a file is read that is appended to afterwards.
+    Call it before reading a file that is appended to afterwards.
     """
     if not path.exists():
         return
@@ -160,18 +162,20 @@ def cut_torn_line(path: Path) -> None:
 
 @contextmanager
 def append_lines(path: Path) -> Iterator[Callable[[str], None]]:
-    """Gives a function that adds a line to a file.
+    """Yields a function that adds a line to a file.
 
-    Each line is handed to the system at once, so that a kill takes none. It is flushed to disk if
-    the last flush is a second ago, and at the end: where a line takes a language model seconds,
-    a power cut takes at most the one that was being written.
+    Each line is handed to the system at once, so a kill loses none. It is flushed to disk if the
+    last flush was a second ago or more, and at the end. Where a language model takes seconds for a
+    line, a power cut therefore takes at most the line being written.
     """
     make_folder(path.parent)
     cut_torn_line(path)
+
     is_new = not path.exists()
     with path.open("ab") as file:
         if is_new:
             flush_folder(path.parent)
+
         flushed = time.monotonic()
 
         def append(line: str) -> None:
@@ -190,15 +194,16 @@ def append_lines(path: Path) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def replace_folder(folder: Path) -> Iterator[Path]:
-    """Yields an empty folder that takes the place of `folder` when the block ends well.
+    """Yields an empty folder that replaces `folder` if the block succeeds.
 
-    To be called by whoever holds the `lock` of `folder`. At every moment the old folder or the new
-    one is there, or can be put back by `recover`.
+    The caller holds the `lock` of `folder`. At every moment the old folder or the new one is in
+    place, or `recover` can put one back.
     """
     make_folder(folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new.", dir=folder.parent))
     try:
         yield temporary
+
         os.chmod(temporary, 0o777 & ~umask())
         _flush_tree(temporary)
         if not folder.exists():
@@ -211,7 +216,7 @@ def replace_folder(folder: Path) -> Iterator[Path]:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Has two folders change places in one step; False where the system or the disk cannot."""
+    """Swaps two folders in one step. Returns False where the system or the disk cannot."""
     if not sys.platform.startswith("linux"):
         return False
     import ctypes
@@ -220,6 +225,7 @@ def _exchange(one: Path, other: Path) -> bool:
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return False
+
     if rename(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), exchange) == 0:
         return True
     number = ctypes.get_errno()
@@ -229,13 +235,16 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _take_turns(new: Path, folder: Path) -> None:
-    """The same in three steps, between which `recover` knows what to do. `new` is the old one then."""
+    """Swaps two folders in three steps: `new` then holds the old one.
+
+    After a kill between two steps, `recover` puts the right one in place.
+    """
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
     previous = aside / folder.name
     try:
         os.replace(folder, previous)
         os.replace(new, folder)
-        os.replace(previous, new)  # from here on `recover` does not know it
+        os.replace(previous, new)  # from here on `recover` does not see the old folder
     finally:
         if not folder.exists():
             os.replace(previous, folder)
@@ -246,7 +255,7 @@ def _take_turns(new: Path, folder: Path) -> None:
 def recover(folder: Path) -> Path:
     """The folder itself, put back if its writer was killed between two renames.
 
-    Where it cannot be put back because nothing can be written, it is the place where it lies.
+    On a disk that cannot be written to, it stays aside, and its path there is returned.
     """
     for _ in range(100):
         if folder.exists() or (previous := _previous(folder)) is None:
@@ -254,7 +263,7 @@ def recover(folder: Path) -> Path:
         try:
             with lock(folder):  # puts it back
                 return folder
-        except PaperclipError:  # a writer lives, and has it back in a moment
+        except PaperclipError:  # a living writer puts it back in a moment
             time.sleep(0.01)
         except OSError:
             return previous
@@ -274,7 +283,7 @@ def hidden_names(parent: Path) -> set[str]:
 
 
 def _previous(folder: Path) -> Path | None:
-    """Where a folder lies that a killed writer moved aside."""
+    """The place to which a killed writer moved a folder aside, if any."""
     places = (
         aside / name
         for aside in _hidden(folder.parent, folder.name, "old")
@@ -285,11 +294,11 @@ def _previous(folder: Path) -> Path | None:
 
 @contextmanager
 def lock(folder: Path, shared: bool = False, wait: bool = False) -> Iterator[None]:
-    """Holds an artefact for one writer; a second one is told so at once, or waits.
+    """Locks an artefact for one writer. A second writer gets a PaperclipError, or waits.
 
-    The lock goes when the process does. Whoever holds it alone finds the folder put back if it was
-    hidden, and what dead writers left swept away. Several may hold it `shared`, for work that does
-    not meet, while nobody holds it alone.
+    The lock ends with the process. An exclusive holder finds the folder put back if it was moved
+    aside, and the leftovers of dead writers removed. Several processes may hold it `shared`, for
+    work on separate files, while nobody holds it exclusively.
     """
     make_folder(folder.parent)
     path = folder.parent / f".{folder.name}.lock"
@@ -307,7 +316,7 @@ def lock(folder: Path, shared: bool = False, wait: bool = False) -> Iterator[Non
 
 
 def _tidy(folder: Path) -> None:
-    """Puts the folder back if it was moved aside, and removes what dead writers of it left."""
+    """Puts the folder back if it was moved aside, and removes the leftovers of dead writers."""
     if not folder.exists() and (previous := _previous(folder)) is not None:
         os.replace(previous, folder)
         flush_folder(folder.parent)
@@ -318,7 +327,7 @@ def _tidy(folder: Path) -> None:
 
 
 def sweep_folder(folder: Path) -> None:
-    """Removes the temporary files of dead writers of any file in a folder that is ours alone."""
+    """Removes the temporary files of dead writers from a folder that only paperclip writes to."""
     with suppress(FileNotFoundError, NotADirectoryError):
         for path in folder.iterdir():
             if _HIDDEN.fullmatch(path.name) or _EARLIER.fullmatch(path.name):
@@ -333,7 +342,7 @@ def _remove_folder(folder: Path) -> None:
 
 
 def umask() -> int:
-    """The process's file mode creation mask, for files that a library makes with a mode of its own."""
+    """The file mode creation mask of the process."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,7 +1,7 @@
-"""How to install what is missing in the environment that runs this program: a line for a shell.
+"""Shell commands that install what is missing from the environment of this program.
 
-What an extra needs is read from the metadata of the installed distribution: no list of it is kept
-here.
+The requirements of an extra are read from the metadata of the installed distribution, so no list of
+them is kept here.
 """
 
 from __future__ import annotations
@@ -31,24 +31,25 @@ class Checkout(NamedTuple):
 def extra_line(extra: str) -> str:
     """The command that adds one of the program's extras to this environment."""
     pipx = _pipx_name()
-    if pipx is not None:  # what is injected comes back when pipx reinstalls or upgrades
+    if pipx is not None:  # pipx keeps what is injected when it reinstalls or upgrades
         return shlex.join(["pipx", "inject", pipx, *requirements(extra)])
     return shlex.join([*_pip(), *_wanted(extra)])
 
 
 def library_line(requirement: str) -> str:
-    """The command that puts a library that the program itself needs into this environment."""
+    """The command that installs a library that the program itself needs."""
     pipx = _pipx_name()
     pip = _pip() if pipx is None else ["pipx", "runpip", pipx, "install"]
     return shlex.join([*pip, requirement])
 
 
 def requirements(extra: str = "") -> list[str]:
-    """What an extra needs, or the program itself, as pip takes it: `jax[cuda12]<0.12,>=0.10`.
+    """Requirements of an extra, or of the program, in pip's form: `jax[cuda12]<0.12,>=0.10`.
 
-    ValueError for an extra that there is not.
+    Raises:
+        ValueError: there is no such extra.
     """
-    from importlib import metadata  # a query that lacks nothing does without it
+    from importlib import metadata  # a query that lacks nothing does not need it
 
     from packaging.requirements import Requirement
 
@@ -66,9 +67,9 @@ def _is_met(marker: Marker | None, extra: str) -> bool:
 
 
 def _wanted(extra: str) -> list[str]:
-    """What pip is to install: the extra of the checkout, else what the extra needs.
+    """Arguments for pip: the extra of the checkout, or else the requirements of the extra.
 
-    No index may have a distribution of our name, but each has the libraries.
+    A package index may lack this distribution, but it has the libraries.
     """
     checkout = find_checkout()
     if checkout is None:
@@ -78,9 +79,9 @@ def _wanted(extra: str) -> list[str]:
 
 
 def find_checkout() -> Checkout | None:
-    """The folder that the program was installed from (PEP 610), if it is still there.
+    """The folder that the program was installed from (PEP 610), if it still exists.
 
-    Without any installation, the folder that it runs from.
+    For a program that is not installed, the folder that it runs from.
     """
     from importlib import metadata
 
@@ -90,30 +91,31 @@ def find_checkout() -> Checkout | None:
         said = {"url": Path(__file__).parents[1].as_uri(), "dir_info": {"editable": True}}
     if "dir_info" not in said:
         return None
+
     folder = Path(unquote(urlsplit(said["url"]).path))
     is_editable = bool(said["dir_info"].get("editable"))
     return Checkout(folder, is_editable) if (folder / "pyproject.toml").is_file() else None
 
 
 def _pipx_name() -> str | None:
-    """What pipx calls this environment, where it is pipx's: with a suffix, if it was given one."""
+    """The name of this environment in pipx, including any suffix; None where it is not pipx's."""
     prefix = Path(sys.prefix)
     return prefix.name if (prefix / "pipx_metadata.json").is_file() else None
 
 
 def _pip() -> list[str]:
-    """pip for this very interpreter; uv's where it has none, as in environments made by uv."""
+    """pip for this interpreter; uv's pip in environments without one, such as those of uv."""
     if find_spec("pip") is None:
         return ["uv", "pip", "install", "--python", sys.executable]
     if _is_active():
         return ["pip", "install"]
-    if _is_marked():  # PEP 668: as this program was put there itself, so can be what it needs
+    if _is_marked():  # PEP 668: this program was installed there, so its libraries can be, too
         return [sys.executable, "-m", "pip", "install", "--break-system-packages"]
     return [sys.executable, "-m", "pip", "install"]
 
 
 def _is_active() -> bool:
-    """Whether `pip` in this shell is ours: a virtual or conda environment that is activated."""
+    """Whether `pip` in this shell is ours: our virtual or conda environment is activated."""
     active = [os.environ[name] for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if os.environ.get(name)]
     return any(Path(folder).resolve() == Path(sys.prefix).resolve() for folder in active[:1])
 

@@ -1,4 +1,4 @@
-"""How a stage tells what it is doing, without knowing who listens."""
+"""Protocols for progress messages: a stage does not know who shows them, or how."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Task(Protocol):
     """One bar, or one line every few seconds where there is no terminal."""
 
     def advance(self, steps: int = 1, **fields: object) -> None:
-        """Count `steps` done; `fields` (loss=1.2, failed=3) are shown beside the count."""
+        """Counts `steps` as done. `fields` (loss=1.2, failed=3) are shown beside the count."""
 
 
 class Table(Protocol):
-    """What a long computation measures as it goes: a live table, or a line every so many steps where there is no terminal."""
+    """Measurements of a long computation: a live table, or lines where there is no terminal."""
 
     def add(self, step: int, **values: float | None) -> None:
-        """Values of a step. A step may be told of more than once."""
+        """Adds the values of a step. A step may be given more than once."""
 
 
 class Progress(Protocol):
@@ -30,10 +30,10 @@ class Progress(Protocol):
         """A context manager that yields a `Task`; `unit` ("images") also gives a rate."""
 
     def table(self, name: str, total: int, every: int) -> AbstractContextManager[Table]:
-        """A context manager that yields a `Table` of `total` steps, one row or line `every` so many."""
+        """A context manager that yields a `Table`: one row or line per `every` of `total` steps."""
 
     def note(self, text: str) -> None:
-        """One line for the user that is not a result."""
+        """Shows the user one line that is not a result."""
 
 
 class _SilentTask:
@@ -47,7 +47,7 @@ class _SilentTable:
 
 
 class SilentProgress:
-    """Says nothing: for tests and for use as a library."""
+    """No output: for tests and for use as a library."""
 
     @contextmanager
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:

@@ -1,6 +1,7 @@
-"""The nouns of the project as frozen dataclasses, and their form as JSON Lines.
+"""The records of the project as frozen dataclasses, and their form as JSON Lines.
 
-Everything is keyed by (mission, proposal), because Hubble and JWST use the same numbers: `hst:15354`.
+Everything is keyed by (mission, proposal), because Hubble and JWST use the same proposal numbers:
+`hst:15354`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Key(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Key:
-        """`hst:15354` -> Key("hst", 15354). ValueError where it is not of that form."""
+        """`hst:15354` -> Key("hst", 15354). ValueError for any other form."""
         mission, _, number = text.partition(":")
         if not mission or not number.isdigit():
             raise ValueError(f"not a proposal key: {text!r}")
@@ -41,7 +42,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A record of a proposal catalogue. Text fields are one line, blank where unknown."""
+    """A record of a proposal catalogue. Text fields are single lines, empty where unknown."""
 
     mission: str
     proposal_id: int
@@ -59,10 +60,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What is known of the observation behind an image. None (or empty) where unknown.
+    """The observation behind an image. Fields are None (or empty) where unknown.
 
-    Names are ObsCore's where it has one: `s_ra`, `s_dec` in degrees (ICRS), `s_region` an STC-S footprint,
-    `t_min` a Modified Julian Date, `t_exptime` in seconds.
+    Names are ObsCore's where it has one: `s_ra`, `s_dec` in degrees (ICRS), `s_region` an STC-S
+    footprint, `t_min` a Modified Julian Date, `t_exptime` in seconds.
     """
 
     target: str | None = None
@@ -85,10 +86,11 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Wcs:
-    """A gnomonic (TAN) projection in FITS's terms.
+    """A gnomonic (TAN) projection, in the terms of FITS.
 
-    `crval` in degrees (ICRS), `crpix` in pixels, `cd` (CD1_1, CD1_2, CD2_1, CD2_2) in degrees a pixel.
-    Pixels are counted from 1 and from the bottom row up, as FITS does: row r from the top of a picture of H rows is y = H - r.
+    `crval` is in degrees (ICRS), `crpix` in pixels, `cd` (CD1_1, CD1_2, CD2_1, CD2_2) in degrees
+    per pixel. As in FITS, pixels are counted from 1 and from the bottom row up: row r from the top
+    of a picture of H rows is y = H - r.
     """
 
     crval: tuple[float, float]
@@ -100,8 +102,9 @@ class Wcs:
 class Preview:
     """A fetched preview: a padded square JPEG in the cache.
 
-    `image` is its path relative to the folder of its `previews.jsonl`; `sha256` is that of the file's bytes; `side` its side
-    in pixels; `original` the name that it had in the archive; `wcs` the place of its pixels on the sky, where the archive tells it.
+    `image` is its path relative to the folder of its `previews.jsonl`, `sha256` the hash of the
+    file's bytes, and `side` its side in pixels. `original` is its name in the archive. `wcs` places
+    its pixels on the sky, where the archive gives it.
     """
 
     mission: str
@@ -120,12 +123,13 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
-    """How a language model made a summary, or failed to: the seed and the temperature of its last answer, and the cost of all.
+    """The attempts of a language model at one summary.
 
-    `prompt_tokens`, `tokens` (written) and `seconds` add up over all `tries`, as do the `items` in answers of the right form. `dropped`
-    are the items among them that broke a rule, each after the rule's name (`generic: faint objects`); `refused` says for each answer
-    that was asked for again why it was; the list that it left whole stands. `cut` counts the sentences of the abstract that the model had
-    no room for.
+    `seed` and `temperature` are those of its last answer. `prompt_tokens`, `tokens` (generated) and
+    `seconds` are sums over all `tries`, and `items` is the sum over the answers of valid form.
+    `dropped` holds the items among them that broke a rule, each after the rule's name (`generic:
+    faint objects`). `refused` holds the reason for each retry; the list that was valid is kept.
+    `cut` counts the sentences of the abstract for which the model had no room.
     """
 
     seed: int
@@ -144,8 +148,8 @@ class Making:
 class Summary:
     """A structured summary of an abstract: 1-5 objects and phenomena, 1-5 science use cases.
 
-    `evidence` has one entry an item, objects first: the words of the abstract that the item stands on. `made` is None where no language
-    model was asked.
+    `evidence` has one entry per item, objects first: the words of the abstract that support the
+    item. `made` is None where no language model was used.
     """
 
     mission: str
@@ -175,7 +179,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedSummary:
-    """A proposal that was given up: why, and the text of the model's last answer. `may_pass`: another day there may be a summary."""
+    """A proposal that could not be summarized: the reason, and the text of the last answer.
+
+    `may_pass` means that another attempt, on another day, may succeed.
+    """
 
     mission: str
     proposal_id: int
@@ -196,11 +203,12 @@ class FailedSummary:
 class Hit:
     """An image that answers a query.
 
-    `score` is a cosine, `percentile` (0 to 100) its place among the scores of unrelated texts against the same index. `image` is an
-    absolute path. `separation` is in arcmin, from the centre of the observation to the centre of a cone search. `more` counts the
-    other images of the same proposal and target that this hit stands for. `split` says on which side of its model's data it lies:
-    train, validation, test or none. `provenance` names the software, the index and the model that gave it. `tile_region` is the STC-S
-    polygon of the tile that scored, in an index of tiles.
+    `score` is a cosine, and `percentile` (0 to 100) its rank among the scores of unrelated texts
+    against the same index. `image` is an absolute path. `separation`, in arcmin, is measured from
+    the centre of the observation to the centre of a cone search. `more` counts the other images of
+    the same proposal and target that this hit represents. `split` is its side of the model's data:
+    train, validation, test or none. `provenance` names the software, the index and the model that
+    gave the hit. In an index of tiles, `tile_region` is the STC-S polygon of the tile that scored.
     """
 
     rank: int
@@ -222,20 +230,21 @@ class Hit:
 
     @property
     def key(self) -> Key | None:
-        return (
-            None
-            if self.mission is None or self.proposal_id is None
-            else Key(self.mission, self.proposal_id)
-        )
+        if self.mission is None or self.proposal_id is None:
+            return None
+        return Key(self.mission, self.proposal_id)
 
 
 def to_json(record: object) -> str:
-    """One line of JSON, without the fields that hold their default."""
+    """One line of JSON, without the fields that have their default value."""
     return json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":"))
 
 
 def from_dict(kind: type[Record], values: dict) -> Record:
-    """Builds a `kind` from decoded JSON. Unknown names are left out, so that an older program reads a newer file."""
+    """Builds a `kind` from decoded JSON.
+
+    Unknown names are ignored, so that an older program reads a newer file.
+    """
     names, tuples, nested = _shape(kind)  # type: ignore[arg-type]
     known = {name: value for name, value in values.items() if name in names}
     for name in tuples & known.keys():
@@ -247,7 +256,13 @@ def from_dict(kind: type[Record], values: dict) -> Record:
 
 
 def checked(record: Record) -> Record:
-    """The record itself, if its values are of the types that its class declares: JSON from elsewhere may hold anything. TypeError."""
+    """The record itself, if its values have the types that its class declares.
+
+    JSON from elsewhere may hold anything.
+
+    Raises:
+        TypeError: a value has another type.
+    """
     hints = typing.get_type_hints(type(record))
     for name, hint in hints.items():
         value = getattr(record, name)
@@ -274,7 +289,11 @@ def write_jsonl(records: Iterable[object]) -> str:
 
 
 def read_jsonl(path: Path, kind: type[Record], skip_damaged: bool = False) -> Iterator[Record]:
-    """Reads records. A torn last line (a process that died while appending) is passed over; any other bad line is an error, or skipped."""
+    """Reads records.
+
+    A torn last line, from a process that died while appending, is ignored. Any other bad line is a
+    PaperclipError, or is skipped with `skip_damaged`.
+    """
     lines = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, 1):
         if not line:
@@ -307,7 +326,7 @@ def _is_default(f: dataclasses.Field, value: object) -> bool:
 
 @cache
 def _shape(kind: type) -> tuple[frozenset[str], frozenset[str], dict[str, type]]:
-    """Field names of a record class, those that hold tuples, and those that hold records."""
+    """The field names of a record class, those of tuples, and those of records with their class."""
     hints = typing.get_type_hints(kind)
     names = {f.name for f in dataclasses.fields(kind)}
     tuples = {n for n in names if any(typing.get_origin(o) is tuple for o in _options(hints[n]))}

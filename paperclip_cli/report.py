@@ -1,4 +1,4 @@
-"""What a stage hands back when it ends."""
+"""The report of a stage: its counts, exclusions and failures; and the checks of `doctor`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class Failure:
 class Report:
     """Counts and reasons of one run of a stage.
 
-    `excluded` counts what was left out by rule (no image, no abstract, a colour composite): that is no failure. `failures` are
-    items that should have worked: the process then ends with 3. `unchanged` says that there was nothing to do.
+    `excluded` counts items skipped by rule (no image, no abstract, a colour composite), which is no
+    failure. `failures` are items that should have worked: with any, the process exits with 3.
+    `unchanged` means that there was nothing to do.
     """
 
     stage: str
@@ -44,7 +45,7 @@ class Report:
 
 
 class State(enum.StrEnum):
-    """What a look at something found: all is well; worth knowing; it will not work."""
+    """The result of a check: all is well, something is worth knowing, or it will not work."""
 
     OK = "ok"
     NOTE = "note"
@@ -53,7 +54,7 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What was looked at, how it is, and what to do about it where that is not well."""
+    """The result of one check: its subject, its finding, and advice where something is wrong."""
 
     topic: str
     name: str

@@ -1,20 +1,20 @@
-"""Ctrl-C and SIGTERM from the first line of the program to its last, and how its process ends.
+"""Ctrl-C and SIGTERM from the first line of the program to its last, and the end of its process.
 
-Before the command begins and after it is done a signal ends the process at once: nothing is half
-done then. While it works a signal becomes an exception, so that every stage puts its files in
-order. Whatever takes longer than a moment says so, and a second signal ends it at once. So does
-the first one while a module is imported: an extension that is being made may answer an exception
-that it does not expect with SIGABRT, as those written with nanobind do.
+Before the command begins and after it ends, a signal ends the process at once: nothing is half
+done then. While the command works, a signal becomes an exception, so that every stage puts its
+files in order. If that takes longer than a moment, a line says so, and a second signal ends the
+process at once. The first signal does so, too, while a module is being imported: an extension
+module under construction may answer an unexpected exception with SIGABRT, as nanobind's do.
 
-The process ends with `os._exit`, and not as Python ends. XLA compiles in threads of its own, and a
-signal takes away the thread that waits for them, but not them. Python's end frees XLA's client,
-and whichever is still compiling then reads a device that is gone: SIGSEGV, after all was in order.
-Python's end also waits for threads that nobody wants any more, for as long as a compiler takes,
-and a signal that comes meanwhile gives a raw code, or is not heard. What has to be done at the end
-is therefore done where it was begun, in `with` blocks and never in `atexit`: files are closed and
-renamed, checkpoints waited for, folders removed.
+The process ends with `os._exit` and not with Python's own shutdown. XLA compiles in threads of its
+own. A signal ends the thread that waits for them, but not the threads themselves. Python's shutdown
+frees XLA's client, and a thread that is still compiling then reads a device that is gone: SIGSEGV,
+although everything was in order. Python's shutdown also waits for threads that are no longer
+needed, for as long as a compiler takes; a signal in that time gives a raw exit code or is lost.
+Clean-up therefore happens where the work began, in `with` blocks and never in `atexit`: files are
+closed and renamed, checkpoints awaited, folders removed.
 
-What is imported here is imported before the first handler is there: next to nothing.
+The imports of this module run before the first handler is installed, so there are hardly any.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import os
 import signal
 import sys
 import time
-from _thread import get_ident, start_new_thread  # `threading` would be most of what is imported
+from _thread import get_ident, start_new_thread  # `threading` would cost more than all else here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 LINES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-# `timeout` sends a signal to the process and to its group: so soon after the first it is the same.
+# `timeout` signals the process and its group: a signal this soon after the first is the same one.
 SAME = 0.3  # seconds
 _MOMENT, _PATIENCE = 0.1, 1.4  # seconds
 _STATEMENT = "stopping; a second signal ends it at once"
@@ -43,10 +43,10 @@ class Terminated(BaseException):
 
 
 class Listener:
-    """The handlers of a process's signals, and a thread that hears of them too.
+    """The signal handlers of a process, and a thread that is told of the signals as well.
 
-    Python runs handlers in the main thread, between two instructions. Where that one is in native
-    code for long, only the thread can say so and hear the second signal.
+    Python runs handlers in the main thread, between two instructions. While the main thread is in
+    native code for long, only the other thread can say so and receive the second signal.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Listener:
         self._nudges = 0
 
     def install(self) -> None:
-        """A signal that is ignored (`nohup`, a job in the background) stays so."""
+        """Installs the handlers. An ignored signal (`nohup`, a background job) stays ignored."""
         ours, theirs = os.pipe()
         os.set_blocking(theirs, False)
         signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
@@ -69,7 +69,7 @@ class Listener:
                 signal.signal(number, self.receive)
 
     def receive(self, number: int, frame: FrameType | None = None) -> None:
-        """Is the handler."""
+        """Handles a signal."""
         if not self.unwinds or _is_importing(frame):
             self.end(number)
         elif self.raised is None:
@@ -77,22 +77,22 @@ class Listener:
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
     def forget(self) -> None:
-        """The exception was lost: the next signal is the first one again."""
+        """Resets the count after an exception was lost: the next signal is the first one again."""
         self.raised = self._first = None
 
     def say(self, number: int) -> None:
-        """The one line about a signal, once a process."""
+        """Prints the line about a signal, once per process."""
         if self._has_last_word() and self._said is None:
             self._said = number
             _write(LINES[signal.Signals(number)])
 
     def leave_unsaid(self, number: int) -> None:
-        """Another process has said it on the same stderr."""
+        """Records that another process has printed the line on the same stderr."""
         if self._has_last_word():
             self._said = number
 
     def end(self, number: int) -> None:
-        """Says it and ends the process, unless another thread is doing so."""
+        """Prints the line and ends the process, unless another thread is doing so."""
         if self._has_last_word() and self._said is None:
             _leave_bar()
         self.say(number)
@@ -106,7 +106,7 @@ class Listener:
         os._exit(code)
 
     def _has_last_word(self) -> bool:
-        # One thread ends the process; which, is settled in one step of the interpreter.
+        # One thread ends the process. Which one is settled in one step of the interpreter.
         return self._last_word.setdefault("thread", get_ident()) == get_ident()
 
     def _listen(self, pipe: int) -> None:
@@ -127,7 +127,7 @@ class Listener:
     def _see_to_it(self, number: int, first: float) -> None:
         time.sleep(_MOMENT)
         if self.raised is None and self.unwinds and signal.getsignal(number) == self.receive:
-            # It came between the last look for signals and a wait, which has to be broken off.
+            # The signal came between Python's last check and a wait, which it has to interrupt.
             self._nudges += 1
             signal.pthread_kill(self._main, number)
         time.sleep(_PATIENCE)
@@ -139,7 +139,7 @@ _listener: Listener | None = None
 
 
 def hear() -> Listener:
-    """Installs the handlers of this process, the first time it is called."""
+    """Installs the handlers of this process on the first call, and returns their listener."""
     global _listener
     if _listener is None:
         _listener = Listener()
@@ -159,7 +159,7 @@ def forget() -> None:
 
 
 def say(number: int) -> int:
-    """The one line about a signal, and its exit code. It does not end the process."""
+    """Prints the line about a signal and returns its exit code, without ending the process."""
     if _listener is None:
         print(LINES[signal.Signals(number)], file=sys.stderr)
     else:
@@ -168,7 +168,7 @@ def say(number: int) -> int:
 
 
 def said_by_another(code: int) -> bool:
-    """Whether such an exit code is that of a signal, so that the process has said the line."""
+    """Whether another process's exit code is that of a signal: it has then printed the line."""
     is_said = code - 128 in LINES
     if is_said and _listener is not None:
         _listener.leave_unsaid(code - 128)
@@ -176,7 +176,7 @@ def said_by_another(code: int) -> bool:
 
 
 def act(number: int) -> None:
-    """What a signal does now, as if it came again, but for the listener's count."""
+    """Does what a signal would do now, without counting as one for the listener."""
     handler = signal.getsignal(number)
     if callable(handler):
         handler(number, None)
@@ -185,7 +185,7 @@ def act(number: int) -> None:
 
 
 def program(work: Callable[[], int]) -> NoReturn:
-    """Does the work, which gives the exit code, and ends the process."""
+    """Runs `work`, which returns the exit code, and ends the process."""
     listener = hear()
     try:
         listener.unwinds = True
@@ -194,7 +194,8 @@ def program(work: Callable[[], int]) -> NoReturn:
     except (KeyboardInterrupt, Terminated):  # in the moment before the work, or after it
         assert listener.raised is not None
         code = say(listener.raised)
-    if listener.raised is not None:  # also where it was caught on the way, and the work went on
+
+    if listener.raised is not None:  # even if the exception was caught and the work went on
         code = say(listener.raised)
     listener.leave(code)
 
@@ -202,18 +203,18 @@ def program(work: Callable[[], int]) -> NoReturn:
 def _code_of(work: Callable[[], int]) -> int:
     try:
         return work()
-    except SystemExit as end:  # completion ends so
+    except SystemExit as end:  # shell completion ends like this
         return end.code if isinstance(end.code, int) else int(end.code is not None)
 
 
 def _flushed(code: int) -> int:
-    """Writes what is still in buffers. The exit code is another one where that cannot be done."""
+    """Flushes stdout and stderr. Returns 1 in place of exit code 0 where that fails."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
                 stream.flush()
         except BrokenPipeError:
-            continue  # whoever read it has what it wanted
+            continue  # closed by its reader
         except OSError as error:
             _write(f"error: {error}")
             code = code or 1
@@ -227,14 +228,14 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 def _leave_bar() -> None:
-    """On a terminal: below a bar that may be there, with the cursor that it hides."""
+    """On a terminal, moves below a progress bar, if any, and shows the cursor that it hides."""
     if os.isatty(2) and os.environ.get("TERM") != "dumb":
         _write("\x1b[?25h")
 
 
 def _write(line: str) -> None:
-    # Not with `print`, in the middle of which a handler may be.
+    # Not with `print`: a handler may run in the middle of one.
     try:
         os.write(2, f"{line}\n".encode())
     except OSError:
-        return  # nobody reads it
+        return  # stderr is closed

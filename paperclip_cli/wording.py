@@ -1,8 +1,8 @@
-"""Counts in words: singular and plural."""
+"""Counts with their nouns in the singular or the plural."""
 
 from __future__ import annotations
 
-# What follows "one": `1 file that is no image`, `1 row that repeats another`.
+# Verbs after a count of one: `1 file that is no image`, `1 row that repeats another`.
 _VERBS = {
     "are": "is",
     "were": "was",
@@ -17,7 +17,7 @@ _VERBS = {
 def counted(count: int, plural: str) -> str:
     """`1 proposal without an image`, `1,000 proposals without an image`, `1 new`, `once`.
 
-    `plural` is what is counted, as it reads after any number but 1.
+    `plural` names what is counted, as it reads after any number but 1.
     """
     if count == 1 and plural == "times":
         return "once"
@@ -25,20 +25,22 @@ def counted(count: int, plural: str) -> str:
 
 
 def noun(count: float, plural: str) -> str:
-    """The same without the number: `model` or `models`."""
+    """The words of `counted` without the number: `model` or `models`."""
     return _one(plural) if count == 1 else plural
 
 
 def _one(plural: str) -> str:
-    """With the first noun, and the verb that belongs to it, in the singular."""
+    """The phrase with its first noun, and the verb that belongs to it, in the singular."""
     words = plural.split(" ")
     places = iter(range(len(words)))
+
     for place in places:
         if _is_plural(words[place]):
             words[place] = singular(words[place])
             break
+
     for place in places:
-        if _is_plural(words[place]):  # a verb after this one is not the first one's
+        if _is_plural(words[place]):  # a verb after a second noun is not the first noun's
             break
         if words[place] in _VERBS:
             words[place] = _VERBS[words[place]]
@@ -51,7 +53,7 @@ def _is_plural(word: str) -> bool:
 
 
 def singular(word: str) -> str:
-    """A lower-case English word in the singular, by rule: `galaxies` -> `galaxy`, `class` as it is."""
+    """The singular of a lower-case English word, by rule: `galaxies` -> `galaxy`, `class` stays."""
     if len(word) < 4 or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:

@@ -1,15 +1,15 @@
-"""Where every artefact lies, and what its manifest says of it.
+"""The cache: the places of all artefacts, and their manifests.
 
     <cache>/proposals/<mission>/proposals.jsonl      the catalogue of a mission
-    <cache>/previews/<mission>/previews.jsonl        what was fetched; beside it proposal_<ID>/<name>.jpg
+    <cache>/previews/<mission>/previews.jsonl        previews, beside proposal_<ID>/<name>.jpg
     <cache>/summaries/<set>/summaries.jsonl
     <cache>/datasets/<name>/data/<split>-00000.parquet
     <cache>/models/<name>/                           Hugging Face layout
-    <cache>/training/<name>/                         checkpoints, only needed to go on with a training
+    <cache>/training/<name>/                         checkpoints, only needed to resume a training
     <cache>/indexes/<name>/
 
 Each of these folders holds a `manifest.json`, written last, with size and SHA-256 of the files that
-the stage wrote: whoever opens an artefact compares the sizes, `doctor --verify` all of it.
+the stage wrote. Opening an artefact compares the sizes, `doctor --verify` the hashes as well.
 """
 
 from __future__ import annotations
@@ -29,28 +29,29 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.files import hidden_names, recover, replace_file
 
 MANIFEST = "manifest.json"
-FORMAT = 1  # of a manifest; one without a format, from before there was any, counts as 0
+FORMAT = 1  # of a manifest; older ones, without a format, count as 0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# What makes an artefact of a kind whole again.
+_REFETCH = "run the same `paperclip fetch` again: it restores the records from the files on disk"
+# Hints for damaged artefacts, by kind.
 _REMEDIES = {
-    "proposals": "give the same `paperclip fetch` again: it restores the records from the files on disk",
-    "previews": "give the same `paperclip fetch` again: it restores the records from the files on disk",
-    "summaries": "give the same `paperclip summarize` again: it makes what is missing",
+    "proposals": _REFETCH,
+    "previews": _REFETCH,
+    "summaries": "run the same `paperclip summarize` again: it makes what is missing",
     "datasets": "make it again with `paperclip build-dataset --force`",
     "models": "train it again with `paperclip train --force`",
     "indexes": "rebuild it with `paperclip index --force`",
 }
 
 Stamp = Mapping[str, int | str | bool]
-"""Size and SHA-256 of a file; `grows`: lines are appended to it, and the stamp is of those there were."""
+"""Size and SHA-256 of a file. With `grows`, lines are appended to it after those of the stamp."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a stage did: its resolved configuration, fingerprints of its inputs, counts, and versions.
+    """The record of a stage: resolved configuration, input fingerprints, counts and versions.
 
-    `files` are the stamps of what it wrote, by their paths in the folder. While a writer replaces
-    some of them one by one, each is the old one or the one that `underway` has.
+    `files` holds the stamps of the files it wrote, by their paths in the folder. While a writer
+    replaces some of them one by one, each file matches its stamp in `files` or in `underway`.
     """
 
     stage: str
@@ -74,13 +75,14 @@ class Workspace:
 
     @classmethod
     def locate(cls, cache_dir: Path | None, offline: bool = False) -> Workspace:
-        """`--cache-dir`, else `PAPERCLIP_CACHE_DIR`, else the platform's user cache directory, in a folder `paperclip`."""
+        """`--cache-dir`, else `PAPERCLIP_CACHE_DIR`, else a folder in the platform's user cache."""
         if cache_dir is None and os.environ.get("PAPERCLIP_CACHE_DIR"):
             cache_dir = Path(os.environ["PAPERCLIP_CACHE_DIR"])
         if cache_dir is None:
             import platformdirs
 
             cache_dir = Path(platformdirs.user_cache_dir("paperclip", appauthor=False))
+
         root = cache_dir.expanduser().absolute()
         if root.exists() and not root.is_dir():
             raise UsageError(f"the cache {root} is not a directory", "give --cache-dir a folder")
@@ -108,7 +110,7 @@ class Workspace:
         return recover(self.root / "indexes" / checked_name(name, "index"))
 
     def names(self, kind: str) -> list[str]:
-        """The artefacts of a kind (`previews`, `datasets`, `models`, `indexes`, ...) that have a manifest."""
+        """The artefacts of a kind (`previews`, `models`, `indexes`, ...) that have a manifest."""
         found = {path.parent.name for path in (self.root / kind).glob(f"*/{MANIFEST}")}
         hidden = {
             name
@@ -119,7 +121,11 @@ class Workspace:
 
 
 def checked_name(name: str, what: str) -> str:
-    """The name itself if it can be a folder's, so that no name leads out of the cache."""
+    """The name itself, if a folder may have it: no name leads out of the cache.
+
+    Raises:
+        UsageError: it may not.
+    """
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a {what}", "use letters, digits, '.', '_' and '-'"
@@ -130,8 +136,10 @@ def checked_name(name: str, what: str) -> str:
 def read_manifest(folder: Path, may_be_damaged: bool = False) -> Manifest | None:
     """The manifest of a finished artefact, or None where there is none.
 
-    PaperclipError for one of a later version, and for one that cannot be read; a writer that makes
-    a new one anyway takes that for none with `may_be_damaged`.
+    With `may_be_damaged`, for a writer that replaces it anyway, an unreadable one counts as none.
+
+    Raises:
+        PaperclipError: a later version wrote it, or it cannot be read.
     """
     path = folder / MANIFEST
     try:
@@ -142,6 +150,7 @@ def read_manifest(folder: Path, may_be_damaged: bool = False) -> Manifest | None
         if may_be_damaged:
             return None
         raise PaperclipError(f"{path} is damaged ({error})", remedy(folder)) from error
+
     if found.format > FORMAT:
         raise PaperclipError(
             f"{path} was written by a later version of paperclip ({found.version})",
@@ -156,17 +165,17 @@ def _manifest(data: bytes) -> Manifest:
     found = Manifest(**{name: value for name, value in values.items() if name in fields})
     dicts = (found.config, found.inputs, found.counts, found.extra, found.files, found.underway)
     if not all(isinstance(value, dict) for value in dicts) or type(found.format) is not int:
-        raise TypeError("its values are of other types")
+        raise TypeError("its values have the wrong types")
     return found
 
 
 def remedy(folder: Path) -> str:
-    """What makes a damaged artefact whole again."""
+    """The hint on how to repair a damaged artefact."""
     return _REMEDIES.get(folder.parent.name, "redo the stage that wrote it with --force")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Written last: its presence says that the artefact is complete."""
+    """Writes a manifest. This comes last: its presence means that the artefact is complete."""
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     _put(folder, dataclasses.replace(manifest, created=created, format=FORMAT))
 
@@ -177,9 +186,9 @@ def _put(folder: Path, manifest: Manifest) -> None:
 
 
 def announce(folder: Path, coming: Mapping[str, Stamp]) -> None:
-    """Says in a finished artefact's manifest which files are about to take the place of its own.
+    """Records in the manifest of a finished artefact which files are about to replace its own.
 
-    Whoever opens it before the new manifest is written, after a kill too, finds it whole.
+    Until the new manifest is written, and after a kill as well, the artefact then counts as whole.
     """
     found = read_manifest(folder, may_be_damaged=True)
     if found is not None:
@@ -194,7 +203,7 @@ def stamp_of(content: str | bytes, grows: bool = False) -> Stamp:
 
 
 def stamps_of(folder: Path, names: Iterable[str]) -> dict[str, Stamp]:
-    """The stamps of those of some files that are in a folder."""
+    """The stamps of those `names` that exist as files in a folder."""
     paths = ((name, folder / name) for name in names)
     return {
         name: {"size": path.stat().st_size, "sha256": file_sha256(path)}
@@ -206,9 +215,10 @@ def stamps_of(folder: Path, names: Iterable[str]) -> dict[str, Stamp]:
 def faults(
     folder: Path, manifest: Manifest, parts: tuple[str, ...] = ("",), verify: bool = False
 ) -> Iterator[str]:
-    """What of an artefact's files is not as the manifest says; of those only that begin with `parts`.
+    """The differences between an artefact's files and its manifest.
 
-    Sizes are compared, which costs a look at each; their content, too, with `verify`.
+    Only files whose path begins with one of the `parts` are checked. Their sizes are compared, and
+    with `verify` their content as well.
     """
     for name, said in manifest.files.items():
         if name.startswith(parts):
@@ -219,7 +229,7 @@ def faults(
 
 
 def _fault(path: Path, said: Stamp, verify: bool) -> str:
-    """What is wrong with a file, nothing if it is as it was written."""
+    """The difference between a file and its stamp, or an empty text."""
     if not path.is_file():
         return "is missing"
     size, wanted = path.stat().st_size, int(said["size"])
@@ -231,40 +241,41 @@ def _fault(path: Path, said: Stamp, verify: bool) -> str:
 
 
 def whole_manifest(folder: Path, parts: tuple[str, ...] = ("",)) -> Manifest | None:
-    """The manifest of an artefact, once the sizes of its files are known to be as it says.
+    """The manifest of an artefact whose files have the sizes that it lists.
 
-    PaperclipError where they are not: nothing is made from a part of what was finished.
+    Raises:
+        PaperclipError: they do not, so the artefact is incomplete and must not be used.
     """
     manifest = read_manifest(folder)
     while manifest is not None and (found := next(faults(folder, manifest, parts), None)):
         newer = read_manifest(folder)
         if newer == manifest:
             raise PaperclipError(f"{folder} is damaged: {found}", remedy(folder))
-        manifest = newer  # a writer has finished in between
+        manifest = newer  # a writer finished in between
     return manifest
 
 
 def is_finished(folder: Path, stage: str, config: dict, inputs: dict[str, str]) -> bool:
-    """Whether `folder` holds what this stage would make now: same stage, configuration and inputs."""
+    """Whether `folder` is up to date: made by the same stage, configuration and inputs."""
     found = read_manifest(folder)
     wanted = json.loads(json.dumps([stage, config, inputs], default=str))
     return found is not None and [found.stage, found.config, found.inputs] == wanted
 
 
 def settings(config: object, *leave_out: str) -> dict:
-    """A configuration as plain JSON values, without the names that do not change the result."""
+    """A configuration as plain JSON values. Leave out the names that do not change the result."""
     values = dataclasses.asdict(config)  # type: ignore[call-overload]
-    return json.loads(
-        json.dumps({k: v for k, v in values.items() if k not in leave_out}, default=str)
-    )
+    kept = {name: value for name, value in values.items() if name not in leave_out}
+    return json.loads(json.dumps(kept, default=str))
 
 
 def file_sha256(path: Path, size: int | None = None) -> str:
-    """SHA-256 of a file's bytes, or of the first `size` of them, in hex."""
+    """SHA-256, in hex, of all bytes of a file or of its first `size`."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         if size is None:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
         while size > 0 and (block := file.read(min(size, 2**20))):
             digest.update(block)
             size -= len(block)

@@ -69,9 +69,9 @@ def test_reports_count_in_words() -> None:
     with redirect_stderr(said):
         console.report(
             Report(
-                "fetch",
-                {"proposals": 1, "images": 1_200, "new": 1},
-                {"files that are no JPEG": 1, "proposals without an image": 2},
+                stage="fetch",
+                counts={"proposals": 1, "images": 1_200, "new": 1},
+                excluded={"files that are no JPEG": 1, "proposals without an image": 2},
             )
         )
     assert said.getvalue().splitlines() == [

@@ -33,7 +33,10 @@ def judge_best_images(
     workspace: Workspace,
     progress: Progress,
 ) -> tuple[Judgement, tuple[Failure, ...]]:
-    """The models' best images for the paper's queries, those of a keyword search over the abstracts, and random ones, before a judge."""
+    """Judges the best images for the paper's queries: of the models, of keyword search, and random.
+
+    The keyword search runs over the abstracts.
+    """
     abstracts, place = retrieval.number([pair.abstract for pair in pairs])
     search = Bm25([stems(text) for text in abstracts])
     scores = [
@@ -76,7 +79,10 @@ def judge_best_images(
 def _verdicts(
     questions: Sequence[tuple[str, str]], judge: Judge, path: Path, progress: Progress
 ) -> tuple[dict[tuple[str, str], bool], list[Failure]]:
-    """What the judge says to each query and abstract. The verdicts of a language model are kept in a file, and not asked for again."""
+    """The judge's verdict on each query and abstract.
+
+    The verdicts of a language model are kept in a file and reused.
+    """
     made_by = judge.backend, judge.model, judge.version
     known = read_verdicts(path, *made_by)
     found = {

@@ -27,6 +27,8 @@ PLAIN = Reading()
 
 
 def view_name(view: View, reading: Reading) -> str:
-    """What an index sees of its images, in a few words."""
+    """The view of an index on its images, in a few words."""
+    kind = "tiles" if reading.tiles else view.kind
     hdu = "" if reading.hdu is None else f", HDU {reading.hdu}"
-    return f"{'tiles' if reading.tiles else view.kind}{hdu}{f', {reading.stretch}' if reading.stretch != 'preview' else ''}"
+    stretch = "" if reading.stretch == "preview" else f", {reading.stretch}"
+    return f"{kind}{hdu}{stretch}"

@@ -18,7 +18,7 @@ RECIPE = 1  # to be raised when the same image would give another preview
 
 @dataclass(frozen=True)
 class Job:
-    """A drawn image, the path of its preview, and a stamp that holds all that the preview depends on."""
+    """A drawn image, the path of its preview, and a stamp of all that the preview depends on."""
 
     candidate: Candidate
     image: str

@@ -12,7 +12,7 @@ from paperclip_cli.workspace import Manifest, Workspace, file_sha256, whole_mani
 
 PROPOSALS, PREVIEWS = "proposals.jsonl", "previews.jsonl"
 LOST = "lost"  # in a manifest: the proposals of which records are lost, and were not fetched again
-RESTORES = "give the same `paperclip fetch` again: it restores the records from the files on disk"
+RESTORES = "run the same `paperclip fetch` again: it restores the records from the files on disk"
 
 
 def fetched_missions(workspace: Workspace, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -34,7 +34,11 @@ def fetched_missions(workspace: Workspace, wanted: Sequence[str] = ()) -> tuple[
 
 
 def read_proposals(workspace: Workspace, missions: Sequence[str]) -> dict[Key, Proposal]:
-    """The proposals of some missions by key, in the order of the keys. PaperclipError where some are lost."""
+    """The proposals of some missions by key, in the order of the keys.
+
+    Raises:
+        PaperclipError: some are lost.
+    """
     found = (
         proposal
         for mission in missions
@@ -44,7 +48,11 @@ def read_proposals(workspace: Workspace, missions: Sequence[str]) -> dict[Key, P
 
 
 def read_previews(workspace: Workspace, missions: Sequence[str]) -> list[Preview]:
-    """The previews of some missions, in the order of their keys and paths. PaperclipError where some are lost."""
+    """The previews of some missions, in the order of their keys and paths.
+
+    Raises:
+        PaperclipError: some are lost.
+    """
     found = (
         preview
         for mission in missions
@@ -54,7 +62,7 @@ def read_previews(workspace: Workspace, missions: Sequence[str]) -> list[Preview
 
 
 def _read(path: Path, kind: type[Record]) -> list[Record]:
-    """The records of a mission, once they are known to be all that were fetched."""
+    """The records of a mission, checked to be all that were fetched."""
     manifest = whole_manifest(path.parent)
     found = list(read_jsonl(path, kind)) if path.exists() else []
     if manifest is not None:
@@ -63,7 +71,7 @@ def _read(path: Path, kind: type[Record]) -> list[Record]:
 
 
 def refuse_lost(path: Path, manifest: Manifest, count: int) -> None:
-    """PaperclipError where a file of records lacks some, by what its manifest counts or says."""
+    """Raises a PaperclipError where a file of records lacks some, according to its manifest."""
     lost = manifest.extra.get(LOST, ())
     if lost:
         raise PaperclipError(
@@ -76,7 +84,10 @@ def refuse_lost(path: Path, manifest: Manifest, count: int) -> None:
 
 
 def counted(path: Path, manifest: Manifest) -> int | None:
-    """How many records a manifest counts in a file; None where it has the file's size, which says more."""
+    """The number of records in a file by its manifest; None if the manifest has the file's size.
+
+    The size is the stricter check.
+    """
     name = {PROPOSALS: "proposals", PREVIEWS: "images"}[path.name]
     return None if path.name in manifest.files else manifest.counts.get(name)
 

@@ -81,9 +81,10 @@ def read_failures(workspace: Workspace, name: str) -> dict[Key, FailedSummary]:
 
 
 def chosen_summaries(config: SummarizeConfig, workspace: Workspace) -> list[Summary]:
-    """The summaries of a set, as far as `config` selects them: of the set it names, else its backend's own, else the only one.
+    """The summaries that `config` selects: from its set, else its backend's, else the only one.
 
-    MissingStage where there is none.
+    Raises:
+        MissingStage: there is no such set.
     """
     by_default = config.backend if config.backend in workspace.names("summaries") else None
     name = choose_set(workspace, config.set_name or by_default)

@@ -37,7 +37,10 @@ def join() -> None:
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Within the block the processes are joined. They part together, so that none takes another's end for a failure."""
+    """Joins the processes for the block.
+
+    They leave it together, so that none takes another's end for a failure.
+    """
     join()
     try:
         yield

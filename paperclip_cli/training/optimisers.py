@@ -31,7 +31,10 @@ def optimiser(recipe: Recipe) -> optax.GradientTransformation:
 
 
 def _as_optax_promotes(made: optax.GradientTransformation) -> optax.GradientTransformation:
-    """The same, also where JAX is told to promote nothing: optax raises floats to the power of whole step counts."""
+    """The same transformation under JAX's standard promotion of types and ranks.
+
+    optax raises floats to the power of integer step counts, which strict promotion refuses.
+    """
 
     def update(
         gradient: clip.Params, state: optax.OptState, params: clip.Params | None = None

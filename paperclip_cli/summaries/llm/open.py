@@ -29,9 +29,13 @@ _EXAMPLES = {
 def open_summarizer(
     config: SummarizeConfig, workspace: Workspace, tell: Callable[[str], None]
 ) -> Summarizer:
-    """The backend that `config` names. Its model is looked for, but not loaded; `tell` hears why a server is waited for."""
+    """The backend that `config` names. Its model is located, but not loaded.
+
+    `tell` is given the reason whenever a server is waited for.
+    """
     if config.backend == KEYWORDS:
         return KeywordSummarizer()
+
     from paperclip_cli.summaries.llm.prompt import Prompt
     from paperclip_cli.summaries.llm.summarizer import LanguageSummarizer
 
