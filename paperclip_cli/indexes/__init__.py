@@ -1,1 +1,1 @@
-"""An index folder: vectors, observations, and the search over both."""
+"""Index folders: vectors, observations, and the search over both."""

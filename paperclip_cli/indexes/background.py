@@ -1,4 +1,4 @@
-"""How high texts score that have nothing to do with an index: what a query's scores are measured against."""
+"""Background scores of an index: the scores of unrelated texts, which rate those of a query."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Every percent, and finer where the hits of a query lie.
+# Percentiles: every percent, and finer steps at the top, where the hits of a query lie.
 LEVELS = np.concatenate(
     [np.arange(99), 99 + np.arange(9) / 10, 99.9 + np.arange(9) / 100, 99.99 + np.arange(11) / 1000]
 )
-_SAMPLE = 16_384  # vectors; with 64 texts a million scores
+_SAMPLE = 16_384  # vectors: a million scores with 64 texts
+_BLOCK = 65_536  # vectors multiplied at once
 
 
 @dataclass(frozen=True)
 class Background:
-    """Scores of unrelated texts: `scores` are their quantiles at `LEVELS`, `best` is what the median text's best image scores."""
+    """Scores of unrelated texts.
+
+    `scores` are their quantiles at `LEVELS`. `best` is the median over the texts of the score of
+    each text's best image.
+    """
 
     scores: tuple[float, ...]
     best: float
@@ -25,24 +30,19 @@ class Background:
             raise ValueError(f"{len(LEVELS)} quantiles of the background")
 
     def percentile(self, score: float) -> float:
-        """Percent of the background's scores that lie below `score`; never falls as the score grows."""
+        """Percent of the background scores below `score`. It never falls as the score grows."""
         return float(np.interp(score, self.scores, LEVELS))
 
 
 def measure(vectors: np.ndarray, texts: np.ndarray) -> Background:
-    """The background of an index from its vectors [N, D] and the embeddings [T, D] of unrelated texts.
+    """The background of an index: its vectors [N, D] against embeddings [T, D] of unrelated texts.
 
-    Quantiles are taken over a regular sample of the vectors, each text's best score over all of them.
+    The quantiles are over a regular sample of the vectors, the best score of each text over all.
     """
-    block = 65_536
-    best = np.max(
-        [
-            np.max(vectors[start : start + block] @ texts.T, axis=0)
-            for start in range(0, len(vectors), block)
-        ],
-        axis=0,
-    )
-    sample = vectors[:: max(1, -(-len(vectors) // _SAMPLE))] @ texts.T
-    return Background(
-        tuple(np.quantile(sample, LEVELS / 100).astype(float).tolist()), float(np.median(best))
-    )
+    blocks = (vectors[start : start + _BLOCK] for start in range(0, len(vectors), _BLOCK))
+    best = np.max([np.max(block @ texts.T, axis=0) for block in blocks], axis=0)
+
+    step = max(1, -(-len(vectors) // _SAMPLE))
+    sample = vectors[::step] @ texts.T
+    quantiles = np.quantile(sample, LEVELS / 100).astype(float)
+    return Background(tuple(quantiles.tolist()), float(np.median(best)))

@@ -1,12 +1,13 @@
-"""An index as one file that is handed on: a ZIP with members of fixed names, and nothing that a reader would have to run.
+"""A bundle: an index as one file to share, a ZIP with members of fixed names and no code.
 
-    bundle.json         what made the index, and size and SHA-256 of every other member
+    bundle.json         the origin of the index, and size and SHA-256 of every other member
     vectors.npy         float16 [N, D]
-    images.jsonl        one line an image, in the order of its vectors; proposals.jsonl one line a proposal, with its split
-    thumbnails.bin      JPEGs of at most 128 pixels one after the other; images.jsonl has their lengths
-    model/<file>        the model's text tower, so that whoever receives it can ask at once
+    images.jsonl        one line per image, in the order of the vectors
+    proposals.jsonl     one line per proposal, with its split
+    thumbnails.bin      JPEGs of at most 128 pixels, concatenated; images.jsonl has their lengths
+    model/<file>        the text tower of the model, so that the receiver can query at once
 
-What is in a bundle is believed only as far as it is checked here.
+Nothing in a bundle is trusted beyond the checks made here.
 """
 
 from __future__ import annotations
@@ -35,15 +36,22 @@ VECTORS, IMAGES, PROPOSALS, THUMBNAILS = DATA = (
     "thumbnails.bin",
 )
 MODEL = "model/"
-MAX_BYTES = 32 * 2**30  # of a bundle and of what it unpacks to: fifty million images
+MAX_BYTES = 32 * 2**30  # of a bundle, and of its unpacked files: fifty million images
 _MAX_CARD = 2**20
 _BLOCK = 2**20
 AGAIN = "have it exported or sent again"
+_BROKEN = (
+    *(OSError, EOFError, RuntimeError, NotImplementedError, RecursionError),
+    *(ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zipfile.LargeZipFile),
+)
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a bundle says of itself: the index's `manifest` (configuration, inputs, counts, extra), and its `files` by name."""
+    """The card of a bundle: its `files` by name, and the index's `manifest`.
+
+    Of the manifest it has the configuration, the inputs, the counts and the extra values.
+    """
 
     manifest: dict
     files: dict[str, dict]
@@ -52,7 +60,10 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class BundledImage:
-    """An image of a bundle: its file's hash, its proposal, what is known of it, and the bytes of its thumbnail (0: there is none)."""
+    """An image of a bundle: the hash of its file, its proposal, and its observation.
+
+    `thumbnail` is the number of bytes of its thumbnail, 0 where it has none.
+    """
 
     sha256: str
     thumbnail: int
@@ -65,20 +76,20 @@ class BundledImage:
 
 @dataclass(frozen=True)
 class BundledProposal:
-    """A proposal of a bundle, and the side of the model's data on which it lies."""
+    """A proposal of a bundle, and its side of the model's data."""
 
     proposal: Proposal
     split: str = "none"
 
 
 def pictureless(lengths: Sequence[int]) -> tuple[str, ...]:
-    """What is said of images whose thumbnail has no bytes."""
+    """A note that counts the images without a thumbnail, if there are any."""
     without = sum(not length for length in lengths)
     return (counted(without, "images have no small picture"),) if without else ()
 
 
 class BundleWriter:
-    """Adds the members of a bundle, each once, and in the end its card."""
+    """Adds the members of a bundle, each once, and finally its card."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -86,7 +97,7 @@ class BundleWriter:
 
     @contextmanager
     def member(self, name: str) -> Iterator[_Hashed]:
-        """A file to write to. Lines of text are compressed; vectors, weights and pictures would gain little."""
+        """A file to write to. Text is compressed: vectors, weights and pictures gain little."""
         is_text = name.endswith((".json", ".jsonl", ".txt"))
         info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
         info.compress_type = zipfile.ZIP_DEFLATED if is_text else zipfile.ZIP_STORED
@@ -97,13 +108,12 @@ class BundleWriter:
         self._files[name] = {"size": hashed.size, "sha256": hashed.digest.hexdigest()}
 
     def finish(self, manifest: Mapping) -> None:
-        self._archive.writestr(
-            CARD, json.dumps(asdict(Card(dict(manifest), self._files)), indent=2)
-        )
+        card = Card(dict(manifest), self._files)
+        self._archive.writestr(CARD, json.dumps(asdict(card), indent=2))
 
 
 class _Hashed:
-    """A file that counts and hashes what goes into it."""
+    """A file that counts and hashes the bytes written to it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self.size, self.digest = file, 0, hashlib.sha256()
@@ -116,15 +126,19 @@ class _Hashed:
 
 @contextmanager
 def write_bundle(path: Path) -> Iterator[BundleWriter]:
-    """A new bundle, which is at `path` only when the block has ended well."""
+    """A new bundle, which appears at `path` only if the block succeeds."""
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         yield BundleWriter(archive)
 
 
 def unpack(path: Path, folder: Path, model_files: Collection[str]) -> Card:
-    """Unpacks a bundle into an empty folder, once names and sizes are known to be those of a bundle; hashes are checked on the way.
+    """Unpacks a bundle into an empty folder and returns its card.
 
-    `model_files` are the names that files of the model may have. PaperclipError for anything that is not a whole bundle.
+    Names and sizes are checked before, hashes on the way. `model_files` are the names allowed for
+    files of the model.
+
+    Raises:
+        PaperclipError: the file is not a whole bundle.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -134,19 +148,7 @@ def unpack(path: Path, folder: Path, model_files: Collection[str]) -> Card:
             for name, said in card.files.items():
                 _unpack_member(archive, name, said, folder / name)
         return card
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except _BROKEN as error:
         raise PaperclipError(
             f"{path.name} is not a whole bundle of an index ({str(error)[:200]})", AGAIN
         ) from error
@@ -159,23 +161,25 @@ def _read_card(archive: zipfile.ZipFile) -> Card:
         said = json.loads(file.read(_MAX_CARD + 1))
     if said["format"] != FORMAT:
         raise ValueError(f"format {said['format']!r}, this program reads {FORMAT}")
-    return Card(
-        dict(said["manifest"]), {str(name): dict(values) for name, values in said["files"].items()}
-    )
+
+    files = {str(name): dict(values) for name, values in said["files"].items()}
+    return Card(dict(said["manifest"]), files)
 
 
 def _check_members(archive: zipfile.ZipFile, card: Card, allowed: set[str]) -> None:
-    """Names are among the `allowed`, each is there once, is a plain file, and is as long as the card says."""
+    """Checks that every member is allowed, unique, a plain file, and as long as the card says."""
     infos = [info for info in archive.infolist() if info.filename != CARD]
     names = [info.filename for info in infos]
     strange = sorted(({*names} ^ card.files.keys()) | ({*names} - allowed) | ({*DATA} - {*names}))
     if strange or len(names) != len({*names}) or len(archive.infolist()) != len(names) + 1:
         raise ValueError(f"members {', '.join(strange[:3]) or 'repeated'}")
+
     for info in infos:
         size = card.files[info.filename]["size"]
         is_plain = (info.external_attr >> 16) & 0o170000 in (0, 0o100000)
         if not is_plain or type(size) is not int or info.file_size != size or info.flag_bits & 1:
             raise ValueError(f"{info.filename} is not a plain file of {size} bytes")
+
     if sum(info.file_size for info in infos) > MAX_BYTES:
         raise ValueError(f"unpacks to more than {MAX_BYTES / 2**30:.0f} GB")
 
@@ -195,4 +199,4 @@ def _unpack_member(archive: zipfile.ZipFile, name: str, said: Mapping, path: Pat
             if plain.size > said["size"]:
                 break
     if (plain.size, plain.digest.hexdigest()) != (said["size"], said["sha256"]):
-        raise ValueError(f"{name} does not have the size and checksum that were written down")
+        raise ValueError(f"{name} does not have the size and checksum in the card")

@@ -1,7 +1,8 @@
-"""What an index knows of its images: an SQLite file that is written once and then only read.
+"""The observations of an index: an SQLite file that is written once and then only read.
 
-The vectors of an image are consecutive, and the number of the first is the image's `id`: a row of the vectors leads to its image and
-tile by one look-up in a tree, so that a query reads the rows of its hits and no others. Text that proposals share is kept once.
+The vectors of an image are consecutive, and the number of the first is the image's `id`. One tree
+look-up thus leads from a row of the vectors to its image and tile, and a query reads only the rows
+of its hits. The text of a proposal is stored once for all its images.
 """
 
 from __future__ import annotations
@@ -17,18 +18,10 @@ from paperclip_cli.records import Key, Observation, Proposal, Wcs, from_dict
 
 OBSERVED = tuple(f.name for f in fields(Observation))
 FILE = ("path", "size", "mtime_ns", "sha256", "tiles", "wcs")
-PROPOSAL = (
-    "mission",
-    "proposal_id",
-    "title",
-    "category",
-    "cycle",
-    "pi",
-    "proposal_type",
-    "abstract",
-)
+PROPOSAL = tuple("mission proposal_id title category cycle pi proposal_type abstract".split())
+_COLUMNS = ", ".join([*(f"p_{name}" for name in PROPOSAL), *FILE, *OBSERVED])
 _WHOLE_IMAGE = (
-    f"SELECT images.id, split, {', '.join(f'p_{name}' for name in PROPOSAL)}, {', '.join(FILE)}, {', '.join(OBSERVED)}"
+    f"SELECT images.id, split, {_COLUMNS}"
     " FROM images LEFT JOIN proposals ON proposals.id = proposal"
 )
 
@@ -37,9 +30,10 @@ _WHOLE_IMAGE = (
 class Entry:
     """An image of an index.
 
-    `path` is relative to the cache for a preview of the cache, to the index for a thumbnail that came with it, absolute for any other
-    image. `size` and `mtime_ns` are the file's when
-    its content was hashed. `tiles` is the number of its vectors, `wcs` the coordinates of its canvas as a unit square (`sky.wcs`).
+    `path` is relative to the cache for a preview, relative to the index for a thumbnail that came
+    with it, and absolute for any other image. `size` and `mtime_ns` are those of the file when its
+    content was hashed. `tiles` is the number of its vectors. `wcs` holds the coordinates of its
+    canvas as a unit square (`sky.wcs`).
     """
 
     path: str
@@ -54,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """The image behind a vector: its `id` and `tile`, its entry, and the text of its proposal (None for a file that has none)."""
+    """The image of a vector: its `id` and `tile`, its entry, and its proposal (None for a file)."""
 
     id: int
     tile: int
@@ -64,18 +58,25 @@ class Image:
 
 
 class Observations:
-    """The observations of an index, open for reading. Images are numbered by their first vector."""
+    """The observations of an index, open for reading. Images are numbered by their first vector.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
 
     def __init__(self, path: Path) -> None:
-        """PaperclipError where the file is not what `write_observations` makes; FileNotFoundError where there is none."""
         if not path.is_file():
             raise FileNotFoundError(path)
         self.path = path
-        # Immutable: no lock is taken, and an index in a folder that cannot be written is as good as any.
+        # Immutable: no lock is taken, so an index in a read-only folder works, too.
         self.connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
 
     def execute(self, sql: str, parameters: Iterable = ()) -> list[tuple]:
-        """All rows that an SQL query gives."""
+        """All rows of an SQL query.
+
+        Raises:
+            PaperclipError: the file is not one that `write_observations` makes.
+        """
         try:
             return self.connection.execute(sql, tuple(parameters)).fetchall()
         except sqlite3.DatabaseError as error:
@@ -84,7 +85,11 @@ class Observations:
             ) from error
 
     def image(self, row: int) -> Image:
-        """The image to which a row of the vectors belongs."""
+        """The image of a row of the vectors.
+
+        Raises:
+            PaperclipError: no image has that row.
+        """
         found = self.execute(
             f"{_WHOLE_IMAGE} WHERE images.id <= ? ORDER BY images.id DESC LIMIT 1", (row,)
         )
@@ -95,33 +100,33 @@ class Observations:
         return _image(row, found[0])
 
     def group(self, image: Image, collapse: str) -> list[tuple[int, int]]:
-        """(first row, tiles) of the images for which one hit stands: `target`, `proposal` or `none` but itself.
+        """(first row, tiles) of the images that one hit represents.
 
-        An image without a proposal stands for itself: nothing is known that it would share.
+        With `collapse` "target" they share proposal and target, with "proposal" the proposal; with
+        "none" a hit represents only itself. So does an image without a proposal: it shares nothing
+        that is known.
         """
         if collapse == "none" or image.proposal is None:
             return [(image.id, image.entry.tiles)]
-        same_target = (
-            "AND target IS (SELECT target FROM images WHERE id = ?)" if collapse == "target" else ""
-        )
+
+        same = ["proposal = (SELECT proposal FROM images WHERE id = ?)"]
+        if collapse == "target":
+            same.append("target IS (SELECT target FROM images WHERE id = ?)")
         return self.execute(
-            f"SELECT id, tiles FROM images WHERE proposal = (SELECT proposal FROM images WHERE id = ?) {same_target} "
-            "ORDER BY id",
-            (image.id,) * (2 if same_target else 1),
+            f"SELECT id, tiles FROM images WHERE {' AND '.join(same)} ORDER BY id",
+            (image.id,) * len(same),
         )
 
     def instruments(self) -> list[tuple[str, str | None]]:
-        """Each instrument with each of its detectors (None where none is known)."""
+        """Each instrument with each of its detectors (None where unknown)."""
         return self.execute(
             "SELECT DISTINCT instrument, detector FROM images WHERE instrument IS NOT NULL"
         )
 
     def images(self) -> Iterator[Image]:
         """Every image, in the order of the vectors."""
-        return (
-            _image(values[0], values)
-            for values in self.execute(f"{_WHOLE_IMAGE} ORDER BY images.id")
-        )
+        rows = self.execute(f"{_WHOLE_IMAGE} ORDER BY images.id")
+        return (_image(values[0], values) for values in rows)
 
     def close(self) -> None:
         self.connection.close()
@@ -132,11 +137,13 @@ def _image(row: int, values: tuple) -> Image:
     proposal = dict(zip(PROPOSAL, rest[: len(PROPOSAL)], strict=True))
     file = dict(zip(FILE, rest[len(PROPOSAL) :], strict=False))
     observed = dict(zip(OBSERVED, rest[len(PROPOSAL) + len(FILE) :], strict=True))
+
     if file["wcs"] is not None:
         file["wcs"] = from_dict(Wcs, json.loads(file["wcs"]))
     observed["filters"] = tuple(json.loads(observed["filters"] or "[]"))
     for name in ("moving", "parallel"):
         observed[name] = None if observed[name] is None else bool(observed[name])
+
     key = None if proposal["mission"] is None else Key(proposal["mission"], proposal["proposal_id"])
     entry = Entry(**file, key=key, observation=Observation(**observed))
     return Image(
@@ -149,5 +156,5 @@ def _image(row: int, values: tuple) -> Image:
 
 
 def _quoted(path: Path) -> str:
-    """A path in an SQLite URI, where these three signs mean something."""
+    """A path for an SQLite URI, with the three characters escaped that have a meaning there."""
     return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

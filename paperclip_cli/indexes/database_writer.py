@@ -1,4 +1,4 @@
-"""Writes what an index knows of its images, once: see `observations` for the file's plan."""
+"""The writer of an index's observations. `database` describes the file."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ from paperclip_cli.records import Key, Observation, Proposal, Wcs, to_json
 from paperclip_cli.sky.footprint import observed_footprint
 from paperclip_cli.text.words import spaced
 
-# Two full-text tables, because a proposal's words are shared by its images and a target's are not.
+# Two full-text tables, because the words of a proposal are shared by its images and those of a
+# target are not.
 _SCHEMA = f"""
-CREATE TABLE proposals (id INTEGER PRIMARY KEY, split TEXT, {", ".join(f"p_{name}" for name in PROPOSAL)});
-CREATE TABLE images (id INTEGER PRIMARY KEY, proposal INTEGER REFERENCES proposals, sky_ra, sky_dec, sky_radius,
-                     {", ".join(FILE)}, {", ".join(OBSERVED)});
+CREATE TABLE proposals (
+    id INTEGER PRIMARY KEY, split TEXT, {", ".join(f"p_{name}" for name in PROPOSAL)}
+);
+CREATE TABLE images (
+    id INTEGER PRIMARY KEY, proposal INTEGER REFERENCES proposals, sky_ra, sky_dec, sky_radius,
+    {", ".join(FILE)}, {", ".join(OBSERVED)}
+);
 CREATE VIRTUAL TABLE proposal_words USING fts5(title, abstract, content='');
 CREATE VIRTUAL TABLE image_words USING fts5(target, content='');
 """
-_INDEXES = "CREATE INDEX visits ON images (proposal, target); CREATE INDEX keys ON proposals (p_mission, p_proposal_id);"
+_INDEXES = """
+CREATE INDEX visits ON images (proposal, target);
+CREATE INDEX keys ON proposals (p_mission, p_proposal_id);
+"""
 
 
 def write_observations(
@@ -31,9 +39,9 @@ def write_observations(
     proposals: Mapping[Key, Proposal],
     splits: Mapping[Key, str],
 ) -> None:
-    """Writes a file, which is there only when it is whole.
+    """Writes the file, which appears at `path` only when it is whole.
 
-    The order of `entries` is that of their vectors; only proposals with images are kept.
+    `entries` are in the order of their vectors. Proposals without images are left out.
     """
     with replacing(path) as temporary:
         _write(temporary, list(entries), proposals, splits)
@@ -47,12 +55,11 @@ def _write(
 ) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
-        # Nobody reads the file before it is whole, so that it needs no journal of its own.
+        # Nobody reads the file before it is whole, so it needs no journal of its own.
         connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_SCHEMA}")
         connection.execute("BEGIN")
-        numbers = _write_proposals(
-            connection, {entry.key for entry in entries if entry.key is not None}, proposals, splits
-        )
+        keys = {entry.key for entry in entries if entry.key is not None}
+        numbers = _write_proposals(connection, keys, proposals, splits)
         _write_images(connection, entries, numbers)
         connection.execute("COMMIT")
         connection.executescript(_INDEXES)
@@ -66,27 +73,22 @@ def _write_proposals(
     proposals: Mapping[Key, Proposal],
     splits: Mapping[Key, str],
 ) -> dict[Key, int]:
+    """Writes the proposals of some `keys`, and returns their numbers in the file."""
     numbers = {key: number for number, key in enumerate(sorted(keys), 1)}
-    records = [
-        (
-            number,
-            splits.get(key, "none"),
-            proposals.get(key) or Proposal(**key._asdict(), abstract=""),
-        )
+    records = {key: proposals.get(key) or Proposal(**key._asdict(), abstract="") for key in numbers}
+
+    rows = (
+        (number, splits.get(key, "none"), *(getattr(records[key], name) for name in PROPOSAL))
         for key, number in numbers.items()
-    ]
-    _insert(
-        connection,
-        "proposals",
-        2 + len(PROPOSAL),
-        (
-            (number, split, *(getattr(record, name) for name in PROPOSAL))
-            for number, split, record in records
-        ),
+    )
+    _insert(connection, "proposals", 2 + len(PROPOSAL), rows)
+
+    words = (
+        (number, spaced(records[key].title), spaced(records[key].abstract))
+        for key, number in numbers.items()
     )
     connection.executemany(
-        "INSERT INTO proposal_words (rowid, title, abstract) VALUES (?, ?, ?)",
-        ((number, spaced(record.title), spaced(record.abstract)) for number, _, record in records),
+        "INSERT INTO proposal_words (rowid, title, abstract) VALUES (?, ?, ?)", words
     )
     return numbers
 
@@ -108,6 +110,7 @@ def _write_images(
             first += entry.tiles
 
     _insert(connection, "images", 5 + len(FILE) + len(OBSERVED), rows())
+
     words = connection.execute("SELECT id, target FROM images WHERE target IS NOT NULL").fetchall()
     connection.executemany(
         "INSERT INTO image_words (rowid, target) VALUES (?, ?)",
@@ -120,10 +123,14 @@ def _insert(connection: sqlite3.Connection, table: str, width: int, rows: Iterab
 
 
 def _circle(observation: Observation) -> tuple[float | None, float | None, float | None]:
-    """Centre and radius, in degrees, of the circle around a footprint: what a cone search looks at first."""
+    """Centre and radius, in degrees, of the circle around a footprint.
+
+    A cone search tests the circle first.
+    """
     footprint = observed_footprint(observation)
     if footprint is None:
         return None, None, None
+
     x, y, z = footprint.centre
     return (
         math.degrees(math.atan2(y, x)) % 360,

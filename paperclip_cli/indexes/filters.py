@@ -1,4 +1,4 @@
-"""Which images of an index a query may answer with: conditions on the observation, applied before anything is ranked."""
+"""Filters of a query: conditions on the observation, applied before anything is ranked."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from paperclip_cli.indexes.database import Observations
 
 @dataclass(frozen=True)
 class Selection:
-    """`rows`: the vectors int64 [M] that may be ranked, None for all. `moving`: moving targets that a cone left out."""
+    """The vectors that may be ranked: `rows` int64 [M], None for all.
+
+    `moving` counts the images of moving targets that a cone left out.
+    """
 
     rows: np.ndarray | None
     moving: int = 0
 
 
 def select(observations: Observations, config: QueryConfig) -> Selection:
-    """The rows that meet every condition of `config`; several values of one condition are alternatives."""
+    """The rows that meet every condition of `config`. Values of one condition are alternatives."""
     observations.connection.create_function("names", 2, names, deterministic=True)
     conditions = list(_conditions(config))
     if config.near is not None:
@@ -33,26 +36,28 @@ def select(observations: Observations, config: QueryConfig) -> Selection:
 
 
 def names(target: str | None, wanted: str) -> bool:
-    """Whether a target's name holds the wanted one, however it is spaced: `NGC 4038` is in `NGC4038-39`, `M 5` is not in `M51`."""
+    """Whether a target's name contains the wanted one, however it is spaced.
+
+    `NGC 4038` is in `NGC4038-39`, but `M 5` is not in `M51`.
+    """
     parts = re.findall(r"\d+|[^\W\d_]+", wanted)
     if target is None or not parts:
         return False
+
     middle = r"[\W_]*".join(map(re.escape, parts))
     before, after = (r"\d" if part[0].isdigit() else r"[^\W\d_]" for part in (parts[0], parts[-1]))
     return re.search(f"(?<!{before}){middle}(?!{after})", target, re.IGNORECASE) is not None
 
 
 def _conditions(config: QueryConfig) -> Iterator[tuple[str, tuple]]:
-    """SQL and its parameters, for every condition that is set."""
+    """SQL and its parameters for every condition that is set."""
     yield from _any("lower(p_mission) = lower(?)", config.missions)
     yield from _any("p_proposal_id = ?", config.proposals)
     # `ACS`, `WFC` and `ACS/WFC` all find instrument ACS (or ACS/WFC) with detector WFC.
     place = "'/' || upper(instrument) || '/' || upper(coalesce(detector, '')) || '/'"
     yield from _any(f"instr({place}, upper(?))", [f"/{name}/" for name in config.instruments])
-    yield from _any(
-        "instr(upper(filters), ?)",
-        [json.dumps(name.upper(), ensure_ascii=False) for name in config.filters],
-    )
+    filters = [json.dumps(name.upper(), ensure_ascii=False) for name in config.filters]
+    yield from _any("instr(upper(filters), ?)", filters)
     yield from _any("upper(coalesce(nullif(cycle, ''), p_cycle)) = upper(?)", config.cycles)
     yield from _any("names(target, ?)", config.targets)
     yield from _any("t_min >= ?", [config.after] if config.after is not None else [])
@@ -70,8 +75,8 @@ def _where(
     clause = " AND ".join(sql for sql, _ in conditions)
     parameters = [value for _, values in conditions for value in values]
     return observations.execute(
-        f"SELECT {columns} FROM images LEFT JOIN proposals ON proposals.id = proposal WHERE {clause} "
-        "ORDER BY images.id",
+        f"SELECT {columns} FROM images LEFT JOIN proposals ON proposals.id = proposal "
+        f"WHERE {clause} ORDER BY images.id",
         parameters,
     )
 
@@ -82,22 +87,24 @@ def _in_cone(
     near: tuple[float, float],
     config: QueryConfig,
 ) -> Selection:
-    """What a cone meets. What moves has no place on the sky; it is only counted."""
-    # A query without a cone is quicker without the geometry.
+    """The images that a cone meets. Moving targets have no fixed place and are only counted."""
+    # Imported here, because a query without a cone is quicker without the geometry.
     from paperclip_cli.sky.cone import Cone, Place
 
     cone = Cone(*near, config.radius, config.centre_only)
     columns = f"images.id, tiles, moving, {', '.join(Place._fields)}"
     found = _where(observations, columns, [*conditions, ("sky_dec IS NOT NULL", ()), cone.band()])
     held = [(id, tiles, moving) for id, tiles, moving, *place in found if cone.meets(Place(*place))]
+
     kept = [(id, tiles) for id, tiles, moving in held if config.include_moving or not moving]
     return Selection(_rows(kept), len(held) - len(kept))
 
 
 def _rows(images: Sequence[tuple[int, int]]) -> np.ndarray:
-    """The rows of some images, given as (first row, number of tiles)."""
+    """The rows int64 of some images, given as (first row, number of tiles)."""
     if not images:
         return np.empty(0, np.int64)
+
     first, tiles = np.array(images, dtype=np.int64).T
     within = np.arange(tiles.sum()) - np.repeat(np.cumsum(tiles) - tiles, tiles)
     return np.repeat(first, tiles) + within

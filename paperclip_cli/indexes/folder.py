@@ -1,13 +1,15 @@
-"""An index: a folder that can be copied, in which a new state takes the place of the old one at once.
+"""An index: a folder that can be copied, and whose state is replaced in one step.
 
-    manifest.json                the model's fingerprint, its name and folder, the view, the background, and the number of the generation
-    vectors-<number>.npy         float32 [N, D], rows in the order of the images
-    observations-<number>.sqlite what is known of the images
-    thumbnails/, model/          what came with an index from elsewhere (`indexes.bundle`): small pictures, and a text tower
-    graph-<number>.*             a graph of the vectors (`indexes.hnsw`), where one was asked for
+    manifest.json                 the model's name, folder and fingerprint, the view, the
+                                  background, and the number of the current generation
+    vectors-<number>.npy          float32 [N, D], rows in the order of the images
+    observations-<number>.sqlite  the observations of the images
+    graph-<number>.*              a graph of the vectors (`indexes.hnsw`), if one was built
+    thumbnails/, model/           the thumbnails and the text tower of an imported index
+                                  (`indexes.bundle`)
 
-A generation is written once and never changed. The manifest names the one that counts and is replaced last, so that a query sees the
-old state or the new one, whenever it comes and whenever the writer dies.
+A generation is written once and never changed. The manifest names the current one and is replaced
+last. A query therefore sees the old state or the new one, even if the writer dies.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ THUMBNAILS = "thumbnails"
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """An open index: `vectors` float32 [N, D] mapped read-only, and the observations of their images."""
+    """An open index: its `vectors` float32 [N, D], mapped read-only, and its observations."""
 
     folder: Path
     manifest: Manifest
@@ -45,31 +47,35 @@ class Index:
 
     @property
     def generation(self) -> int:
-        """The number of its state."""
+        """The number of its current generation."""
         return int(self.manifest.extra["generation"])
 
     def file_of(self, entry: Entry, workspace: Workspace) -> Path:
-        """The file of an image; for one that came with an index from elsewhere, its thumbnail."""
-        return (
-            self.folder if entry.path.startswith(f"{THUMBNAILS}/") else workspace.root
-        ) / entry.path
+        """The file of an image; in an imported index, its thumbnail."""
+        is_thumbnail = entry.path.startswith(f"{THUMBNAILS}/")
+        return (self.folder if is_thumbnail else workspace.root) / entry.path
 
     @property
     def view(self) -> View:
-        """What of an image its model sees."""
+        """The part of an image that its model sees."""
         return View(**self.manifest.config["view"])
 
     @property
     def reading(self) -> Reading:
-        """How its files became views."""
+        """The way its files became views."""
         return Reading(**self.manifest.config.get("reading", {}))
 
 
 def choose_index(name: str | None, workspace: Workspace) -> str:
-    """The index that a user means: the one named, else `default`, else the only one."""
+    """The index that a user means: the one named, else `default`, else the only one.
+
+    Raises:
+        MissingStage: there is no such index.
+    """
     names = workspace.names("indexes")
     if name is None:
         name = "default" if "default" in names or len(names) != 1 else names[0]
+
     if name not in names:
         others = f" (there are {', '.join(names)})" if names else ""
         make = "paperclip index" + ("" if name == "default" else f" --index {name}")
@@ -92,7 +98,8 @@ def open_index(folder: Path) -> Index:
         try:
             return _open(folder, manifest)
         except FileNotFoundError as error:
-            # A writer may have finished in between, and swept the generation away that its manifest no longer names.
+            # A writer may have finished in between, and removed the generation that the manifest
+            # named before.
             newer = read_manifest(folder)
             if newer == manifest:
                 raise PaperclipError(
@@ -114,11 +121,13 @@ def _open(folder: Path, manifest: Manifest) -> Index:
         raise PaperclipError(
             f"index {folder}: its manifest lacks {error}", "rebuild it with paperclip index --force"
         ) from error
+
     vectors_path, observations_path = generation_paths(folder, number)
     for path in (vectors_path, observations_path):
-        path.stat()
+        path.stat()  # FileNotFoundError: another generation may be the current one by now
     for fault in faults(folder, manifest):
         raise PaperclipError(f"index {folder}: {fault}", "rebuild it with paperclip index --force")
+
     return Index(
         folder=folder,
         manifest=manifest,
@@ -135,5 +144,5 @@ def folder_sha256(folder: Path) -> str:
 
 
 def generation_paths(folder: Path, number: int) -> tuple[Path, Path]:
-    """The files of vectors and of observations."""
+    """The files of the vectors and the observations of a generation."""
     return folder / f"vectors-{number:06d}.npy", folder / f"observations-{number:06d}.sqlite"

@@ -1,9 +1,9 @@
-"""A graph of an index's vectors (HNSW, Malkov & Yashunin 2018), for processes that answer many queries.
+"""A graph of an index's vectors (HNSW, Malkov & Yashunin 2018), for many queries in one process.
 
     graph-<number>.hnsw    hnswlib's own format; labels are the rows of the vectors
-    graph-<number>.json    which vectors it was built from; written last
+    graph-<number>.json    the card: the vectors it was built from; written last
 
-It is built where it is used and never handed on: hnswlib believes what such a file says.
+It is built where it is used and never shared, because hnswlib trusts the content of such a file.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ from paperclip_cli.workspace import file_sha256
 if TYPE_CHECKING:
     import hnswlib
 
-# Links a vector, and candidates looked at when one is added and when one is sought: recall at 10 above 0.99 on 200,000 clustered
-# vectors of 512 (tests/benchmarks/search.py).
+# Links per vector, and candidates examined when a vector is added and when one is searched for:
+# recall at 10 above 0.99 on 200,000 clustered vectors of 512 (tests/benchmarks/search.py).
 LINKS, BUILD_CANDIDATES, CANDIDATES = 16, 100, 96
 EXTRA = "hnsw"
-_BLOCK = 4_096
-_PROBES = 256
+_BLOCK = 4_096  # vectors added between two reports of progress
+_PROBES = 256  # rows in a fingerprint
 
 
 def build_graph(
     folder: Path, number: int, vectors: np.ndarray, advance: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Writes the graph of a generation's normalised vectors float32 [N, D]; N may not be 0. `advance` is told what is done."""
+    """Writes the graph of a generation's normalised vectors float32 [N, D]. N must not be 0.
+
+    `advance` is called with the number of vectors added.
+    """
     graph = _new(vectors.shape[1])
     graph.init_index(
         max_elements=len(vectors), M=LINKS, ef_construction=BUILD_CANDIDATES, random_seed=0
@@ -44,6 +47,7 @@ def build_graph(
         block = vectors[start : start + _BLOCK]
         graph.add_items(block, np.arange(start, start + len(block)))
         advance(len(block))
+
     path, card = graph_paths(folder, number)
     with replacing(path) as temporary:
         graph.save_index(str(temporary))
@@ -52,10 +56,14 @@ def build_graph(
 
 
 def graph_state(folder: Path, number: int, vectors: np.ndarray, verify: bool = False) -> str:
-    """`ready`, `none`, or `stale` for one that is not of these vectors, or damaged: `verify` reads it."""
+    """`ready`, `none`, or `stale` for a graph of other vectors or a damaged one.
+
+    Only with `verify` is the whole graph read.
+    """
     path, card = graph_paths(folder, number)
     if not card.exists():
         return "none"
+
     try:
         said = json.loads(card.read_text(encoding="utf-8"))
         found = _fingerprint(vectors), path.stat().st_size
@@ -68,7 +76,11 @@ def graph_state(folder: Path, number: int, vectors: np.ndarray, verify: bool = F
 
 
 def open_graph(folder: Path, number: int, vectors: np.ndarray) -> Graph:
-    """The graph of a generation, whose state is `ready`. PaperclipError where hnswlib is missing or refuses it."""
+    """The graph of a generation, whose state is `ready`.
+
+    Raises:
+        PaperclipError: hnswlib is missing or cannot load it.
+    """
     graph = _new(vectors.shape[1])
     path, _ = graph_paths(folder, number)
     try:
@@ -87,9 +99,9 @@ class Graph:
         self._graph = graph
 
     def nearest(self, query: np.ndarray, count: int) -> np.ndarray:
-        """Rows int64 of about the `count` nearest vectors to a normalised `query` [D], in no order that counts; `count` <= N.
+        """Rows int64 of about the `count` <= N nearest vectors to a normalised `query` [D].
 
-        None at all where the graph does not lead to so many.
+        They are in no particular order. There are none where the graph finds fewer than `count`.
         """
         self._graph.set_ef(max(CANDIDATES, count + count // 4))
         try:
@@ -107,13 +119,13 @@ def is_installed() -> bool:
 
 
 def check_installed() -> None:
-    """PaperclipError, with what installs it, where the extra is missing."""
+    """Raises a PaperclipError, with the command that installs it, where the extra is missing."""
     if not is_installed():
         raise PaperclipError("hnswlib is not installed", extra_line(EXTRA))
 
 
 def graph_paths(folder: Path, number: int) -> tuple[Path, Path]:
-    """The graph and the card that says what it was built from."""
+    """The files of a generation's graph and of its card."""
     return folder / f"graph-{number:06d}.hnsw", folder / f"graph-{number:06d}.json"
 
 
@@ -125,8 +137,10 @@ def _new(dimension: int) -> hnswlib.Index:
 
 
 def _fingerprint(vectors: np.ndarray) -> str:
-    """SHA-256 over shape and some rows, evenly spaced: two states of an index differ in more than a few rows between them."""
+    """SHA-256 over the shape and some evenly spaced rows.
+
+    Two states of an index differ in more than a few rows between these.
+    """
     rows = np.linspace(0, len(vectors) - 1, min(_PROBES, len(vectors))).astype(np.int64)
-    return hashlib.sha256(
-        repr(vectors.shape).encode() + np.ascontiguousarray(vectors[rows]).tobytes()
-    ).hexdigest()
+    data = np.ascontiguousarray(vectors[rows]).tobytes()
+    return hashlib.sha256(repr(vectors.shape).encode() + data).hexdigest()

@@ -1,8 +1,9 @@
-"""Embeddings of an `index` run that has not ended: appended as they are made, and found again after a kill.
+"""The journal of an unfinished `index` run: embeddings appended as they are made, for a restart.
 
-Two files in the index's folder. `journal.f32` holds the vectors; `journal.jsonl` says in its first line what made them, then in one
-line an image whose vectors they are. A line is written after its vectors and carries their checksum, so that whatever a kill or a
-power cut leaves behind, the intact beginning of the journal is known.
+It consists of two files in the index's folder. `journal.f32` holds the vectors. The first line of
+`journal.jsonl` describes their model and view; every other line names the image of the next
+vectors. A line is written after its vectors and holds their checksum. Whatever a kill or a power
+cut leaves behind, the intact beginning of the journal is thus known.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ LINES, VECTORS = "journal.jsonl", "journal.f32"
 
 
 class Journal:
-    """`places` maps the content hash of an image to the rows [first, first + tiles) of its vectors."""
+    """Vectors in a journal. `places` maps the content hash of an image to (first row, tiles)."""
 
     def __init__(self, folder: Path, maker: dict, dimension: int) -> None:
-        """Continues the journal in `folder` if the same `maker` (model, view) left one of this dimension, else begins a new one."""
+        """Continues the journal in `folder`, or begins a new one.
+
+        It continues one of the same `maker` (model, view) and dimension.
+        """
         self.folder, self.dimension = folder, dimension
         self.places: dict[str, tuple[int, int]] = {}
         self.rows = 0
-        self._head = (
-            json.dumps({"maker": maker, "dimension": dimension}, sort_keys=True).encode() + b"\n"
-        )
+        self._head = _line({"maker": maker, "dimension": dimension}, sort_keys=True)
+
         folder.mkdir(parents=True, exist_ok=True)
         length = self._recover()
         _cut(folder / LINES, length)
@@ -42,17 +45,16 @@ class Journal:
             (digest, np.ascontiguousarray(vectors, np.float32).tobytes())
             for digest, vectors in images
         ]
+
         with (self.folder / VECTORS).open("ab") as file:
             file.write(b"".join(data for _, data in blocks))
+
         lines = []
         for digest, data in blocks:
             tiles = len(data) // (4 * self.dimension)
             self.places[digest] = (self.rows, tiles)
             self.rows += tiles
-            lines.append(
-                json.dumps({"sha256": digest, "tiles": tiles, "crc32": zlib.crc32(data)}).encode()
-                + b"\n"
-            )
+            lines.append(_line({"sha256": digest, "tiles": tiles, "crc32": zlib.crc32(data)}))
         with (self.folder / LINES).open("ab") as file:
             file.write(b"".join(lines))
 
@@ -63,15 +65,18 @@ class Journal:
         return np.memmap(self.folder / VECTORS, np.float32, "r", shape=(self.rows, self.dimension))
 
     def _recover(self) -> int:
-        """Reads the intact lines into `places`; gives their length in bytes, 0 where the journal is another maker's."""
-        if not (self.folder / LINES).exists() or not (self.folder / VECTORS).exists():
+        """Reads the intact lines into `places` and returns their length in bytes.
+
+        The length is 0 for a journal of another maker.
+        """
+        lines_path, vectors_path = self.folder / LINES, self.folder / VECTORS
+        if not lines_path.exists() or not vectors_path.exists():
             return 0
-        with (
-            (self.folder / LINES).open("rb") as lines,
-            (self.folder / VECTORS).open("rb") as vectors,
-        ):
+
+        with lines_path.open("rb") as lines, vectors_path.open("rb") as vectors:
             if lines.readline() != self._head:
                 return 0
+
             length = len(self._head)
             for line in lines:
                 entry = _intact(line, vectors, self.dimension)
@@ -85,7 +90,7 @@ class Journal:
 
 
 def discard_journal(folder: Path) -> None:
-    """Removes what a finished run no longer needs."""
+    """Removes the journal, which a finished run no longer needs."""
     for name in (LINES, VECTORS):
         (folder / name).unlink(missing_ok=True)
 
@@ -95,8 +100,12 @@ def is_unfinished(folder: Path) -> bool:
     return (folder / LINES).exists()
 
 
+def _line(values: dict, sort_keys: bool = False) -> bytes:
+    return json.dumps(values, sort_keys=sort_keys).encode() + b"\n"
+
+
 def _intact(line: bytes, vectors: BinaryIO, dimension: int) -> tuple[str, int] | None:
-    """What a line says, if it is whole and the next vectors are the ones that it was written for."""
+    """The hash and the tiles in a line, if it is whole and the next vectors match its checksum."""
     try:
         entry = json.loads(line)
         digest, tiles, checksum = entry["sha256"], entry["tiles"], entry["crc32"]

@@ -1,4 +1,4 @@
-"""The model that belongs to an index: the one that made it, or the text tower that came with an index from elsewhere."""
+"""The model of an index: the one that made it, or the text tower that an imported index has."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ _TEXT = ("text_model.", "text_projection.")
 
 
 def model_of(index: Index, workspace: Workspace, afresh: bool = False) -> ModelFolder:
-    """A model folder that has at least the text tower of the model that made an index; `afresh` reads all of it. No other model will do.
+    """The folder of the model that made an index, with at least its text tower.
+
+    `afresh` computes its fingerprint from its files again.
 
     Raises:
-        PaperclipError: that model is gone, or is another one now.
+        PaperclipError: that model is gone or has changed.
     """
     expected = index.manifest.extra.get("text_tower")
     if expected is None:
@@ -40,17 +42,22 @@ def model_of(index: Index, workspace: Workspace, afresh: bool = False) -> ModelF
 
 
 def whole_model_of(index: Index, workspace: Workspace, afresh: bool = False) -> ModelFolder:
-    """The model that made an index: where it was then, else wherever its name leads. PaperclipError as `model_of`."""
+    """The whole model that made an index: at its place then, or else wherever its name leads.
+
+    Raises:
+        PaperclipError: that model is gone or has changed.
+    """
     name, folder = index.manifest.config["model"], Path(index.manifest.config["model_folder"])
     if "text_tower" in index.manifest.extra:
         model = _elsewhere(index, name, workspace)
+    elif missing_files(folder):
+        model = resolve(name, workspace)
     else:
-        model = (
-            resolve(name, workspace) if missing_files(folder) else ModelFolder.open(folder, name)
-        )
+        model = ModelFolder.open(folder, name)
+
     if fingerprint(model, workspace, afresh) != index.manifest.inputs["model"]:
         raise PaperclipError(
-            f"index {index.name!r} was made by another model than the one that is now in {model.path}",
+            f"index {index.name!r} was made by another model than the one now in {model.path}",
             f"rebuild it with paperclip index --index {index.name} --force",
         )
     return model
@@ -61,18 +68,19 @@ def _elsewhere(index: Index, name: str, workspace: Workspace) -> ModelFolder:
         return resolve(name, workspace)
     except PaperclipError as error:
         raise PaperclipError(
-            f"index {index.name!r} came with the text tower of its model alone, and model {name} is not here",
-            "ask in words, or get the model: then it also takes images",
+            f"index {index.name!r} came with only the text tower of its model, "
+            f"and model {name} is not here",
+            "query with text, or get the model to query with images",
         ) from error
 
 
 def write_text_tower(model: ModelFolder, folder: Path) -> None:
-    """A model folder that answers texts as `model` does and knows nothing of images."""
+    """Writes a model folder with the text tower of `model` and no image tower."""
     folder.mkdir(parents=True)
     for name in MODEL_FILES:
         if (model.path / name).is_file() and name != WEIGHTS:
             shutil.copyfile(model.path / name, folder / name)
+
     weights = TensorFile(model.path / WEIGHTS)
-    write_some(
-        weights, folder / WEIGHTS, (name for name in weights.names() if name.startswith(_TEXT))
-    )
+    text_names = (name for name in weights.names() if name.startswith(_TEXT))
+    write_some(weights, folder / WEIGHTS, text_names)

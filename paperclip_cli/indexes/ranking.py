@@ -14,10 +14,11 @@ _FUSION = 60  # k of reciprocal rank fusion (Cormack, Clarke & Buettcher, SIGIR 
 
 
 def ranked(scores: np.ndarray, order: np.ndarray | None = None) -> Iterator[int]:
-    """Places in `order`, or else from the highest score down; only as far as they are asked for are they sorted."""
+    """Places in `order`, or else from the highest score down. Only what is consumed is sorted."""
     if order is not None:
         yield from order.tolist()
         return
+
     done, count = 0, 128
     while done < len(scores):
         places = best(scores, count)
@@ -26,15 +27,16 @@ def ranked(scores: np.ndarray, order: np.ndarray | None = None) -> Iterator[int]
 
 
 def keyword_order(strength: np.ndarray, scores: np.ndarray, is_hybrid: bool) -> np.ndarray:
-    """Places int64 of images in the order of their words, best first, given their `strength` in words and their `scores` (cosines).
+    """Places int64 of images, best first, by the `strength` of words and by `scores` (cosines).
 
-    By words alone: only images with any strength, equal ones in the order of their cosine. Hybrid: all images, by the sum of
-    1 / (60 + rank) over the two orders; what no word leads to has no rank by words.
+    By words alone: only images with some strength, ties by cosine. Hybrid: all images, by the sum
+    of 1 / (60 + rank) over the two orders. An image without any strength has no rank by words.
     """
     places = np.arange(len(scores))
     by_words = np.lexsort((places, -scores, -strength))[: np.count_nonzero(strength)]
     if not is_hybrid:
         return by_words
+
     fused = np.zeros(len(scores))
     for order in (best(scores, len(scores)), by_words):
         fused[order] += 1 / (_FUSION + 1 + np.arange(len(order)))
@@ -42,27 +44,26 @@ def keyword_order(strength: np.ndarray, scores: np.ndarray, is_hybrid: bool) -> 
 
 
 def keyword_strengths(observations: Observations, words: str, count: int) -> np.ndarray:
-    """BM25 of each of `count` rows for some words, float64; 0 where none occurs. A target's name counts as the titles do."""
+    """BM25 of each of `count` rows for some words, float64, 0 where none of the words occurs.
+
+    The name of a target has the weight of a title.
+    """
     strength = np.zeros(count)
     match = match_expression(words)
     if not match:
         return strength
-    # SQLite's bm25 is negative, lower being better.
-    proposals = dict(
-        observations.execute(
-            "SELECT rowid, -bm25(proposal_words, 4.0, 1.0) FROM proposal_words WHERE proposal_words MATCH ?",
-            (match,),
-        )
+
+    # SQLite's bm25 is negative: lower is better.
+    by_proposal = (
+        "SELECT rowid, -bm25(proposal_words, 4.0, 1.0) FROM proposal_words "
+        "WHERE proposal_words MATCH ?"
     )
-    images = dict(
-        observations.execute(
-            "SELECT rowid, -4 * bm25(image_words) FROM image_words WHERE image_words MATCH ?",
-            (match,),
-        )
-    )
-    for first, tiles, proposal in observations.execute(
-        "SELECT id, tiles, proposal FROM images WHERE id < ?", (count,)
-    ):
+    by_image = "SELECT rowid, -4 * bm25(image_words) FROM image_words WHERE image_words MATCH ?"
+    proposals = dict(observations.execute(by_proposal, (match,)))
+    images = dict(observations.execute(by_image, (match,)))
+
+    rows = observations.execute("SELECT id, tiles, proposal FROM images WHERE id < ?", (count,))
+    for first, tiles, proposal in rows:
         found = proposals.get(proposal, 0.0) + images.get(first, 0.0)
         if found:
             strength[first : first + tiles] = found
@@ -70,7 +71,10 @@ def keyword_strengths(observations: Observations, words: str, count: int) -> np.
 
 
 def match_expression(words: str) -> str:
-    """An FTS5 expression for any of the words; a name with its numbers (`NGC 4038`, `SN1987A`, `Sh 2-170`) is one phrase."""
+    """An FTS5 expression for any of the words.
+
+    A name with its numbers (`NGC 4038`, `SN1987A`, `Sh 2-170`) is one phrase.
+    """
     phrases: list[list[str]] = []
     end = 0
     for match in re.finditer(r"[^\W\d_]+|\d+", words):

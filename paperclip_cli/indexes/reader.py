@@ -1,4 +1,4 @@
-"""Images on their way into an index: read, hashed and decoded in threads, ahead of the model that embeds them."""
+"""Reader of images for an index: hashes and decodes them in threads, ahead of the model."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from paperclip_cli.records import Key, Observation, Wcs
 from paperclip_cli.threads import processors
 from paperclip_cli.workspace import file_sha256
 
-_AHEAD = 128  # views made at most before they are asked for: 20 MB at 224 pixels
+_AHEAD = 128  # most views decoded ahead: 20 MB at 224 pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An image that should be in an index. `stored` is its path as the index keeps it, `wcs` that of its canvas (see `Entry`).
+    """An image for an index. `stored` is its path in the index, `wcs` that of its canvas.
 
-    A preview of the cache has a key; what is known of any other file, the file itself says.
+    `Entry` describes both. A preview of the cache has a key. For any other file, everything known
+    comes from the file itself.
     """
 
     path: Path
@@ -39,23 +40,24 @@ class Candidate:
     wcs: Wcs | None = None
 
     def entry_as(self, known: Entry) -> Entry | None:
-        """`known` with what is known of the observation now, if the file has not been touched since it was hashed."""
+        """`known` with the present observation, if the file is unchanged since it was hashed."""
         try:
             status = self.path.stat()
         except OSError:
             return None
         if (status.st_size, status.st_mtime_ns) != (known.size, known.mtime_ns):
             return None
-        return (
-            known
-            if self.key is None
-            else replace(known, key=self.key, observation=self.observation, wcs=self.wcs)
-        )
+        if self.key is None:
+            return known
+        return replace(known, key=self.key, observation=self.observation, wcs=self.wcs)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What became of a candidate: its entry and, for content that is not known, its views uint8 [T, S, S, 3]; or why not."""
+    """A candidate that was read: its entry and, for new content, its views uint8 [T, S, S, 3].
+
+    For a candidate that could not be read, it has only the `reason`.
+    """
 
     candidate: Candidate
     entry: Entry | None = None
@@ -66,7 +68,10 @@ class Prepared:
 def read_ahead(
     candidates: Sequence[Candidate], known: Container[str], view: View, reading: Reading = PLAIN
 ) -> Iterator[Prepared]:
-    """Prepares candidates in threads and yields them in order. Images whose hash is `known` are not decoded."""
+    """Prepares candidates in threads and yields them in order.
+
+    Images whose hash is `known` are not decoded.
+    """
     pool = ThreadPoolExecutor(max_workers=min(8, processors() + 1), thread_name_prefix="decode")
     waiting: deque[Future[Prepared]] = deque()
     tiles = tile_count(view, reading)
@@ -84,31 +89,27 @@ def read_ahead(
 def prepare(
     candidate: Candidate, known: Container[str], view: View, reading: Reading = PLAIN
 ) -> Prepared:
-    """Reads one image. What is wrong with it is a reason, not an exception."""
+    """Reads one image. A fault of the image becomes a reason, not an exception."""
     try:
         _check_name(candidate)
         status = candidate.path.stat()
         digest = file_sha256(candidate.path)
         file = read_file(candidate.path, reading, with_picture=digest not in known)
-        observation, wcs = (
-            (file.observation, file.wcs)
-            if candidate.key is None
-            else (candidate.observation, candidate.wcs)
-        )
-        views = (
-            None
-            if file.picture is None
-            else _views(file.picture, view, reading, is_canvas=candidate.key is not None)
-        )
+
+        is_preview = candidate.key is not None
+        observed = candidate if is_preview else file
+        views = None
+        if file.picture is not None:
+            views = _views(file.picture, view, reading, is_canvas=is_preview)
         entry = Entry(
             path=candidate.stored,
             size=status.st_size,
             mtime_ns=status.st_mtime_ns,
             sha256=digest,
             key=candidate.key,
-            observation=observation,
+            observation=observed.observation,
             tiles=tile_count(view, reading),
-            wcs=wcs,
+            wcs=observed.wcs,
         )
         return Prepared(candidate, entry, views)
     except BadItem as error:
@@ -118,7 +119,11 @@ def prepare(
 
 
 def image_view(path: Path, view: View, reading: Reading = PLAIN) -> np.ndarray:
-    """A file as the model sees it: uint8 [S, S, 3]. BadItem."""
+    """A file as the model sees it: uint8 [S, S, 3].
+
+    Raises:
+        BadItem: it cannot be read.
+    """
     try:
         picture = read_file(path, reading).picture
     except OSError as error:
@@ -128,8 +133,9 @@ def image_view(path: Path, view: View, reading: Reading = PLAIN) -> np.ndarray:
 
 
 def _views(picture: np.ndarray, view: View, reading: Reading, is_canvas: bool) -> np.ndarray:
-    """uint8 [T, S, S, 3]. A preview of the cache is a canvas already and keeps its size."""
-    canvas = make_canvas(picture, max(picture.shape[:2]) if is_canvas else PREVIEW_SIZE, view.pad)
+    """Views uint8 [T, S, S, 3]. A preview of the cache is already a canvas and keeps its size."""
+    side = max(picture.shape[:2]) if is_canvas else PREVIEW_SIZE
+    canvas = make_canvas(picture, side, view.pad)
     return tile_views(canvas, view) if reading.tiles else centre_view(canvas, view)[None]
 
 
@@ -140,4 +146,4 @@ def _check_name(candidate: Candidate) -> None:
     try:
         candidate.stored.encode()
     except UnicodeEncodeError as error:
-        raise BadItem("the file's name is not text in UTF-8") from error
+        raise BadItem("the file's name is not valid UTF-8") from error

@@ -1,4 +1,7 @@
-"""How an index is searched: exactly, or by its graph where that is quicker. Conditions hold before anything is ranked in both."""
+"""Search of an index: exact, or by its graph where that is quicker.
+
+In both, only the vectors that meet the query's conditions are ranked.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,19 @@ from paperclip_cli.indexes.ranking import keyword_order, keyword_strengths, rank
 from paperclip_cli.indexes.vectors import best, score
 from paperclip_cli.install import extra_line
 
-# Vectors that may be ranked from which on the graph is quicker than all of them, and the least share of the index that they must be: the
-# graph is asked for so many more (tests/benchmarks/search.py).
+# The graph is quicker than exact search if at least this many vectors may be ranked, and if they
+# are at least this share of the index. The smaller the share, the more rows the graph must find
+# (tests/benchmarks/search.py).
 GRAPH_FROM, GRAPH_SHARE = 10_000, 0.2
-# Rows that the graph is asked for at first, how many times more whenever they do not do, and from where on exact search is as quick.
+# Rows that the graph finds at first, the factor by which that grows whenever they are too few, and
+# the number from which exact search is as quick.
 _FIRST, _MORE, _MOST = 64, 8, 8_192
 
 
 class Search:
-    """The vectors of an index that a run may rank: `rows` int64 [M], None for all N. `is_many`: the run has many queries.
+    """A search over the vectors of an index that may be ranked: `rows` int64 [M], None for all N.
 
-    `note` is what the user should know of it, empty mostly.
+    `is_many` means that the run has many queries. `note` is a message for the user, mostly empty.
     """
 
     def __init__(self, index: Index, rows: np.ndarray | None, is_many: bool = False) -> None:
@@ -30,43 +35,41 @@ class Search:
         count, total = len(index.vectors) if rows is None else len(rows), len(index.vectors)
         is_worth_it = is_many and count >= max(GRAPH_FROM, GRAPH_SHARE * total)
         self._graph, self.note = usable_graph(index) if is_worth_it else (None, "")
-        self._may_be_ranked = (
-            np.ones(total, bool)
-            if rows is None
-            else np.isin(np.arange(total), rows)
-            if self._graph
-            else None
-        )
-        # What one query gathers for itself, many share.
-        self._gathered = (
-            index.vectors[rows] if is_many and rows is not None and self._graph is None else None
-        )
+
+        self._may_be_ranked: np.ndarray | None = None
+        if rows is None:
+            self._may_be_ranked = np.ones(total, bool)
+        elif self._graph:
+            self._may_be_ranked = np.isin(np.arange(total), rows)
+
+        # A single query gathers its vectors itself. Many queries share them.
+        self._gathered: np.ndarray | None = None
+        if is_many and rows is not None and self._graph is None:
+            self._gathered = index.vectors[rows]
 
     def ranked(
         self, query: np.ndarray, words: str = "", rank_by: str = "semantic"
     ) -> Iterator[tuple[int, float]]:
-        """Rows and their cosines with a normalised `query` float32 [D], best first: by cosine, by `words`, or by both."""
-        if rank_by == "semantic":
-            return (
-                self._by_graph(query)
-                if self._graph is not None
-                else self._exactly(self._scores(query))
-            )
+        """Rows and their cosines with a normalised `query` float32 [D], best first.
+
+        They are ranked by cosine, by `words`, or by both.
+        """
+        if rank_by == "semantic" and self._graph is not None:
+            return self._by_graph(query)
         scores = self._scores(query)
+        if rank_by == "semantic":
+            return self._exactly(scores)
+
         strength = keyword_strengths(self.index.observations, words, len(self.index.vectors))
-        order = keyword_order(
-            strength if self.rows is None else strength[self.rows],
-            scores,
-            is_hybrid=rank_by == "hybrid",
-        )
+        if self.rows is not None:
+            strength = strength[self.rows]
+        order = keyword_order(strength, scores, is_hybrid=rank_by == "hybrid")
         return self._exactly(scores, order)
 
     def _scores(self, query: np.ndarray) -> np.ndarray:
-        return (
-            score(self.index.vectors, query, self.rows)
-            if self._gathered is None
-            else self._gathered @ query
-        )
+        if self._gathered is not None:
+            return self._gathered @ query
+        return score(self.index.vectors, query, self.rows)
 
     def _exactly(
         self, scores: np.ndarray, order: np.ndarray | None = None
@@ -75,7 +78,7 @@ class Search:
             yield int(place if self.rows is None else self.rows[place]), float(scores[place])
 
     def _by_graph(self, query: np.ndarray) -> Iterator[tuple[int, float]]:
-        """What the graph finds, asked for more and more; exactly from there on where that does not do."""
+        """Rows that the graph finds, more and more of them, and then the rest by exact search."""
         assert self._graph is not None and self._may_be_ranked is not None
         seen: set[int] = set()
         count = round(_FIRST / self._may_be_ranked.mean())
@@ -88,22 +91,19 @@ class Search:
                     yield int(rows[place]), float(scores[place])
             seen.update(rows.tolist())
             count *= _MORE
+
         yield from (found for found in self._exactly(self._scores(query)) if found[0] not in seen)
 
 
 def usable_graph(index: Index) -> tuple[Graph | None, str]:
-    """The graph of an index, None where there is none that can be used; and why one that is there cannot."""
+    """The graph of an index, None where none can be used; and the reason if there is one anyway."""
     state = graph_state(index.folder, index.generation, index.vectors)
     if state == "ready" and is_installed():
         return open_graph(index.folder, index.generation, index.vectors), ""
     if state == "stale":
-        return (
-            None,
-            "the graph does not fit the index and is not used: build it anew with paperclip index --hnsw",
-        )
+        remedy = "build it anew with paperclip index --hnsw"
+        return None, f"the graph does not fit the index and is not used: {remedy}"
     if state == "ready":
-        return (
-            None,
-            f"the graph of the index is not used, because hnswlib is missing: {extra_line(EXTRA)}",
-        )
+        remedy = extra_line(EXTRA)
+        return None, f"the graph of the index is not used, because hnswlib is missing: {remedy}"
     return None, ""

@@ -1,4 +1,4 @@
-"""How an index gets its next generation: what it says now, where the vectors come from, and the moment at which the new one counts."""
+"""The next generation of an index: its state, its vectors, and its publication."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from paperclip_cli.indexes.vectors import open_vectors, write_vectors
 from paperclip_cli.records import Key, Proposal
 from paperclip_cli.workspace import Manifest, read_manifest, stamps_of, write_manifest
 
-_BLOCK = 8_192  # images whose vectors are in memory at once when a generation is written
+_BLOCK = 8_192  # images whose vectors are in memory at once while a generation is written
 _GENERATION = re.compile(r"(vectors|observations|graph)-(\d{6,})\.(npy|sqlite|hnsw|json)")
 
 
 @dataclass(frozen=True)
 class State:
-    """What an index says: its images in the order of their paths, which is that of their vectors, and the texts of their proposals.
+    """The state of an index: its images, and their proposals.
 
-    The state is the same whatever the order in which images came, went and were renamed.
+    The images are in the order of their paths, which is that of their vectors. The state does not
+    depend on the order in which images came, went and were renamed.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -41,12 +42,13 @@ class State:
 
 
 class Embeddings:
-    """Vectors by the content of the image: those of an index, and those of the journal of an update."""
+    """Vectors by the content of the image, from an index and from the journal of an update."""
 
     def __init__(self, index: Index | None, entries: Iterable[Entry], journal: Journal) -> None:
         """`entries` are those of `index`, in the order of its vectors."""
         self.dimension, self.journal = journal.dimension, journal
         self.vectors = index.vectors if index else np.empty((0, journal.dimension), np.float32)
+
         self.places: dict[str, tuple[int, int]] = {}
         first = 0
         for entry in entries:
@@ -60,9 +62,8 @@ class Embeddings:
         """The vectors of some entries, in their order, as blocks float32 [n, D]."""
         appended = self.journal.vectors()
         for start in range(0, len(entries), _BLOCK):
-            yield np.concatenate(
-                [self._of(entry.sha256, appended) for entry in entries[start : start + _BLOCK]]
-            )
+            block = entries[start : start + _BLOCK]
+            yield np.concatenate([self._of(entry.sha256, appended) for entry in block])
 
     def _of(self, digest: str, appended: np.ndarray) -> np.ndarray:
         source = self.vectors if digest in self.places else appended
@@ -73,11 +74,13 @@ class Embeddings:
 def write_generation(
     folder: Path, state: State, splits: Mapping[Key, str], embeddings: Embeddings
 ) -> tuple[int, np.ndarray]:
-    """Writes the files of a new generation, which no manifest names yet; gives its number and its vectors."""
-    number = 1 + max(
-        (int(match[2]) for path in folder.iterdir() if (match := _GENERATION.fullmatch(path.name))),
-        default=0,
-    )
+    """Writes the files of a new generation, which no manifest names yet.
+
+    Returns its number and its vectors.
+    """
+    matches = (_GENERATION.fullmatch(path.name) for path in folder.iterdir())
+    number = 1 + max((int(match[2]) for match in matches if match), default=0)
+
     vectors_path, observations_path = generation_paths(folder, number)
     shape = sum(entry.tiles for entry in state.entries), embeddings.dimension
     write_vectors(vectors_path, shape, embeddings.blocks(state.entries))
@@ -86,15 +89,14 @@ def write_generation(
 
 
 def publish(folder: Path, manifest: Manifest, number: int) -> None:
-    """Makes a generation the one that counts."""
+    """Makes a generation the current one."""
     files = stamps_of(folder, [path.name for path in generation_paths(folder, number)])
-    write_manifest(
-        folder, replace(manifest, extra={"generation": number, **manifest.extra}, files=files)
-    )
+    extra = {"generation": number, **manifest.extra}
+    write_manifest(folder, replace(manifest, extra=extra, files=files))
 
 
 def sweep(folder: Path) -> None:
-    """Removes every generation but the one that counts: the one before, and what updates left that died."""
+    """Removes every generation but the current one: older ones, and those of killed updates."""
     manifest = read_manifest(folder)
     number = manifest.extra["generation"] if manifest else None
     for path in folder.iterdir():

@@ -1,7 +1,7 @@
-"""Embeddings on disk, one float32 row a vector in a memory-mapped .npy file, and exact search over them.
+"""Embeddings on disk, one float32 row each in a memory-mapped .npy file, and exact search.
 
-Exact search beats loading a graph index in a process that answers one query: a million vectors of 512 are scanned in a quarter
-of a second from the page cache.
+For a single query, exact search is quicker than loading a graph: a million vectors of 512 are
+scanned from the page cache in a quarter of a second.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.files import replacing
 from paperclip_cli.wording import counted
 
-# Fewer rows than this share of all are gathered before they are multiplied; more are quicker picked from the product of all.
+# Below this share of all rows, gathering them first is quicker. Above it, picking their scores from
+# the product of all rows is.
 _GATHER_SHARE = 0.1
 
 
 def write_vectors(path: Path, shape: tuple[int, int], blocks: Iterable[np.ndarray]) -> None:
-    """Writes blocks float32 [n, D] one after the other as one .npy file of `shape` [N, D], which is there only when it is whole.
+    """Writes blocks float32 [n, D] in turn as one .npy file of `shape` [N, D].
 
-    Written as a stream and not through a map: a full disk is then an OSError and not a bus error.
+    The file appears only when it is whole. It is written as a stream and not through a memory map,
+    so that a full disk is an OSError and not a bus error.
     """
     written = 0
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -36,17 +38,23 @@ def write_vectors(path: Path, shape: tuple[int, int], blocks: Iterable[np.ndarra
 
 
 def open_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """The vectors float32 [N, D], mapped read-only. PaperclipError where the file holds anything else than `shape`."""
+    """The vectors float32 [N, D], mapped read-only.
+
+    Raises:
+        PaperclipError: the file does not hold float32 vectors of `shape`.
+    """
     if shape[0] == 0:
-        return np.empty(shape, np.float32)  # nothing cannot be mapped
+        return np.empty(shape, np.float32)  # an empty array cannot be mapped
+
     try:
         vectors = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, EOFError) as error:  # an empty file is at its end
+    except (OSError, ValueError, EOFError) as error:  # EOFError: the file is empty
         raise PaperclipError(
             f"{path} cannot be read as vectors ({error})", "rebuild the index with --force"
         ) from error
+
     if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32 or vectors.shape != shape:
         raise PaperclipError(
             f"{path} does not hold {shape[0]} float32 vectors of {shape[1]}",
@@ -56,7 +64,10 @@ def open_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray:
 
 
 def score(vectors: np.ndarray, query: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-    """Cosines float32 of normalised `vectors` [N, D] with a normalised `query` [D], of all or of some `rows` int64 [M]."""
+    """Cosines float32 of normalised `vectors` [N, D] with a normalised `query` [D].
+
+    They are those of all vectors, or of some `rows` int64 [M].
+    """
     if rows is None:
         return vectors @ query
     if len(rows) < _GATHER_SHARE * len(vectors):
@@ -65,7 +76,7 @@ def score(vectors: np.ndarray, query: np.ndarray, rows: np.ndarray | None = None
 
 
 def best(scores: np.ndarray, count: int) -> np.ndarray:
-    """Places int64 of the `count` highest of `scores` [N], highest first; equal scores in the order of their places."""
+    """Places int64 of the `count` highest of `scores` [N], highest first, ties by place."""
     places = np.arange(len(scores))
     if 0 < count < len(scores):
         places = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
@@ -73,7 +84,11 @@ def best(scores: np.ndarray, count: int) -> np.ndarray:
 
 
 def normalised(vector: np.ndarray) -> np.ndarray:
-    """A vector [D] at length 1, float32. PaperclipError where it has no direction."""
+    """A vector [D] scaled to length 1, float32.
+
+    Raises:
+        PaperclipError: it is zero and has no direction.
+    """
     length = float(np.linalg.norm(vector))
     if not length > 1e-6:
         raise PaperclipError(

@@ -1,1 +1,1 @@
-"""What a person or a program reads: tables, files, pages and figures."""
+"""Output for people and programs: tables, files, pages and figures."""

@@ -1,4 +1,4 @@
-"""Progress as a person follows it: bars and a live table on a terminal, plain lines elsewhere. All of it goes to stderr."""
+"""Progress on stderr: bars and a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paperclip_cli.output.console import stderr_console
 from paperclip_cli.progress import Progress, SilentProgress, Table, Task
 from paperclip_cli.wording import counted
 
-_LIVE_ROWS = 12  # of a table that follows a computation
+_LIVE_ROWS = 12  # of a live table
 PLAIN_INTERVAL = 5.0  # seconds between lines where there is no terminal
 
 
@@ -37,11 +37,11 @@ class PlainProgress:
         yield _PlainTable(name, total, every)
 
     def note(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        _say(text)
 
 
 class _PlainTable:
-    """A line every so many steps, and one for each step that is told of again."""
+    """A line every `every` steps, and one for each step that is added again."""
 
     def __init__(self, name: str, total: int, every: int) -> None:
         self.name, self.total, self.every, self.left = name, total, every, _TimeLeft(total)
@@ -50,14 +50,9 @@ class _PlainTable:
     def add(self, step: int, **values: float | None) -> None:
         left = self.left.after(step)
         if step % self.every == 0 or step in (self.step, self.total):
-            shown: dict[str, object] = {
-                name.replace("_", " "): value for name, value in values.items() if value is not None
-            }
-            print(
-                f"{self.name}: step {step}/{self.total}{_fields(shown)}{left}",
-                file=sys.stderr,
-                flush=True,
-            )
+            known = {name: value for name, value in values.items() if value is not None}
+            fields = _fields({name.replace("_", " "): value for name, value in known.items()})
+            _say(f"{self.name}: step {step}/{self.total}{fields}{left}")
         self.step = step
 
 
@@ -67,14 +62,12 @@ class _TimeLeft:
         self.first: tuple[int, float] | None = None
 
     def after(self, step: int) -> str:
-        """`, 3 min left`; nothing at the first step and at the last."""
+        """`, 3 min left`, or nothing at the first step and at the last."""
         now = time.monotonic()
         first, start = self.first = self.first or (step, now)
-        return (
-            f", {_duration((self.total - step) * (now - start) / (step - first))} left"
-            if first < step < self.total
-            else ""
-        )
+        if not first < step < self.total:
+            return ""
+        return _left((self.total - step) * (now - start) / (step - first))
 
 
 class _PlainTask:
@@ -95,22 +88,17 @@ class _PlainTask:
             return
         self.said, self.said_done = time.monotonic(), self.done
         seconds = max(self.said - self.start, 1e-9)
+
         of = f"/{self.total}" if self.total is not None else ""
-        left = (
-            f", {_duration((self.total - self.done) * seconds / self.done)} left"
-            if self.total and 0 < self.done < self.total
-            else ""
-        )
+        left = ""
+        if self.total and 0 < self.done < self.total:
+            left = _left((self.total - self.done) * seconds / self.done)
         rate = f", {self.done / seconds:.3g} {self.unit}/s" if self.unit else ""
-        print(
-            f"{self.name}: {self.done}{of}{rate}{left}{_fields(self.fields)}",
-            file=sys.stderr,
-            flush=True,
-        )
+        _say(f"{self.name}: {self.done}{of}{rate}{left}{_fields(self.fields)}")
 
 
 class BarProgress:
-    """Bars with rate and time left, by rich."""
+    """Bars with rate and time left, drawn by rich."""
 
     @contextmanager
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
@@ -141,32 +129,24 @@ class BarProgress:
 class _BarTask:
     def __init__(self, live: Any, identity: Any, unit: str) -> None:
         self.live, self.identity, self.unit = live, identity, unit
-        self.start, self.done, self.fields = time.monotonic(), 0, {}  # type: tuple[float, int, dict[str, object]]
+        self.start, self.done = time.monotonic(), 0
+        self.fields: dict[str, object] = {}
 
     def advance(self, steps: int = 1, **fields: object) -> None:
         self.done += steps
         self.fields.update(fields)
-        rate = (
-            f"{self.done / max(time.monotonic() - self.start, 1e-9):.3g} {self.unit}/s"
-            if self.unit
-            else ""
-        )
-        self.live.update(
-            self.identity, advance=steps, rate=rate, extra=_fields(self.fields).lstrip(", ")
-        )
+        seconds = max(time.monotonic() - self.start, 1e-9)
+        rate = f"{self.done / seconds:.3g} {self.unit}/s" if self.unit else ""
+        extra = _fields(self.fields).lstrip(", ")
+        self.live.update(self.identity, advance=steps, rate=rate, extra=extra)
 
 
 class _LiveTable:
-    """The last rows, of which the last one follows the steps."""
+    """The latest rows of a table. The last row follows the current step."""
 
     def __init__(self, live: Any, name: str, total: int, every: int) -> None:
-        self.live, self.name, self.total, self.every, self.left = (
-            live,
-            name,
-            total,
-            every,
-            _TimeLeft(total),
-        )
+        self.live, self.name = live, name
+        self.total, self.every, self.left = total, every, _TimeLeft(total)
         self.rows: list[dict[str, float | None]] = []
 
     def add(self, step: int, **values: float | None) -> None:
@@ -187,21 +167,27 @@ class _LiveTable:
 
         title = f"{self.name}: {self.rows[-1]['step']:,} of {counted(self.total, 'steps')}{left}"
         drawn = Drawn(box=None, title=title, title_justify="left")
+
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         for name in names:
             drawn.add_column(name.replace("_", " "), justify="right")
         for row in self.rows:
-            drawn.add_row(
-                *(
-                    ""
-                    if (value := row.get(name)) is None
-                    else f"{value:.4g}"
-                    if isinstance(value, float)
-                    else f"{value:,}"
-                    for name in names
-                )
-            )
+            drawn.add_row(*(_cell(row.get(name)) for name in names))
         return drawn
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _left(seconds: float) -> str:
+    return f", {_duration(seconds)} left"
 
 
 def _fields(fields: dict[str, object]) -> str:

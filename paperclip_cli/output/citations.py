@@ -1,4 +1,4 @@
-"""Whom to thank: the words that STScI asks for, and the papers."""
+"""Acknowledgements and citations: the words that STScI asks for, and the papers."""
 
 from __future__ import annotations
 
@@ -9,29 +9,34 @@ from paperclip_cli.wording import noun
 
 # https://archive.stsci.edu/publishing/mission-acknowledgements
 _HUBBLE = (
-    "This research is based on observations made with the NASA/ESA Hubble Space Telescope obtained from the Space Telescope "
-    "Science Institute, which is operated by the Association of Universities for Research in Astronomy, Inc., under NASA contract "
-    "NAS 5-26555. These observations are associated with {programs}."
+    "This research is based on observations made with the NASA/ESA Hubble Space Telescope obtained "
+    "from the Space Telescope Science Institute, which is operated by the Association of "
+    "Universities for Research in Astronomy, Inc., under NASA contract NAS 5-26555. These "
+    "observations are associated with {programs}."
 )
 _WEBB = (
-    "This work is based on observations made with the NASA/ESA/CSA James Webb Space Telescope. The data were obtained from the "
-    "Mikulski Archive for Space Telescopes at the Space Telescope Science Institute, which is operated by the Association of "
-    "Universities for Research in Astronomy, Inc., under NASA contract NAS 5-03127 for JWST. These observations are associated with "
-    "{programs}."
+    "This work is based on observations made with the NASA/ESA/CSA James Webb Space Telescope. The "
+    "data were obtained from the Mikulski Archive for Space Telescopes at the Space Telescope "
+    "Science Institute, which is operated by the Association of Universities for Research in "
+    "Astronomy, Inc., under NASA contract NAS 5-03127 for JWST. These observations are associated "
+    "with {programs}."
 )
 ACKNOWLEDGEMENTS = {"hst": _HUBBLE, "jwst": _WEBB}
-_OTHER = {"sim": "Images and texts of mission sim are simulated; nobody is to be thanked for them."}
+_OTHER = {"sim": "Images and texts of mission sim are simulated: no acknowledgement needed."}
 
 PAPERS = {
-    "PAPERCLIP": "Mishra-Sharma, S., Song, Y., Thaler, J. 2024, PAPERCLIP: Associating Astronomical Observations and Natural Language with "
-    "Multi-Modal Models, arXiv:2403.08851",
-    "CLIP": "Radford, A., et al. 2021, Learning Transferable Visual Models From Natural Language Supervision, arXiv:2103.00020",
-    "astroquery": "Ginsburg, A., et al. 2019, astroquery: An Astronomical Web-querying Package in Python, AJ, 157, 98",
+    "PAPERCLIP": "Mishra-Sharma, S., Song, Y., Thaler, J. 2024, PAPERCLIP: Associating "
+    "Astronomical Observations and Natural Language with Multi-Modal Models, arXiv:2403.08851",
+    "CLIP": "Radford, A., et al. 2021, Learning Transferable Visual Models From Natural Language "
+    "Supervision, arXiv:2103.00020",
+    "astroquery": "Ginsburg, A., et al. 2019, astroquery: An Astronomical Web-querying Package in "
+    "Python, AJ, 157, 98",
 }
 _BIBTEX = {
     "PAPERCLIP": """@article{paperclip2024,
   author = {Mishra-Sharma, Siddharth and Song, Yiding and Thaler, Jesse},
-  title = {{PAPERCLIP}: Associating Astronomical Observations and Natural Language with Multi-Modal Models},
+  title = {{PAPERCLIP}: Associating Astronomical Observations and Natural Language with
+           Multi-Modal Models},
   year = {2024},
   eprint = {2403.08851},
   archivePrefix = {arXiv},
@@ -58,41 +63,40 @@ _BIBTEX = {
 
 
 def acknowledgements(programs: Mapping[str, Sequence[int]]) -> list[str]:
-    """One paragraph a mission, with its proposals in the order of their numbers."""
-    return [
-        ACKNOWLEDGEMENTS[mission].format(programs=_programs(numbers))
-        if mission in ACKNOWLEDGEMENTS
-        else _OTHER.get(
-            mission,
-            f"Images and texts of mission {mission} keep the terms of where they came from "
-            f"({_programs(numbers)}).",
-        )
-        for mission, numbers in sorted(programs.items())
-    ]
+    """One paragraph per mission, with its proposals in the order of their numbers."""
+    return [_paragraph(mission, numbers) for mission, numbers in sorted(programs.items())]
+
+
+def _paragraph(mission: str, numbers: Sequence[int]) -> str:
+    if mission in ACKNOWLEDGEMENTS:
+        return ACKNOWLEDGEMENTS[mission].format(programs=_programs(numbers))
+    if mission in _OTHER:
+        return _OTHER[mission]
+    kept = f"Images and texts of mission {mission} keep the terms of their source"
+    return f"{kept} ({_programs(numbers)})."
 
 
 def plain(programs: Mapping[str, Sequence[int]], model: str | None) -> str:
-    """What to acknowledge, for people."""
+    """Acknowledgements and papers as plain text."""
     parts = {
         "Archive": acknowledgements(programs),
         "Method": [PAPERS["PAPERCLIP"], PAPERS["CLIP"]],
         "Model": [model] if model else [],
         "Software": [f"paperclip-cli {__version__}", PAPERS["astroquery"]],
     }
-    return (
-        "\n\n".join(
-            f"{title}\n" + "\n".join(f"  {line}" for line in lines)
-            for title, lines in parts.items()
-            if lines
-        )
-        + "\n"
-    )
+    sections = [
+        "\n".join([title, *(f"  {line}" for line in lines)])
+        for title, lines in parts.items()
+        if lines
+    ]
+    return "\n\n".join(sections) + "\n"
 
 
 def bibtex(programs: Mapping[str, Sequence[int]], model: str | None) -> str:
-    """BibTeX entries, after the acknowledgements as comments."""
+    """BibTeX entries, preceded by the acknowledgements as comments."""
     comments = [*acknowledgements(programs), *([model] if model else [])]
-    software = f"@software{{paperclip_cli,\n  title = {{paperclip-cli}},\n  version = {{{__version__}}}\n}}"
+    version = f"  version = {{{__version__}}}"
+    software = f"@software{{paperclip_cli,\n  title = {{paperclip-cli}},\n{version}\n}}"
     return "\n\n".join([*(f"% {line}" for line in comments), *_BIBTEX.values(), software]) + "\n"
 
 

@@ -1,4 +1,7 @@
-"""What a person sees. The only importer of rich: progress bars, tables, reports. Results go to stdout, all else to stderr."""
+"""Console output: reports, tables and rows. Results go to stdout, all else to stderr.
+
+Only this module and `bars` import rich.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ from paperclip_cli.wording import counted
 if TYPE_CHECKING:
     import numpy as np
 
-# Control characters (but for tabulator and newline), invisible signs that reorder text, halves of surrogate pairs.
+# Control characters other than tab and newline, invisible characters that reorder text, and lone
+# surrogates.
 _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
@@ -27,7 +31,7 @@ _WIDEST = 160  # cells of a table: the eye loses a longer line
 
 
 def report(done: Report, quiet: bool = False, verbose: bool = False) -> None:
-    """Counts, what was left out and why, what failed and why: all on stderr."""
+    """Prints counts, exclusions and failures, with their reasons, to stderr."""
     err = sys.stderr
     if not quiet:
         state = "nothing to do" if done.unchanged else "done"
@@ -49,11 +53,15 @@ def report(done: Report, quiet: bool = False, verbose: bool = False) -> None:
 
 
 def rows(items: Sequence[dict], form: str, names: Sequence[str] | None = None) -> str:
-    """Results as JSON, JSON Lines or CSV. Lists become `;`-joined text in CSV, whose columns are `names`, else what the items have."""
+    """Results as JSON, JSON Lines or CSV.
+
+    CSV has the columns `names`, or else those of the items. Lists become `;`-joined text in it.
+    """
     if form == "json":
         return _json(list(items), indent=2)
     if form == "jsonl":
         return "".join(map(_json, items))
+
     names = names or list(dict.fromkeys(name for item in items for name in item))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -64,27 +72,31 @@ def rows(items: Sequence[dict], form: str, names: Sequence[str] | None = None) -
 
 
 def _json(value: object, indent: int | None = None) -> str:
-    """JSON in which what could drive a terminal, or is no character at all, is written as its number."""
+    """JSON with control characters and lone surrogates escaped, so that none drives a terminal."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 
 def printable(text: str) -> str:
-    """`text` in one line, without control characters, escape sequences and invisible signs: no file may drive the terminal."""
+    """`text` in one line without control, escape and invisible characters.
+
+    No text from a file may drive the terminal.
+    """
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def path_line(path: str) -> str:
-    """A path for a line of its own: as it is for another program, without control characters for a terminal."""
-    return (
-        "".join(sign if sign.isprintable() else "?" for sign in path)
-        if sys.stdout.isatty()
-        else path
-    )
+    """A path on its own line: unchanged in a pipe, without control characters on a terminal."""
+    if not sys.stdout.isatty():
+        return path
+    return "".join(sign if sign.isprintable() else "?" for sign in path)
 
 
 class TableColumn(NamedTuple):
-    """A column of text: at most `width` cells wide, or whatever the others leave over. `links` are one URL a cell."""
+    """A column of text: at most `width` cells wide, or as wide as the other columns allow.
+
+    `links` holds one URL per cell.
+    """
 
     name: str
     cells: Sequence[str]
@@ -94,7 +106,10 @@ class TableColumn(NamedTuple):
 
 
 def table(columns: Sequence[TableColumn]) -> None:
-    """Prints a table that fits the terminal; what is too long ends in an ellipsis. Links are for terminals only."""
+    """Prints a table that fits the terminal. Long cells end in an ellipsis.
+
+    Links are for terminals only.
+    """
     from rich.style import Style
     from rich.table import Table
     from rich.text import Text
@@ -109,6 +124,7 @@ def table(columns: Sequence[TableColumn]) -> None:
         width=min(console.width, _WIDEST),
         show_header=any(column.name for column in columns),
     )
+
     for column in columns:
         made.add_column(
             column.name,
@@ -127,20 +143,24 @@ def table(columns: Sequence[TableColumn]) -> None:
     ]
     for row in zip(*cells, strict=True):
         made.add_row(*row)
+
     with console.capture() as text:
         console.print(made)
     emit(text.get())
 
 
 def fitted(text: str, cells: int) -> str:
-    """`text` in one line of exactly so many cells of a terminal: cut, or filled with blanks."""
+    """`text` in one line of exactly `cells` terminal cells: cut, or padded with blanks."""
     from rich.cells import set_cell_size
 
     return set_cell_size(printable(text), cells)
 
 
 def half_blocks(pictures: Sequence[np.ndarray]) -> str:
-    """Pictures uint8 [2 R, C, 3] side by side in R lines of C cells each: a half block shows two pixels, in the colours there are."""
+    """Pictures uint8 [2 R, C, 3] side by side, each in R lines of C cells.
+
+    A half block shows two pixels, in the colours that the terminal has.
+    """
     from rich.color import Color
     from rich.style import Style
     from rich.text import Text
@@ -155,18 +175,22 @@ def half_blocks(pictures: Sequence[np.ndarray]) -> str:
                 )
             line.append(" ")
         lines.append(line)
+
     with console.capture() as text:
         console.print(*lines, sep="\n", soft_wrap=True)
     return text.get()
 
 
 def has_pictures() -> bool:
-    """Whether stdout is a terminal that shows colours, and may."""
+    """Whether stdout is a terminal with colours, and NO_COLOR is not set."""
     return stdout_console().color_system is not None and "NO_COLOR" not in os.environ
 
 
 def has_graphics() -> bool:
-    """Whether the terminal is known for kitty's graphics protocol. Asking it would need its answer read; tmux hides it."""
+    """Whether the terminal is known to support kitty's graphics protocol.
+
+    It is not asked, because then its answer would have to be read. tmux hides the protocol.
+    """
     names = {os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", "").lower()}
     is_known = (
         not names.isdisjoint(("xterm-kitty", "xterm-ghostty", "ghostty", "wezterm"))
@@ -176,23 +200,27 @@ def has_graphics() -> bool:
 
 
 def terminal_width() -> int:
-    """Cells in a line: of the terminal, or of `COLUMNS`, or 80."""
+    """Cells per line: of the terminal, or else `COLUMNS`, or else 80."""
     return stdout_console().width
 
 
 def emit(text: str) -> None:
-    """Prints a result to stdout. ReaderGone where nobody reads any more."""
+    """Prints a result to stdout.
+
+    Raises:
+        ReaderGone: stdout was closed by its reader.
+    """
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError as error:
-        # Python would complain again when it closes stdout.
+        # Otherwise Python would report the error again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise ReaderGone from error
 
 
 def stdout_console():  # type: ignore[no-untyped-def]
-    """A rich console on stdout; rich itself obeys NO_COLOR and leaves colour out where there is no terminal."""
+    """A rich console on stdout. rich itself obeys NO_COLOR and omits colour without a terminal."""
     from rich.console import Console
 
     return Console(highlight=False)
@@ -208,5 +236,5 @@ def stderr_console():  # type: ignore[no-untyped-def]
 def _cell(value: object) -> object:
     if isinstance(value, list):
         return ";".join(map(str, value))
-    # The csv module leaves a lone carriage return unquoted, and readers take it for the end of a line.
+    # The csv module leaves a lone carriage return unquoted, and readers take it for a line end.
     return _CONTROLS.sub(" ", value.replace("\r", " ")) if isinstance(value, str) else value

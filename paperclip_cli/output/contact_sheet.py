@@ -1,4 +1,4 @@
-"""Hits as one HTML page that needs nothing else: images inside, no script, every text escaped."""
+"""Hits as one self-contained HTML page: images embedded, no script, all text escaped."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ _SIDE = 384  # longest side of an image in the page, in pixels
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }
 body { margin: 2rem; }
-section { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.25rem; }
-figure { margin: 0; border: 1px solid color-mix(in srgb, currentColor 20%, transparent); border-radius: 6px; overflow: hidden; }
-img, .missing { width: 100%; aspect-ratio: 1; object-fit: contain; background: #fff; display: block; }
+section {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.25rem;
+}
+figure {
+  margin: 0; border: 1px solid color-mix(in srgb, currentColor 20%, transparent);
+  border-radius: 6px; overflow: hidden;
+}
+img, .missing {
+  width: 100%; aspect-ratio: 1; object-fit: contain; background: #fff; display: block;
+}
 .missing { display: grid; place-items: center; color: #666; }
 figcaption { padding: .6rem .8rem; overflow-wrap: anywhere; }
 figcaption b { display: block; }
@@ -26,7 +33,7 @@ small, footer { opacity: .7; }
 
 
 def contact_sheet(hits: Sequence[Hit], provenance: Mapping[str, str]) -> str:
-    """An HTML page with one section a query; `provenance` (model, index, version ...) stands at its foot."""
+    """An HTML page with one section per query, and `provenance` (model, index, ...) at its foot."""
     sections = "\n".join(
         f"<h1>{_text(query)}</h1>\n<section>\n{''.join(map(_figure, group))}</section>"
         for query, group in itertools.groupby(hits, key=lambda hit: hit.query)
@@ -37,31 +44,29 @@ def contact_sheet(hits: Sequence[Hit], provenance: Mapping[str, str]) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f'<meta name="viewport" content="width=device-width">\n<title>{title} – paperclip</title>\n<style>{_STYLE}</style>\n</head>\n'
-        f"<body>\n{sections or '<p>No image matches.</p>'}\n<footer><p>{foot}</p></footer>\n</body>\n</html>\n"
+        f'<meta name="viewport" content="width=device-width">\n'
+        f"<title>{title} – paperclip</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n{sections or '<p>No image matches.</p>'}\n"
+        f"<footer><p>{foot}</p></footer>\n</body>\n</html>\n"
     )
 
 
 def _figure(hit: Hit) -> str:
     observation = hit.observation
+    filters = " ".join(observation.filters)
     cycle = f"cycle {observation.cycle}" if observation.cycle else None
-    facts = [
-        str(hit.key or ""),
-        observation.target,
-        instrument(hit),
-        " ".join(observation.filters),
-        cycle,
-    ]
+    facts = [str(hit.key or ""), observation.target, instrument(hit), filters, cycle]
     numbers = f"score {hit.score:.3f}, percentile {hit.percentile:.2f}, split {hit.split}"
     more = f" (+{hit.more} more)" if hit.more else ""
     return (
         f"<figure>{_image(Path(hit.image))}<figcaption><b>{hit.rank}. {_link(hit)}{more}</b>"
-        f"{_text(' · '.join(filter(None, facts)))}<br><small>{_text(numbers)}</small></figcaption></figure>\n"
+        f"{_text(' · '.join(filter(None, facts)))}<br>"
+        f"<small>{_text(numbers)}</small></figcaption></figure>\n"
     )
 
 
 def _image(path: Path) -> str:
-    """The image as a data URI, decoded and encoded again: what a file claims to be is not passed on to a browser."""
+    """The image as a data URI, encoded anew so that no browser reads the bytes of the file."""
     from paperclip_cli.errors import BadItem
     from paperclip_cli.images.pictures import encode_jpeg, make_canvas, read_picture
 
@@ -75,11 +80,9 @@ def _image(path: Path) -> str:
 def _link(hit: Hit) -> str:
     url = hit.observation.access_url or ""
     name = _text(hit.title or Path(hit.image).name)
-    return (
-        f'<a href="{_text(url)}" rel="noreferrer">{name}</a>'
-        if url.startswith(("https://", "http://"))
-        else name
-    )
+    if not url.startswith(("https://", "http://")):
+        return name
+    return f'<a href="{_text(url)}" rel="noreferrer">{name}</a>'
 
 
 def _text(value: str) -> str:

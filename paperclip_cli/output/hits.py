@@ -1,4 +1,7 @@
-"""Hits as people read them, in a table of the terminal, and as programs do, in JSON and CSV. Names are ObsCore's where it has one."""
+"""Hits as a terminal table for people, and as JSON and CSV for programs.
+
+Names are ObsCore's where it has one.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from paperclip_cli.records import Hit
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A field of a hit. `kind`: int, float, str or list (of str). `always`: there even where it is unknown."""
+    """A field of a hit. `kind` is int, float, str or list (of str).
+
+    A field that is there `always` is written even where its value is unknown.
+    """
 
     name: str
     kind: str
@@ -25,12 +31,12 @@ class Column:
 
 COLUMNS = (
     Column(name="rank", kind="int", description="Place in the answer, from 1", always=True),
-    Column(name="query", kind="str", description="What was asked for", always=True),
+    Column(name="query", kind="str", description="The query", always=True),
     Column(name="score", kind="float", description="Cosine of query and image", always=True),
     Column(
         name="percentile",
         kind="float",
-        description="Percent of the scores of unrelated texts against the same index that lie below",
+        description="Percentile of the score among those of unrelated texts in the same index",
         always=True,
     ),
     Column(
@@ -135,7 +141,7 @@ COLUMNS = (
     Column(
         name="more",
         kind="int",
-        description="Other images of the same proposal and target that this one stands for",
+        description="Other images of the same proposal and target that this hit represents",
         ucd="meta.number",
         always=True,
     ),
@@ -166,7 +172,7 @@ def values(hit: Hit) -> dict:
 
 
 def known(hit: Hit) -> dict:
-    """What JSON says of a hit: the fields that are always there, and those that are known."""
+    """The fields of a hit in JSON: those that are always there, and those that are known."""
     always = {column.name for column in COLUMNS if column.always}
     return {
         name: value
@@ -176,44 +182,34 @@ def known(hit: Hit) -> dict:
 
 
 def hit_table(hits: Sequence[Hit], width: int) -> list[TableColumn]:
-    """The columns that fit a line of `width` cells: the fewer there are, the less is said beside the title."""
+    """The columns that fit a line of `width` cells: a narrower line has fewer beside the title."""
     wide, wider = width >= 90, width >= 130
+    target_width = 24 if wider else 16 if wide else 9
+    instrument_width = 16 if wider else 12 if wide else 7
+
+    targets = [hit.observation.target or "" for hit in hits]
+    instruments = [instrument(hit) for hit in hits]
+    angles = ["" if hit.separation is None else f"{hit.separation:.2f}" for hit in hits]
     titles = [hit.title or hit.abstract or Path(hit.image).name for hit in hits]
-    columns = [
+    return [
         TableColumn("#", [str(hit.rank) for hit in hits], 4, "right"),
         *_if_any(wide, "Proposal", [str(hit.key or "") for hit in hits], 16),
         TableColumn("Title", titles, links=[link(hit) for hit in hits]),
         *_if_any(wide, "More", [f"+{hit.more}" if hit.more else "" for hit in hits], 6),
-        TableColumn(
-            "Target",
-            [hit.observation.target or "" for hit in hits],
-            24 if wider else 16 if wide else 9,
-        ),
-        TableColumn(
-            "Instrument" if wide else "Instr.",
-            [instrument(hit) for hit in hits],
-            16 if wider else 12 if wide else 7,
-        ),
+        TableColumn("Target", targets, target_width),
+        TableColumn("Instrument" if wide else "Instr.", instruments, instrument_width),
         *_if_any(wider, "Filters", [" ".join(hit.observation.filters) for hit in hits], 20),
-        *_if_any(
-            True,
-            "Arcmin",
-            ["" if hit.separation is None else f"{hit.separation:.2f}" for hit in hits],
-            8,
-        ),
+        *_if_any(True, "Arcmin", angles, 8),
         TableColumn("Score", [f"{hit.score:.3f}" for hit in hits], 6, "right"),
         TableColumn("%ile", [f"{hit.percentile:.2f}" for hit in hits], 6, "right"),
         TableColumn("Split", [hit.split for hit in hits], 10 if wide else 5),
     ]
-    return columns
 
 
 def _if_any(is_room: bool, name: str, cells: list[str], width: int) -> list[TableColumn]:
-    return (
-        [TableColumn(name, cells, width, "right" if name in ("More", "Arcmin") else "left")]
-        if is_room and any(cells)
-        else []
-    )
+    if not is_room or not any(cells):
+        return []
+    return [TableColumn(name, cells, width, "right" if name in ("More", "Arcmin") else "left")]
 
 
 def instrument(hit: Hit) -> str:

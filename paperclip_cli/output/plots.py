@@ -1,4 +1,7 @@
-"""The figures of `evaluate --plots`: those of the PAPERCLIP paper, with its values beside ours. The only importer of matplotlib."""
+"""Figures of `evaluate --plots`: those of the PAPERCLIP paper, with its values beside ours.
+
+Only this module imports matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +27,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "pdf")
-_COLOURS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#000000",
-)  # told apart by the colour-blind, too
+# Distinct for the colour-blind, too.
+_COLOURS = "#0072b2 #d55e00 #009e73 #cc79a7 #e69f00 #56b4e9 #000000".split()
 _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
-# Names and titles are anybody's: a dollar sign in them begins no formula.
+# Names and titles come from anyone, so a dollar sign in them begins no formula.
 _STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -49,7 +45,7 @@ _GREY = "#777777"
 
 
 def require_matplotlib() -> None:
-    """PaperclipError where it is not installed: better now than after an hour of work."""
+    """Raises a PaperclipError where it is not installed, before an hour of work is lost."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -59,7 +55,7 @@ def require_matplotlib() -> None:
 
 
 def draw(figures: Figures, folder: Path) -> list[Path]:
-    """Draws all that there is to be drawn, each figure as PNG and as PDF; gives the files."""
+    """Draws each figure that has data as PNG and as PDF, and returns the files."""
     import matplotlib
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,10 +69,8 @@ def _all(figures: Figures) -> Iterator[tuple[str, Figure]]:
     if figures.similarities:
         yield "similarity", _similarity(figures.similarities)
     for direction in dict.fromkeys(curve.direction for curve in figures.curves):
-        yield (
-            f"retrieval-{direction}",
-            _retrieval([curve for curve in figures.curves if curve.direction == direction]),
-        )
+        curves = [curve for curve in figures.curves if curve.direction == direction]
+        yield f"retrieval-{direction}", _retrieval(curves)
     for number, gallery in enumerate(figures.galleries, 1):
         ending = f"-{number}" if len(figures.galleries) > 1 else ""
         yield f"images-by-text{ending}", _images_by_text(gallery)
@@ -86,10 +80,9 @@ def _all(figures: Figures) -> Iterator[tuple[str, Figure]]:
 def _save(figure: Figure, place: Path) -> Iterator[Path]:
     for form in FORMATS:
         file = io.BytesIO()
-        # Without a date, the same figure is the same file.
-        figure.savefig(
-            file, format=form, dpi=150, metadata={"CreationDate": None} if form == "pdf" else None
-        )
+        # Without a date, equal figures give equal files.
+        metadata = {"CreationDate": None} if form == "pdf" else None
+        figure.savefig(file, format=form, dpi=150, metadata=metadata)
         path = place.with_name(f"{place.name}.{form}")
         replace_file(path, file.getvalue())
         yield path
@@ -106,31 +99,27 @@ def _training(logs: Sequence[TrainingLog]) -> Figure:
     """Loss and retrieval accuracy at 10 % over the steps of the training."""
     figure, (losses, accuracies) = _figure(1, 2, 8.5, 3.6)
     for log, colour in zip(logs, _cycle(len(logs)), strict=True):
+        name = _short(log.name)
+        points: Any = {"color": colour, "markersize": 3}
+        validation = _series(log, "validation_loss")
+        accuracy = _series(log, "validation_accuracy_10")
         losses.plot(*_series(log, "loss"), color=colour, alpha=0.35, linewidth=0.8)
-        losses.plot(
-            *_series(log, "validation_loss"),
-            "o-",
-            color=colour,
-            markersize=3,
-            label=f"{_short(log.name)}, validation",
-        )
-        accuracies.plot(
-            *_series(log, "validation_accuracy_10"),
-            "o-",
-            color=colour,
-            markersize=3,
-            label=_short(log.name),
-        )
+        losses.plot(*validation, "o-", label=f"{name}, validation", **points)
+        accuracies.plot(*accuracy, "o-", label=name, **points)
+
     losses.set(xlabel="step", ylabel="loss (InfoNCE)", title="pale: training, in its own batches")
     if any(log.has_paper_loss for log in logs):
         _levels(losses, paper.LOSS)
+
     accuracies.set(
         xlabel="step",
         ylabel="retrieval accuracy at 10 %",
         ylim=(0, 1),
-        title="image to text, unique; dotted: the paper's\nlast values, text to image in batches of 100",
+        title="image to text, unique; dotted: the paper's\n"
+        "last values, text to image in batches of 100",
     )
     _levels(accuracies, paper.TOP_10)
+
     losses.legend()
     accuracies.legend(loc="upper left")
     return figure
@@ -142,7 +131,10 @@ def _series(log: TrainingLog, name: str) -> tuple[list[float], list[float]]:
 
 
 def _levels(axes: Axes, values: dict[str, float]) -> None:
-    """Dotted lines at the paper's values, each with its name at the right end: below the line where there is another right above."""
+    """Dotted lines at the paper's values, each with its name at the right end.
+
+    A name stands below its line where another line is close above.
+    """
     near = 0.06 * abs(np.subtract(*axes.get_ylim()))
     for name, value in values.items():
         is_crowded = any(0 < other - value < near for other in values.values())
@@ -159,55 +151,84 @@ def _levels(axes: Axes, values: dict[str, float]) -> None:
 
 
 def _similarity(found: Sequence[Similarities]) -> Figure:
-    """Histogram of the cosines of true against those of shuffled pairs, one panel a model, all to one scale."""
+    """Histograms of the cosines of true and of shuffled pairs: one panel per model, one scale."""
     figure, panels = _figure(len(found), 1, 5.5, 0.6 + 2.4 * len(found))
     everything = np.concatenate([np.concatenate([one.true, one.shuffled]) for one in found])
     bins = np.linspace(everything.min(), everything.max(), 41).tolist()
+
     for axes, one in zip(panels, found, strict=True):
-        for values, name, colour in (
-            (one.shuffled, "shuffled pairs", _GREY),
-            (one.true, "true pairs", _COLOURS[0]),
-        ):
-            if not len(values):
-                continue
-            axes.hist(
-                values,
-                bins,
-                density=True,
-                color=colour,
-                alpha=0.45,
-                label=f"{name}, mean {values.mean():.3f}",
-            )
-            axes.axvline(values.mean(), color=colour, linewidth=1)
+        _histogram(axes, bins, one.shuffled, "shuffled pairs", _GREY)
+        _histogram(axes, bins, one.true, "true pairs", _COLOURS[0])
         axes.set(title=_short(one.name), ylabel="density")
         axes.legend()
     panels[-1].set_xlabel("cosine similarity of image and caption")
     return figure
 
 
+def _histogram(axes: Axes, bins: list[float], values: np.ndarray, name: str, colour: str) -> None:
+    """Density of values in `bins`, with a line at their mean; nothing where there are none."""
+    if not len(values):
+        return
+    label = f"{name}, mean {values.mean():.3f}"
+    axes.hist(values, bins, density=True, color=colour, alpha=0.45, label=label)
+    axes.axvline(values.mean(), color=colour, linewidth=1)
+
+
 def _retrieval(curves: Sequence[Curve]) -> Figure:
-    """Retrieval accuracy against the fraction that is retrieved; controls dashed; the paper's values at 10 %."""
+    """Retrieval accuracy against the retrieved fraction, beside the paper's values at 10 %.
+
+    Controls are dashed.
+    """
     figure, (axes,) = _figure(1, 1, 6.4, 4.4)
     for curve, colour in zip(curves, _cycle(len(curves)), strict=True):
-        style = (
-            {"linestyle": "--", "linewidth": 1.0} if curve.role == CONTROL else {"linewidth": 1.6}
-        )
-        axes.plot(curve.fraction, curve.accuracy, color=colour, label=_short(curve.name), **style)  # type: ignore[arg-type]
-        if curve.role != CONTROL:
-            axes.fill_between(
-                curve.fraction, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0
-            )
-    chance = np.geomspace(curves[0].fraction[0], 1, 50)
+        _curve(axes, curve, colour)
+
+    first = curves[0]
+    chance = np.geomspace(first.fraction[0], 1, 50)
     axes.plot(chance, chance, color=_GREY, linestyle=":", label="chance")
-    alike = (curves[0].protocol, curves[0].direction) == (PAPER_BATCH, TEXT_TO_IMAGE)
+    is_alike = (first.protocol, first.direction) == (PAPER_BATCH, TEXT_TO_IMAGE)
+    _papers_accuracies(axes, is_alike)
+
+    lowest = max(first.fraction[0], _TICKS[0])
+    direction = first.direction.replace("-", " ")
+    axes.set(
+        xscale="log",
+        xlim=(lowest, 1),
+        ylim=(0, 1.02),
+        xlabel="retrieved fraction of the candidates",
+        ylabel="retrieval accuracy",
+        title=f"{direction}, protocol {first.protocol}; bands: 95 % by proposal",
+    )
+    ticks = [tick for tick in _TICKS if tick >= lowest]
+    axes.set_xticks(ticks, [f"{100 * tick:g} %" for tick in ticks])
+    axes.minorticks_off()
+    axes.legend(loc="upper left")
+    return figure
+
+
+def _curve(axes: Axes, curve: Curve, colour: str) -> None:
+    name = _short(curve.name)
+    if curve.role == CONTROL:
+        axes.plot(
+            curve.fraction, curve.accuracy, color=colour, label=name, linestyle="--", linewidth=1.0
+        )
+    else:
+        axes.plot(curve.fraction, curve.accuracy, color=colour, label=name, linewidth=1.6)
+        axes.fill_between(
+            curve.fraction, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0
+        )
+
+
+def _papers_accuracies(axes: Axes, is_alike: bool) -> None:
+    """The paper's accuracies at 10 %, hollow where ours are not measured in the same way."""
     axes.plot(
         [0.1] * len(paper.TOP_10),
         list(paper.TOP_10.values()),
         "D",
         color=_GREY,
         markersize=4,
-        fillstyle="full" if alike else "none",
-        label="paper (Hubble)" if alike else "paper (Hubble, text to\nimage, batches of 100)",
+        fillstyle="full" if is_alike else "none",
+        label="paper (Hubble)" if is_alike else "paper (Hubble, text to\nimage, batches of 100)",
     )
     for name, value in paper.TOP_10.items():
         axes.annotate(
@@ -221,31 +242,14 @@ def _retrieval(curves: Sequence[Curve]) -> Figure:
             color=_GREY,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
         )
-    first = max(curves[0].fraction[0], _TICKS[0])
-    axes.set(
-        xscale="log",
-        xlim=(first, 1),
-        ylim=(0, 1.02),
-        xlabel="retrieved fraction of the candidates",
-        ylabel="retrieval accuracy",
-        title=f"{curves[0].direction.replace('-', ' ')}, protocol {curves[0].protocol}; bands: 95 % by proposal",
-    )
-    axes.set_xticks(
-        [tick for tick in _TICKS if tick >= first],
-        [f"{100 * tick:g} %" for tick in _TICKS if tick >= first],
-    )
-    axes.minorticks_off()
-    axes.legend(loc="upper left")
-    return figure
 
 
 def _images_by_text(gallery: Gallery) -> Figure:
-    """One row a query, its best pictures from left to right."""
-    columns = max(len(pictures) for _, pictures in gallery.by_text)
-    figure, panels = _figure(
-        len(gallery.by_text), columns, 2.1 * columns, 2.6 * len(gallery.by_text)
-    )
+    """One row per query, with its best pictures from left to right."""
+    rows, columns = len(gallery.by_text), max(len(pictures) for _, pictures in gallery.by_text)
+    figure, panels = _figure(rows, columns, 2.1 * columns, 2.6 * rows)
     figure.suptitle(f"{_short(gallery.name)}: images by text", fontsize=10)
+
     for place, axes in enumerate(panels):
         row, column = divmod(place, columns)
         query, pictures = gallery.by_text[row]
@@ -261,13 +265,13 @@ def _images_by_text(gallery: Gallery) -> Figure:
 
 
 def _texts_by_image(gallery: Gallery) -> Figure:
-    """One row a picture, with the phrases of the paper's list that match it best."""
+    """One row per picture, with the phrases of the paper's list that match it best."""
     figure, panels = _figure(len(gallery.by_image), 2, 6.4, 2.3 * len(gallery.by_image))
     figure.suptitle(f"{_short(gallery.name)}: phrases of the paper's list by image", fontsize=10)
     longest = max(cosine for _, phrases in gallery.by_image for _, cosine in phrases)
-    for (picture, phrases), left, right in zip(
-        gallery.by_image, panels[::2], panels[1::2], strict=True
-    ):
+
+    rows = zip(gallery.by_image, panels[::2], panels[1::2], strict=True)
+    for (picture, phrases), left, right in rows:
         _show(left, picture.pixels)
         left.set_title(_wrapped(f"{picture.key}: {picture.title}", 34), fontsize=8)
         names, cosines = zip(*reversed(phrases), strict=True)
@@ -290,7 +294,7 @@ def _cycle(count: int) -> list[str]:
 
 
 def _short(text: str, width: int = 30) -> str:
-    """One line that is never so long that nothing else has room."""
+    """A single line, shortened to leave room for everything else."""
     return textwrap.shorten(printable(text), width, placeholder=" ...") or printable(text)[:width]
 
 

@@ -1,4 +1,7 @@
-"""Tables for programs on the same desk (TOPCAT, Aladin, DS9), over the hub of the Virtual Observatory's SAMP."""
+"""Tables sent to TOPCAT, Aladin or DS9 on the same computer, over a SAMP hub.
+
+SAMP is the messaging protocol of the Virtual Observatory.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ _TIMEOUT = 60  # seconds for a program to load the table
 
 
 def send_table(path: Path, title: str) -> tuple[str, ...]:
-    """Has every program on the hub that takes tables load a VOTable; gives their names.
+    """Has every program on the hub that takes tables load a VOTable, and returns their names.
 
-    The file must stay: a program may say that it has loaded a table and read it later.
+    The file must stay in place: a program may report a table as loaded and read it later.
 
     Raises:
-        PaperclipError: no hub runs, no program on it takes tables, or one could not load it.
+        PaperclipError: no hub is running, no program on it takes tables, or one cannot load it.
     """
     from pyvo.samp import SAMPIntegratedClient, conf
     from pyvo.samp.errors import SAMPHubError, SAMPProxyError

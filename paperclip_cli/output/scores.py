@@ -1,4 +1,4 @@
-"""What `evaluate` found, as tables and files."""
+"""Results of `evaluate` as tables and files."""
 
 from __future__ import annotations
 
@@ -14,52 +14,35 @@ from paperclip_cli.evaluation.table import ALL, BASELINE, CONTROL, Result
 from paperclip_cli.output import console
 from paperclip_cli.wording import counted
 
-PERCENT = 10  # whose interval a table shows
+PERCENT = 10  # the percentage whose interval a table shows
 CIRCULAR = (
-    "This test is circular: images are judged by texts such as models are trained to match, so a search for words in these texts "
-    "may win it."
+    "This test is circular: images are judged by texts such as models are trained to match, so a "
+    "search for words in these texts may win it."
 )
 
 
 def show(rows: Sequence[Result], judgement: Judgement | None, split: str, form: str) -> None:
     """Prints results in one of the formats of `cli.session.Format`."""
     if form == "table":
-        for direction, group in itertools.groupby(
-            sorted(rows, key=lambda row: row.direction), key=lambda row: row.direction
-        ):
+        ordered = sorted(rows, key=lambda row: row.direction)
+        for direction, group in itertools.groupby(ordered, key=lambda row: row.direction):
             _table(direction, list(group))
         if judgement:
             _relevance_table(judgement)
     elif form == "json":
-        judged = (
-            {
-                "judge": {
-                    "by": _judge(judgement),
-                    "circular": CIRCULAR,
-                    "rows": _judged(judgement, split),
-                }
-            }
-            if judgement
-            else {}
-        )
+        judged = {"judge": _judge_object(judgement, split)} if judgement else {}
         console.emit(json.dumps(_object(rows, split) | judged, indent=2) + "\n")
     elif form == "jsonl":
-        console.emit(
-            console.rows([values(row, split) for row in rows] + _judged(judgement, split), form)
-        )
+        lines = [values(row, split) for row in rows] + _judged(judgement, split)
+        console.emit(console.rows(lines, form))
     else:
         lines = [line for row in rows for line in _lines(row, split)]
-        for row in _judged(judgement, split):
-            low, high = row.pop("interval") or (None, None)
-            lines.append(
-                {name: value for name, value in row.items() if name != "by_query"}
-                | {"low": low, "high": high}
-            )
+        lines += map(_judged_line, _judged(judgement, split))
         console.emit(console.rows(lines, form))
 
 
 def values(row: Result, split: str) -> dict:
-    """A row as the command line promises it."""
+    """A row with the names that the command line promises."""
     accuracy = row.accuracy
     similarity = row.similarity and dict(
         zip(("true_mean", "shuffled_mean"), map(_finite, row.similarity), strict=True)
@@ -79,7 +62,7 @@ def values(row: Result, split: str) -> dict:
 
 
 def _object(rows: Sequence[Result], split: str) -> dict:
-    """The first row, with the same row of the baseline beside it, and all rows below."""
+    """The first row, the baseline's row of the same subset and direction, and all rows."""
     same = (rows[0].subset, rows[0].direction)
     baseline = next(
         (row for row in rows if row.role == BASELINE and (row.subset, row.direction) == same), None
@@ -88,6 +71,7 @@ def _object(rows: Sequence[Result], split: str) -> dict:
         name: {"retrieval_accuracy": {str(PERCENT): value}, "loss": loss}
         for name, (value, loss) in _paper(rows).items()
     }
+
     return (
         values(rows[0], split)
         | ({"baseline": values(baseline, split)} if baseline else {})
@@ -97,10 +81,11 @@ def _object(rows: Sequence[Result], split: str) -> dict:
 
 
 def _lines(row: Result, split: str) -> list[dict]:
-    """One line a percentage: for CSV."""
+    """One line per percentage, for CSV."""
     accuracy = row.accuracy
     true, others = row.similarity or (None, None)
     shared = _whose(row, split) | {"n_images": row.n_images, "n_captions": row.n_captions}
+
     return [
         shared
         | {
@@ -131,34 +116,22 @@ def _whose(row: Result, split: str) -> dict:
 
 
 def _table(direction: str, rows: Sequence[Result]) -> None:
-    """One line a row, then chance, and what the paper reports where it was measured in the same way."""
+    """One line per row, then chance, then the paper's values if measured in the same way."""
     first = rows[0]
     console.emit(
-        f"\n{direction.replace('-', ' ')}, protocol {first.protocol}, {counted(first.n_images, 'images')}, "
-        f"{counted(first.n_captions, 'captions')}\n"
+        f"\n{direction.replace('-', ' ')}, protocol {first.protocol}, "
+        f"{counted(first.n_images, 'images')}, {counted(first.n_captions, 'captions')}\n"
     )
+
     percents = [k for k in first.accuracy.chance if k in (5, PERCENT, 20)]
     lines = [_cells(row, percents) for row in rows]
     lines.append(["chance", "", *(_number(first.accuracy.chance[k]) for k in percents), "", "", ""])
-    lines += [
-        [
-            "paper: " + name,
-            "",
-            *("-" if k != PERCENT else _number(value) for k in percents),
-            "",
-            "",
-            _number(loss) if loss else "",
-        ]
-        for name, (value, loss) in _paper(rows).items()
-    ]
-    names = [
-        "Model",
-        "Images",
-        *(f"{k} %" for k in percents),
-        f"95 % at {PERCENT} %",
-        "Prop.",
-        "Loss",
-    ]
+    for name, (value, loss) in _paper(rows).items():
+        accuracies = ["-" if k != PERCENT else _number(value) for k in percents]
+        lines.append([f"paper: {name}", "", *accuracies, "", "", _number(loss) if loss else ""])
+
+    heads = [f"{k} %" for k in percents]
+    names = ["Model", "Images", *heads, f"95 % at {PERCENT} %", "Prop.", "Loss"]
     widths = [None, 6, *(5 for _ in percents), 13, 5, 5]
     columns = zip(names, zip(*lines, strict=True), widths, strict=True)
     console.table(
@@ -167,6 +140,7 @@ def _table(direction: str, rows: Sequence[Result]) -> None:
             for place, (name, cells, width) in enumerate(columns)
         ]
     )
+
     for row in rows:
         if row.similarity and row.subset == ALL and row.role != CONTROL:
             true, others = row.similarity
@@ -187,7 +161,10 @@ def _cells(row: Result, percents: Iterable[int]) -> list[str]:
 
 
 def _paper(rows: Sequence[Result]) -> dict[str, tuple[float, float | None]]:
-    """Accuracy at 10 % and loss of the paper's models: in its own protocol only, and the loss beside models with its scale only."""
+    """Accuracy at 10 % and loss of the paper's models, for rows in the paper's protocol only.
+
+    The loss is there only beside a model trained with the logit scale of the paper's code.
+    """
     alike = [row for row in rows if (row.protocol, row.direction) == (PAPER_BATCH, TEXT_TO_IMAGE)]
     if not alike:
         return {}
@@ -202,8 +179,19 @@ def _judge(judgement: Judgement) -> str:
     return " ".join(filter(None, (judgement.backend, judgement.model)))
 
 
+def _judge_object(judgement: Judgement, split: str) -> dict:
+    return {"by": _judge(judgement), "circular": CIRCULAR, "rows": _judged(judgement, split)}
+
+
+def _judged_line(row: dict) -> dict:
+    """A row of `_judged` for CSV."""
+    low, high = row["interval"] or (None, None)
+    kept = {name: value for name, value in row.items() if name not in ("interval", "by_query")}
+    return kept | {"low": low, "high": high}
+
+
 def _judged(judgement: Judgement | None, split: str) -> list[dict]:
-    """One row a contestant; `relevance` is the share of relevant images."""
+    """One row per contestant; `relevance` is the share of relevant images."""
     if judgement is None:
         return []
     return [
@@ -222,25 +210,27 @@ def _judged(judgement: Judgement | None, split: str) -> list[dict]:
 
 
 def _relevance_table(judgement: Judgement) -> None:
-    """One line a query, one column a contestant; below them the share over all queries, with its interval."""
+    """One line per query and one column per contestant.
+
+    Below them stands the share over all queries, with its interval.
+    """
     rows = judgement.rows
     console.emit(
-        f"\nrelevant among the {TOP} best images of a query, judged by {_judge(judgement)} from the abstracts\n"
+        f"\nrelevant among the {TOP} best images of a query, "
+        f"judged by {_judge(judgement)} from the abstracts\n"
     )
+
     heads = ["all queries", "95 % from", "95 % to"]
     columns = [console.TableColumn("Query", [*rows[0].by_query, *heads])]
     for row in rows:
         numbers = [*row.by_query.values(), row.share, *(row.interval or (None, None))]
-        columns.append(
-            console.TableColumn(row.name, [_number(value) for value in numbers], 15, "right")
-        )
+        cells = [_number(value) for value in numbers]
+        columns.append(console.TableColumn(row.name, cells, 15, "right"))
     console.table(columns)
+
     if judgement.model:
-        console.emit(
-            "paper (Hubble): "
-            + ", ".join(f"{name} {value:.2f}" for name, value in paper.RELEVANCE.items())
-            + "\n"
-        )
+        reported = ", ".join(f"{name} {value:.2f}" for name, value in paper.RELEVANCE.items())
+        console.emit(f"paper (Hubble): {reported}\n")
     console.emit(CIRCULAR + "\n")
 
 

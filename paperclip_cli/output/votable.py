@@ -1,7 +1,7 @@
-"""Hits as files for other programs of astronomy: VOTable and ECSV, with units, UCDs and the frame.
+"""Hits as VOTable and ECSV for other astronomy programs, with units, UCDs and the frame.
 
-Written here and not through astropy, whose import alone would take as long as the query. Every text is one line without control
-characters, which XML may not hold. What is unknown is left empty.
+They are not written by astropy, because its import alone would take as long as the query. Every
+text is one line without control characters, which XML does not allow. Unknown values are empty.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ECSV_TYPES = {"int": "int64", "float": "float64", "str": "string"}
 
 
 def votable(hits: Sequence[Hit], provenance: Mapping[str, str]) -> str:
-    """A VOTable 1.4; `provenance` says what gave the hits."""
+    """A VOTable 1.4. `provenance` describes the source of the hits."""
     return "".join(f"{line}\n" for line in _votable_lines(hits, provenance))
 
 
@@ -65,7 +65,7 @@ def _element(name: str, attributes: Mapping[str, str | None], content: str = "")
 
 
 def ecsv(hits: Sequence[Hit], provenance: Mapping[str, str]) -> str:
-    """An ECSV 1.0 table; its header, YAML by the rules, is written as JSON, which is YAML too."""
+    """An ECSV 1.0 table. Its YAML header is written as JSON, which is YAML, too."""
     text = io.StringIO()
     for line in _ecsv_header(provenance):
         text.write(f"# {line}\n")
@@ -92,7 +92,7 @@ def _ecsv_header(provenance: Mapping[str, str]) -> Iterator[str]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)  # YAML knows no pairs of surrogates
+    return json.dumps(value, ensure_ascii=False)  # YAML has no surrogate pairs
 
 
 def _kind(column: Column) -> str:
@@ -107,8 +107,6 @@ def _cells(hit: Hit) -> list[str]:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return (
-        repr(value)
-        if isinstance(value, float)
-        else printable(";".join(value) if isinstance(value, list) else str(value))
-    )
+    if isinstance(value, float):
+        return repr(value)
+    return printable(";".join(value) if isinstance(value, list) else str(value))

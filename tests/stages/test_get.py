@@ -192,7 +192,7 @@ def test_files_that_are_no_answer(tmp_path: Path, text: str) -> None:
         assert read_references([str(tmp_path / "x.json")]) == []
         assert text in ("", "[]")
     except UsageError as error:
-        assert "not the answer of a query" in str(error) and text not in ("", "[]")
+        assert "not the output of a query" in str(error) and text not in ("", "[]")
 
 
 def test_references() -> None:

@@ -132,7 +132,7 @@ def test_a_bad_file_is_reported_and_shifts_no_row(
         "2.png": "not a JPEG, PNG, TIFF or FITS file",
         "4.png": "damaged",
         "text.jpg": "not a JPEG, PNG, TIFF or FITS file",
-        os.fsdecode(b"\xff.png"): "the file's name is not text in UTF-8",
+        os.fsdecode(b"\xff.png"): "the file's name is not valid UTF-8",
     }
     left = {
         path: entry for path, entry in sound.items() if Path(path).name not in ("2.png", "4.png")

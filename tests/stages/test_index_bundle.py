@@ -121,7 +121,7 @@ def test_it_needs_neither_the_model_nor_the_images(
     manifest = moved.index("default") / "manifest.json"
     manifest.write_text(manifest.read_text().replace(str(tiny_model), "/gone"))
     assert answer(moved) == answer(original)
-    with pytest.raises(PaperclipError, match="came with the text tower of its model alone"):
+    with pytest.raises(PaperclipError, match="came with only the text tower of its model"):
         next(query.run(QueryConfig(images=(tmp_path / "a.png",)), moved))
 
 
