@@ -1,4 +1,7 @@
-"""One frozen dataclass a stage. Defaults live here, once; what must hold is checked when one is made."""
+"""The settings of each stage, as frozen dataclasses.
+
+Every default is written here and nowhere else. Each class checks its values when it is created.
+"""
 
 from paperclip_cli.config.archive import PREVIEW_SIZE, CiteConfig, FetchConfig, GetConfig
 from paperclip_cli.config.dataset import BuildDatasetConfig

@@ -1,4 +1,4 @@
-"""Fetch, get and cite."""
+"""Settings of `fetch`, `get` and `cite`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ PREVIEW_SIZE = 512
 
 @dataclass(frozen=True, kw_only=True)
 class FetchConfig:
-    """`size` is the longest side in pixels of what is kept; `max_images` a proposal, drawn without replacement.
+    """Which proposals and previews to fetch, from where, and how.
 
-    `retry_failed` reads images again that could not be read before; `verify` compares checksums of what is there already. `catalog` is a
-    file or an address. `near` is (ra, dec) and `radius` an angle, in degrees; `after` and `before` are Modified Julian Dates. `rate`
-    is in requests a second over all workers, 0 without limit; `timeout` the longest silence of the archive in seconds. `shard` (i, n)
-    takes the i-th of n parts of the proposals, counted from 0. `refresh` renews catalogue and listings.
+    `size` is the longest side of a stored preview, in pixels. At most `max_images` previews are
+    drawn from each proposal, without replacement. `retry_failed` reads images again that could not
+    be read before. `verify` compares the checksums of files already in the cache. `catalog` is a
+    file or a URL. `near` is (ra, dec) and `radius` an angle, both in degrees. `after` and `before`
+    are Modified Julian Dates. `rate` is the limit in requests per second over all workers; 0 means
+    no limit. `timeout` is the longest silence of the archive, in seconds. `shard` (i, n) takes the
+    i-th of n parts of the proposals, counted from 0. `refresh` downloads catalogue and listings
+    again.
     """
 
     source: Path | None = None
@@ -61,41 +65,46 @@ class FetchConfig:
             at_least("--simulate", self.simulate, 1)
         if self.catalog is not None and self.simulate is not None:
             raise UsageError(
-                "--catalog does not go with --simulate",
-                "a simulated sky has a catalogue of its own",
+                "--catalog does not go with --simulate", "a simulated sky has its own catalogue"
             )
         check_network(self.rate, self.timeout)
         if self.shard is not None and not 0 <= self.shard[0] < self.shard[1]:
             raise UsageError(
-                f"--shard {self.shard[0]}/{self.shard[1]} is not a part",
+                f"--shard {self.shard[0]}/{self.shard[1]} is not a valid part",
                 "write i/n with 0 <= i < n, for example 0/8 to 7/8",
             )
         if self.source is not None and self.simulate is not None:
-            raise UsageError("--from and --simulate exclude each other", "give one of them")
+            raise UsageError("--from and --simulate exclude each other", "use one of them")
 
     @property
     def narrows(self) -> bool:
-        """Whether images are selected by what is known of their observations."""
+        """Whether images are selected by the metadata of their observations."""
         return bool(self.instruments) or any(
             value is not None for value in (self.near, self.after, self.before)
         )
 
     @property
     def selects(self) -> bool:
-        """Whether anything says which proposals are wanted."""
+        """Whether any option selects proposals."""
         return bool(self.everything or self.proposals or self.cycles or self.narrows or self.limit)
 
     @property
     def resolved_mission(self) -> str:
-        """`--mission`, else `local` for a folder, `sim` for the simulated sky, `hst` for the archive."""
+        """`--mission`, or `sim` for a simulated sky, `local` for a folder, else `hst`."""
         if self.mission is not None:
             return self.mission
-        return "sim" if self.simulate is not None else "local" if self.source is not None else "hst"
+        if self.simulate is not None:
+            return "sim"
+        return "local" if self.source is not None else "hst"
 
 
 @dataclass(frozen=True, kw_only=True)
 class GetConfig:
-    """`hits` as they were typed. `rate` is in requests a second over all workers, `timeout` in seconds."""
+    """Which science files to download.
+
+    `hits` are as the user typed them. `rate` is the limit in requests per second over all workers;
+    0 means no limit. `timeout` is in seconds.
+    """
 
     hits: tuple[str, ...] = ()
     out: Path = Path()
@@ -111,7 +120,11 @@ class GetConfig:
 
 @dataclass(frozen=True)
 class CiteConfig:
-    """`hits` as they were typed; without any, the proposals of an index, else all that was fetched."""
+    """Which proposals to acknowledge.
+
+    `hits` are as the user typed them. Without any, the proposals of an index are taken, or else
+    everything that was fetched.
+    """
 
     hits: tuple[str, ...] = ()
     index: str | None = None

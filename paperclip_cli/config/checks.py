@@ -1,4 +1,4 @@
-"""What a value of an option must fulfil; UsageError where it does not."""
+"""Checks of option values. Each raises UsageError."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from paperclip_cli.errors import UsageError
 def check_network(rate: float, timeout: float) -> None:
     if not 0 <= rate < float("inf"):
         raise UsageError(
-            f"--rate {rate:g} is not a number of requests a second", "give 10, or 0 for no limit"
+            f"--rate {rate:g} is not a valid number of requests per second",
+            "give for example 10, or 0 for no limit",
         )
     if not 0 < timeout < float("inf"):
-        raise UsageError(f"--timeout {timeout:g} is not a number of seconds", "give for example 60")
+        raise UsageError(
+            f"--timeout {timeout:g} is not a valid number of seconds", "give for example 60"
+        )
 
 
 def at_least(option: str, value: int | None, least: int) -> None:
@@ -30,7 +33,7 @@ def within(option: str, value: float | None, what: str, holds: Callable[[float],
 def one_of(option: str, value: str | None, choice: object) -> None:
     """`choice` is a type of `config.choices`."""
     if value is not None and value not in values_of(choice):
-        raise UsageError(f"{option} {value!r}", f"choose {' or '.join(values_of(choice))}")
+        raise UsageError(f"unknown {option} {value!r}", f"choose {' or '.join(values_of(choice))}")
 
 
 def option(name: str) -> str:

@@ -1,4 +1,7 @@
-"""The values of options that have a fixed choice: `--help` lists them, TAB offers them, a configuration accepts no others."""
+"""The values of options with a fixed choice.
+
+`--help` lists them, TAB completes them, and a configuration accepts no others.
+"""
 
 from __future__ import annotations
 
@@ -31,5 +34,5 @@ Cache = Literal["auto", "device", "host", "none"]
 
 
 def values_of(choice: object) -> tuple[str, ...]:
-    """The values of one of the types above, in the order in which `--help` lists them."""
+    """The values of one of the types above, in the order of `--help`."""
     return get_args(choice)

@@ -1,4 +1,4 @@
-"""Build a dataset."""
+"""Settings of `build-dataset`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paperclip_cli.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class BuildDatasetConfig:
-    """`captions`: abstract or summary. Fractions are shares of proposals."""
+    """How images and texts become a dataset. The fractions are of the proposals."""
 
     captions: Captions = "abstract"
     summaries: str | None = None
@@ -29,5 +29,5 @@ class BuildDatasetConfig:
         both = (self.val_fraction, self.test_fraction)
         if not (min(both) >= 0 and sum(both) <= 1 + 1e-9):
             raise UsageError(
-                "--val-fraction and --test-fraction must be shares that add up to at most 1"
+                "--val-fraction and --test-fraction must be fractions that add up to at most 1"
             )

@@ -1,4 +1,4 @@
-"""Evaluate."""
+"""Settings of `evaluate`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ IMAGE_TO_TEXT, TEXT_TO_IMAGE = DIRECTIONS = values_of(Direction)[:2]  # the thir
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
-    """`split` None means test, or validation where there is no test split. `others` are more models for the same table, `baseline` one to
-    compare with. `controls`: what retrieves without looking at what a picture shows, in the same table. `plots`: gather what
-    figures show. `judge`: what judges the best images of the paper's queries by their abstracts."""
+    """What to measure, on which data, and how.
+
+    `split` None is the test split, or the validation split of a dataset without one. `others` are
+    further models for the same table, and `baseline` is a model to compare with. `controls` adds
+    rows that retrieve without seeing what an image shows. `plots` collects the data of the figures.
+    `judge` is the backend that judges the best images for the paper's queries by their abstracts.
+    """
 
     model: str | None = None
     others: tuple[str, ...] = ()
@@ -38,4 +42,4 @@ class EvaluateConfig:
         one_of("--direction", self.direction, Direction)
         names = [self.model, *self.others, *([self.baseline] if self.baseline else [])]
         if len(set(names)) < len(names):
-            raise UsageError("a model is named twice", "name each model once")
+            raise UsageError("a model is given twice", "give each model once")

@@ -1,4 +1,4 @@
-"""Doctor."""
+"""Settings of `doctor`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DoctorConfig:
-    """`verify`: read every file of the cache again and compare it with what was written."""
+    """`verify` reads every file of the cache and compares it with its checksum."""
 
     verify: bool = False

@@ -29,7 +29,11 @@ _MJD_EPOCH = datetime.date(1858, 11, 17)
 
 
 def parse_angle(text: str, option: str) -> float:
-    """Degrees of an angle with its unit (`2arcmin`, `30"`, `0.5 deg`); UsageError without one, or outside (0, 180]."""
+    """An angle with its unit (`2arcmin`, `30"`, `0.5 deg`), in degrees.
+
+    Raises:
+        UsageError: the text has no unit, or the angle is outside (0, 180].
+    """
     match = re.fullmatch(rf"({NUMBER})\s*(\S*)", text.strip())
     scale = _UNITS.get(match[2].lower()) if match else None
     if match is None or scale is None:
@@ -47,7 +51,7 @@ def parse_angle(text: str, option: str) -> float:
 
 
 def parse_date(text: str, option: str) -> float:
-    """Modified Julian Date (UTC) of the start of a day: `2015-03-20` -> 57101.0."""
+    """The Modified Julian Date (UTC) at which a day starts: `2015-03-20` -> 57101.0."""
     try:
         return float((datetime.date.fromisoformat(text.strip()) - _MJD_EPOCH).days)
     except ValueError as error:

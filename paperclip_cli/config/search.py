@@ -1,4 +1,4 @@
-"""Index, query and describe."""
+"""Settings of `index`, `query` and `describe`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from paperclip_cli.wording import counted
 
 @dataclass(frozen=True, kw_only=True)
 class IndexConfig:
-    """`paths` empty: the cached previews of `missions` (all if empty).
+    """Which images to index, and how.
 
-    `view`, `hdu` and `stretch` None: as the index was made, else the model's view, the first image of a FITS file, and the archive's own
-    stretch. `hnsw`: build a graph of the vectors for processes that answer many queries.
+    Without `paths`, the cached previews of `missions` are indexed; without `missions`, those of all
+    missions. `view`, `hdu` and `stretch` None keep what an existing index was made with. A new
+    index takes the model's view, the first image of a FITS file, and the archive's own stretch.
+    `hnsw` builds a graph of the vectors for processes that answer many queries.
     """
 
     paths: tuple[Path, ...] = ()
@@ -37,14 +39,18 @@ class IndexConfig:
         one_of("--stretch", self.stretch, Stretch)
         if self.paths and self.missions:
             raise UsageError(
-                "--mission selects cached previews and goes with no path",
+                "--mission selects cached previews and does not go with a path",
                 "leave out one of the two",
             )
 
 
 @dataclass(frozen=True)
 class BundleConfig:
-    """An index `name` and the one file that it is handed on as: a path, or an address to take it from. `model` None: any model's."""
+    """An index that is exported to one file, or imported from it.
+
+    `place` is the path of the file, or a URL to import it from. `name` names the index. With
+    `model`, only an index of that model is imported.
+    """
 
     place: str
     name: str | None = None
@@ -54,11 +60,14 @@ class BundleConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class QueryConfig:
-    """One query is the sum of its `texts` and `images` less its `minus`; it gives `k` hits.
+    """What to search for, and under which conditions.
 
-    `weights` say what its parts count: one number for the images, or one for each part, texts first, then images, then `minus`.
-    `index` None: `default`, or the only one. `near` is (ra, dec) in degrees and `radius` in degrees; `after` and `before` are Modified
-    Julian Dates. `collapse` says what one hit stands for: `target` (a proposal's images of one target), `proposal`, or `none`.
+    A query is the sum of its `texts` and `images` minus its `minus` texts, and returns `k` hits.
+    `weights` is one number for the images, or one for each part: texts first, then images, then
+    `minus`. `index` None is the index `default`, or the only one. `near` is (ra, dec) and `radius`
+    an angle, both in degrees. `after` and `before` are Modified Julian Dates. `collapse` groups
+    images into hits: by `target` (a proposal's images of one target), by `proposal`, or not
+    (`none`).
     """
 
     texts: tuple[str, ...] = ()
@@ -88,16 +97,16 @@ class QueryConfig:
         one_of("--collapse", self.collapse, Collapse)
         one_of("--rank-by", self.rank_by, RankBy)
         if not all(0 < weight < math.inf for weight in self.weights):
-            raise UsageError(
-                "--weight is not a number above 0", "what is not wanted goes into --minus"
-            )
+            raise UsageError("--weight is not a number above 0", "use --minus for texts to avoid")
         if len(self.weights) not in (0, len(self._parts)) and not (
             len(self.weights) == 1 and self.images
         ):
-            given, parts = counted(len(self.weights), "times"), counted(len(self._parts), "parts")
+            given = counted(len(self.weights), "times")
+            parts = counted(len(self._parts), "parts")
             raise UsageError(
                 f"--weight is given {given} for {parts} of the query",
-                "give it once for the images, or once for each part: words, --text, --image, --minus",
+                "give it once for the images, or once for each part: "
+                "words, --text, --image, --minus",
             )
 
     @property
@@ -106,7 +115,7 @@ class QueryConfig:
 
     @property
     def counts(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-        """What each of the texts, the images and the unwanted texts counts."""
+        """The weights of the texts, of the images and of the `minus` texts."""
         of_texts, of_images = len(self.texts), len(self.images)
         if len(self.weights) == len(self._parts):
             return (
@@ -119,10 +128,14 @@ class QueryConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DescribeConfig:
-    """`labels` None: the paper's 77 phrases. `batch`: folders stand for their images. `templates` say a label, which `{}` stands for.
-    `hdu` (None: the first image) and `stretch` are for FITS files.
+    """Which images to describe, and with which labels.
 
-    A label is said alone: a model trained on abstracts answers worse to `an image of {}` (tests/benchmarks/answers_deepsky.py).
+    `labels` None is the paper's 77 phrases. `batch` accepts folders and describes all their images.
+    `{}` in `templates` is replaced by the label. `hdu` (None: the first image) and `stretch` are
+    for FITS files.
+
+    The default template is the label alone, because a model trained on abstracts does worse with
+    `an image of {}` (tests/benchmarks/answers_deepsky.py).
     """
 
     images: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Summarize."""
+"""Settings of `summarize`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from paperclip_cli.config.choices import Backend, values_of
 from paperclip_cli.errors import UsageError
 
 KEYWORDS, LLAMA_CPP, OUTLINES, OPENAI = BACKENDS = values_of(Backend)
-_CONTEXT = 4096  # tokens: the longest abstract, the prompt and the answer, twice
+_CONTEXT = 4096  # tokens: twice the longest abstract with its prompt and answer
 
 
 @dataclass(frozen=True, kw_only=True)
 class SummarizeConfig:
-    """`set_name` names the set of summaries; the backend's name if not given. `limit`: no more than the first proposals.
+    """Which proposals to summarize, and with which model.
 
-    `llm` is a file or folder, a Hub name (`org/name`, or `org/name:file.gguf`), or a model of the server at `base_url`. An answer gets
-    `tries`, the first at `temperature`. `context` is in tokens, `timeout` in seconds for an answer of a server. `workers` requests are in
-    flight (openai), `batch_size` abstracts go through the model together (outlines), on `threads` processors (llama-cpp).
+    `set_name` names the set of summaries; the default is the backend's name. `limit` takes only the
+    first proposals. `llm` is a file or folder, a Hub name (`org/name`, or `org/name:file.gguf`), or
+    a model of the server at `base_url`. A proposal gets at most `tries` attempts, the first at
+    `temperature`. `context` is in tokens. `timeout` is the limit for one answer of a server, in
+    seconds. `workers` is the number of concurrent requests (openai), `batch_size` the number of
+    abstracts in a batch (outlines), and `threads` the number of processors (llama-cpp).
     """
 
     backend: Backend = "keywords"
@@ -53,7 +56,7 @@ class SummarizeConfig:
         )
         if self.llm is not None and self.backend == KEYWORDS:
             raise UsageError(
-                "--llm does not go with --backend keywords, which asks no model",
+                "--llm does not go with --backend keywords, which uses no language model",
                 f"choose --backend {' or '.join(BACKENDS[1:])}",
             )
         if self.base_url is not None:
@@ -66,15 +69,10 @@ class SummarizeConfig:
                 f"choose --backend {OPENAI}",
             )
         parts = urlsplit(url)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.username is not None
-            or parts.query
-            or parts.fragment
-        ):
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+        if not is_web or parts.username is not None or parts.query or parts.fragment:
             raise UsageError(
-                f"--base-url {url} is not the address of a server",
+                f"--base-url {url} is not the URL of a server",
                 "write for example http://localhost:8080/v1",
             )
 
@@ -84,5 +82,5 @@ class SummarizeConfig:
 
     @property
     def resolved_context(self) -> int:
-        """For a model on this machine."""
+        """The context of a model on this machine, in tokens."""
         return self.context or _CONTEXT

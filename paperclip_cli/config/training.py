@@ -1,4 +1,4 @@
-"""Train: what is asked for, and the recipe that it becomes."""
+"""Settings of `train`: the user's options, and the recipe they result in."""
 
 from __future__ import annotations
 
@@ -41,13 +41,18 @@ _CHOICES: dict[str, object] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Fields that are None are for the preset of the `--init` kind to fill (`training_recipe`); `Recipe` says what they mean.
+    """The options of one training.
 
-    What is no part of a recipe changes how a training is computed and not, but for rounding, what comes out: `dtype` is what the towers
-    compute in (`auto`: bfloat16 on a GPU or TPU, else float32), `accumulate` in how many parts a batch passes through them, `remat`
-    computes layers again instead of keeping them, `cache` is where decoded images are kept, `devices` None means all of them. `resume`
-    continues a training whose number of steps, or rate, may have changed. `recipe` "paper" takes the reference's settings whatever
+    Fields that are None take their value from the preset of `init` (`training_recipe`); `Recipe`
+    explains them. `recipe` "paper" takes the settings of the paper's reference code, whatever
     `init` is.
+
+    The other fields change how a training is computed but, apart from rounding, not its result.
+    `dtype` is the type the towers compute in (`auto`: bfloat16 on a GPU or TPU, else float32).
+    `accumulate` is the number of parts in which a batch passes through the towers. `remat`
+    recomputes layers instead of storing them. `cache` is where decoded images are kept. `devices`
+    None uses all devices. `resume` continues a training, whose number of steps and learning rate
+    may have changed.
     """
 
     init: str = DEFAULT_MODEL
@@ -99,56 +104,58 @@ class TrainConfig:
             ("accumulate", 1),
         ):
             at_least(option(name), getattr(self, name), least)
-        within(
-            "--learning-rate",
-            self.learning_rate,
-            "greater than 0",
-            lambda rate: 0 < rate < math.inf,
-        )
-        within(
-            "--weight-decay", self.weight_decay, "0 or greater", lambda decay: 0 <= decay < math.inf
-        )
-        within("--crop", self.crop, "greater than 0 and at most 1", lambda crop: 0 < crop <= 1)
-        within(
-            "--ema-decay",
-            self.ema_decay,
-            "from 0 (no average) to below 1",
-            lambda decay: 0 <= decay < 1,
-        )
+        self._check_ranges()
         for name, choice in _CHOICES.items():
             one_of(option(name), getattr(self, name), choice)
         if self.resume and self.force:
             raise UsageError(
-                "--resume and --force exclude each other", "--resume goes on, --force starts over"
+                "--resume and --force exclude each other",
+                "--resume continues a training, --force starts over",
             )
         if self.train == "head" and self.init.startswith("scratch:"):
             raise UsageError(
-                f"--train head keeps the towers of its start as they are, and those of {self.init} know nothing",
+                f"--train head freezes the towers, and those of {self.init} are untrained",
                 "give --init a trained model",
             )
         if self.batch_size is not None and self.batch_size % self.accumulate:
             raise UsageError(
                 f"--accumulate {self.accumulate} does not divide --batch-size {self.batch_size}",
-                "give a divisor of it",
+                "give a divisor of the batch size",
             )
+
+    def _check_ranges(self) -> None:
+        rate, decay, average = self.learning_rate, self.weight_decay, self.ema_decay
+        within("--learning-rate", rate, "greater than 0", lambda value: 0 < value < math.inf)
+        within("--weight-decay", decay, "0 or greater", lambda value: 0 <= value < math.inf)
+        within("--crop", self.crop, "greater than 0 and at most 1", lambda value: 0 < value <= 1)
+        within(
+            "--ema-decay", average, "from 0 (no average) to below 1", lambda value: 0 <= value < 1
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a model is trained: a preset, with what the user asked for in its place.
+    """How a model is trained: a preset, overridden by the user's options.
 
-    `optimiser`: adamw, or muon for the matrices (`training.optimisers`). `schedule`: constant or cosine, after the warm-up.
-    `crop` is the side of the crop as a fraction of the canvas's (view `centre`; the view
-    `whole` sees all of it). `caption_tokens` includes the start and the end token; None is the text encoder's length. `caption_runs`:
-    each time a caption is the `longest` run of sentences that fits, from a random start, or a run of `any` length; or, after the
-    reference's code, the longest of at most 77 `words`, which the tokenizer then cuts. `keep` is which weights become the model: the `last`
-    or the `best`, which `best_by` (validation `loss` or retrieval `accuracy`) decides. `ema_decay` is that of a moving average of the
-    weights, which then is evaluated and becomes the model; 0 means none.
+    `optimiser` is adamw, or muon for the matrices (`training.optimisers`). `schedule` is the
+    learning rate after the warm-up. `crop` is the side of the crop as a fraction of the canvas's
+    side, for the view `centre`; the view `whole` sees the whole canvas. `caption_tokens` includes
+    the start and the end token; None is the length of the text encoder.
 
-    `train`: `full`, or only a `head` on each frozen tower, which sees `head_views` fixed random views of every pair. `loss`: softmax
-    (InfoNCE) or sigmoid (SigLIP). `logit_scale`: similarities are multiplied by its exponential (`clip`), or by the parameter itself, as
-    in the paper's `reference` code. `multi_positive`: all pairs of a proposal within a batch are true ones; `unique_proposals`: no batch
-    holds two of one proposal. `shuffle_pairs` is a control: proposals have exchanged their texts.
+    `caption_runs` is how each caption is drawn. `longest` takes the longest run of sentences that
+    fits, from a random start. `any` takes a run of any length. `words` follows the reference code:
+    the longest run of at most 77 words, which the tokenizer then truncates.
+
+    `keep` chooses the weights that become the model: the `last`, or the `best` by validation
+    `loss` or retrieval `accuracy` (`best_by`). `ema_decay` is the decay of a moving average of the
+    weights, which is then evaluated and becomes the model; 0 means no average.
+
+    `train` is `full`, or only a `head` on each frozen tower, which sees `head_views` fixed random
+    views of every pair. `loss` is softmax (InfoNCE) or sigmoid (SigLIP). Similarities are
+    multiplied by the exponential of the logit scale (`clip`), or by the parameter itself as in the
+    paper's code (`reference`). With `multi_positive`, all pairs of a proposal in a batch are
+    positives. With `unique_proposals`, no batch holds two pairs of the same proposal.
+    `shuffle_pairs` is a control in which proposals exchange their texts.
     """
 
     steps: int
@@ -215,7 +222,7 @@ TRAIN_PRESETS = {
 
 
 def training_preset(init: str) -> Recipe:
-    """The preset of an `--init`: `scratch:tiny`, `scratch:base`, or a folder or Hub name."""
+    """The preset of an `--init`: `scratch:tiny`, `scratch:base`, a folder or a Hub name."""
     if init.startswith("scratch:") and init not in TRAIN_PRESETS:
         raise UsageError(
             f"unknown --init {init!r}",
@@ -225,9 +232,9 @@ def training_preset(init: str) -> Recipe:
 
 
 def training_recipe(config: TrainConfig) -> Recipe:
-    """The preset, or the paper's recipe, with every field that was given in its place. Explicit options win.
+    """The preset or the paper's recipe, overridden by the options that were given.
 
-    A warm-up that was not given takes at most a tenth of the steps, which is the paper's share.
+    A warm-up that was not given takes at most a tenth of the steps, the paper's fraction.
     """
     preset = REFERENCE_RECIPE if config.recipe == "paper" else training_preset(config.init)
     given = {name: value for name in vars(preset) if (value := getattr(config, name)) is not None}

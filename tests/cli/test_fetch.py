@@ -120,8 +120,8 @@ def test_a_simulated_sky_is_fetched_as_a_folder_is(paperclip, tmp_path: Path) ->
         (["--all", "--mission", "jwst"], 2, "no catalogue of jwst abstracts"),
         (["--all", "--rate", "-1"], 2, "--rate"),
         (["--all", "--timeout", "0"], 2, "--timeout"),
-        (["--all", "--shard", "4/4"], 2, "--shard 4/4 is not a part"),
-        (["--all", "--shard", "x"], 2, "--shard 'x' is not a part"),
+        (["--all", "--shard", "4/4"], 2, "--shard 4/4 is not a valid part"),
+        (["--all", "--shard", "x"], 2, "--shard 'x' is not a valid part"),
         (["--all", "--after", "yesterday"], 2, "--after"),
     ],
 )
