@@ -1,1 +1,5 @@
-"""The Typer application: parse, make a configuration, import the stage, call it, render what it reports."""
+"""The Typer application.
+
+Each command parses its options into a configuration, imports its stage, runs it, and prints the
+report.
+"""

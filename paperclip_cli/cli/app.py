@@ -1,4 +1,7 @@
-"""The application, its global options, and the one place where exceptions become messages and exit codes."""
+"""The application and its global options.
+
+This is the only place where exceptions become messages and exit codes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ from paperclip_cli.signals import Terminated
 if TYPE_CHECKING:
     from typer._click import Command, Context
 
-# What ends the help of each command; the order here is the order in --help. A command is a plain function in a module of its own.
+# The example at the end of each command's help. --help lists the commands in this order.
+# Each command is a plain function in its own module.
 EXAMPLES = {
     "fetch": "paperclip fetch --proposal 15354,12577",
     "summarize": "paperclip summarize --show --limit 5",
@@ -39,7 +43,10 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
 class Commands(TyperGroup):
-    """Imports a command when it is asked for: `paperclip query` does not wait for the modules and options of the other eleven."""
+    """The commands, each imported only when it is used.
+
+    So `paperclip query` does not wait for the modules and options of the other eleven.
+    """
 
     def list_commands(self, ctx: Context) -> list[str]:
         return list(dict.fromkeys([*EXAMPLES, *self.commands]))
@@ -50,7 +57,7 @@ class Commands(TyperGroup):
     def resolve_command(
         self, ctx: Context, args: list[str]
     ) -> tuple[str | None, Command | None, list[str]]:
-        if args[0] not in EXAMPLES:  # a typing error: all names are compared with it
+        if args[0] not in EXAMPLES:  # a typing error: suggest the closest of all names
             self.commands.update((name, _command(name)) for name in EXAMPLES)
         return super().resolve_command(ctx, args)
 
@@ -74,13 +81,8 @@ app = typer.Typer(
     epilog='Example: paperclip query "galaxy mergers"',
     context_settings=_SETTINGS,
 )
-_SWITCHES = (
-    "--offline",
-    "--verbose",
-    "-v",
-    "--quiet",
-    "-q",
-)  # no command has a switch of its own that is called so
+# No command has a switch of its own with one of these names.
+_SWITCHES = ("--offline", "--verbose", "-v", "--quiet", "-q")
 
 
 def _print_version(wanted: bool) -> None:
@@ -102,9 +104,11 @@ def configure(
         typer.Option("--offline", help="Never use the network; fail at once if a file is missing."),
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say more, and show tracebacks.")
+        bool, typer.Option("--verbose", "-v", help="Print more details, and tracebacks of errors.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only results and errors.")
+    ] = False,
     version: Annotated[
         bool,
         typer.Option(
@@ -112,18 +116,21 @@ def configure(
         ),
     ] = False,
 ) -> None:
-    """Options that every command shares."""
+    """Options shared by every command."""
     open_session(Session(cache_dir=cache_dir, offline=offline, verbose=verbose, quiet=quiet))
 
 
 def main() -> NoReturn:
-    """Runs the command line that the process was started with, and ends the process."""
+    """Runs the command line of this process, and ends the process."""
     sys.unraisablehook = _not_lost
     signals.program(lambda: run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command line and gives its exit code; every failure ends here as one or two lines on stderr."""
+    """Runs one command line and returns its exit code.
+
+    Every failure ends here, as one or two lines on stderr.
+    """
     arguments = _globals_first(arguments)
     verbose = not {"--verbose", "-v"}.isdisjoint(arguments)
     try:
@@ -149,7 +156,10 @@ def run(arguments: list[str]) -> int:
 
 
 def _globals_first(arguments: list[str]) -> list[str]:
-    """The same command line with the switches of every command before the command: `paperclip query dust --offline` is meant so too."""
+    """Moves the global switches before the command, so that they may also follow it.
+
+    An example is `paperclip query dust --offline`.
+    """
     end = arguments.index("--") if "--" in arguments else len(arguments)
     moved = [argument for argument in arguments[:end] if argument in _SWITCHES]
     return [
@@ -160,9 +170,10 @@ def _globals_first(arguments: list[str]) -> list[str]:
 
 
 def _not_lost(dropped: sys.UnraisableHookArgs) -> None:
-    """A Ctrl-C or SIGTERM that arrived where Python drops exceptions arrives again a moment later.
+    """Sends a Ctrl-C or SIGTERM again that arrived where Python drops exceptions.
 
-    Such places are finalisers, and what is called when garbage is collected: JAX has that, and lost three of twenty while it was imported.
+    Python drops them in finalisers and in callbacks of the garbage collector. JAX has such
+    callbacks, and lost three of twenty signals while it was imported.
     """
     stop = {KeyboardInterrupt: signal.SIGINT, Terminated: signal.SIGTERM}.get(dropped.exc_type)  # type: ignore[call-overload]
     if stop is None:
@@ -188,7 +199,9 @@ def _usage(error: typer.TyperException) -> int:
 
 
 def _fail(error: Exception, message: str, hint: str | None, code: int, verbose: bool) -> int:
-    if (number := signals.heard()) is not None:  # it was caught on the way, and became this error
+    if (
+        number := signals.heard()
+    ) is not None:  # a signal was caught on the way and became this error
         return signals.say(number)
     if verbose:
         import traceback

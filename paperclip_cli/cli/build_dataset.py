@@ -16,28 +16,29 @@ DEFAULTS = BuildDatasetConfig()
 
 def build_dataset(
     captions: Annotated[
-        Captions, typer.Option(help="What the images are paired with.")
+        Captions, typer.Option(help="Texts that the images are paired with.")
     ] = DEFAULTS.captions,
     summaries: Annotated[
-        Optional[str], typer.Option(help="The set of summaries. [default: the only one]")
+        Optional[str], typer.Option(help="Set of summaries to use. [default: the only one]")
     ] = None,
     mission: Annotated[
-        Optional[list[str]], typer.Option(help="Missions to take. [default: all that were fetched]")
+        Optional[list[str]],
+        typer.Option(help="Missions to include. [default: all that were fetched]"),
     ] = None,
     val_fraction: Annotated[
-        float, typer.Option(help="Share of proposals for validation.")
+        float, typer.Option(help="Fraction of the proposals for validation.")
     ] = DEFAULTS.val_fraction,
     test_fraction: Annotated[
-        float, typer.Option(help="Share of proposals for testing.")
+        float, typer.Option(help="Fraction of the proposals for testing.")
     ] = DEFAULTS.test_fraction,
-    seed: Annotated[int, typer.Option(help="Seed of the split.")] = DEFAULTS.seed,
+    seed: Annotated[int, typer.Option(help="Seed of the random split.")] = DEFAULTS.seed,
     name: Annotated[str, typer.Option(help="Name of the dataset in the cache.")] = DEFAULTS.name,
     out: Annotated[
-        Optional[Path], typer.Option(help="Folder to write to, instead of the cache.")
+        Optional[Path], typer.Option(help="Folder to write to instead of the cache.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Build it again.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Build the dataset again.")] = False,
 ) -> int:
-    """Join images and texts into a dataset, split by proposal."""
+    """Build a dataset of image-text pairs, split by proposal."""
     from paperclip_cli.stages import build_dataset as stage
 
     here = session()

@@ -16,17 +16,20 @@ def cite(
     hits: Annotated[
         Optional[list[str]],
         typer.Argument(
-            help="Proposals (hst:15354), or the file of a `query --json`. "
-            "[default: all of the index, else all that was fetched]"
+            help="Proposals (hst:15354), or the output file of `query --json`. "
+            "[default: all proposals of the index, else all that were fetched]"
         ),
     ] = None,
     index: Annotated[
         Optional[str],
         typer.Option(help="Name of the index. [default: the only one]", autocompletion=index_names),
     ] = None,
-    bibtex: Annotated[bool, typer.Option("--bibtex", help="As BibTeX.")] = False,
+    bibtex: Annotated[bool, typer.Option("--bibtex", help="Print BibTeX.")] = False,
 ) -> int:
-    """Print what to acknowledge: archive and proposals, papers, model, software."""
+    """Print what to acknowledge in a paper.
+
+    That is the archive with its proposals, the papers, the model and the software.
+    """
     from paperclip_cli.output import citations, console
     from paperclip_cli.stages import cite as stage
 

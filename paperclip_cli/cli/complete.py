@@ -1,4 +1,7 @@
-"""What TAB offers: names of the cache. It must be there before the finger is up, and so imports nothing heavy."""
+"""Completion of names in the cache.
+
+It runs at every press of TAB and must feel instant, so it imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,17 @@ from paperclip_cli.workspace import Workspace
 
 
 def index_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Indexes of the cache."""
+    """Names of the indexes in the cache."""
     return _starting(_names(ctx, "indexes"), incomplete)
 
 
 def model_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Models of the cache."""
+    """Names of the models in the cache."""
     return _starting(_names(ctx, "models"), incomplete)
 
 
 def instrument_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Instruments and detectors in the indexes of the cache, the last of a list that is divided by commas."""
+    """Instruments and detectors in the indexes, to complete the last of a comma-separated list."""
     before, comma, last = incomplete.rpartition(",")
     workspace = _workspace(ctx)
     if workspace is None:
@@ -37,10 +40,11 @@ def _names(ctx: typer.Context, kind: str) -> list[str]:
 
 
 def _workspace(ctx: typer.Context) -> Workspace | None:
-    """The cache of the line so far. None where there is none: an error would be printed into the line."""
-    given = ctx.find_root().params.get(
-        "cache_dir"
-    )  # not yet a path where it comes from the environment
+    """The cache that the command line names so far, or None if it cannot be located.
+
+    An error would be printed into the command line.
+    """
+    given = ctx.find_root().params.get("cache_dir")  # a string if it comes from the environment
     try:
         return Workspace.locate(Path(given) if given else None)
     except PaperclipError:
@@ -48,5 +52,5 @@ def _workspace(ctx: typer.Context) -> Workspace | None:
 
 
 def _starting(names: list[str] | set[str], incomplete: str) -> list[str]:
-    # A name from a catalogue may hold anything; the shell's line may not.
+    # A name from a catalogue may hold control characters, which must not reach the shell.
     return sorted(name for name in names if name.startswith(incomplete) and name.isprintable())

@@ -1,4 +1,4 @@
-"""`paperclip demo`: the other commands, one after another, as a user would type them."""
+"""`paperclip demo`: runs the other commands in turn, as a user would type them."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ QUERIES = ("galaxy mergers", "gravitational lens", "globular cluster", "planetar
 
 def demo(
     proposals: Annotated[
-        int, typer.Option(help="How many proposals to simulate.", min=50)
+        int, typer.Option(help="Number of proposals to simulate.", min=50)
     ] = PROPOSALS,
-    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = STEPS,
+    steps: Annotated[int, typer.Option(help="Number of training steps.", min=1)] = STEPS,
     out: Annotated[
         Optional[Path],
-        typer.Option(help="Folder of the contact sheet. [default: the demo's cache]"),
+        typer.Option(help="Folder for the contact sheet. [default: the demo's cache]"),
     ] = None,
 ) -> int:
-    """Run the whole pipeline on a simulated sky: offline, in a cache of its own, in a few minutes.
+    """Run the whole pipeline on a simulated sky.
 
-    It shows how the commands work together. Its accuracy says nothing about real data: the sky and the texts are simulated.
+    It runs offline, in its own cache, in a few minutes. The demo shows how the commands work
+    together. Its accuracy says nothing about real data, because both the sky and the texts are
+    simulated.
     """
     here, start = session(), time.monotonic()
     cache = here.workspace.root / "demo"
     folder = (out or cache).expanduser().absolute()
-    _say(
-        "# A simulated sky: what follows shows how paperclip works, and says nothing about real data."
-    )
+    _say("# A demo of how paperclip works, on a simulated sky. It says nothing about real data.")
     _say(f"export PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
     for arguments in _commands(proposals, steps):
         _run(here, cache, arguments)
     sheet = _contact_sheet(cache, folder)
     _run(here, cache, ["describe", _unseen_hit(folder)])
     _say(f"\n# Done in {time.monotonic() - start:.0f} s. The contact sheet: {sheet}")
-    _say(f"# To go on with this sky:\nexport PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
+    _say(f"# To continue with this sky:\nexport PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
     _say('paperclip query "arcs around a cluster of galaxies"')
     return ExitCode.OK
 
@@ -67,7 +67,7 @@ def _commands(proposals: int, steps: int) -> list[list[str]]:
 
 
 def _run(here: Session, cache: Path, arguments: list[str]) -> None:
-    """One command line, in a process of its own as a user's would be; the first that fails ends the demo."""
+    """Runs one command line in its own process, as a user would. Its failure ends the demo."""
     _say(f"\n$ paperclip {shlex.join(arguments)}")
     flags = [
         flag for flag, is_set in (("--verbose", here.verbose), ("--quiet", here.quiet)) if is_set
@@ -77,7 +77,7 @@ def _run(here: Session, cache: Path, arguments: list[str]) -> None:
     ) as process:
         try:
             code = process.wait()
-        except KeyboardInterrupt:  # the command has heard of it too, and puts its files in order
+        except KeyboardInterrupt:  # the command receives it too, and cleans up its files
             signals.said_by_another(process.wait())
             raise
         except BaseException:
@@ -89,17 +89,17 @@ def _run(here: Session, cache: Path, arguments: list[str]) -> None:
     if code != ExitCode.OK:
         raise PaperclipError(
             f"the demo stopped at `paperclip {shlex.join(arguments)}` (exit {code})",
-            "the lines above say why",
+            "see the messages above",
         )
 
 
 def _contact_sheet(cache: Path, folder: Path) -> Path:
-    """All queries at once, from standard input: hits.jsonl and demo.html in `folder`."""
+    """Runs all queries at once, from standard input, and writes hits.jsonl and demo.html."""
     folder.mkdir(parents=True, exist_ok=True)
     command = ["query", "-", "-k", "8", "--html", str(folder / "demo.html"), "--format", "jsonl"]
-    _say(
-        f"\n$ printf '%s\\n' {shlex.join(QUERIES)} | paperclip {shlex.join(command)} > {shlex.quote(str(folder / 'hits.jsonl'))}"
-    )
+    target = shlex.quote(str(folder / HITS))
+    piped = f"printf '%s\\n' {shlex.join(QUERIES)} | paperclip {shlex.join(command)} > {target}"
+    _say(f"\n$ {piped}")
     with (folder / HITS).open("w", encoding="utf-8") as file:
         subprocess.run(
             [*_PROGRAM, "--cache-dir", str(cache), "--offline", "--quiet", *command],
@@ -112,7 +112,10 @@ def _contact_sheet(cache: Path, folder: Path) -> Path:
 
 
 def _unseen_hit(folder: Path) -> str:
-    """The proposal of the first hit that the model was not trained on, or of the first one where it was trained on all."""
+    """The proposal of the first hit that the model was not trained on.
+
+    If it was trained on all of them, the proposal of the first hit.
+    """
     lines = (folder / HITS).read_text(encoding="utf-8").splitlines()
     hits = [json.loads(line) for line in lines]
     hit = next((hit for hit in hits if hit["split"] != "train"), hits[0])

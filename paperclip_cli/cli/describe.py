@@ -22,15 +22,15 @@ def describe(
     images: Annotated[
         list[str],
         typer.Argument(
-            help="JPEG, PNG, TIFF or FITS files, or proposals of the cache such as hst:15354; "
-            "- reads them from standard input, one a line."
+            help="JPEG, PNG, TIFF or FITS files, or cached proposals such as hst:15354; "
+            "'-' reads them from standard input, one per line."
         ),
     ],
     labels: Annotated[
         Optional[Path],
-        typer.Option(help="Phrases to choose from, one a line, or CSV. [default: the paper's 77]"),
+        typer.Option(help="File of phrases, one per line or CSV. [default: the paper's 77]"),
     ] = None,
-    k: Annotated[int, typer.Option("-k", help="Number of labels an image.")] = DEFAULTS.k,
+    k: Annotated[int, typer.Option("-k", help="Number of labels per image.")] = DEFAULTS.k,
     model: Annotated[
         Optional[str],
         typer.Option(
@@ -41,7 +41,8 @@ def describe(
     template: Annotated[
         Optional[list[str]],
         typer.Option(
-            help='How a label is said, {} standing for it: "a photo of {}". Several are averaged. [default: the label alone]'
+            help='Text around a label, with {} in its place: "a photo of {}". '
+            "Several templates are averaged. [default: the label alone]"
         ),
     ] = None,
     hdu: HduOption = None,
@@ -49,15 +50,13 @@ def describe(
     batch: Annotated[
         bool,
         typer.Option(
-            "--batch", help="Many images, or folders of them: JSON Lines, as they are done."
+            "--batch", help="Accept folders, and print each image as JSON Lines when it is done."
         ),
     ] = False,
-    form: Annotated[
-        Format, typer.Option("--format", help="How labels are printed.")
-    ] = Format.table,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
-    """Say in phrases what images show."""
+    """Describe images with phrases."""
     from paperclip_cli.output import console
     from paperclip_cli.stages import describe as stage
 
@@ -100,24 +99,22 @@ def _show(items: tuple[Description, ...], form: Format) -> None:
     if form in (Format.json, Format.jsonl):
         console.emit(console.rows(list(map(_plain, items)), form.value))
         return
+
     flat = [
         (item.image, rank, label, round(score, 6))
         for item in items
         for rank, (label, score) in enumerate(item.labels, 1)
     ]
     if form == Format.csv:
-        console.emit(
-            console.rows(
-                [dict(zip(("image", "rank", "label", "score"), row, strict=True)) for row in flat],
-                form.value,
-            )
-        )
+        names = ("image", "rank", "label", "score")
+        rows = [dict(zip(names, row, strict=True)) for row in flat]
+        console.emit(console.rows(rows, form.value))
         return
+
+    images = [Path(image).name if rank == 1 else "" for image, rank, _, _ in flat]
     console.table(
         [
-            console.TableColumn(
-                "Image", [Path(image).name if rank == 1 else "" for image, rank, _, _ in flat], 32
-            ),
+            console.TableColumn("Image", images, 32),
             console.TableColumn("#", [str(rank) for _, rank, _, _ in flat], 4, "right"),
             console.TableColumn("Label", [label for _, _, label, _ in flat]),
             console.TableColumn("Score", [f"{score:.3f}" for *_, score in flat], 7, "right"),

@@ -16,16 +16,17 @@ def doctor(
     verify: Annotated[
         bool,
         typer.Option(
-            "--verify",
-            help="Read every image, model and index of the cache again, which takes a while.",
+            "--verify", help="Read and check every file of the cache, which takes a while."
         ),
     ] = False,
-    form: Annotated[
-        Format, typer.Option("--format", help="How findings are printed.")
-    ] = Format.table,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
-    """Say what is installed, what is in the cache, what is wrong, and what to do. Changes nothing; exits with 1 for a problem."""
+    """Check the installation and the cache.
+
+    Reports what is wrong and how to fix it. It changes nothing, and exits with 1 if there is a
+    problem.
+    """
     from paperclip_cli.stages import doctor as stage
 
     here = session()
@@ -46,19 +47,18 @@ def _show(checks: list[Check], form: Format) -> None:
         check.topic if number == 0 or checks[number - 1].topic != check.topic else ""
         for number, check in enumerate(checks)
     ]
+    states = ["" if check.state == State.OK else check.state for check in checks]
     console.table(
         [
             console.TableColumn("", topics, 9),
-            console.TableColumn(
-                "", ["" if check.state == State.OK else check.state for check in checks], 7
-            ),
+            console.TableColumn("", states, 7),
             console.TableColumn("", [check.name for check in checks], 18),
             console.TableColumn("", [check.found for check in checks]),
         ]
     )
+
     advice = [check for check in checks if check.advice]
     console.emit("\nWhat to do:\n" if advice else "\nAll is well.\n")
     for check in sorted(advice, key=lambda check: check.state != State.PROBLEM):
-        console.emit(
-            f"  {console.printable(f'{check.name}: {check.found}')}\n    -> {console.printable(check.advice)}\n"
-        )
+        found = console.printable(f"{check.name}: {check.found}")
+        console.emit(f"  {found}\n    -> {console.printable(check.advice)}\n")

@@ -23,84 +23,76 @@ def evaluate(
     model: Annotated[
         Optional[list[str]],
         typer.Option(
-            help="A trained model, a folder or a Hub name; several for one table. "
+            help="A trained model, a folder or a Hub name; repeat it to compare several. "
             "[default: the only model]",
             autocompletion=model_names,
         ),
     ] = None,
     baseline: Annotated[
-        Optional[str],
-        typer.Option(help="Another model, to compare with.", autocompletion=model_names),
+        Optional[str], typer.Option(help="A model to compare with.", autocompletion=model_names)
     ] = None,
     dataset: Annotated[
-        str, typer.Option(help="A dataset's name in the cache, or its folder.")
+        str, typer.Option(help="Name of a dataset in the cache, or its folder.")
     ] = DEFAULTS.dataset,
     split: Annotated[
-        Optional[Split], typer.Option(help="What is measured on. [default: test, else validation]")
+        Optional[Split], typer.Option(help="Split to measure on. [default: test, else validation]")
     ] = None,
     protocol: Annotated[
         Ranking,
         typer.Option(
-            help="unique (ranks over distinct captions), or the paper's: paper-full (all pairs at once) "
-            "or paper-batch (its batches of 100)."
+            help="unique ranks distinct captions; the paper's protocols are paper-full (all pairs "
+            "at once) and paper-batch (batches of 100)."
         ),
     ] = DEFAULTS.protocol,
     direction: Annotated[
-        Direction, typer.Option(help="What is found by what.")
+        Direction, typer.Option(help="Direction of retrieval.")
     ] = DEFAULTS.direction,
     controls: Annotated[
         bool,
         typer.Option(
-            "--controls", help="Also measure what retrieves without seeing what a picture shows."
+            "--controls", help="Also measure baselines that do not see what an image shows."
         ),
     ] = False,
     plots: Annotated[
         Optional[Path],
         typer.Option(
-            help="Draw the paper's figures, as PNG and PDF, into a folder.", metavar="DIR"
+            help="Draw the paper's figures into this folder, as PNG and PDF.", metavar="DIR"
         ),
     ] = None,
     judge: Annotated[
         bool,
         typer.Option(
-            "--judge", help="Judge the best images of the paper's queries by their abstracts."
+            "--judge", help="Judge the best images for the paper's queries by their abstracts."
         ),
     ] = False,
     judge_backend: Annotated[
-        Backend, typer.Option(help="Who judges: a backend of `summarize`.")
+        Backend, typer.Option(help="Backend that judges, as for `summarize`.")
     ] = JUDGE.backend,
     llm: Annotated[
-        Optional[str], typer.Option(help="The language model that judges, as for `summarize`.")
+        Optional[str], typer.Option(help="Language model that judges, as for `summarize`.")
     ] = None,
     base_url: Annotated[
-        Optional[str],
-        typer.Option(help="Address of the server that judges (openai).", metavar="URL"),
+        Optional[str], typer.Option(help="URL of the server that judges (openai).", metavar="URL")
     ] = None,
     batch_size: Annotated[
-        int, typer.Option(help="Images embedded at a time.")
+        int, typer.Option(help="Number of images embedded at once.")
     ] = DEFAULTS.batch_size,
-    form: Annotated[
-        Format, typer.Option("--format", help="How results are printed.")
-    ] = Format.table,
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
-    """Measure loss, retrieval accuracy and similarity on held-out pairs."""
+    """Measure retrieval accuracy of models on held-out pairs.
+
+    The loss and the similarity of true and shuffled pairs are measured, too.
+    """
     from paperclip_cli.output import plots as figures
     from paperclip_cli.output import scores
     from paperclip_cli.stages import evaluate as stage
 
     here = session()
     if not judge and (llm or base_url or judge_backend != JUDGE.backend):
-        raise UsageError(
-            "--judge-backend, --llm and --base-url go with --judge only", "add --judge"
-        )
-    judged_by = (
-        SummarizeConfig(
-            backend=judge_backend, llm=llm, base_url=base_url or usual_url(judge_backend)
-        )
-        if judge
-        else None
-    )
+        raise UsageError("--judge-backend, --llm and --base-url need --judge", "add --judge")
+    url = base_url or usual_url(judge_backend)
+    judged_by = SummarizeConfig(backend=judge_backend, llm=llm, base_url=url) if judge else None
     first, *others = values(model) or (None,)
     config = EvaluateConfig(
         model=first,
@@ -115,6 +107,7 @@ def evaluate(
         batch_size=batch_size,
         judge=judged_by,
     )
+
     if plots is not None:
         figures.require_matplotlib()
     done = stage.run(config, here.workspace, here.progress)

@@ -21,26 +21,25 @@ def fetch(
         Optional[Path],
         typer.Option(
             "--from",
-            help="An archive on disk: DIR/abstracts.cat, DIR/observations*/proposal_<ID>/ "
+            help="Folder with an archive: DIR/abstracts.cat, DIR/observations*/proposal_<ID>/ "
             "(JPEG, PNG, TIFF or FITS), and optionally DIR/observations.csv or .ecsv.",
             metavar="DIR",
         ),
     ] = None,
     simulate: Annotated[
-        Optional[int],
-        typer.Option(help="Make this many proposals of a simulated sky.", metavar="N"),
+        Optional[int], typer.Option(help="Simulate a sky with this many proposals.", metavar="N")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Everything that the archive has of the mission.")
+        bool, typer.Option("--all", help="Fetch everything that the archive has of the mission.")
     ] = False,
     mission: Annotated[
         Optional[str],
-        typer.Option(help="hst or jwst; with --from any name. [default: hst; local with --from]"),
+        typer.Option(help="hst or jwst; any name with --from. [default: hst; local with --from]"),
     ] = None,
     catalog: Annotated[
         Optional[str],
         typer.Option(
-            help="Proposal catalogue in the place of the archive's, or of DIR/abstracts.cat.",
+            help="Proposal catalogue to use instead of the archive's, or of DIR/abstracts.cat.",
             metavar="FILE_OR_URL",
         ),
     ] = None,
@@ -63,86 +62,93 @@ def fetch(
     radius: Annotated[str, typer.Option(help="Radius of --near, with its unit.")] = "2arcmin",
     after: Annotated[
         Optional[str],
-        typer.Option(help="Only observations from this day on.", metavar="YYYY-MM-DD"),
+        typer.Option(help="Only observations on or after this day.", metavar="YYYY-MM-DD"),
     ] = None,
     before: Annotated[
         Optional[str], typer.Option(help="Only observations before this day.", metavar="YYYY-MM-DD")
     ] = None,
     limit: Annotated[Optional[int], typer.Option(help="At most this many proposals.")] = None,
     max_images: Annotated[
-        int, typer.Option(help="At most this many images of a proposal, drawn at random.")
+        int, typer.Option(help="At most this many images per proposal, drawn at random.")
     ] = DEFAULTS.max_images,
     size: Annotated[
-        int, typer.Option(help="Longest side of a preview in pixels; smaller images keep theirs.")
+        int,
+        typer.Option(help="Longest side of a preview in pixels; smaller images are not enlarged."),
     ] = DEFAULTS.size,
     include_color: Annotated[
         bool,
-        typer.Option("--include-color", help="Take colour composites too (`color` in the name)."),
+        typer.Option("--include-color", help="Include colour composites (`color` in the name)."),
     ] = False,
     include_calibration: Annotated[
-        bool, typer.Option("--include-calibration", help="Calibration observations too.")
+        bool, typer.Option("--include-calibration", help="Include calibration observations.")
     ] = False,
     include_proprietary: Annotated[
         bool,
         typer.Option(
             "--include-proprietary",
-            help="Data that are not public yet too (MAST_API_TOKEN must be set).",
+            help="Include data that are not public yet (needs MAST_API_TOKEN).",
         ),
     ] = False,
     keep_originals: Annotated[
         bool, typer.Option("--keep-originals", help="Also copy the original files into the cache.")
     ] = False,
     seed: Annotated[
-        int, typer.Option(help="Seed of the draw and of the simulated sky.")
+        int, typer.Option(help="Seed of the random draw and of the simulated sky.")
     ] = DEFAULTS.seed,
     workers: Annotated[
-        int, typer.Option(help="Connections, or images that are read at the same time.")
+        int, typer.Option(help="Number of parallel connections, or of images read at once.")
     ] = DEFAULTS.workers,
     rate: Annotated[
-        float, typer.Option(help="Requests a second at the most, over all workers; 0 for no limit.")
+        float, typer.Option(help="Limit of requests per second, over all workers; 0 for no limit.")
     ] = DEFAULTS.rate,
     timeout: Annotated[
-        float, typer.Option(help="Seconds that the archive may be silent.")
+        float, typer.Option(help="Seconds to wait for the archive to respond.")
     ] = DEFAULTS.timeout,
     shard: Annotated[
         Optional[str],
-        typer.Option(help="The i-th of n parts of the proposals, counted from 0.", metavar="I/N"),
+        typer.Option(
+            help="Fetch the i-th of n parts of the proposals, counted from 0.", metavar="I/N"
+        ),
     ] = None,
     refresh: Annotated[
-        bool,
-        typer.Option("--refresh", help="Ask again what the archive has, and for its catalogue."),
+        bool, typer.Option("--refresh", help="Download the archive's catalogue and listings again.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count what would be fetched, and write nothing.")
+        bool, typer.Option("--dry-run", help="Count what would be fetched, but write nothing.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Read all selected images again.")] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Read images again that failed before.")
+        bool, typer.Option("--retry-failed", help="Try images again that failed before.")
     ] = False,
     verify: Annotated[
         bool,
         typer.Option(
-            "--verify", help="Compare checksums, and read again what was changed in the cache."
+            "--verify", help="Compare checksums, and read images again that changed in the cache."
         ),
     ] = False,
     max_failures: Annotated[
-        Optional[int], typer.Option(help="Exit with 1, not 3, where more images than this failed.")
+        Optional[int],
+        typer.Option(help="Exit with 1 instead of 3 if more images than this failed."),
     ] = None,
 ) -> int:
-    """Bring proposals and previews into the cache: from MAST, from a folder, or of a simulated sky.
+    """Fetch proposals and previews into the cache.
 
-    Fetching adds to what the mission holds already. A proposal that is fetched again is replaced as a whole; one that has vanished from its
-    source is dropped; what is there and has not changed is neither asked for nor read again. A run that was stopped goes on where it
-    was. A folder is never changed. MAST_API_TOKEN is sent to MAST if set, HTTPS_PROXY and REQUESTS_CA_BUNDLE are obeyed, and
-    PAPERCLIP_CONTACT (an e-mail address) is told to the archive, so that it can write before it blocks.
+    They come from MAST, from a folder (--from), or from a simulated sky (--simulate).
+
+    Fetching adds to what the cache already holds of the mission. A proposal that is fetched again
+    is replaced as a whole, and one that has vanished from its source is dropped. Images that have
+    not changed are not downloaded or read again. An interrupted run continues where it stopped.
+    The folder of --from is never changed.
+
+    MAST_API_TOKEN is sent to MAST if it is set. HTTPS_PROXY and REQUESTS_CA_BUNDLE are obeyed.
+    PAPERCLIP_CONTACT (an e-mail address) is sent to the archive, so that it can write to you
+    before it blocks you.
     """
     here = session()
-
     named, wanted = proposals(proposal)
     if named and mission not in (None, named):
         raise UsageError(
-            f"--proposal names mission {named}, --mission {mission}",
-            "ask for one mission at a time",
+            f"--proposal names mission {named}, --mission {mission}", "fetch one mission at a time"
         )
     config = FetchConfig(
         source=source,
@@ -187,6 +193,7 @@ def _shard(given: str | None) -> tuple[int, int] | None:
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", given.strip())
     if match is None:
         raise UsageError(
-            f"--shard {given!r} is not a part", "write i/n with 0 <= i < n, for example 0/8 to 7/8"
+            f"--shard {given!r} is not a valid part",
+            "write i/n with 0 <= i < n, for example 0/8 to 7/8",
         )
     return int(match[1]), int(match[2])

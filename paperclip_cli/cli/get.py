@@ -17,38 +17,39 @@ def get(
     hits: Annotated[
         list[str],
         typer.Argument(
-            help="A proposal (hst:15354), an observation of the archive, or the file of a "
-            "`query --json`; - reads that from standard input."
+            help="Proposals (hst:15354), observations of the archive, or the output file of "
+            "`query --json`; '-' reads that output from standard input."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to.", metavar="DIR")] = DEFAULTS.out,
-    workers: Annotated[int, typer.Option(help="Connections.")] = DEFAULTS.workers,
+    workers: Annotated[
+        int, typer.Option(help="Number of parallel connections.")
+    ] = DEFAULTS.workers,
     rate: Annotated[
-        float, typer.Option(help="Requests a second at the most; 0 for no limit.")
+        float, typer.Option(help="Limit of requests per second, over all workers; 0 for no limit.")
     ] = DEFAULTS.rate,
     timeout: Annotated[
-        float, typer.Option(help="Seconds that the archive may be silent.")
+        float, typer.Option(help="Seconds to wait for the archive to respond.")
     ] = DEFAULTS.timeout,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print the addresses of what is not there yet.")
+        bool, typer.Option("--dry-run", help="Only print the URIs of the files that are missing.")
     ] = False,
     max_failures: Annotated[
-        Optional[int], typer.Option(help="Exit with 1, not 3, where more files than this failed.")
+        Optional[int], typer.Option(help="Exit with 1 instead of 3 if more files than this failed.")
     ] = None,
 ) -> int:
-    """Download the science files (drizzled FITS) behind hits. Prints their paths, one a line."""
+    """Download the science files behind hits.
+
+    These are drizzled FITS files. Their paths are printed, one per line.
+    """
     from paperclip_cli.output import console
     from paperclip_cli.stages import get as stage
 
     here = session()
-    got = stage.run(
-        GetConfig(
-            hits=tuple(hits), out=out, workers=workers, rate=rate, timeout=timeout, dry_run=dry_run
-        ),
-        here.workspace,
-        here.progress,
+    config = GetConfig(
+        hits=tuple(hits), out=out, workers=workers, rate=rate, timeout=timeout, dry_run=dry_run
     )
-    console.emit(
-        "".join(f"{line}\n" for line in (got.addresses if dry_run else map(str, got.files)))
-    )
+    got = stage.run(config, here.workspace, here.progress)
+    lines = got.addresses if dry_run else map(str, got.files)
+    console.emit("".join(f"{line}\n" for line in lines))
     return here.finish(got.report, max_failures)

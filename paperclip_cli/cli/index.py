@@ -27,7 +27,7 @@ DEFAULTS = IndexConfig()
 def index(
     paths: Annotated[
         Optional[list[Path]],
-        typer.Argument(help="Folders of images, or images. [default: the cached previews]"),
+        typer.Argument(help="Images, or folders of images. [default: the cached previews]"),
     ] = None,
     model: Annotated[
         Optional[str],
@@ -40,53 +40,55 @@ def index(
         str, typer.Option("--index", help="Name of the index.", autocompletion=index_names)
     ] = DEFAULTS.name,
     mission: Annotated[
-        Optional[list[str]], typer.Option(help="Previews of these missions only.")
+        Optional[list[str]], typer.Option(help="Only the cached previews of these missions.")
     ] = None,
     view: Annotated[
         Optional[IndexView],
         typer.Option(
-            help="What of an image is seen; tiles: several crops, the best counts. "
+            help="Part of an image to embed; tiles: several crops, of which the best counts. "
             "[default: as before, or the model's]"
         ),
     ] = None,
     hdu: HduOption = None,
     stretch: StretchOption = None,
     batch_size: Annotated[
-        int, typer.Option(help="Images embedded at once; halved when memory runs out.")
+        int, typer.Option(help="Number of images embedded at once; halved when memory runs out.")
     ] = DEFAULTS.batch_size,
     hnsw: Annotated[
         bool,
         typer.Option(
-            "--hnsw", help="Also build a graph of the vectors: many queries in one go are quicker."
+            "--hnsw",
+            help="Also build a graph of the vectors, which speeds up many queries at once.",
         ),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Make the index anew, of these images only.")
+        bool, typer.Option("--force", help="Rebuild the index from these images only.")
     ] = False,
     export: Annotated[
         Optional[str],
-        typer.Option(help="Write the index to this file, with small pictures and its text tower."),
+        typer.Option(help="Write the index to this file, with thumbnails and its text tower."),
     ] = None,
     take_in: Annotated[
         Optional[str],
-        typer.Option(
-            "--import", help="Make the index of such a file, or of the one at an address."
-        ),
+        typer.Option("--import", help="Create the index from such a file, or from its URL."),
     ] = None,
     status: Annotated[
-        bool, typer.Option("--status", help="Say what the index holds, and what has changed since.")
+        bool,
+        typer.Option("--status", help="Print what the index holds, and what has changed since."),
     ] = False,
     form: Annotated[
-        Format, typer.Option("--format", help="How --status is printed.")
+        Format, typer.Option("--format", help="Output format of --status.")
     ] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     max_failures: Annotated[
-        Optional[int], typer.Option(help="More failures than this make an error of the run.")
+        Optional[int],
+        typer.Option(help="Exit with 1 instead of 3 if more images than this failed."),
     ] = None,
 ) -> int:
-    """Embed images so that they can be searched: the new and changed ones.
+    """Embed new and changed images, so that they can be searched.
 
-    An index remembers what it was given. Images that vanished from the folders named now are dropped; other folders stay as they are.
+    An index remembers its images. Those that have vanished from the folders given now are dropped;
+    images of other folders stay in the index.
     """
     from paperclip_cli.stages import index as stage
     from paperclip_cli.stages import index_status
@@ -123,7 +125,7 @@ def _hand_on(
     from paperclip_cli.stages import index_export, index_import
 
     if export is not None and take_in is not None:
-        raise UsageError("--export and --import at once", "do one after the other")
+        raise UsageError("--export and --import exclude each other", "use one of them")
     config = BundleConfig(export or take_in or "", name, model, force)
     return here.finish(
         (index_export if export else index_import).run(config, here.workspace, here.progress)

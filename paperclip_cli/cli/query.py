@@ -39,48 +39,50 @@ class QueryFormat(enum.StrEnum):
 def query(
     words: Annotated[
         Optional[list[str]],
-        typer.Argument(help="What to look for; '-' reads one query a line from standard input."),
+        typer.Argument(
+            help="What to look for; '-' reads queries from standard input, one per line."
+        ),
     ] = None,
     text: Annotated[
         Optional[list[str]],
-        typer.Option(help="A further text that the images should match. May be repeated."),
+        typer.Option(help="Another text that the images should match. May be repeated."),
     ] = None,
     image: Annotated[
         Optional[list[Path]],
-        typer.Option(help="An image that they should look like: JPEG, PNG, TIFF or FITS."),
+        typer.Option(help="An image that the hits should look like: JPEG, PNG, TIFF or FITS."),
     ] = None,
     minus: Annotated[
-        Optional[list[str]], typer.Option(help="A text that they should not match.")
+        Optional[list[str]], typer.Option(help="A text that the images should not match.")
     ] = None,
     weight: Annotated[
         Optional[list[float]],
         typer.Option(
-            help="What the images count beside the texts, which count 1; or, given once a part, what words, --text, --image, --minus count."
+            help="Weight of the images, where texts have weight 1; or one weight for each part, "
+            "in the order words, --text, --image, --minus."
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", help="Number of hits.")] = DEFAULTS.k,
     index: Annotated[
         Optional[str],
         typer.Option(
-            help="The index to search. [default: default, or the only one]",
-            autocompletion=index_names,
+            help="Index to search. [default: default, or the only one]", autocompletion=index_names
         ),
     ] = None,
     near: Annotated[
         Optional[str],
-        typer.Option(help='Around "202.47 47.195" (degrees), "13:29:52 +47:11:43", or a name.'),
+        typer.Option(help='Only near "202.47 47.195" (degrees), "13:29:52 +47:11:43" or "M 51".'),
     ] = None,
     radius: Annotated[
-        str, typer.Option(help="How far around it, with a unit: arcmin, arcsec or deg.")
+        str, typer.Option(help="Radius of --near, with its unit: arcmin, arcsec or deg.")
     ] = "2arcmin",
     centre_only: Annotated[
         bool,
         typer.Option(
-            "--centre-only", help="Measure to the centre of the footprint, not to its rim."
+            "--centre-only", help="Measure --near to the centre of a footprint, not to its edge."
         ),
     ] = False,
     moving: Annotated[
-        bool, typer.Option("--moving", help="Let --near find moving targets too.")
+        bool, typer.Option("--moving", help="Include moving targets in --near.")
     ] = False,
     mission: Annotated[Optional[list[str]], typer.Option(help="Only these missions.")] = None,
     proposal: Annotated[
@@ -96,22 +98,24 @@ def query(
     ] = None,
     filter: Annotated[
         Optional[list[str]],
-        typer.Option("--filter", help="Only visits with one of these filters: F814W."),
+        typer.Option("--filter", help="Only observations with one of these filters: F814W."),
     ] = None,
     cycle: Annotated[Optional[list[str]], typer.Option(help="Only these cycles: 25-26,28.")] = None,
     target: Annotated[
         Optional[list[str]], typer.Option(help='Only targets with this name: "NGC 4038", Jupiter.')
     ] = None,
     after: Annotated[
-        Optional[str], typer.Option(help="Observed on or after a day: 2015-03-20.")
+        Optional[str], typer.Option(help="Only observations on or after this day: 2015-03-20.")
     ] = None,
-    before: Annotated[Optional[str], typer.Option(help="Observed before a day.")] = None,
+    before: Annotated[
+        Optional[str], typer.Option(help="Only observations before this day.")
+    ] = None,
     min_score: Annotated[
         Optional[float], typer.Option(help="Only hits with at least this cosine.")
     ] = None,
     collapse: Annotated[
         Collapse,
-        typer.Option(help="What one hit stands for; target: the images of a proposal's target."),
+        typer.Option(help="Images grouped into one hit; target: those of a proposal's target."),
     ] = DEFAULTS.collapse,
     no_collapse: Annotated[
         bool, typer.Option("--no-collapse", help="Short for --collapse none.")
@@ -119,42 +123,43 @@ def query(
     rank_by: Annotated[
         RankBy,
         typer.Option(
-            help="By cosine (semantic), by words of titles, targets, abstracts (keyword), or by both."
+            help="Rank by cosine (semantic), by words in titles, targets and abstracts (keyword), "
+            "or by both (hybrid)."
         ),
     ] = DEFAULTS.rank_by,
     form: Annotated[
-        QueryFormat, typer.Option("--format", help="How hits are printed.")
+        QueryFormat, typer.Option("--format", help="Output format.")
     ] = QueryFormat.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     paths: Annotated[
         bool, typer.Option("--paths", help="Print only the paths of the images.")
     ] = False,
     copy_to: Annotated[
-        Optional[Path], typer.Option(help="Copy the images into this folder.")
+        Optional[Path], typer.Option(help="Copy the images of the hits into this folder.")
     ] = None,
     html: Annotated[
         Optional[Path], typer.Option(help="Write a contact sheet to this file.")
     ] = None,
     thumbnails: Annotated[
-        bool, typer.Option("--thumbnails", help="Show the images too, on a terminal.")
+        bool, typer.Option("--thumbnails", help="Also show the images in the terminal.")
     ] = False,
     samp: Annotated[
         bool,
         typer.Option(
-            "--samp", help="Send the table to TOPCAT, Aladin and all else on the SAMP hub."
+            "--samp", help="Send the table to TOPCAT, Aladin and other programs on the SAMP hub."
         ),
     ] = False,
     open_: Annotated[
         bool,
         typer.Option(
-            "--open", help="Open the contact sheet, or else the first hit's page, in the browser."
+            "--open", help="Open the contact sheet (--html) or the first hit's page in the browser."
         ),
     ] = False,
 ) -> int:
-    """Find images that match a description."""
+    """Find images that match a description in plain language."""
     here, is_stream = session(), words == ["-"]
     if not is_stream:
-        # One query is answered before BLAS could have started its threads, which costs 50 ms.
+        # A single query is answered sooner than BLAS can start its threads, which takes 50 ms.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from paperclip_cli.stages import query as stage
 
@@ -183,9 +188,9 @@ def query(
         rank_by=rank_by,
     )
     answers = _with_notes(stage.run(config, here.workspace, _lines() if is_stream else None), here)
-    shown = _show(
-        answers, "paths" if paths else "json" if json else form.value, is_stream, thumbnails
-    )
+    printed = "paths" if paths else "json" if json else form.value
+    shown = _show(answers, printed, is_stream, thumbnails)
+
     hits = [hit for answer in shown for hit in answer.hits]
     if html is not None:
         from paperclip_cli.output.contact_sheet import contact_sheet
@@ -207,21 +212,21 @@ def query(
 
 
 def _missions(given: tuple[str, ...], named: str | None) -> tuple[str, ...]:
-    """Those of --mission, and the one that --proposal names."""
+    """The missions of --mission, or the one that --proposal names."""
     if named and given and given != (named,):
         raise UsageError(
-            f"--proposal names {named} and --mission {', '.join(given)}", "name one mission"
+            f"--proposal names {named} and --mission {', '.join(given)}", "give one mission"
         )
     return (named,) if named else given
 
 
 def _lines() -> Iterator[str]:
-    # Not sys.stdin, which the interpreter wants for itself when it ends, while a thread may still wait for a line of it.
+    # Not sys.stdin: the interpreter locks it at exit, while a thread may still wait for a line.
     return (line.decode("utf-8", "replace") for line in open(0, "rb", closefd=False))
 
 
 def _with_notes(answers: Iterable[Answer], here: Session) -> Iterator[Answer]:
-    """The answers, each after its notes: what is wrong is read before the hits."""
+    """The answers. The notes of each are printed first, so that they are read before the hits."""
     for answer in answers:
         for note in () if here.quiet else answer.notes:
             print(note, file=sys.stderr)
@@ -231,7 +236,7 @@ def _with_notes(answers: Iterable[Answer], here: Session) -> Iterator[Answer]:
 def _show(
     answers: Iterable[Answer], form: str, is_stream: bool, is_illustrated: bool
 ) -> list[Answer]:
-    """Prints the answers, as they come where the form allows it; gives them back."""
+    """Prints the answers, as they come if the format allows it, and returns them."""
     from paperclip_cli.output import console
     from paperclip_cli.output import hits as forms
 
@@ -249,23 +254,18 @@ def _show(
             console.emit("".join(f"{console.path_line(hit.image)}\n" for hit in answer.hits))
         elif form == "jsonl":
             console.emit(console.rows([forms.known(hit) for hit in answer.hits], form))
+
     hits = [hit for answer in shown for hit in answer.hits]
     if form == "json":
         console.emit(console.rows([forms.known(hit) for hit in hits], form))
     elif form == "csv":
-        console.emit(
-            console.rows(
-                [forms.values(hit) for hit in hits], form, [column.name for column in forms.COLUMNS]
-            )
-        )
+        names = [column.name for column in forms.COLUMNS]
+        console.emit(console.rows([forms.values(hit) for hit in hits], form, names))
     elif form in ("votable", "ecsv"):
-        from paperclip_cli.output import votable as table_files
+        from paperclip_cli.output.votable import ecsv, votable
 
-        console.emit(
-            (table_files.votable if form == "votable" else table_files.ecsv)(
-                hits, _provenance(shown)
-            )
-        )
+        write = votable if form == "votable" else ecsv
+        console.emit(write(hits, _provenance(shown)))
     return shown
 
 
@@ -277,7 +277,10 @@ def _illustrate(answer: Answer) -> None:
 
 
 def _send(answers: Sequence[Answer], here: Session) -> None:
-    """The hits of all answers as one table for the programs on the SAMP hub. It stays in the cache until the next one is sent."""
+    """Sends the hits of all answers as one table to the programs on the SAMP hub.
+
+    The table stays in the cache until the next one is sent.
+    """
     from paperclip_cli.output.samp import send_table
     from paperclip_cli.output.votable import votable
 

@@ -1,4 +1,4 @@
-"""What one run of the program shares between the option parser and the commands."""
+"""The session: global options that the parser passes on to the command, and option helpers."""
 
 from __future__ import annotations
 
@@ -30,16 +30,22 @@ class Format(enum.StrEnum):
 
 HduOption: TypeAlias = Annotated[
     Optional[str],
-    typer.Option(help="Number or name of the image in a FITS file: 1 or SCI. [default: the first]"),
+    typer.Option(
+        help="Number or name of the image HDU in a FITS file: 1 or SCI. [default: the first]"
+    ),
 ]
 StretchOption: TypeAlias = Annotated[
-    Optional[Stretch], typer.Option(help="How a FITS image is shown; preview: as the archive does.")
+    Optional[Stretch],
+    typer.Option(help="Intensity stretch of FITS images; preview: as the archive does."),
 ]
 
 
 @dataclass(frozen=True)
 class Session:
-    """The global options. `workspace` and `progress` are made when first asked for, so that `--help` pays for neither."""
+    """The global options.
+
+    `workspace` and `progress` are created at first use, so that `--help` pays for neither.
+    """
 
     cache_dir: Path | None
     offline: bool
@@ -57,7 +63,10 @@ class Session:
         return bars.progress(quiet=self.quiet)
 
     def finish(self, report: Report, max_failures: int | None = None) -> int:
-        """Prints a report to stderr and gives the exit code: more than `max_failures` failures are an error, not a partial success."""
+        """Prints a report to stderr and returns the exit code.
+
+        More than `max_failures` failures are an error instead of a partial success.
+        """
         from paperclip_cli.errors import ExitCode
         from paperclip_cli.output import console
 
@@ -71,7 +80,7 @@ _current: ContextVar[Session] = ContextVar("session")
 
 
 def open_session(new: Session) -> None:
-    """Called once a run, by the parser of the global options."""
+    """Sets the session. The parser of the global options calls it once per run."""
     _current.set(new)
 
 
@@ -81,7 +90,7 @@ def session() -> Session:
 
 
 def values(given: list[str] | None) -> tuple[str, ...]:
-    """An option that may be repeated or separated by commas: `["a,b", "c"]` -> `("a", "b", "c")`."""
+    """The values of a repeated or comma-separated option: `["a,b", "c"]` -> `("a", "b", "c")`."""
     return tuple(part.strip() for item in given or () for part in item.split(",") if part.strip())
 
 
@@ -98,31 +107,31 @@ def numbers(given: list[str] | None, option: str) -> tuple[int, ...]:
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or last - first > 100_000:
             raise UsageError(
-                f"{option} {part!r} is not a range", f"write for example {option} 25-26,28"
+                f"{option} {part!r} is not a valid range", f"write for example {option} 25-26,28"
             )
         found.extend(range(first, last + 1))
     return tuple(found)
 
 
 def proposals(given: list[str] | None) -> tuple[str | None, tuple[int, ...]]:
-    """`["hst:15354,12577"]` -> the mission named (None if none is) and the numbers."""
+    """The mission that is named, or None, and the numbers: `["hst:15354,12577"]`."""
     missions = {part.rpartition(":")[0] for part in values(given)} - {""}
     if len(missions) > 1:
         raise UsageError(
             f"--proposal names several missions: {', '.join(sorted(missions))}",
-            "ask for one mission at a time",
+            "give proposals of one mission",
         )
     plain = [part.rpartition(":")[2] for part in values(given)]
     return (missions.pop() if missions else None), numbers(plain, "--proposal")
 
 
 def hdu_of(given: str | None) -> int | str | None:
-    """`--hdu`: a number, or a name."""
+    """The value of `--hdu`: a number or a name."""
     return int(given) if given and given.isdecimal() else given
 
 
 def position(near: str | None) -> tuple[float, float] | None:
-    """`--near` in degrees: coordinates as they stand, a name as the resolver knows it."""
+    """The position of `--near` in degrees, from coordinates or from a name that is resolved."""
     if near is None:
         return None
     from paperclip_cli.stages import place

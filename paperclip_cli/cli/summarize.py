@@ -24,92 +24,99 @@ DEFAULTS = SummarizeConfig()
 def summarize(
     backend: Annotated[
         Backend,
-        typer.Option(help="What makes the summaries; keywords needs no model and no download."),
+        typer.Option(
+            help="Backend that writes the summaries; keywords needs no model and no download."
+        ),
     ] = DEFAULTS.backend,
     llm: Annotated[
         Optional[str],
         typer.Option(
-            help="The language model: a GGUF file or org/name:file.gguf (llama-cpp), a folder or a Hub "
-            "name (outlines), the server's name for it (openai)."
+            help="Language model: a GGUF file or org/name:file.gguf (llama-cpp), a folder or Hub "
+            "name (outlines), or its name on the server (openai)."
         ),
     ] = None,
     base_url: Annotated[
         Optional[str],
         typer.Option(
-            help="Address of a server (openai), whose key is in OPENAI_API_KEY. "
+            help="URL of a server (openai), whose key is in OPENAI_API_KEY. "
             "[default: OPENAI_BASE_URL]",
             metavar="URL",
         ),
     ] = None,
     set_name: Annotated[
-        Optional[str], typer.Option("--set", help="Name of the set. [default: the backend's]")
+        Optional[str],
+        typer.Option("--set", help="Name of the set of summaries. [default: the backend's name]"),
     ] = None,
     mission: Annotated[
-        Optional[list[str]], typer.Option(help="Missions to take. [default: all that were fetched]")
+        Optional[list[str]],
+        typer.Option(help="Missions to include. [default: all that were fetched]"),
     ] = None,
     limit: Annotated[Optional[int], typer.Option(help="Only the first N proposals.")] = None,
     prompt: Annotated[
         Optional[Path],
-        typer.Option(help="Another prompt: a text with {abstract} in it.", metavar="FILE"),
+        typer.Option(
+            help="Text file with another prompt, which contains {abstract}.", metavar="FILE"
+        ),
     ] = None,
     tries: Annotated[
-        int, typer.Option(help="Answers that are asked for until one is usable.")
+        int, typer.Option(help="Attempts before a proposal is marked as failed.")
     ] = DEFAULTS.tries,
     temperature: Annotated[
-        float, typer.Option(help="Of the first answer; 0 takes the likeliest.")
+        float, typer.Option(help="Temperature of the first attempt; 0 takes the likeliest tokens.")
     ] = DEFAULTS.temperature,
     seed: Annotated[
-        int, typer.Option(help="Of the first answer; the next try takes the next.")
+        int, typer.Option(help="Seed of the first attempt; each further attempt adds 1.")
     ] = DEFAULTS.seed,
     context: Annotated[
         Optional[int],
         typer.Option(
-            help="Tokens of prompt and answer at the most; longer abstracts are cut at a "
-            "sentence. [default: 4096; openai: no limit]"
+            help="Limit of prompt and answer in tokens; longer abstracts are cut at a sentence. "
+            "[default: 4096; openai: no limit]"
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Requests in flight (openai).")] = DEFAULTS.workers,
+    workers: Annotated[
+        int, typer.Option(help="Number of concurrent requests (openai).")
+    ] = DEFAULTS.workers,
     batch_size: Annotated[
-        int, typer.Option(help="Abstracts that go through the model together (outlines).")
+        int, typer.Option(help="Number of abstracts per batch (outlines).")
     ] = DEFAULTS.batch_size,
     threads: Annotated[
-        Optional[int], typer.Option(help="Processors to use (llama-cpp). [default: all]")
+        Optional[int], typer.Option(help="Number of processors to use (llama-cpp). [default: all]")
     ] = None,
     timeout: Annotated[
-        float, typer.Option(help="Seconds that a server may take for an answer (openai).")
+        float, typer.Option(help="Seconds to wait for an answer of the server (openai).")
     ] = DEFAULTS.timeout,
-    show: Annotated[
-        bool, typer.Option("--show", help="Print the summaries that there are.")
-    ] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the existing summaries.")] = False,
     report: Annotated[
         bool,
         typer.Option(
             "--report",
-            help="Print how often each quality rule was broken, for every set or that of --set.",
+            help="Print how often each quality rule was broken, by every set or by that of --set.",
         ),
     ] = False,
-    export: Annotated[Optional[Path], typer.Option(help="Write the set to a CSV file.")] = None,
+    export: Annotated[Optional[Path], typer.Option(help="Write the set to this CSV file.")] = None,
     take: Annotated[
-        Optional[Path], typer.Option("--import", help="Read a set from a CSV file.")
+        Optional[Path], typer.Option("--import", help="Read a set from this CSV file.")
     ] = None,
     form: Annotated[
-        Format, typer.Option("--format", help="How --show and --report print.")
+        Format, typer.Option("--format", help="Output format of --show and --report.")
     ] = Format.table,
     as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Make them all again.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write all summaries again.")] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Ask again for those that failed before.")
+        bool, typer.Option("--retry-failed", help="Try proposals again that failed before.")
     ] = False,
     max_failures: Annotated[
         Optional[int],
-        typer.Option(help="Exit with 1, not 3, where more proposals than this failed."),
+        typer.Option(help="Exit with 1 instead of 3 if more proposals than this failed."),
     ] = None,
 ) -> int:
-    """Make one structured summary a proposal: its objects and phenomena, and what they are observed for.
+    """Summarize each proposal: its objects and science use cases.
 
-    A language model is held to the form while it writes, and its phrases to rules of quality; what breaks one is dropped, and a useless
-    answer is asked for again. Every summary is on disk as soon as it is made, and a run that was stopped goes on where it was. A set is of
-    one model and one prompt: others go beside it with --set.
+    A language model is constrained to the schema while it writes. Phrases that break a quality rule
+    are dropped, and an answer that is then useless is requested again. Every summary is written to
+    disk at once, and an interrupted run continues where it stopped. All summaries of a set come
+    from one model and one prompt; use --set to keep several sets.
     """
     from paperclip_cli.stages import summarize as stage
     from paperclip_cli.stages import (
@@ -121,7 +128,7 @@ def summarize(
 
     if sum((show, report, export is not None, take is not None)) > 1:
         raise UsageError(
-            "--show, --report, --export and --import exclude each other", "give one of them"
+            "--show, --report, --export and --import exclude each other", "use one of them"
         )
     here = session()
     config = SummarizeConfig(
@@ -143,6 +150,7 @@ def summarize(
         retry_failed=retry_failed,
         force=force,
     )
+
     form = Format.json if as_json else form
     if show:
         _print(summarize_show.run(config, here.workspace), form)
@@ -158,7 +166,7 @@ def summarize(
 
 
 def usual_url(backend: str) -> str | None:
-    """The address of a server where none is given."""
+    """The default URL of the server."""
     return os.environ.get("OPENAI_BASE_URL") or None if backend == OPENAI else None
 
 
@@ -189,35 +197,29 @@ def _values(summary: Summary) -> dict:
         "version": summary.version,
     }
     made = summary.made
-    return shown | (
-        {
-            "seed": made.seed,
-            "tries": made.tries,
-            "tokens": made.tokens,
-            "seconds": made.seconds,
-            "dropped": list(made.dropped),
-        }
-        if made
-        else {}
-    )
+    if made is None:
+        return shown
+    return shown | {
+        "seed": made.seed,
+        "tries": made.tries,
+        "tokens": made.tokens,
+        "seconds": made.seconds,
+        "dropped": list(made.dropped),
+    }
 
 
 def _print_rates(sets: list[Rates], form: Format) -> None:
     from paperclip_cli.output import console
 
     if form is not Format.table:
-        console.emit(
-            console.rows([found.values(flat=form is Format.csv) for found in sets], form.value)
-        )
+        rows = [found.values(flat=form is Format.csv) for found in sets]
+        console.emit(console.rows(rows, form.value))
         return
+
     cells = [found.cells() for found in sets]
     labels = list(dict.fromkeys(label for one in cells for label in one))
-    console.table(
-        [
-            console.TableColumn("Set", labels, 30),
-            *(
-                console.TableColumn(found.name, [one.get(label, "-") for label in labels])
-                for found, one in zip(sets, cells, strict=True)
-            ),
-        ]
-    )
+    columns = [
+        console.TableColumn(found.name, [one.get(label, "-") for label in labels])
+        for found, one in zip(sets, cells, strict=True)
+    ]
+    console.table([console.TableColumn("Set", labels, 30), *columns])
