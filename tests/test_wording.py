@@ -71,13 +71,18 @@ def test_reports_count_in_words() -> None:
             Report(
                 stage="fetch",
                 counts={"proposals": 1, "images": 1_200, "new": 1},
-                excluded={"files that are no JPEG": 1, "proposals without an image": 2},
+                excluded={
+                    "files that are no JPEG": 1,
+                    "proposals without an image": 2,
+                    "proposals: no text": 1,
+                },
             )
         )
     assert said.getvalue().splitlines() == [
         "fetch: done (1 proposal, 1,200 images, 1 new)",
-        "  left out: 1 file that is no JPEG",
-        "  left out: 2 proposals without an image",
+        "  skipped 1 file that is no JPEG",
+        "  skipped 2 proposals without an image",
+        "  skipped 1 proposal: no text",
     ]
 
 

@@ -31,14 +31,14 @@ _WIDEST = 160  # cells of a table: the eye loses a longer line
 
 
 def report(done: Report, quiet: bool = False, verbose: bool = False) -> None:
-    """Prints counts, exclusions and failures, with their reasons, to stderr."""
+    """Prints counts, and what was skipped or failed and why, to stderr."""
     err = sys.stderr
     if not quiet:
         state = "nothing to do" if done.unchanged else "done"
         counts = ", ".join(counted(count, name) for name, count in done.counts.items())
         print(f"{done.stage}: {state}" + (f" ({counts})" if counts else ""), file=err)
         for reason, count in done.excluded.items():
-            print(f"  left out: {counted(count, reason)}", file=err)
+            print(f"  skipped {_counted_reason(count, reason)}", file=err)
         for note in done.notes:
             print(f"  {note}", file=err)
         if done.output is not None:
@@ -50,6 +50,12 @@ def report(done: Report, quiet: bool = False, verbose: bool = False) -> None:
         print(f"    {printable(failure.item)}: {printable(failure.reason)}", file=err)
     if len(done.failures) > len(shown):
         print(f"    ... and {len(done.failures) - len(shown)} more (--verbose shows all)", file=err)
+
+
+def _counted_reason(count: int, reason: str) -> str:
+    """`2 files that are no JPEG`, or `1 proposal: no abstract` for `proposals: no abstract`."""
+    items, colon, why = reason.partition(":")
+    return counted(count, items) + colon + why
 
 
 def rows(items: Sequence[dict], form: str, names: Sequence[str] | None = None) -> str:

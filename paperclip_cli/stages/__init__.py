@@ -1,2 +1,5 @@
-"""One file a subcommand, or one for what it does instead (`index_status` for `index --status`); each has one public function,
-`run(config, workspace, progress)`. Stages meet on disk and never import each other."""
+"""One module per command, or per option that does something else (`index_status`).
+
+Each has one public function, `run(config, workspace, progress)`. Stages share data on disk and
+never import each other.
+"""

@@ -1,4 +1,7 @@
-"""Image-text pairs from what was fetched and summarized, split by proposal, as Parquet in the Hugging Face layout."""
+"""Builds a dataset of image-text pairs from previews, abstracts and summaries.
+
+It is split by proposal and written as Parquet in the Hugging Face layout.
+"""
 
 from __future__ import annotations
 
@@ -41,44 +44,47 @@ from paperclip_cli.workspace import (
 )
 
 STAGE = "build-dataset"
-ROOM = 77 - ENDS  # tokens of CLIP's text encoder between start and end
+ROOM = 77 - ENDS  # tokens between the start and the end token of CLIP's text encoder
 Splits = Mapping[str, Sequence[Row]]
 
 
 def run(
     config: BuildDatasetConfig, workspace: Workspace, progress: Progress | None = None
 ) -> Report:
-    """Builds a dataset, or says that it is there already. MissingStage where images, abstracts or summaries are missing."""
+    """Builds a dataset, or reports that it is up to date.
+
+    Raises:
+        MissingStage: there are no images, abstracts or summaries.
+    """
     missions = fetched_missions(workspace, config.missions)
     chosen = choose_set(workspace, config.summaries, needed=config.captions == "summary")
     config = replace(config, missions=missions, summaries=chosen)
     folder = config.out.expanduser().absolute() if config.out else workspace.dataset(config.name)
     if config.out or not config.force:
         _refuse_foreign(folder, may_be_damaged=config.out is not None)
+
     with lock(folder):
         inputs = fetched_fingerprints(workspace, missions)
         if chosen:
             inputs[f"summaries/{chosen}"] = file_sha256(workspace.summaries(chosen) / SUMMARIES)
         plan = Manifest(stage=STAGE, config=settings(config, "name", "out", "force"), inputs=inputs)
+
         found = None if config.force else whole_manifest(folder, ("data/",))
-        if (
-            found
-            and is_finished(folder, STAGE, plan.config, inputs)
-            and not found.extra.get("failed")
-        ):
+        is_current = found is not None and is_finished(folder, STAGE, plan.config, inputs)
+        if found and is_current and not found.extra.get("failed"):
             return _report(found, folder, unchanged=True)
         return _build(config, workspace, folder, plan, progress or SilentProgress())
 
 
 def _refuse_foreign(folder: Path, may_be_damaged: bool) -> None:
-    """A folder that holds something else than a dataset of ours is not replaced."""
+    """Refuses to replace a folder that holds anything but a dataset of ours."""
     if folder.exists() and not folder.is_dir():
-        raise PaperclipError(f"{folder} is a file", "give --out a new or an empty folder")
+        raise PaperclipError(f"{folder} is a file", "give --out a new or empty folder")
     manifest = read_manifest(folder, may_be_damaged)
     if folder.is_dir() and any(folder.iterdir()) and (manifest is None or manifest.stage != STAGE):
         raise PaperclipError(
-            f"{folder} holds something that is not a dataset of paperclip",
-            "give --out a new or an empty folder",
+            f"{folder} is not empty and not a dataset of paperclip",
+            "give --out a new or empty folder",
         )
 
 
@@ -89,7 +95,7 @@ def _build(
     plan: Manifest,
     progress: Progress,
 ) -> Report:
-    """Writes the dataset beside the old one, which it replaces when it is whole."""
+    """Writes the dataset beside the old one, and replaces that when it is complete."""
     rows, excluded = _joined(config, workspace)
     splits = mark_seen(_divide(rows, config))
     failures: list[Failure] = []
@@ -97,6 +103,7 @@ def _build(
         with progress.task(STAGE, total=len(rows), unit="images") as task:
             for split, members in splits.items():
                 write_split(new, split, _pairs(members, workspace, task, failures))
+
         lost = {failure.item for failure in failures}
         splits = {
             split: kept
@@ -104,17 +111,16 @@ def _build(
             if (kept := [row for row in members if _name(row) not in lost])
         }
         if not splits:
+            tried = counted(len(rows), "images")
             raise PaperclipError(
-                f"no image can be used, of {counted(len(rows), 'images')}: {failures[0].reason}",
+                f"no image can be used ({tried} tried): {failures[0].reason}",
                 "run `paperclip fetch` again",
             )
-        (new / "README.md").write_text(
-            dataset_card(splits, plan.config, _sources(workspace, config.missions)),
-            encoding="utf-8",
-        )
-        files = stamps_of(
-            new, (path.relative_to(new).as_posix() for path in sorted(new.rglob("*")))
-        )
+
+        card = dataset_card(splits, plan.config, _sources(workspace, config.missions))
+        (new / "README.md").write_text(card, encoding="utf-8")
+        names = [path.relative_to(new).as_posix() for path in sorted(new.rglob("*"))]
+        files = stamps_of(new, names)
         notes = [*_notes(splits, config), _cut_captions(splits, workspace)]
         extra = {"excluded": excluded, "failed": len(failures), "notes": notes}
         done = replace(plan, counts=_counts(splits), extra=extra, files=files)
@@ -125,9 +131,8 @@ def _build(
 def _joined(config: BuildDatasetConfig, workspace: Workspace) -> tuple[list[Row], dict[str, int]]:
     previews = read_previews(workspace, config.missions)
     if not previews:
-        raise MissingStage(
-            f"no image was fetched for {', '.join(config.missions)}", "paperclip fetch"
-        )
+        missions = ", ".join(config.missions)
+        raise MissingStage(f"no image was fetched for {missions}", "paperclip fetch")
     summaries = read_summaries(workspace, config.summaries) if config.summaries else {}
     rows, excluded = join(
         read_proposals(workspace, config.missions), previews, summaries, config.captions
@@ -167,13 +172,17 @@ def _name(row: Row) -> str:
 
 
 def _sources(workspace: Workspace, missions: Sequence[str]) -> dict[str, str]:
-    """Mission -> what it was fetched from (of a folder the name only: its path is nobody else's business), and when."""
+    """The source and the date of each mission's previews.
+
+    Of a folder only the name is given, because its path is private.
+    """
     manifests = {mission: read_manifest(workspace.previews(mission)) for mission in missions}
-    return {
-        mission: f"{', '.join(Path(source).name for source in manifest.inputs) or 'previews'}, fetched {manifest.created[:10]}"
-        for mission, manifest in manifests.items()
-        if manifest
-    }
+    return {mission: _source(manifest) for mission, manifest in manifests.items() if manifest}
+
+
+def _source(manifest: Manifest) -> str:
+    names = ", ".join(Path(source).name for source in manifest.inputs)
+    return f"{names or 'previews'}, fetched {manifest.created[:10]}"
 
 
 def _counts(splits: Splits) -> dict[str, int]:
@@ -189,34 +198,37 @@ def _notes(splits: Splits, config: BuildDatasetConfig) -> list[str]:
     held_out = [row for split, members in splits.items() if split != TRAIN for row in members]
     notes = []
     if TRAIN in splits and held_out:
+        sky = share([row.seen_sky for row in held_out])
+        text = share([row.seen_text for row in held_out])
         notes.append(
-            f"held-out images whose sky is in training: {share([row.seen_sky for row in held_out])}; "
-            f"whose text is: {share([row.seen_text for row in held_out])}"
+            f"held-out images whose sky is in training: {sky}; whose text is in training: {text}"
         )
+
     wanted = {
         TRAIN: config.val_fraction + config.test_fraction < 1,
         VALIDATION: config.val_fraction > 0,
         TEST: config.test_fraction > 0,
     }
     missing = [split for split in SPLITS if wanted[split] and split not in splits]
-    return (
-        [*notes, f"no proposal fell into {' and '.join(missing)}: so few can fall anywhere"]
-        if missing
-        else notes
-    )
+    if missing:
+        notes.append(f"too few proposals: none fell into {' and '.join(missing)}")
+    return notes
 
 
 def _cut_captions(splits: Splits, workspace: Workspace) -> str:
-    """Which share of the captions is longer than CLIP's text encoder. Counted by its tokenizer if that is on this machine."""
-    captions = list(
-        {row.proposal.key: row.caption for members in splits.values() for row in members}.values()
-    )
+    """The fraction of captions that are longer than CLIP's text encoder.
+
+    CLIP's tokenizer counts the tokens if it is on this machine; otherwise they are estimated.
+    """
+    rows = [row for members in splits.values() for row in members]
+    captions = list({row.proposal.key: row.caption for row in rows}.values())
     try:
         folder = hub.locate(DEFAULT_MODEL, replace(workspace, offline=True), (), _no_tokenizer)
         lengths, how = Tokenizer.read(folder).count(captions), ""
     except PaperclipError:
         lengths, how = estimated_tokens(captions), ", estimated"
-    return f"captions longer than CLIP's text encoder: {share([length > ROOM for length in lengths])}{how}"
+    cut = share([length > ROOM for length in lengths])
+    return f"captions longer than CLIP's text encoder: {cut}{how}"
 
 
 def _no_tokenizer(folder: Path) -> list[str]:

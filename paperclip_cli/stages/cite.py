@@ -1,4 +1,4 @@
-"""What to acknowledge: the archive with the proposals used, the papers, the model, the software."""
+"""Collects what to acknowledge: the proposals and the model that were used."""
 
 from __future__ import annotations
 
@@ -21,36 +21,39 @@ from paperclip_cli.workspace import Workspace
 
 @dataclass(frozen=True)
 class Debts:
-    """Proposals used, by mission, and one line about the model (None where none is)."""
+    """The proposals used, by mission, and a line about the model, if there is one."""
 
     programs: Mapping[str, tuple[int, ...]]
     model: str | None
 
 
 def run(config: CiteConfig, workspace: Workspace) -> Debts:
-    """Of some hits; else of an index; else of all that was fetched. MissingStage where there is nothing."""
+    """The debts of some hits, or of an index, or of everything that was fetched.
+
+    Raises:
+        MissingStage: there is nothing to acknowledge.
+    """
     index = _index(config, workspace)
     if config.hits:
         keys = [reference.key for reference in read_references(config.hits)]
         if None in keys:
             raise UsageError(
-                "an observation alone does not say which proposal it belongs to",
-                "give hst:15354 or the file of a `query --json`",
+                "an observation alone does not name its proposal",
+                "give hst:15354 or the output file of `query --json`",
             )
         return Debts(_grouped(key for key in keys if key is not None), _model(index))
+
     if index is not None:
-        return Debts(
-            _grouped(image.proposal.key for image in index.observations.images() if image.proposal),
-            _model(index),
-        )
-    return Debts(
-        _grouped(preview.key for preview in read_previews(workspace, fetched_missions(workspace))),
-        None,
-    )
+        images = index.observations.images()
+        used = _grouped(image.proposal.key for image in images if image.proposal)
+        return Debts(used, _model(index))
+
+    previews = read_previews(workspace, fetched_missions(workspace))
+    return Debts(_grouped(preview.key for preview in previews), None)
 
 
 def _index(config: CiteConfig, workspace: Workspace) -> Index | None:
-    """The index that is named, else the one that a query would take, else none."""
+    """The index that is named, or the one that a query would use, or None."""
     if config.index is None and not workspace.names("indexes"):
         return None
     return open_index(workspace.index(choose_index(config.index, workspace)))
@@ -64,18 +67,19 @@ def _grouped(keys: Iterable[Key]) -> dict[str, tuple[int, ...]]:
 
 
 def _model(index: Index | None) -> str | None:
-    """The model behind an index, what it was trained from, and the licence of that."""
+    """The model of an index, the model it was trained from, and the licence of that."""
     if index is None:
         return None
-    name, folder = (
-        str(index.manifest.config.get("model")),
-        Path(str(index.manifest.config.get("model_folder"))),
-    )
+
+    config = index.manifest.config
+    name, folder = str(config.get("model")), Path(str(config.get("model_folder")))
     try:
         base = json.loads((folder / CARD).read_text(encoding="utf-8")).get("base", {})
     except (OSError, ValueError, AttributeError):
         base = {}
+
     if base.get("name"):
-        return f"{name}, trained with paperclip from {base['name']} (licence: {base.get('license') or 'not known'})"
+        terms = base.get("license") or "not known"
+        return f"{name}, trained with paperclip from {base['name']} (licence: {terms})"
     terms = licence(folder, name)
     return f"{name} (licence: {'see its model card' if terms == 'other' else terms})"

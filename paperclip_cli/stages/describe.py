@@ -1,4 +1,4 @@
-"""Says in phrases what images show."""
+"""Describes images with phrases."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Descriptions:
-    """What could be said of the images that could be read, in the order in which they were given."""
+    """The descriptions of all readable images, in the order given."""
 
     items: tuple[Description, ...]
     report: Report
@@ -55,11 +55,13 @@ def run(
     progress: Progress | None = None,
     tell: Callable[[Description], None] = lambda _: None,
 ) -> Descriptions:
-    """Describes images (files, folders with `batch`, or the cached previews of proposals such as `hst:15354`) with the labels that match
-    them best. `tell` hears of each as soon as its batch is done.
+    """Describes images with the labels that match them best.
+
+    Images are files, folders (with `batch`), or the cached previews of a proposal such as
+    `hst:15354`. `tell` is called with each description as soon as its batch is done.
 
     Raises:
-        PaperclipError: none of the images can be read; the labels cannot.
+        PaperclipError: no image can be read, or the labels cannot be read.
         MissingStage: there is no model.
     """
     phrases = read_labels(config.labels) if config.labels else PAPER_PHRASES
@@ -74,7 +76,9 @@ def run(
             f"there is no image in {', '.join(config.images) or 'the list'}",
             "give JPEG, PNG, TIFF or FITS files",
         )
+
     texts = embed_phrases(phrases, config.templates, model, workspace)
+    reading = Reading(hdu=config.hdu, stretch=config.stretch)
     items: list[Description] = []
     failures: list[Failure] = []
     tower = None
@@ -82,9 +86,7 @@ def run(
         quiet_decoders(),
         (progress or SilentProgress()).task(STAGE, total=len(candidates), unit="images") as task,
     ):
-        prepared = read_ahead(
-            candidates, (), model.view, Reading(hdu=config.hdu, stretch=config.stretch)
-        )
+        prepared = read_ahead(candidates, (), model.view, reading)
         while batch := list(islice(prepared, _BATCH)):
             readable = [
                 (str(done.candidate.path), done.views) for done in batch if done.views is not None
@@ -99,30 +101,29 @@ def run(
                     items.append(Description(path, _best_labels(phrases, texts @ vector, config.k)))
                     tell(items[-1])
             task.advance(len(batch))
+
     if not items:
         raise PaperclipError(
             f"{failures[0].item}: {failures[0].reason}", "give JPEG, PNG, TIFF or FITS files"
         )
-    return Descriptions(
-        tuple(items), Report(stage=STAGE, counts={"images": len(items)}, failures=tuple(failures))
-    )
+    report = Report(stage=STAGE, counts={"images": len(items)}, failures=tuple(failures))
+    return Descriptions(tuple(items), report)
 
 
 def _candidates(name: str, takes_folders: bool, workspace: Workspace) -> list[Candidate]:
-    """A file, the images of a folder, or the previews of a proposal where no file has such a name."""
+    """A file, the images of a folder, or the previews of a proposal if no file has that name."""
     path = Path(name).expanduser()
     if path.is_dir():
         if not takes_folders:
-            raise UsageError(f"{name} is a folder", "add --batch, or give its *.jpg")
-        return [
-            Candidate(path=image, stored=str(image)) for image in find_images([path.absolute()])
-        ]
+            raise UsageError(f"{name} is a folder", "add --batch, or give the files in it")
+        images = find_images([path.absolute()])
+        return [Candidate(path=image, stored=str(image)) for image in images]
     if path.exists() or not _KEY.fullmatch(name):
         return [Candidate(path=path.absolute(), stored=name)]
+
     key = Key.parse(name)
-    previews = [
-        preview for preview in read_previews(workspace, [key.mission]) if preview.key == key
-    ]
+    fetched = read_previews(workspace, [key.mission])
+    previews = [preview for preview in fetched if preview.key == key]
     if not previews:
         raise MissingStage(
             f"no image of {key} was fetched",

@@ -1,4 +1,4 @@
-"""Looks at everything that a command may stumble over, and says what to do about it. Changes nothing."""
+"""Checks everything that a command may stumble over, and advises on it. Changes nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ _KINDS = ("proposals", "previews", "summaries", "datasets", "models", "indexes",
 def run(
     config: DoctorConfig, workspace: Workspace, progress: Progress | None = None
 ) -> Iterator[Check]:
-    """Versions, devices, cache, network, backends, and the health of what is in the cache, as they are found."""
+    """Checks versions, devices, cache, network, backends, and the health of the cache.
+
+    Each check is yielded as soon as it is made.
+    """
     yield from versions()
     yield from _devices()
     yield from _cache(workspace)
@@ -64,7 +67,7 @@ def _devices() -> Iterator[Check]:
             name="jax",
             found=str(error).partition("\n")[0],
             state=State.PROBLEM,
-            advice="see JAX_PLATFORMS, or install jax again",
+            advice="check JAX_PLATFORMS, or reinstall jax",
         )
         return
     found = f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
@@ -72,7 +75,7 @@ def _devices() -> Iterator[Check]:
         yield Check(
             topic="devices",
             name="jax",
-            found=f"{found}, but there is an NVIDIA driver",
+            found=f"{found}, although there is an NVIDIA driver",
             state=State.NOTE,
             advice=extra_line("cuda"),
         )
@@ -86,7 +89,7 @@ def _cache(workspace: Workspace) -> Iterator[Check]:
         yield Check(
             topic="cache",
             name="folder",
-            found=f"{root} is not there yet",
+            found=f"{root} does not exist yet",
             state=State.NOTE,
             advice="paperclip demo, or paperclip fetch --help",
         )
@@ -95,9 +98,9 @@ def _cache(workspace: Workspace) -> Iterator[Check]:
     yield Check(
         topic="cache",
         name="folder",
-        found=f"{root}{'' if can_write else ' cannot be written'}",
+        found=f"{root}{'' if can_write else ' is not writable'}",
         state=State.OK if can_write else State.NOTE,
-        advice="" if can_write else "queries work; for all else give --cache-dir another folder",
+        advice="" if can_write else "queries work; for anything else use another --cache-dir",
     )
     free = shutil.disk_usage(root).free
     is_little = free < _LITTLE_SPACE
@@ -111,11 +114,8 @@ def _cache(workspace: Workspace) -> Iterator[Check]:
     for kind in _KINDS:
         if (root / kind).is_dir():
             names = ", ".join(workspace.names(kind)) or "nothing finished"
-            yield Check(
-                topic="cache",
-                name=kind,
-                found=f"{names} ({_size(sum(path.lstat().st_size for path in (root / kind).rglob('*')))})",
-            )
+            size = sum(path.lstat().st_size for path in (root / kind).rglob("*"))
+            yield Check(topic="cache", name=kind, found=f"{names} ({_size(size)})")
 
 
 def _health(config: DoctorConfig, workspace: Workspace, progress: Progress) -> Iterator[Check]:
@@ -129,6 +129,7 @@ def _health(config: DoctorConfig, workspace: Workspace, progress: Progress) -> I
         yield from _looked_at(f"dataset {name}", partial(_dataset, name, config, workspace))
     for name in workspace.names("models"):
         yield from _looked_at(f"model {name}", partial(_model, name, config, workspace))
+
     finished = workspace.names("models")
     for folder in sorted((workspace.root / "training").glob("[!.]*")):
         if folder.name not in finished:
@@ -137,14 +138,18 @@ def _health(config: DoctorConfig, workspace: Workspace, progress: Progress) -> I
                 name=f"training {folder.name}",
                 found="not finished",
                 state=State.NOTE,
-                advice="give the same paperclip train again: it goes on",
+                advice="run the same `paperclip train` again to continue it",
             )
+
     for name in workspace.names("indexes"):
         yield from _looked_at(f"index {name}", partial(_index, name, config, workspace))
 
 
 def _looked_at(name: str, look) -> Iterator[Check]:  # type: ignore[no-untyped-def]
-    """The checks of one artefact. What its own reader cannot read is a problem with that reader's hint."""
+    """The checks of one artefact.
+
+    If its own reader cannot read it, that is a problem, with the reader's hint as advice.
+    """
     try:
         yield from look()
     except PaperclipError as error:
@@ -161,7 +166,7 @@ def _looked_at(name: str, look) -> Iterator[Check]:  # type: ignore[no-untyped-d
             name=name,
             found=str(error).partition("\n")[0],
             state=State.PROBLEM,
-            advice="make it again with --force",
+            advice="create it again with --force",
         )
 
 
@@ -197,18 +202,16 @@ def _previews(
         yield Check(
             topic="health",
             name=f"previews {name}",
-            found=f"{len(faults):,} of {total} damaged, first {faults[0]}",
+            found=f"{len(faults):,} of {total} damaged, for example {faults[0]}",
             state=State.PROBLEM,
             advice=f"paperclip fetch --mission {name} --verify",
         )
     else:
-        yield Check(
-            topic="health", name=f"previews {name}", found=f"{total}, each as it was written"
-        )
+        yield Check(topic="health", name=f"previews {name}", found=f"{total}, all intact")
 
 
 def _faults(name: str, folder: Path) -> Iterator[Check]:
-    """Files that are not what their manifest says, read as a whole."""
+    """The files that differ from their manifest. Every file is read completely."""
     manifest = read_manifest(folder)
     for fault in faults(folder, manifest, verify=True) if manifest else ():
         yield Check(
@@ -232,34 +235,25 @@ def _dataset(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[
     whole_manifest(folder, ("data/",))
     if config.verify:
         yield from _faults(f"dataset {name}", folder)
-    yield Check(
-        topic="health",
-        name=f"dataset {name}",
-        found=", ".join(
-            f"{count_rows(folder, split):,} {split}" for split in available_splits(folder)
-        ),
-    )
+    splits = [f"{count_rows(folder, split):,} {split}" for split in available_splits(folder)]
+    yield Check(topic="health", name=f"dataset {name}", found=", ".join(splits))
 
 
 def _model(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
     model = resolve(name, workspace)
     if config.verify:
         yield from _faults(f"model {name}", model.path)
-    size = (model.path / WEIGHTS).stat().st_size
-    yield Check(
-        topic="health",
-        name=f"model {name}",
-        found=f"{_size(size)}, {model.view.size} pixels, {model.config.projection_dim} dimensions",
-    )
+    size, view = _size((model.path / WEIGHTS).stat().st_size), model.view.size
+    found = f"{size}, {view} pixels, {counted(model.config.projection_dim, 'dimensions')}"
+    yield Check(topic="health", name=f"model {name}", found=found)
 
 
 def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
     index = open_index(workspace.index(name))
-    yield Check(
-        topic="health",
-        name=f"index {name}",
-        found=f"{counted(index.manifest.counts['images'], 'images')}, model {index.manifest.config['model']}",
-    )
+    images = counted(index.manifest.counts["images"], "images")
+    found = f"{images}, model {index.manifest.config['model']}"
+    yield Check(topic="health", name=f"index {name}", found=found)
+
     rebuild = f"paperclip index --index {name}"
     if is_unfinished(index.folder):
         yield Check(
@@ -267,8 +261,9 @@ def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
             name=f"index {name}",
             found="an update was interrupted",
             state=State.NOTE,
-            advice=f"{rebuild} goes on with it",
+            advice=f"{rebuild} continues it",
         )
+
     known = {image.entry.path for image in index.observations.images()}
     if any(path.startswith("previews/") for path in known):
         fetched = read_previews(workspace, workspace.names("previews"))
@@ -281,17 +276,18 @@ def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
                 state=State.NOTE,
                 advice=rebuild,
             )
+
     model_of(index, workspace, afresh=config.verify)
     if config.verify:
         yield from _verified(index, rebuild)
 
 
 def _verified(index: Index, rebuild: str) -> Iterator[Check]:
-    """Every vector has length 1, the database is whole, and every file is what was written."""
+    """Checks that vectors have length 1, and that the database and every file are intact."""
     altered = list(faults(index.folder, index.manifest, verify=True))
     pictures = index.manifest.extra.get(THUMBNAILS)
     if pictures is not None and folder_sha256(index.folder / THUMBNAILS) != pictures:
-        altered.append(f"{THUMBNAILS} are not what was written")
+        altered.append(f"{THUMBNAILS} are damaged")
     for fault in altered:
         yield Check(
             topic="health",
@@ -300,6 +296,7 @@ def _verified(index: Index, rebuild: str) -> Iterator[Check]:
             state=State.PROBLEM,
             advice=f"{rebuild} --force",
         )
+
     if graph_state(index.folder, index.generation, index.vectors, verify=True) == "stale":
         yield Check(
             topic="health",
@@ -308,6 +305,7 @@ def _verified(index: Index, rebuild: str) -> Iterator[Check]:
             state=State.PROBLEM,
             advice=f"{rebuild} --hnsw",
         )
+
     lengths = [
         np.linalg.norm(index.vectors[start : start + 65_536], axis=1)
         for start in range(0, len(index.vectors), 65_536)
@@ -321,6 +319,7 @@ def _verified(index: Index, rebuild: str) -> Iterator[Check]:
             state=State.PROBLEM,
             advice=f"{rebuild} --force",
         )
+
     ((answer,), *_) = index.observations.execute("PRAGMA integrity_check")
     ((tiles,),) = index.observations.execute("SELECT coalesce(sum(tiles), 0) FROM images")
     if answer != "ok" or tiles != len(index.vectors):
@@ -332,8 +331,8 @@ def _verified(index: Index, rebuild: str) -> Iterator[Check]:
             advice=f"{rebuild} --force",
         )
     if not bad and answer == "ok" and not altered:
-        whole = "vectors and observations are whole"
-        yield Check(topic="health", name=f"index {index.name}", found=whole)
+        intact = "vectors and observations are intact"
+        yield Check(topic="health", name=f"index {index.name}", found=intact)
 
 
 def _size(count: float) -> str:

@@ -1,4 +1,7 @@
-"""How well models find texts by images, and images by texts, on held-out pairs."""
+"""Measures how well models retrieve texts by images, and images by texts.
+
+The pairs are held out from training.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ from paperclip_cli.evaluation.table import (
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.progress import Progress, SilentProgress
-from paperclip_cli.report import Report
+from paperclip_cli.report import Failure, Report
 from paperclip_cli.summaries.llm.open import open_judge
 from paperclip_cli.text.words import spaced, stems
 from paperclip_cli.towers.folder import WEIGHTS, ModelFolder, resolve
@@ -45,14 +48,14 @@ from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
 STAGE = "evaluate"
-METRICS = "metrics.jsonl"  # in a model's folder
+METRICS = "metrics.jsonl"  # in the folder of a model
 MAX_SCALE = 100.0
 _SEED = 0  # of the crops and captions of `paper-batch`
 
 
 @dataclass(frozen=True)
 class HeldOutPairs:
-    """What is measured on: some splits of a dataset, and their pairs without the images."""
+    """The data to measure on: some splits of a dataset, and their pairs without the images."""
 
     dataset: Path
     splits: tuple[str, ...]
@@ -60,7 +63,7 @@ class HeldOutPairs:
 
     @property
     def has_training(self) -> bool:
-        """Whether there is a training split that is not itself measured."""
+        """Whether there is a training split that is not among the measured ones."""
         return TRAIN in available_splits(self.dataset) and TRAIN not in self.splits
 
     def embed(
@@ -74,7 +77,10 @@ class HeldOutPairs:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The table, whose first row is the first model's on all images, and on which splits it was measured."""
+    """The table and the splits it was measured on.
+
+    The first row is that of the first model on all images.
+    """
 
     rows: tuple[Result, ...]
     splits: tuple[str, ...]
@@ -90,7 +96,12 @@ class Evaluation:
 def run(
     config: EvaluateConfig, workspace: Workspace, progress: Progress | None = None
 ) -> Evaluation:
-    """Embeds a split with the models and measures retrieval. MissingStage without a dataset, an error without a model."""
+    """Embeds the splits with the models, and measures retrieval.
+
+    Raises:
+        MissingStage: there is no dataset.
+        PaperclipError: there is no such model or split.
+    """
     progress = progress or SilentProgress()
     judge = open_judge(config.judge, workspace, progress.note) if config.judge else None
     dataset = find_dataset(config.dataset, workspace)
@@ -98,6 +109,7 @@ def run(
     remember_compilations(workspace.root / "jax")
     models = [(MODEL, resolve(name, workspace)) for name in (config.model, *config.others)]
     models += [(BASELINE, resolve(config.baseline, workspace))] if config.baseline else []
+
     pairs = [pair for split in splits for pair in read_split(dataset, split, images=False)]
     seen = Seen(pairs)
     measured = HeldOutPairs(dataset, splits, pairs)
@@ -110,6 +122,7 @@ def run(
         for contestant in contestants
         for row in results(contestant, seen, config.protocol, directions)
     ]
+
     counts = {
         "images": rows[0].n_images,
         "captions": rows[0].n_captions,
@@ -122,15 +135,18 @@ def run(
     ]
     if config.controls and not measured.has_training:
         notes.append(
-            "no controls by instrument and by statistics: they need a training split that is not itself measured"
+            "no controls by instrument and by image statistics: "
+            "they need a training split that is not measured"
         )
+
     found = [model for _, model in models]
     figures = _figures(contestants, found, config, measured, directions) if config.plots else None
-    judgement, failures = (
-        judge_best_images(contestants, found, pairs, judge, workspace, progress)
-        if judge
-        else (None, ())
-    )
+    judgement: Judgement | None = None
+    failures: tuple[Failure, ...] = ()
+    if judge:
+        judgement, failures = judge_best_images(
+            contestants, found, pairs, judge, workspace, progress
+        )
     return Evaluation(
         rows=tuple(rows),
         splits=splits,
@@ -141,14 +157,14 @@ def run(
 
 
 def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
-    """The splits to be measured: those asked for, else test, else validation."""
+    """The splits to measure: those given, else test, else validation."""
     present = available_splits(dataset)
     if wanted == "all":
         return tuple(present)
     chosen = wanted or next((split for split in (TEST, VALIDATION) if split in present), None)
     if chosen is None:
         raise PaperclipError(
-            f"the dataset {dataset} has a training split only",
+            f"the dataset {dataset} has only a training split",
             "build one with --test-fraction, or give --split all",
         )
     if chosen not in present:
@@ -167,12 +183,9 @@ def _contestant(
 ) -> Contestant:
     trained = set(model.card.get("data", {}).get("splits", {}).get(TRAIN, ()))
     # `paper-batch` augments images and captions as training does.
-    found = measured.embed(
-        model,
-        config,
-        progress,
-        alternative_views.augmented if config.protocol == PAPER_BATCH else alternative_views.centre,
-    )
+    is_augmented = config.protocol == PAPER_BATCH
+    look = alternative_views.augmented if is_augmented else alternative_views.centre
+    found = measured.embed(model, config, progress, look)
     trained_on = np.asarray([str(pair.key) in trained for pair in measured.pairs], bool)
     return Contestant(
         name=model.name,
@@ -191,36 +204,31 @@ def _controls(
     measured: HeldOutPairs,
     progress: Progress,
 ) -> list[Contestant]:
-    """The first model on outlines and on shuffled pairs, then what needs no model."""
+    """The first model on outlines and on shuffled pairs, then controls that need no model."""
     pairs, split = measured.pairs, uncut(measured.pairs)
-    header = controls.by_header(
-        split, [stems(_header(pair)) for pair in pairs], [stems(text) for text in split.texts]
-    )
+    headers = [stems(_header(pair)) for pair in pairs]
+    header = controls.by_header(split, headers, [stems(text) for text in split.texts])
+    outlines = measured.embed(model, config, progress, alternative_views.outline)
     made = [
-        replace(
-            first,
-            name="outline only",
-            role=CONTROL,
-            found=measured.embed(model, config, progress, alternative_views.outline),
-        ),
+        replace(first, name="outline only", role=CONTROL, found=outlines),
         replace(first, name="shuffled pairs", role=CONTROL, found=retrieval.shuffled(first.found)),
         _control("header (BM25)", header),
     ]
-    if measured.has_training:
-        training = read_split(measured.dataset, TRAIN, images=False)
-        known = [pair.caption for pair in training]
-        instruments = [[_instrument(pair) for pair in some] for some in (pairs, training)]
-        here, there = (
-            _statistics(measured.dataset, splits, progress)
-            for splits in (measured.splits, (TRAIN,))
-        )
-        made += [
-            _control(
-                "instrument only", controls.by_group(split, instruments[0], known, instruments[1])
-            ),
-            _control("image statistics", controls.by_neighbours(split, here, known, there)),
-        ]
-    return made
+    if not measured.has_training:
+        return made
+
+    training = read_split(measured.dataset, TRAIN, images=False)
+    known = [pair.caption for pair in training]
+    groups, known_groups = ([_instrument(pair) for pair in some] for some in (pairs, training))
+    statistics = _statistics(measured.dataset, measured.splits, progress)
+    known_statistics = _statistics(measured.dataset, (TRAIN,), progress)
+    instrument = controls.by_group(split, groups, known, known_groups)
+    neighbours = controls.by_neighbours(split, statistics, known, known_statistics)
+    return [
+        *made,
+        _control("instrument only", instrument),
+        _control("image statistics", neighbours),
+    ]
 
 
 def _control(name: str, found: Embeddings) -> Contestant:
@@ -234,18 +242,9 @@ def _control(name: str, found: Embeddings) -> Contestant:
 
 
 def _header(pair: Pair) -> str:
-    observation = pair.observation
-    return " ".join(
-        filter(
-            None,
-            (
-                spaced(observation.target or ""),
-                observation.instrument,
-                observation.detector,
-                *observation.filters,
-            ),
-        )
-    )
+    seen = pair.observation
+    words = spaced(seen.target or ""), seen.instrument, seen.detector, *seen.filters
+    return " ".join(filter(None, words))
 
 
 def _instrument(pair: Pair) -> tuple[str | None, ...]:
@@ -253,13 +252,15 @@ def _instrument(pair: Pair) -> tuple[str | None, ...]:
 
 
 def _statistics(dataset: Path, splits: Sequence[str], progress: Progress) -> np.ndarray:
-    """`controls.statistics` of every image of some splits: float64 [n,7]."""
+    """The `controls.statistics` of every image of some splits: float64 [n, 7]."""
     total = sum(count_rows(dataset, split) for split in splits)
+
+    def look(canvas: np.ndarray, _: int) -> np.ndarray:
+        return controls.statistics(controls.without_padding(canvas))
+
     found = []
     with progress.task("image statistics", total, "images") as task:
-        for some in look_through(
-            dataset, splits, lambda canvas, _: controls.statistics(controls.without_padding(canvas))
-        ):
+        for some in look_through(dataset, splits, look):
             found.append(some)
             task.advance(len(some))
     return np.concatenate(found)
@@ -272,7 +273,10 @@ def _figures(
     measured: HeldOutPairs,
     directions: Sequence[str],
 ) -> Figures:
-    """The models come first among the contestants; a gallery is made of the first and of the baseline."""
+    """The data of the figures, with a gallery of the first model and one of the baseline.
+
+    The first contestants are the models; controls follow them.
+    """
     both = list(zip(contestants, models, strict=False))
     logs = [
         TrainingLog(model.name, read_metrics(model.path / METRICS), contestant.has_paper_loss)
@@ -284,21 +288,22 @@ def _figures(
         for direction in directions
         for contestant in contestants
     ]
+    shown = both[:1] + [pair for pair in both[1:] if pair[0].role == BASELINE]
     galleries = [
         gallery(model, contestant.found.images, measured.dataset, measured.splits, measured.pairs)
-        for contestant, model in both[:1] + [pair for pair in both[1:] if pair[0].role == BASELINE]
+        for contestant, model in shown
     ]
     return Figures(logs, [similarities(contestant) for contestant, _ in both], curves, galleries)
 
 
 def _scale(model: ModelFolder) -> float:
-    """What the model multiplies similarities with (`training.losses.similarity_scale`)."""
+    """The factor that the model applies to similarities (`training.losses.similarity_scale`)."""
     scale = float(TensorFile(model.path / WEIGHTS).read("logit_scale", ()))
     return scale if _has_raw_scale(model) else min(math.exp(scale), MAX_SCALE)
 
 
 def _has_raw_scale(model: ModelFolder) -> bool:
-    """Whether it was trained as in the paper's code, which multiplies with the parameter itself."""
+    """Whether similarities are multiplied by the parameter itself, as in the paper's code."""
     return model.card.get("training", {}).get("logit_scale") == "reference"
 
 

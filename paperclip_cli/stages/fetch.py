@@ -1,8 +1,8 @@
-"""Proposals and previews into the cache: list an archive, draw, read, pad, shrink, write.
+"""Fetches proposals and previews into the cache: list an archive, draw, read, pad, shrink, write.
 
-A mission holds what all runs have fetched into it. The unit is the proposal: one that is fetched again, from whichever source, is
-replaced as a whole; one that its source no longer has is dropped; all others stay. An image whose file, settings and source are what
-they were is not read again.
+A mission collects what all runs have fetched into it. The unit is the proposal. One that is fetched
+again, from whichever source, is replaced as a whole. One that its source no longer has is dropped.
+All others stay. An image is not read again if its file, settings and source have not changed.
 """
 
 from __future__ import annotations
@@ -42,14 +42,19 @@ from paperclip_cli.workspace import Manifest, Workspace, settings
 
 STAGE = "fetch"
 
-# For estimates: a total preview, the copy of it that is kept, and what four connections bring.
+# For estimates: bytes of a preview of total, and of the copy that is kept; bytes per second of
+# four connections.
 USUAL_BYTES, KEPT_BYTES, USUAL_SPEED = 3_100_000, 80_000, 8_000_000
 
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
 def run(config: FetchConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
-    """Fetches what `config` selects. PaperclipError where the source cannot be used, or has nothing of what is selected."""
+    """Fetches what `config` selects.
+
+    Raises:
+        PaperclipError: the source cannot be used, or has nothing that is selected.
+    """
     progress = progress or SilentProgress()
     archive = _open(config, workspace, progress)
     choice = choose(archive, config)
@@ -59,6 +64,7 @@ def run(config: FetchConfig, workspace: Workspace, progress: Progress | None = N
     if config.dry_run:
         held = _held(plan, workspace)
         return _report(plan, held, read=0, to_read=plan.todo(held))
+
     with _writing(plan), quiet_decoders():
         held = _held(plan, workspace)
         todo = plan.todo(held)
@@ -68,7 +74,7 @@ def run(config: FetchConfig, workspace: Workspace, progress: Progress | None = N
 
 
 def _finish(plan: Plan, todo: Sequence[Job], held: Holdings, workspace: Workspace) -> Report:
-    """Writes the records. Shards do so one after another, each with what the others have brought by then."""
+    """Writes the records. Shards do so in turn, each including what others have fetched so far."""
     mission = plan.archive.mission
     with lock(plan.folder / "records", wait=True):
         if plan.config.shard is not None:
@@ -82,7 +88,7 @@ def _finish(plan: Plan, todo: Sequence[Job], held: Holdings, workspace: Workspac
 
 @contextmanager
 def _writing(plan: Plan) -> Iterator[None]:
-    """Holds the mission alone, or with the other shards, whose proposals are not this one's."""
+    """Locks the mission, or shares it with the other shards, which fetch other proposals."""
     if plan.config.shard is None:
         with lock(plan.folder):
             yield
@@ -95,18 +101,19 @@ def _open(config: FetchConfig, workspace: Workspace, progress: Progress) -> Arch
     if config.source is not None:
         from paperclip_cli.archives.folder import open_folder
 
-        return open_folder(
-            config.source, config.resolved_mission, Path(config.catalog) if config.catalog else None
-        )
+        catalog = Path(config.catalog) if config.catalog else None
+        return open_folder(config.source, config.resolved_mission, catalog)
+
     if config.simulate is not None:
         from paperclip_cli.simulation.archive import simulated_sky
 
         archive = simulated_sky(config.simulate, config.seed)
         if config.resolved_mission != archive.mission:
             raise UsageError(
-                f"a simulated sky is always mission {archive.mission!r}", "leave --mission out"
+                f"a simulated sky always has mission {archive.mission!r}", "leave out --mission"
             )
         return archive
+
     from paperclip_cli.archives.mast.open import open_mast
 
     return open_mast(config, workspace, progress)
@@ -116,37 +123,38 @@ def _refuse_nothing(archive: Archive, choice: Choice) -> None:
     if not choice.wanted and choice.failed:
         key, reason = next(iter(choice.failed.items()))
         raise PaperclipError(
-            f"{archive.identity} could not be asked for {key}: {reason}",
-            "run the same command again later",
+            f"{archive.identity} could not list {key}: {reason}", "run the same command again later"
         )
     if not choice.considered:
         raise PaperclipError(
             f"nothing in {archive.identity} is selected",
-            "--proposal, --cycle and --instrument must all be met; --dry-run counts what there is",
+            "an image must meet all conditions (--proposal, --cycle, --instrument, ...); "
+            "--dry-run counts what is selected",
         )
     if not choice.wanted:
-        left_out = ", ".join(counted(count, reason) for reason, count in choice.excluded.items())
+        skipped = ", ".join(counted(count, reason) for reason, count in choice.excluded.items())
         raise PaperclipError(
             f"nothing selected in {archive.identity} has both an abstract and an image",
-            f"left out: {left_out}",
+            f"skipped {skipped}",
         )
 
 
 def _held(plan: Plan, workspace: Workspace) -> Holdings:
-    """What earlier runs left. With --force what is damaged is passed over."""
+    """The holdings of earlier runs. With --force, damaged ones are skipped."""
     return read_holdings(workspace, plan.archive.mission, skip_damaged=plan.config.force)
 
 
 def _make(plan: Plan, todo: Sequence[Job], held: Holdings, progress: Progress) -> Holdings:
-    """Makes the previews in `todo` and enters each in the ledger as soon as it is written."""
+    """Makes the previews of `todo`, and logs each in the ledger as soon as it is written."""
     so_far = held.ledger if plan.config.shard is None else read_ledger(plan.folder, plan.ledger)
     rewrite_ledger(plan.folder, so_far.values(), plan.ledger)
     ledger, tally = dict(held.ledger), _Tally(todo)
     keep_freed_pages()
     if isinstance(plan.archive, RemoteArchive):
         workers, on_stop = plan.config.workers, plan.archive.stop
-    else:  # nothing is waited for: more threads than processors only get into each other's way
+    else:  # no waiting for a network: more threads than processors would only slow each other down
         workers, on_stop = min(plan.config.workers, processors()), _nothing
+
     with (
         progress.task(STAGE, len(todo), unit="images") as task,
         appending(plan.folder, plan.ledger) as append,
@@ -156,12 +164,16 @@ def _make(plan: Plan, todo: Sequence[Job], held: Holdings, progress: Progress) -
             append(entry)
             ledger[entry.place] = entry
             task.advance(1, **tally.count(entry, transferred))
+
     _flush_names(plan.folder, [ledger[job.place] for job in todo])
     return replace(held, ledger=ledger)
 
 
 def _flush_names(folder: Path, entries: Iterable[Entry]) -> None:
-    """Has the names of new files on disk before records name them: at once, for each alone would double the time."""
+    """Flushes the names of new files to disk before the records refer to them.
+
+    All are flushed together, because flushing each alone would double the time.
+    """
     files = [folder / path for entry in entries for path in entry.files]
     flush_folders([*(path.parent for path in files), *(path.parent.parent for path in files)])
 
@@ -171,7 +183,7 @@ def _nothing() -> None:
 
 
 class _Tally:
-    """What is shown beside the count of images."""
+    """Numbers that are shown beside the count of images."""
 
     def __init__(self, todo: Sequence[Job]) -> None:
         self._left = Counter(job.candidate.key for job in todo)
@@ -181,14 +193,18 @@ class _Tally:
         self._left[entry.key] -= 1
         self._bytes += transferred
         self._failed += bool(entry.failure)
-        shown: dict[str, object] = {"proposals": f"{self._of - len(+self._left)}/{self._of}"}
+        done = self._of - len(+self._left)  # `+` drops proposals with nothing left to do
+        shown: dict[str, object] = {"proposals": f"{done}/{self._of}"}
         if self._bytes:
             shown["MB"] = f"{self._bytes / 1e6:.1f}"
         return shown | ({"failed": self._failed} if self._failed else {})
 
 
 def _make_one(plan: Plan, job: Job) -> tuple[Entry, int]:
-    """Runs in a worker thread, and touches nothing but the files of this job. The number counts bytes that came over the network."""
+    """Makes one preview. Returns its entry and the number of bytes transferred.
+
+    Runs in a worker thread, and touches only the files of this job.
+    """
     entry = Entry(
         mission=job.candidate.key.mission,
         proposal_id=job.candidate.key.proposal_id,
@@ -200,6 +216,7 @@ def _make_one(plan: Plan, job: Job) -> tuple[Entry, int]:
         reading = read_image(plan.archive, job.candidate, plan.config.keep_originals)
     except BadItem as error:
         return replace(entry, failure=str(error), may_pass=isinstance(error, Unreachable)), 0
+
     height, width = reading.pixels.shape[:2]
     canvas = make_canvas(reading.pixels, plan.config.size)
     data = encode_jpeg(canvas)
@@ -212,6 +229,7 @@ def _make_one(plan: Plan, job: Job) -> tuple[Entry, int]:
         side=canvas.shape[0],
         kept=kept,
     )
+
     if reading.wcs is not None:
         placed = on_canvas(reading.wcs, width, height, canvas.shape[0], plan.config.size)
         entry = replace(entry, wcs=placed, region=frame_region(reading.wcs, width, height))
@@ -219,19 +237,18 @@ def _make_one(plan: Plan, job: Job) -> tuple[Entry, int]:
 
 
 def _keep(plan: Plan, job: Job, original: bytes | None) -> str:
-    """Writes the copy of an original and gives its path; blank where there is no original."""
+    """Writes the copy of an original and returns its path, or "" if there is no original."""
     if original is None:
         return ""
     suffix = PurePosixPath(job.candidate.name).suffix.lower()
-    path = PurePosixPath(ORIGINALS, job.image).with_suffix(
-        suffix if _SUFFIX.fullmatch(suffix) else ".bin"
-    )
+    suffix = suffix if _SUFFIX.fullmatch(suffix) else ".bin"
+    path = PurePosixPath(ORIGINALS, job.image).with_suffix(suffix)
     replace_file(plan.folder / path, original, flush_parent=False)
     return str(path)
 
 
 def _after(plan: Plan, held: Holdings) -> Holdings:
-    """What the cache holds when all jobs are done."""
+    """The holdings of the cache when all jobs are done."""
     wanted = {wanted.proposal.key: wanted.proposal for wanted in plan.choice.wanted}
     entries = [(job.candidate, held.ledger[job.place]) for job in plan.jobs()]
     previews = [
@@ -248,40 +265,28 @@ def _after(plan: Plan, held: Holdings) -> Holdings:
         for image, entry in entries
         if not entry.failure
     ]
-    return held.after(
-        wanted, previews, [entry for _, entry in entries], _gone(plan, held) - wanted.keys()
-    )
+    gone = _gone(plan, held) - wanted.keys()
+    return held.after(wanted, previews, [entry for _, entry in entries], gone)
 
 
 def _placed(observation: Observation, entry: Entry) -> Observation:
-    """With the frame of the picture for a footprint, where the archive's tables have none."""
-    return (
-        replace(observation, s_region=entry.region)
-        if entry.region and not observation.s_region
-        else observation
-    )
+    """Takes the frame of the picture as footprint if the archive's tables have none."""
+    if entry.region and not observation.s_region:
+        return replace(observation, s_region=entry.region)
+    return observation
 
 
 def _gone(plan: Plan, held: Holdings) -> set[Key]:
-    """Proposals that came from this archive and are no longer in it, or no longer have what it takes."""
+    """Proposals fetched from this archive that it no longer has, or that no longer qualify."""
     ours = {entry.key for entry in held.ledger.values() if entry.source == plan.archive.identity}
     listed = {proposal.key for proposal in plan.archive.proposals()}
     return (ours - listed) | (ours & plan.choice.considered)
 
 
 def _manifest(plan: Plan) -> Manifest:
-    config = settings(
-        plan.config,
-        "workers",
-        "force",
-        "retry_failed",
-        "verify",
-        "dry_run",
-        "rate",
-        "timeout",
-        "shard",
-        "refresh",
-    )
+    # Settings that say nothing about the previews are not recorded.
+    ignored = "workers force retry_failed verify dry_run rate timeout shard refresh".split()
+    config = settings(plan.config, *ignored)
     return Manifest(stage=STAGE, config=config, extra={"excluded": _excluded(plan)})
 
 
@@ -290,26 +295,12 @@ def _excluded(plan: Plan) -> dict[str, int]:
 
 
 def _report(plan: Plan, held: Holdings, read: int, to_read: Sequence[Job] | None = None) -> Report:
-    """Counts what was selected. The failures are those of all selected images, also where an earlier run met them."""
-    jobs = plan.jobs()
-    failures = [
-        Failure(f"{entry.key} {entry.name}", entry.failure)
-        for job in jobs
-        if (entry := held.ledger.get(job.place)) and entry.stamp == job.stamp and entry.failure
-    ]
-    failures = [
-        *(Failure(str(key), reason) for key, reason in plan.choice.failed.items()),
-        *failures,
-    ]
-    failures += [
-        Failure(str(key), "its records were lost: fetch it again, too") for key in sorted(held.lost)
-    ]
+    """Counts what was selected, with the failures of all selected images, of earlier runs too."""
+    jobs, failures = plan.jobs(), _failures(plan, held)
     counts = {"proposals": len(plan.choice.wanted), "images": len(jobs)}
-    notes = (
-        ["these failures are an earlier run's; --retry-failed tries the images again"]
-        if failures and not read
-        else []
-    )
+    notes = []
+    if failures and not read:
+        notes.append("these failures are from an earlier run; --retry-failed tries them again")
     if to_read is not None:
         counts["to read"] = len(to_read)
         notes += _forecast(plan, to_read)
@@ -325,22 +316,34 @@ def _report(plan: Plan, held: Holdings, read: int, to_read: Sequence[Job] | None
     )
 
 
+def _failures(plan: Plan, held: Holdings) -> list[Failure]:
+    unlisted = [Failure(str(key), reason) for key, reason in plan.choice.failed.items()]
+    unread = [
+        Failure(f"{entry.key} {entry.name}", entry.failure)
+        for job in plan.jobs()
+        if (entry := held.ledger.get(job.place)) and entry.stamp == job.stamp and entry.failure
+    ]
+    lost = [Failure(str(key), "its records are lost; fetch it again") for key in sorted(held.lost)]
+    return [*unlisted, *unread, *lost]
+
+
 def _forecast(plan: Plan, todo: Sequence[Job]) -> list[str]:
-    """What a dry run has to say: bytes, time, and the first products, where they are still to be downloaded."""
+    """The notes of a dry run: bytes, time and the first products that would be downloaded."""
     if not isinstance(plan.archive, RemoteArchive):
-        return ["a dry run: nothing was written"]
+        return ["this was a dry run: nothing was written"]
+
     config, size = plan.config, sum(job.candidate.size or USUAL_BYTES for job in todo)
     seconds = max(size / USUAL_SPEED, len(todo) / config.rate if config.rate else 0)
-    speed = f"at {USUAL_SPEED / 1e6:.0f} MB/s" + (
-        f" and {config.rate:g} {noun(config.rate, 'requests')} a second" if config.rate else ""
-    )
+    speed = f"at {USUAL_SPEED / 1e6:.0f} MB/s"
+    if config.rate:
+        speed += f" and {config.rate:g} {noun(config.rate, 'requests')} per second"
     minutes = max(1, round(seconds / 60))
     estimate = (
         f"about {size / 1e6:,.0f} MB to download, {minutes:,} min {speed}; "
-        f"about {len(todo) * KEPT_BYTES / 1e6:,.0f} MB are kept"
+        f"about {len(todo) * KEPT_BYTES / 1e6:,.0f} MB to keep"
     )
     return [
         estimate,
         *(f"{job.candidate.key} {job.candidate.name}" for job in todo[:10]),
-        "a dry run: no image was downloaded",
+        "this was a dry run: no image was downloaded",
     ]

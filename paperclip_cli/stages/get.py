@@ -1,4 +1,4 @@
-"""From hits to science: the FITS files behind previews, through the downloader that fetched those."""
+"""Downloads the science files (FITS) behind hits, as `fetch` downloads previews."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ STAGE = "get"
 
 @dataclass(frozen=True)
 class Got:
-    """The files, in the order of the hits, whether they came now or were there; and the addresses that a dry run would have asked for."""
+    """The files of the hits, in their order, both new and already present.
+
+    `addresses` are the URIs of missing files, which a dry run would have downloaded.
+    """
 
     files: tuple[Path, ...]
     addresses: tuple[str, ...]
@@ -35,7 +38,10 @@ class Got:
 
 
 def run(config: GetConfig, workspace: Workspace, progress: Progress | None = None) -> Got:
-    """Downloads the science files of all hits that are not in the folder yet. A file there is whole: it came by renaming."""
+    """Downloads the science files of all hits, except those already in the folder.
+
+    A file in the folder is complete: downloads are renamed into place when complete.
+    """
     failures: list[Failure] = []
     progress = progress or SilentProgress()
     wire = open_wire(config.rate, Limits(read=config.timeout), progress.note)
@@ -43,16 +49,14 @@ def run(config: GetConfig, workspace: Workspace, progress: Progress | None = Non
     missing = {path: uri for path, uri in wanted.items() if not path.exists()}
     if missing and not config.dry_run:
         if workspace.offline:
-            raise PaperclipError(
-                f"--offline, and {next(iter(missing))} is not there", "leave out --offline"
-            )
+            file = next(iter(missing))
+            raise PaperclipError(f"{file} is missing, and --offline is set", "leave out --offline")
         failures += _download(missing, config, wire, progress)
-    lost = {failure.item for failure in failures}
-    files = tuple(
-        path
-        for path in wanted
-        if path.name not in lost and not (config.dry_run and path in missing)
-    )
+
+    absent = {failure.item for failure in failures}
+    if config.dry_run:
+        absent |= {path.name for path in missing}
+    files = tuple(path for path in wanted if path.name not in absent)
     counts = {"files": len(wanted), "already there": len(wanted) - len(missing)}
     report = Report(
         stage=STAGE,
@@ -71,7 +75,7 @@ def _wanted(
     wire: Wire,
     failures: list[Failure],
 ) -> Iterator[tuple[Path, str]]:
-    """Where each file is to lie, and its address."""
+    """The path each file will have, and its URI."""
     held = _Held(workspace)
     ask = _asker(workspace, wire)
     for reference in references:
@@ -83,17 +87,18 @@ def _wanted(
 
 
 def _addresses(reference: Reference, held: _Held, ask: Callable[[str], str]) -> Iterable[str]:
-    """What the hit says itself; else what was fetched says; else what MAST says."""
+    """The URIs of a hit, from the hit itself, else from fetched previews, else from MAST."""
     if reference.product_uri is not None:
         return [reference.product_uri]
     if reference.obs_id is not None:
         return held.of_observation(reference.obs_id) or [ask(reference.obs_id)]
     if reference.key is None:
-        raise BadItem("a picture of your own has no science file in the archive")
+        raise BadItem("your own image has no science file in the archive")
     found = held.of_proposal(reference.key)
     if not found:
         raise BadItem(
-            f"nothing of it was fetched: run `paperclip fetch --proposal {reference.key}` first, or give an observation"
+            f"nothing of it was fetched: run `paperclip fetch --proposal {reference.key}` first, "
+            "or give an observation"
         )
     return found
 
@@ -102,7 +107,7 @@ def _asker(workspace: Workspace, wire: Wire) -> Callable[[str], str]:
     @cache
     def ask(obs_id: str) -> str:
         if workspace.offline:
-            raise BadItem("--offline: MAST would have to be asked for it")
+            raise BadItem("MAST would have to be asked for it, but --offline is set")
         from paperclip_cli.archives.mast.client import MastClient
 
         return find_product(MastClient(wire), obs_id)
@@ -111,7 +116,7 @@ def _asker(workspace: Workspace, wire: Wire) -> Callable[[str], str]:
 
 
 class _Held:
-    """The previews in the cache, read when they are first asked for."""
+    """The previews in the cache, which are read at first use."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace

@@ -1,4 +1,4 @@
-"""Embeds images into an index: what is new or changed, and nothing twice."""
+"""Embeds new and changed images into an index, and nothing twice."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class TextTower(Protocol):
 
 
 def _open_image_tower(model: ModelFolder, batch_size: int) -> ImageTower:
-    """The model's image tower, on the accelerator if there is one."""
+    """Opens the model's image tower, on the accelerator if there is one."""
     from paperclip_cli.towers.embedder import ImageEmbedder
 
     return ImageEmbedder(model, batch_size)
 
 
 def _open_text_tower(model: ModelFolder) -> TextTower:
-    """The model's text tower."""
+    """Opens the model's text tower."""
     from paperclip_cli.towers.numpy_text_tower import TextTower
 
     return TextTower.open(model)
@@ -71,7 +71,7 @@ def _open_text_tower(model: ModelFolder) -> TextTower:
 
 @dataclass(frozen=True, kw_only=True)
 class Maker:
-    """What an index is made with: a model, how it sees an image, and its towers, which are opened only to be used."""
+    """The model of an index, its view of images, and its towers, which are opened at first use."""
 
     model: ModelFolder
     fingerprint: str
@@ -91,7 +91,11 @@ class Maker:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a run brings up to date: the images there are now, and the paths under which an index forgets those that are gone."""
+    """The part of an index that a run updates.
+
+    `candidates` are the images that exist now. Images under `roots` that no longer exist are
+    dropped from the index.
+    """
 
     candidates: Sequence[Candidate]
     roots: Sequence[str]
@@ -110,17 +114,18 @@ def run(
     images: Callable[[ModelFolder, int], ImageTower] = _open_image_tower,
     texts: Callable[[ModelFolder], TextTower] = _open_text_tower,
 ) -> Report:
-    """Brings an index up to date, or makes it. A query meanwhile is answered from the old state.
+    """Updates an index, or creates it. Meanwhile, queries are answered from its old state.
 
     Raises:
         MissingStage: there are no images to index, or there is no model.
-        PaperclipError: the index was made by another model or with another view; none of the images can be read.
+        PaperclipError: the index has another model or view, or no image can be read.
     """
     if config.hnsw:
-        check_installed()  # before a night of work, not after it
+        check_installed()  # fail before a night of work, not after it
     folder = workspace.index(config.name)
     scope = _find_scope(config, workspace)
     model = resolve(config.model, workspace)
+
     with lock(folder), quiet_decoders():
         old = None if config.force or read_manifest(folder) is None else open_index(folder)
         view, reading = _seeing(config, model, old)
@@ -134,6 +139,7 @@ def run(
         )
         if old is not None:
             _check_maker(old, maker)
+
         before = State.of(old) if old else State()
         embeddings = Embeddings(
             old, before.entries, Journal(folder, maker.identity, model.config.projection_dim)
@@ -144,9 +150,10 @@ def run(
         after = _merge(before, scope, entries)
         if not after.entries and failures:
             raise PaperclipError(
-                f"no image can be used, of {counted(len(failures), 'images')}; "
+                f"no image can be used ({counted(len(failures), 'images')} tried): "
                 f"{failures[0].item}: {failures[0].reason}"
             )
+
         is_unchanged = old is not None and after == before
         if not is_unchanged:
             _publish(folder, after, embeddings, maker)
@@ -158,7 +165,8 @@ def run(
         sweep(folder)
         discard_journal(folder)
         is_new_graph = config.hnsw and _build_graph(folder, progress or SilentProgress())
-    lost = "the graph of the vectors is gone with their old state: build it anew with --hnsw"
+
+    lost = "the graph of the old vectors was removed; rebuild it with --hnsw"
     return Report(
         stage=STAGE,
         counts=_changes(before, after),
@@ -170,7 +178,7 @@ def run(
 
 
 def _build_graph(folder: Path, progress: Progress) -> bool:
-    """Builds the graph of the state that counts; False where it is there already, or there is nothing to link."""
+    """Builds the graph of the current state. False if it exists or there are no vectors."""
     index = open_index(folder)
     if graph_state(folder, index.generation, index.vectors) == "ready" or not len(index.vectors):
         return False
@@ -180,7 +188,7 @@ def _build_graph(folder: Path, progress: Progress) -> bool:
 
 
 def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
-    """The images that `config` names: files and folders, or the previews of the cache."""
+    """The images that `config` selects: files and folders, or the cached previews."""
     if config.paths:
         roots = [path.expanduser().resolve() for path in config.paths]
         found = [Candidate(path=path, stored=str(path)) for path in find_images(roots)]
@@ -190,6 +198,7 @@ def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
                 f"there is no image in {names}", "give a folder of JPEG, PNG, TIFF or FITS files"
             )
         return Scope(found, [str(root) for root in roots], {})
+
     missions = fetched_missions(workspace, config.missions)
     candidates = {stored_path(preview): preview for preview in read_previews(workspace, missions)}
     if not candidates:
@@ -213,7 +222,7 @@ def _candidate(workspace: Workspace, stored: str, preview: Preview) -> Candidate
 
 
 def _seeing(config: IndexConfig, model: ModelFolder, old: Index | None) -> tuple[View, Reading]:
-    """The view and the reading asked for; what is not asked for is as the index has it."""
+    """The view and the reading of `config`, with the index's own values for those not given."""
     view, reading = (old.view, old.reading) if old else (model.view, Reading())
     if config.view is not None:
         kind = model.view.kind if config.view == "tiles" else config.view
@@ -225,21 +234,16 @@ def _seeing(config: IndexConfig, model: ModelFolder, old: Index | None) -> tuple
 
 
 def _check_maker(old: Index, maker: Maker) -> None:
-    """Refuses to mix: an index that another model made, or made from other views, would answer with nonsense."""
-    hint = "rebuild it with --force, or give the new one a name of its own with --index NAME"
+    """Refuses to mix models or views in one index, which would return nonsense."""
+    hint = "rebuild it with --force, or make another index with --index NAME"
     if old.manifest.inputs.get("model") != maker.fingerprint:
         name = old.manifest.config.get("model")
-        other = (
-            f"another model ({name})"
-            if name != maker.model.name
-            else f"another version of model {name}"
-        )
+        is_other = name != maker.model.name
+        other = f"another model ({name})" if is_other else f"another version of model {name}"
         raise PaperclipError(f"index {old.name!r} was made by {other}", hint)
     if (old.view, old.reading) != (maker.view, maker.reading):
-        raise PaperclipError(
-            f"index {old.name!r} was made with another view ({view_name(old.view, old.reading)})",
-            hint,
-        )
+        view = view_name(old.view, old.reading)
+        raise PaperclipError(f"index {old.name!r} was made with another view ({view})", hint)
 
 
 def _embed(
@@ -250,7 +254,10 @@ def _embed(
     batch_size: int,
     progress: Progress,
 ) -> tuple[list[Entry], list[Failure]]:
-    """The entries of all candidates that can be read; vectors that there are none of yet go into the journal, batch by batch."""
+    """The entries of all readable candidates, and the failures.
+
+    New vectors are written to the journal, batch by batch.
+    """
     entries, rest = _untouched(scope, {entry.path: entry for entry in before.entries})
     failures: list[Failure] = []
     if not rest:
@@ -281,7 +288,7 @@ def _batches(prepared: Iterator[Prepared], size: int) -> Iterator[list[Prepared]
 
 
 def _untouched(scope: Scope, known: Mapping[str, Entry]) -> tuple[list[Entry], list[Candidate]]:
-    """Entries of files that are as they were, and the candidates that must be read."""
+    """The entries of unchanged files, and the candidates that must be read."""
     entries, rest = [], []
     for candidate in scope.candidates:
         entry = candidate.entry_as(known[candidate.stored]) if candidate.stored in known else None
@@ -299,19 +306,16 @@ def _append(journal: Journal, tower: ImageTower, batch: Mapping[str, np.ndarray]
 
 
 def _merge(before: State, scope: Scope, entries: Sequence[Entry]) -> State:
-    """The state after a run: what lies outside its scope stays as it was."""
+    """The state after a run. Whatever is outside its scope stays unchanged."""
     kept = [entry for entry in before.entries if entry.path not in scope]
     merged = tuple(sorted([*kept, *entries], key=lambda entry: entry.path))
     proposals = {**before.proposals, **scope.proposals}
     keys = {entry.key for entry in merged if entry.key is not None}
-    return State(
-        merged,
-        {
-            key: proposals.get(key)
-            or Proposal(mission=key.mission, proposal_id=key.proposal_id, abstract="")
-            for key in sorted(keys)
-        },
-    )
+    return State(merged, {key: proposals.get(key) or _unknown(key) for key in sorted(keys)})
+
+
+def _unknown(key: Key) -> Proposal:
+    return Proposal(mission=key.mission, proposal_id=key.proposal_id, abstract="")
 
 
 def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -> None:
@@ -323,33 +327,30 @@ def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -
         "view": asdict(maker.view),
         "reading": asdict(maker.reading),
     }
-    publish(
-        folder,
-        Manifest(
-            stage=STAGE,
-            config=config,
-            inputs={"model": maker.fingerprint},
-            counts={"images": len(state.entries), "vectors": len(vectors)},
-            extra={"dimension": embeddings.dimension, "background": asdict(background)},
-        ),
-        number,
+    manifest = Manifest(
+        stage=STAGE,
+        config=config,
+        inputs={"model": maker.fingerprint},
+        counts={"images": len(state.entries), "vectors": len(vectors)},
+        extra={"dimension": embeddings.dimension, "background": asdict(background)},
     )
+    publish(folder, manifest, number)
 
 
 def _splits(model: ModelFolder) -> dict[Key, str]:
-    """On which side of the model's data each proposal lies, from its card."""
+    """The split of the model's dataset that each proposal belongs to, from the model's card."""
     try:
         splits = model.card.get("data", {}).get("splits", {})
         return {Key.parse(key): split for split, keys in splits.items() for key in keys}
     except (AttributeError, TypeError, ValueError) as error:
         raise PaperclipError(
-            f"{model.path}: the splits in its paperclip.json cannot be read ({error})",
-            "take the file from the model again",
+            f"{model.path}: cannot read the splits in paperclip.json ({error})",
+            "restore the file from the original model",
         ) from error
 
 
 def _changes(before: State, after: State) -> dict[str, int]:
-    """How many images are new, changed, renamed and removed, and how many there are."""
+    """The number of images, and of those that are new, changed, renamed and removed."""
     old, new = ({entry.path: entry.sha256 for entry in state.entries} for state in (before, after))
     gone = Counter(digest for path, digest in old.items() if path not in new)
     counts = Counter(

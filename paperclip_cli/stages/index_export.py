@@ -1,4 +1,4 @@
-"""Hands an index on as one file: `index --export`."""
+"""Writes an index to one file, to share it: `index --export`."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ _BLOCK = 8_192
 
 
 def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
-    """Writes an index with vectors of half precision, small pictures and its text tower to one file.
+    """Writes an index to one file: float16 vectors, thumbnails and the text tower.
 
     Raises:
         MissingStage: there is no such index.
-        PaperclipError: its model is gone, or the file cannot be written.
+        PaperclipError: its model is missing, or the file cannot be written.
     """
     place = Path(config.place).expanduser()
     index = open_index(workspace.index(choose_index(config.name, workspace)))
     model = model_of(index, workspace)
     images = list(index.observations.images())
+
     try:
         with bundle.write_bundle(place) as writer:
             _write_model(writer, model)
@@ -47,11 +48,8 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
             lengths = _write_thumbnails(
                 writer, index, images, workspace, progress or SilentProgress()
             )
-            _write_lines(
-                writer,
-                bundle.IMAGES,
-                (_bundled(image, length) for image, length in zip(images, lengths, strict=True)),
-            )
+            pairs = zip(images, lengths, strict=True)
+            _write_lines(writer, bundle.IMAGES, (_bundled(*pair) for pair in pairs))
             found = {
                 image.proposal.key: BundledProposal(image.proposal, image.split)
                 for image in images
@@ -62,7 +60,7 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
     except OSError as error:
         raise PaperclipError(
             f"{place} cannot be written ({error.strerror or error})",
-            "name a file in a folder of yours",
+            "give a file in a folder that you may write to",
         ) from error
     return Report(
         stage="export",
@@ -73,13 +71,10 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
 
 
 def _said(manifest: Manifest) -> dict:
-    """What of an index's manifest holds wherever the index is."""
+    """The part of an index's manifest that is valid wherever the index is."""
+    kept = [name for name in ("model", "view", "reading") if name in manifest.config]
     return {
-        "config": {
-            name: manifest.config[name]
-            for name in ("model", "view", "reading")
-            if name in manifest.config
-        },
+        "config": {name: manifest.config[name] for name in kept},
         "inputs": manifest.inputs,
         "extra": {name: manifest.extra[name] for name in ("dimension", "background")},
         "created": manifest.created,
@@ -111,7 +106,7 @@ def _write_thumbnails(
     workspace: Workspace,
     progress: Progress,
 ) -> list[int]:
-    """Gives the length of each; 0 for an image that cannot be read any more."""
+    """Writes all thumbnails, and returns their lengths: 0 for an image that cannot be read."""
 
     def small(image: Image) -> bytes:
         try:

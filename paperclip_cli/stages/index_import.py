@@ -1,4 +1,4 @@
-"""Takes in an index that was handed on as one file: `index --import`."""
+"""Creates an index from a file that `index --export` wrote: `index --import`."""
 
 from __future__ import annotations
 
@@ -48,53 +48,47 @@ from paperclip_cli.workspace import (
 
 STAGE = "index"
 _MAX_THUMBNAIL = 2**17  # bytes
-_MAX_LINE = 2**20  # bytes: the longest abstracts have some thousand
+_MAX_LINE = 2**20  # bytes: the longest abstracts have a few thousand
 _BLOCK = 8_192
+# The errors that the readers of a bundle raise when its contents are malformed.
+_MALFORMED = (
+    *(KeyError, TypeError, ValueError, AttributeError),
+    *(RecursionError, UnicodeError, OverflowError, EOFError),
+)
 
 
 def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
-    """Makes an index of a file that `index --export` wrote, or of the one at an address.
+    """Creates an index from a file that `index --export` wrote, or from the URL of one.
 
-    Nothing of it is there before all of it was checked.
+    Nothing of the index appears before all of it has been checked.
 
     Raises:
-        PaperclipError: it is no whole bundle, or none of the model that is asked for; there is such an index already.
+        PaperclipError: the bundle is damaged or of another model, or the index already exists.
     """
     folder = workspace.index(config.name or "default")
     if not config.force and read_manifest(folder) is not None:
         raise PaperclipError(
-            f"there is an index {folder.name!r} already",
-            "give the new one a name with --index NAME, or replace it with --force",
+            f"index {folder.name!r} already exists",
+            "give another name with --index NAME, or replace it with --force",
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{folder.name}.import."
     with lock(folder), tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as place:
         file = _fetched(config, workspace, Path(place), progress or SilentProgress())
         card = bundle.unpack(file, Path(place), MODEL_FILES)
-        expected = (
-            None
-            if config.model is None
-            else fingerprint(resolve(config.model, workspace), workspace)
-        )
+        expected = None
+        if config.model is not None:
+            expected = fingerprint(resolve(config.model, workspace), workspace)
         try:
             with replace_folder(folder) as new:
                 count, lengths = _build(card, Path(place), new, folder, workspace, expected)
-        except (
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            RecursionError,
-            UnicodeError,
-            OverflowError,
-            EOFError,
-        ) as error:
+        except _MALFORMED as error:
             raise PaperclipError(
-                f"{config.place} does not hold a sound index ({str(error)[:200]})", bundle.AGAIN
+                f"{config.place} is not a valid index ({str(error)[:200]})", bundle.AGAIN
             ) from error
-    fingerprint(
-        ModelFolder.open(folder / "model"), workspace
-    )  # remembered, so that the first query is as quick as any
+
+    # The fingerprint is cached now, so that the first query is as fast as any other.
+    fingerprint(ModelFolder.open(folder / "model"), workspace)
     return Report(
         stage="import",
         counts={"images": len(lengths), "vectors": count},
@@ -108,12 +102,12 @@ def _fetched(config: BundleConfig, workspace: Workspace, folder: Path, progress:
         path = Path(config.place).expanduser()
         if not path.is_file():
             raise PaperclipError(
-                f"there is no file {path}", "give a file that index --export wrote, or an address"
+                f"there is no file {path}", "give a file that `index --export` wrote, or its URL"
             )
         return path
     if workspace.offline:
         raise PaperclipError(
-            f"{config.place} is not here, and --offline forbids to fetch it", "leave out --offline"
+            f"{config.place} must be downloaded, and --offline is set", "leave out --offline"
         )
     with progress.task("download", unit="bytes") as task:
         download(config.place, folder / "bundle.zip", bundle.MAX_BYTES, task.advance)
@@ -128,7 +122,10 @@ def _build(
     workspace: Workspace,
     expected: str | None,
 ) -> tuple[int, list[int]]:
-    """Writes the files of an index into the folder `new` that will be `folder`; gives the number of vectors and the thumbnails' lengths."""
+    """Writes the files of an index into the folder `new`, which will become `folder`.
+
+    Returns the number of vectors and the lengths of the thumbnails.
+    """
     said = card.manifest
     name, made_by = str(said["config"]["model"])[:200], str(said["inputs"]["model"])
     if expected not in (None, made_by):
@@ -137,19 +134,19 @@ def _build(
             "leave out --model",
         )
     view, reading = View(**said["config"]["view"]), Reading(**said["config"].get("reading", {}))
-    background = Background(
-        tuple(map(float, said["extra"]["background"]["scores"])),
-        float(said["extra"]["background"]["best"]),
-    )
+    measured = said["extra"]["background"]
+    background = Background(tuple(map(float, measured["scores"])), float(measured["best"]))
     if not all(map(math.isfinite, (*background.scores, background.best))):
-        raise ValueError("the background is not numbers")
+        raise ValueError("the background scores are not finite")
+
     (unpacked / "model").rename(new / "model")
     model = ModelFolder.open(new / "model", name)
     _check_tower(model)
     images = [_image(line) for line in _lines(unpacked / bundle.IMAGES)]
     shape = sum(image.tiles for image in images), model.config.projection_dim
     if {image.tiles for image in images} - {tile_count(view, reading)}:
-        raise ValueError("images have another number of tiles than the view")
+        raise ValueError("the number of tiles does not fit the view")
+
     vectors_path, observations_path = generation_paths(new, 1)
     write_vectors(vectors_path, shape, _vectors(unpacked / bundle.VECTORS, shape))
     entries = list(_entries(images, unpacked / bundle.THUMBNAILS, new))
@@ -163,6 +160,7 @@ def _build(
         {item.proposal.key: item.proposal for item in proposals},
         {item.proposal.key: item.split for item in proposals if item.split in SPLITS},
     )
+
     config = {
         "model": name,
         "model_folder": str(folder / "model"),
@@ -192,23 +190,23 @@ def _build(
 
 def _check_tower(model: ModelFolder) -> None:
     if not np.isfinite(TextTower.open(model).embed(["galaxy"])).all():
-        raise ValueError("the text tower does not give numbers")
+        raise ValueError("the text tower returns values that are not finite")
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while line := file.readline(_MAX_LINE):
             if not line.endswith(b"\n"):
-                raise ValueError(f"a line of {path.name} is too long, or cut")
+                raise ValueError(f"a line of {path.name} is too long or truncated")
             yield line
 
 
 def _image(line: bytes) -> BundledImage:
-    """A line of the images, its values of the types that they should have."""
+    """The image of one line, with the types of its values checked."""
     image = checked(from_dict(BundledImage, json.loads(line)))
     url = image.observation.access_url
     if not 0 <= image.thumbnail <= _MAX_THUMBNAIL or not 1 <= image.tiles <= 10_000:
-        raise ValueError("an image with a strange thumbnail or number of tiles")
+        raise ValueError("an image has an invalid thumbnail or number of tiles")
     if image.mission is not None:
         checked_name(image.mission, "mission")
     if url is not None and not url.startswith(("http://", "https://")):
@@ -217,26 +215,24 @@ def _image(line: bytes) -> BundledImage:
 
 
 def _vectors(path: Path, shape: tuple[int, int]) -> Iterator[np.ndarray]:
-    """The vectors of a bundle as blocks float32 [n, D] of unit vectors."""
-    vectors = (
-        np.load(path, mmap_mode="r", allow_pickle=False)
-        if shape[0]
-        else np.empty(shape, np.float16)
-    )
+    """The vectors of a bundle, as blocks of unit vectors float32 [n, D]."""
+    if shape[0]:
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    else:
+        vectors = np.empty(shape, np.float16)
     if vectors.dtype != np.float16 or vectors.shape != shape:
-        raise ValueError(
-            f"vectors {vectors.dtype} {list(vectors.shape)} for {shape[0]} of {shape[1]}"
-        )
+        found = f"{vectors.dtype} {list(vectors.shape)}"
+        raise ValueError(f"the vectors are {found} instead of float16 {list(shape)}")
     for start in range(0, len(vectors), _BLOCK):
         block = vectors[start : start + _BLOCK].astype(np.float32)
         lengths = np.linalg.norm(block, axis=1, keepdims=True)
-        if not (np.abs(lengths - 1) < 0.01).all():  # also where one is NaN
-            raise ValueError("vectors that are no directions")
+        if not (np.abs(lengths - 1) < 0.01).all():  # also true for NaN
+            raise ValueError("there are vectors that are not of unit length")
         yield block / lengths
 
 
 def _entries(images: Sequence[BundledImage], thumbnails: Path, folder: Path) -> Iterator[Entry]:
-    """The images as an index keeps them, once their thumbnails are files of their own."""
+    """The entries of the images, whose thumbnails are written to one file each."""
     (folder / THUMBNAILS).mkdir()
     with thumbnails.open("rb") as file:
         for number, image in enumerate(images):
@@ -247,11 +243,9 @@ def _entries(images: Sequence[BundledImage], thumbnails: Path, folder: Path) -> 
             if data:
                 path.write_bytes(data)
             modified = path.stat().st_mtime_ns if data else 0
-            key = (
-                None
-                if image.mission is None or image.proposal_id is None
-                else Key(image.mission, image.proposal_id)
-            )
+            key = None
+            if image.mission is not None and image.proposal_id is not None:
+                key = Key(image.mission, image.proposal_id)
             yield Entry(
                 path=f"{THUMBNAILS}/{path.name}",
                 size=len(data),

@@ -1,4 +1,4 @@
-"""Says what an index holds, and what has changed since: `index --status`."""
+"""Reports what an index holds, and what has changed since: `index --status`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from paperclip_cli.indexes.hnsw import graph_state
 from paperclip_cli.indexes.journal import is_unfinished
 from paperclip_cli.indexes.reader import Candidate
 from paperclip_cli.previews.records import read_previews, stored_path
+from paperclip_cli.records import Preview
 from paperclip_cli.workspace import Workspace
 
 
 def run(config: IndexConfig, workspace: Workspace) -> dict:
-    """What an index holds, and how many images are new (in the paths given, else in the cache), changed or gone since.
+    """What an index holds, and how many images are new, changed or gone since.
 
-    An update that did not end is `unfinished`.
+    New images are searched for in the paths given, or else in the cache. `unfinished` is whether
+    an update was interrupted.
     """
     index = open_index(workspace.index(choose_index(config.name, workspace)))
     known = {image.entry.path: image.entry for image in index.observations.images()}
@@ -33,15 +35,7 @@ def run(config: IndexConfig, workspace: Workspace) -> dict:
         candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None
     ]
     gone = [candidate for candidate in touched if not candidate.path.exists()]
-    new = (
-        _new_files(config, known)
-        if config.paths
-        else [
-            preview
-            for preview in read_previews(workspace, workspace.names("previews"))
-            if stored_path(preview) not in known
-        ]
-    )
+    new = _new_files(config, known) if config.paths else _new_previews(workspace, known)
     return {
         "index": index.name,
         "folder": str(index.folder),
@@ -63,18 +57,19 @@ def run(config: IndexConfig, workspace: Workspace) -> dict:
 
 
 def _new_files(config: IndexConfig, known: Container[str]) -> list[Path]:
-    return [
-        path
-        for path in find_images(path.expanduser().resolve() for path in config.paths)
-        if str(path) not in known
-    ]
+    roots = (path.expanduser().resolve() for path in config.paths)
+    return [path for path in find_images(roots) if str(path) not in known]
+
+
+def _new_previews(workspace: Workspace, known: Container[str]) -> list[Preview]:
+    previews = read_previews(workspace, workspace.names("previews"))
+    return [preview for preview in previews if stored_path(preview) not in known]
 
 
 def _age(created: str) -> float | None:
-    """Days since a manifest was written, None where it does not say."""
+    """Days since a manifest was written, or None if its date cannot be read."""
     try:
-        return round(
-            (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds() / 86_400, 2
-        )
+        written = datetime.fromisoformat(created)
     except ValueError:
         return None
+    return round((datetime.now(UTC) - written).total_seconds() / 86_400, 2)

@@ -1,4 +1,4 @@
-"""The instruments that TAB offers for `query --instrument`."""
+"""The instruments that shell completion offers for `query --instrument`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(workspace: Workspace) -> set[str]:
 
 
 def _instruments(folder: Path) -> Iterator[str]:
-    """Those of one index. A folder that was swept away, is empty or damaged has nothing to offer."""
+    """The instruments of one index: none if its folder is gone, empty or damaged."""
     try:
         newest = max(folder.glob("observations-*.sqlite"))
         pairs = Observations(newest).instruments()

@@ -1,4 +1,4 @@
-"""Where `--near` lies on the sky."""
+"""Finds the position of `--near` on the sky."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from paperclip_cli.workspace import Workspace
 
 
 def run(near: str, workspace: Workspace) -> tuple[float, float]:
-    """Right ascension and declination in degrees (ICRS): coordinates as they stand, a name as the resolver knows it.
+    """Right ascension and declination in degrees (ICRS), from coordinates or an object's name.
 
     Raises:
-        UsageError: numbers that are not a place on the sky.
-        PaperclipError: a name that the resolver does not know, or may not be asked for.
+        UsageError: the numbers are not a position on the sky.
+        PaperclipError: the resolver does not know the name, or may not be asked (`--offline`).
     """
     return parse_position(near) or resolve_name(near, workspace.offline)

@@ -1,4 +1,7 @@
-"""Answers queries from an index. A query of words imports neither JAX nor any picture library."""
+"""Answers queries from an index.
+
+A query without images imports neither JAX nor an image library.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,15 @@ from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
-_AT_ONCE = 16  # lines that are embedded together if so many are waiting
+_AT_ONCE = 16  # lines embedded together, if that many are waiting
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The hits of one query, best first; what the user should know about them; and which index and model gave them."""
+    """The hits of one query, best first.
+
+    `notes` are for the user to read before the hits. `provenance` names the index and the model.
+    """
 
     query: str
     hits: tuple[Hit, ...]
@@ -40,19 +46,19 @@ class Answer:
 def run(
     config: QueryConfig, workspace: Workspace, lines: Iterable[str] | None = None
 ) -> Iterator[Answer]:
-    """Answers the query of `config`; with `lines`, each of them in turn as one more text of it.
+    """Answers the query of `config`. With `lines`, answers one query per line, as a further text.
 
     Raises:
         MissingStage: there is no such index.
         UsageError: the query is empty.
-        PaperclipError: the model of the index is gone or has changed; an image of the query cannot be read.
+        PaperclipError: the model of the index is missing or has changed, or an image of the query
+            cannot be read.
     """
     if lines is None:
         _refuse_empty(config)
     index = open_index(workspace.index(choose_index(config.index, workspace)))
-    searcher = Searcher(
-        config, workspace, index, model_of(index, workspace), is_many=lines is not None
-    )
+    model = model_of(index, workspace)
+    searcher = Searcher(config, workspace, index, model, is_many=lines is not None)
     if lines is None:
         yield searcher.answer(config.texts)
     else:
@@ -61,7 +67,7 @@ def run(
 
 
 class Searcher:
-    """An open index and an open model: what several queries share."""
+    """An open index and an open model, which several queries share."""
 
     def __init__(
         self,
@@ -78,28 +84,30 @@ class Searcher:
             **_provenance(index)
         )
         self.search = Search(index, self.selection.rows, is_many)
-        # What every query of this run has in common: float32 [D], not normalised.
+
         self.text_weights, image_weights, minus_weights = config.counts
-        self.common = self._images(config.images, image_weights) - self._sum(
-            config.minus, minus_weights
-        )
+        images = self._images(config.images, image_weights)
+        # The part that all queries of this run share: float32 [D], not normalised.
+        self.common = images - self._sum(config.minus, minus_weights)
 
     def answer(self, texts: tuple[str, ...]) -> Answer:
-        """The hits for some texts together with the images, and without the unwanted, of the configuration."""
+        """The answer to some texts, with the images and the `minus` texts of the configuration."""
         return self._answer(texts, self.text_weights, self._sum(texts, self.text_weights))
 
     def _answer(
         self, texts: tuple[str, ...], weights: tuple[float, ...], wanted: np.ndarray
     ) -> Answer:
         query = _describe(self.config, texts, weights)
-        ranked = self.search.ranked(
-            normalised(wanted + self.common), " ".join(texts), self.config.rank_by
-        )
+        vector = normalised(wanted + self.common)
+        ranked = self.search.ranked(vector, " ".join(texts), self.config.rank_by)
         hits = tuple(self._hits(query, ranked))
         return Answer(query, hits, tuple(self._notes(hits)), _provenance(self.index))
 
     def answers(self, lines: Sequence[str]) -> Iterator[Answer]:
-        """The answer to each of some lines as one more text of the configuration; they are embedded together, which takes half the time."""
+        """The answer to each line, as a further text of the configuration.
+
+        The lines are embedded together, which takes half the time.
+        """
         texts, weights = self.config.texts, self.text_weights
         common = self._sum(texts, weights)
         for line, vector in zip(lines, self.texts.embed(lines), strict=True):
@@ -128,7 +136,7 @@ class Searcher:
         return np.asarray(weights, np.float32) @ embedder.embed(np.stack(views))
 
     def _hits(self, query: str, ranked: Iterator[tuple[int, float]]) -> Iterator[Hit]:
-        """Hits in their order, one for each group of images that `collapse` puts together."""
+        """The hits in order, one for each group of images that `collapse` puts together."""
         config = self.config
         seen: set[int] = set()
         rank = 0
@@ -139,6 +147,7 @@ class Searcher:
                 if config.rank_by == "semantic":
                     return
                 continue
+
             image = self.index.observations.image(row)
             group = self.index.observations.group(image, config.collapse)
             seen.update(row for first, tiles in group for row in range(first, first + tiles))
@@ -188,9 +197,10 @@ class Searcher:
     def _notes(self, hits: tuple[Hit, ...]) -> Iterator[str]:
         if self.search.note:
             yield self.search.note
-            self.search.note = ""  # once is enough
+            self.search.note = ""  # say it once per run
         if self.selection.moving:
-            yield f"{counted(self.selection.moving, 'images')} of moving targets in the cone left out (--moving adds them)"
+            moving = counted(self.selection.moving, "images of moving targets")
+            yield f"skipped {moving} near this position (--moving includes them)"
         if not hits:
             yield "no image meets the conditions"
         elif (
@@ -198,18 +208,20 @@ class Searcher:
             and not self.config.images
             and max(hit.score for hit in hits) < self.index.background.best
         ):
-            yield "nothing stands out: texts that have nothing to do with this index score as high"
+            yield "no strong match: unrelated queries score as high"
 
 
 def _refuse_empty(config: QueryConfig) -> None:
     if not config.texts and not config.images:
-        raise UsageError("nothing to look for", 'say it in words: paperclip query "galaxy mergers"')
+        raise UsageError(
+            "the query is empty", 'describe what to look for: paperclip query "galaxy mergers"'
+        )
     if config.rank_by == "keyword" and not config.texts:
-        raise UsageError("--rank-by keyword needs words", "add a text, or leave the option out")
+        raise UsageError("--rank-by keyword needs a text", "add a text, or leave out the option")
 
 
 def _selected(group: list[tuple[int, int]], rows: np.ndarray | None) -> int:
-    """How many images of a group may be ranked."""
+    """The number of images of a group that are selected."""
     if rows is None:
         return len(group)
     firsts = [first for first, _ in group]
@@ -217,7 +229,7 @@ def _selected(group: list[tuple[int, int]], rows: np.ndarray | None) -> int:
 
 
 def _provenance(index: Index) -> dict[str, str]:
-    """What gave an answer."""
+    """The software, the index and the model behind an answer."""
     manifest = index.manifest
     return {
         "software": f"paperclip {__version__}",
@@ -230,13 +242,10 @@ def _provenance(index: Index) -> dict[str, str]:
 def _describe(config: QueryConfig, texts: tuple[str, ...], weights: tuple[float, ...]) -> str:
     """A query in one line: `spiral galaxy + 2 × M51.fits - edge-on`."""
     _, image_weights, minus_weights = config.counts
-    wanted = [
-        *map(_weighed, texts, weights),
-        *map(_weighed, (path.name for path in config.images), image_weights),
-    ]
-    return "".join(
-        [" + ".join(wanted), *(f" - {part}" for part in map(_weighed, config.minus, minus_weights))]
-    )
+    images = [path.name for path in config.images]
+    wanted = [*map(_weighed, texts, weights), *map(_weighed, images, image_weights)]
+    unwanted = map(_weighed, config.minus, minus_weights)
+    return " - ".join([" + ".join(wanted), *unwanted])
 
 
 def _weighed(part: str, weight: float) -> str:

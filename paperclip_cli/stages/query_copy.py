@@ -12,7 +12,10 @@ from paperclip_cli.report import Failure, Report
 
 
 def run(hits: Iterable[Hit], folder: Path) -> Report:
-    """Copies the images of some hits into a folder, their place in front of their name. No file there is overwritten with another."""
+    """Copies the images of hits into a folder, with the number of the hit before each name.
+
+    No file in the folder is overwritten with different content.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     failures: list[Failure] = []
     copied = 0
@@ -30,6 +33,6 @@ def run(hits: Iterable[Hit], folder: Path) -> Report:
 def _copy(source: Path, place: Path) -> None:
     if place.exists():
         if place.read_bytes() != source.read_bytes():
-            raise BadItem(f"{place} is there already, and is another file")
+            raise BadItem(f"{place} already exists with different content")
         return
     shutil.copyfile(source, place)

@@ -1,11 +1,10 @@
-"""One structured summary a proposal, in sets that grow as summaries are made."""
+"""Writes one structured summary per proposal, into sets that grow with every summary."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.errors import PaperclipError
@@ -27,31 +26,32 @@ from paperclip_cli.summaries.llm.open import open_summarizer
 from paperclip_cli.threads import in_threads
 from paperclip_cli.workspace import Workspace, announce, stamp_of
 
-if TYPE_CHECKING:
-    pass
-
 STAGE = "summarize"
-NO_ABSTRACT = "proposals without an abstract"
-NO_SUBJECT = "proposals whose abstract names no object or phenomenon"
+NO_ABSTRACT = "proposals: no abstract"
+NO_SUBJECT = "proposals: no object or phenomenon in the abstract"
 
 Maker = Summarizer | Summary | FailedSummary
 
 
 def run(config: SummarizeConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
-    """Summarizes what has no summary yet. Each summary is on disk as soon as it is made; a killed run goes on where it stopped.
+    """Summarizes proposals that have no summary yet.
 
-    A proposal that failed is asked for again with `retry_failed` or `force` only, unless it failed for want of an answer.
+    Every summary is written to disk at once, and an interrupted run continues where it stopped. A
+    proposal that failed is tried again only with `retry_failed` or `force`, unless the failure was
+    a missing answer.
     """
     progress = progress or SilentProgress()
     missions = fetched_missions(workspace, config.missions)
     summarizer = open_summarizer(config, workspace, progress.note)
     name = config.resolved_set
     folder = workspace.summaries(name)
+
     with lock(folder):
         cut_torn_line(folder / SUMMARIES)
         cut_torn_line(folder / FAILURES)
         proposals = list(read_proposals(workspace, missions).values())[: config.limit]
         described = [proposal for proposal in proposals if proposal.abstract.strip()]
+
         if not config.force:
             refuse_altered(folder)
         done, failed = summaries_left(workspace, name), read_failures(workspace, name)
@@ -59,39 +59,32 @@ def run(config: SummarizeConfig, workspace: Workspace, progress: Progress | None
             keys = {proposal.key for proposal in described}
             done, failed = {key: summary for key, summary in done.items() if key not in keys}, {}
         _refuse_mixture(done.values(), summarizer, name)
+        missing = [proposal for proposal in described if proposal.key not in done]
         todo = [
             proposal
-            for proposal in described
-            if proposal.key not in done
-            and not _is_given_up(failed.get(proposal.key), summarizer, config)
+            for proposal in missing
+            if not _is_given_up(failed.get(proposal.key), summarizer, config)
         ]
+
         outcomes: list[Outcome] = []
+        kept = done.values() if config.force else None
         try:
-            _make(
-                todo,
-                summarizer,
-                folder,
-                progress,
-                outcomes,
-                done.values() if config.force else None,
-            )
-        finally:  # what an interrupted run has made is a set, too
+            _make(todo, summarizer, folder, progress, outcomes, kept)
+        finally:  # the summaries of an interrupted run are a set, too
             new = sum(isinstance(outcome, Summary) for outcome in outcomes)
             counts = {"summaries": len(summaries_left(workspace, name)), "new": new}
             finish_set(folder, _made_by(summarizer), counts)
         failed = read_failures(workspace, name)
-    left_out = {NO_ABSTRACT: len(proposals) - len(described), NO_SUBJECT: outcomes.count(None)}
+
+    skipped = {NO_ABSTRACT: len(proposals) - len(described), NO_SUBJECT: outcomes.count(None)}
     failures = [
         Failure(str(proposal.key), failed[proposal.key].reason)
         for proposal in described
         if proposal.key in failed
     ]
-    notes = (
-        ("these failures are an earlier run's; --retry-failed asks again",)
-        if failures and not todo
-        else ()
-    )
-    excluded = {reason: count for reason, count in left_out.items() if count}
+    earlier = "these failures are from an earlier run; --retry-failed tries them again"
+    notes = (earlier,) if failures and not todo else ()
+    excluded = {reason: count for reason, count in skipped.items() if count}
     return Report(
         stage=STAGE,
         counts=counts,
@@ -111,12 +104,14 @@ def _make(
     outcomes: list[Outcome],
     kept: Iterable[Summary] | None,
 ) -> None:
-    """Adds what became of each proposal to `outcomes`; summaries and failures are written down as they are known.
+    """Adds the outcome of each proposal to `outcomes`, and writes each to disk at once.
 
-    Where some are `kept`, the others of the set go when the first new one is there, and not for a model that makes none.
+    `kept` are the summaries to keep when a set is redone. The others are removed when the first new
+    summary arrives, so that a model that produces none removes nothing.
     """
     if not todo:
         return
+
     summarizer.prepare()
     failed = answers = 0
     with (
@@ -137,37 +132,29 @@ def _make(
             failed += isinstance(outcome, FailedSummary)
             outcomes.append(outcome)
             answers += outcome.made.tries if outcome and outcome.made else 0
-            task.advance(
-                1,
-                **{
-                    name: count
-                    for name, count in (("answers", answers), ("failed", failed))
-                    if count
-                },
-            )
+            shown = {"answers": answers, "failed": failed}
+            task.advance(1, **{name: count for name, count in shown.items() if count})
 
 
 def _start_over(folder: Path, kept: str) -> None:
-    """Replaces a set by what is kept of it, so that it is whole at every moment."""
+    """Replaces a set with the part of it that is kept, so that the set is always intact."""
     announce(folder, {SUMMARIES: stamp_of(kept, grows=True)})
     replace_file(folder / SUMMARIES, kept)
 
 
 def _outcomes(todo: Sequence[Proposal], summarizer: Summarizer) -> Generator[Outcome]:
-    """In batches, by one thread or several; in the order in which they are made."""
+    """The outcomes in the order they are made, by one thread or several, in batches."""
     batches = [todo[at : at + summarizer.batch] for at in range(0, len(todo), summarizer.batch)]
     if summarizer.workers == 1:
         for batch in batches:
             yield from summarizer.summaries(batch)
         return
-    with closing(
-        in_threads(
-            lambda batch: list(summarizer.summaries(batch)),
-            batches,
-            summarizer.workers,
-            summarizer.stop,
-        )
-    ) as results:
+
+    def settle(batch: Sequence[Proposal]) -> list[Outcome]:
+        return list(summarizer.summaries(batch))
+
+    running = in_threads(settle, batches, summarizer.workers, summarizer.stop)
+    with closing(running) as results:
         for result in results:
             yield from result
 
@@ -185,13 +172,13 @@ def _made_by(made: Maker) -> dict[str, str]:
 
 
 def _refuse_mixture(done: Iterable[Summary], summarizer: Summarizer, name: str) -> None:
-    """All summaries of a set are made alike."""
+    """Refuses to add to a set that another backend, model or version made."""
     for summary in done:
         if _made_by(summary) != _made_by(summarizer):
-            makers = (
+            old, new = (
                 " ".join(filter(None, _made_by(made).values())) for made in (summary, summarizer)
             )
             raise PaperclipError(
-                f"the summaries {name!r} were made by {next(makers)}, not by {next(makers)}",
-                "make them again with --force, or others beside them with --set NAME",
+                f"the summaries {name!r} were made by {old}, not by {new}",
+                "redo them with --force, or make another set with --set NAME",
             )

@@ -15,7 +15,10 @@ STAGE = "summarize"
 
 
 def run(config: SummarizeConfig, workspace: Workspace, path: Path) -> Report:
-    """Writes a set to a CSV file in the columns of the paper's own table, which has none for the mission: only one can be in it."""
+    """Writes a set to a CSV file with the columns of the paper's own table.
+
+    That table has no column for the mission, so a file can hold only one mission.
+    """
     found = chosen_summaries(config, workspace)
     missions = sorted({summary.mission for summary in found})
     if len(missions) > 1:

@@ -23,12 +23,15 @@ STAGE = "summarize"
 
 
 def run(config: SummarizeConfig, workspace: Workspace, path: Path) -> Report:
-    """Reads summaries from a CSV file in the columns of `--export` into a set, named after the file unless `config` names it."""
+    """Reads summaries from a CSV file with the columns of `--export` into a set.
+
+    The set is named after the file unless `config` names it.
+    """
     missions = config.missions or fetched_missions(workspace)
     if len(missions) != 1:
         raise UsageError(
-            f"{path} does not say which mission its proposals are of",
-            f"say so, for example with --mission {missions[0]}",
+            f"{path} does not name the mission of its proposals",
+            f"give it, for example with --mission {missions[0]}",
         )
     name = config.set_name or path.stem
     summaries, failures = read_csv(path, missions[0])
@@ -36,22 +39,21 @@ def run(config: SummarizeConfig, workspace: Workspace, path: Path) -> Report:
         cut_torn_line(workspace.summaries(name) / SUMMARIES)
         refuse_altered(workspace.summaries(name))
         done = summaries_left(workspace, name)
-        made_here = next(
-            (summary.backend for summary in done.values() if summary.backend != "import"), None
-        )
+        backends = (summary.backend for summary in done.values())
+        made_here = next((backend for backend in backends if backend != "import"), None)
         if made_here:
             raise PaperclipError(
                 f"the summaries {name!r} were made by {made_here}",
                 "import into another set with --set NAME",
             )
+
         new = [summary for summary in summaries if done.get(summary.key) != summary]
         with append_lines(workspace.summaries(name) / SUMMARIES) as append:
             for summary in new:
                 append(to_json(summary))
         counts = {"summaries": len(done.keys() | {summary.key for summary in new}), "new": len(new)}
-        finish_set(
-            workspace.summaries(name), {"backend": "import", "model": "", "version": ""}, counts
-        )
+        made_by = {"backend": "import", "model": "", "version": ""}
+        finish_set(workspace.summaries(name), made_by, counts)
     return Report(
         stage=STAGE,
         counts=counts,

@@ -1,4 +1,4 @@
-"""Says how well sets of summaries keep the rules of quality: `summarize --report`."""
+"""Measures how often sets of summaries break the quality rules: `summarize --report`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from paperclip_cli.workspace import Workspace
 
 
 def run(config: SummarizeConfig, workspace: Workspace) -> list[Rates]:
-    """How well each set keeps the rules, or the one that `config` names. MissingStage where there is none."""
-    chosen = (
-        [choose_set(workspace, config.set_name)]
-        if config.set_name
-        else workspace.names("summaries")
-    )
+    """The rates of every set, or of the one that `config` names.
+
+    Raises:
+        MissingStage: there are no summaries.
+    """
+    chosen: list[str | None] = [*workspace.names("summaries")]
+    if config.set_name:
+        chosen = [choose_set(workspace, config.set_name)]
+
     proposals = read_proposals(workspace, workspace.names("proposals"))
     found = [
         (name, read_summaries(workspace, name), read_failures(workspace, name))

@@ -1,4 +1,4 @@
-"""Shows the summaries that there are: `summarize --show`."""
+"""Reads existing summaries, to print them: `summarize --show`."""
 
 from __future__ import annotations
 
@@ -9,5 +9,9 @@ from paperclip_cli.workspace import Workspace
 
 
 def run(config: SummarizeConfig, workspace: Workspace) -> list[Summary]:
-    """The summaries of a set, as far as `config` selects them. MissingStage where there is none."""
+    """The summaries of a set that `config` selects.
+
+    Raises:
+        MissingStage: there are none.
+    """
     return chosen_summaries(config, workspace)

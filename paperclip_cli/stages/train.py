@@ -1,4 +1,7 @@
-"""Trains a CLIP model on a dataset, with checkpoints from which it goes on exactly."""
+"""Trains a CLIP model on a dataset.
+
+A training that resumes from a checkpoint continues exactly.
+"""
 
 from __future__ import annotations
 
@@ -41,22 +44,19 @@ from paperclip_cli.workspace import (
 
 STAGE = "train"
 PLAN, METRICS, CHECKPOINTS = "plan.json", "metrics.jsonl", "checkpoints"
-_MAY_CHANGE = {
-    "steps",
-    "eval_every",
-    "learning_rate",
-}  # by `--resume`: none touches a step that is done
+# Settings that `--resume` may change: none of them affects a step that is done.
+_MAY_CHANGE = {"steps", "eval_every", "learning_rate"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training is: two with the same plan give the same model."""
+    """The identity of a training: two with the same plan give the same model."""
 
     config: dict
     inputs: dict[str, str]
 
     def differences(self, other: Plan) -> dict[str, str]:
-        """Where the other differs, by name: `steps (300, now 500)`."""
+        """The differences from another plan, by name: `steps (300, now 500)`."""
         mine, theirs = self.config | self.inputs, other.config | other.inputs
         return {
             name: f"{name} ({theirs.get(name)}, now {mine.get(name)})"
@@ -67,25 +67,31 @@ class Plan:
 
 @distributed.joined()
 def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
-    """Trains, goes on with a half-finished training of the same plan, or says that it is finished. MissingStage without a dataset."""
+    """Trains a model, continues a training of the same plan, or reports that it is finished.
+
+    Raises:
+        MissingStage: there is no dataset.
+        PaperclipError: the model was trained with other settings.
+    """
     progress = progress if progress is not None and distributed.leads() else SilentProgress()
     dataset = find_dataset(config.dataset, workspace)
     base = base_model(config.init, workspace)
     recipe = _recipe(config, base)
     plan = _plan(config, recipe, dataset, base, workspace)
     folder, state = workspace.model(config.name), workspace.training(config.name)
+
     with lock(folder) if distributed.leads() else nullcontext():
         finished = None if config.force else whole_manifest(folder, (WEIGHTS, HEADS))
         if finished and plan == Plan(finished.config, finished.inputs):
             return _report(finished, folder, unchanged=True)
         begun = None if config.force else _begun(state)
-        _refuse_other(
-            plan, begun or (Plan(finished.config, finished.inputs) if finished else None), config
-        )
+        old = Plan(finished.config, finished.inputs) if finished else None
+        _refuse_other(plan, begun or old, config)
         if config.resume and begun is None:
             raise PaperclipError(
                 f"there is no training of model {config.name!r} to resume", "leave out --resume"
             )
+
         keep_freed_pages()
         remember_compilations(workspace.root / "jax")
         training = prepare(recipe, config, dataset, base, plan.inputs, progress)
@@ -93,6 +99,7 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
         if distributed.leads():
             _open_state(state, plan, begun)
         distributed.meet("the first process has made room")
+
         keeps_best = recipe.keep == "best" and training.validation is not None
         with Checkpoints(state / CHECKPOINTS, keeps_best, recipe.best_by) as checkpoints:
             last = _go_on(training, checkpoints, state, progress)
@@ -105,12 +112,11 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
 
 
 def _recipe(config: TrainConfig, base: ModelFolder | None) -> Recipe:
-    """The recipe; a model that we trained before keeps its view unless another is asked for."""
+    """The recipe. A model of ours keeps its view unless `config` gives another."""
     recipe = training_recipe(config)
     if base is not None and "view" in base.card:
-        recipe = replace(
-            recipe, view=config.view or base.view.kind, crop=config.crop or base.view.crop
-        )
+        view, crop = config.view or base.view.kind, config.crop or base.view.crop
+        recipe = replace(recipe, view=view, crop=crop)
     return recipe
 
 
@@ -121,28 +127,30 @@ def _plan(
     base: ModelFolder | None,
     workspace: Workspace,
 ) -> Plan:
-    inputs = {"dataset": _dataset_fingerprint(dataset)} | (
-        {"base": fingerprint(base, workspace)} if base else {}
-    )
+    inputs = {"dataset": _dataset_fingerprint(dataset)}
+    if base:
+        inputs["base"] = fingerprint(base, workspace)
     return Plan({"init": config.init, "seed": config.seed, **dataclasses.asdict(recipe)}, inputs)
 
 
 def _dataset_fingerprint(dataset: Path) -> str:
-    """SHA-256 over those of the Parquet files, which a dataset of ours has in its manifest."""
+    """The SHA-256 of all SHA-256s of the Parquet files.
+
+    The manifest of a dataset of ours holds those of the files.
+    """
     manifest = read_manifest(dataset)
-    known = (
-        manifest.extra.get("sha256", {})
-        | {name: said["sha256"] for name, said in manifest.files.items()}
-        if manifest
-        else {}
-    )
+    known: dict[str, str] = {}
+    if manifest:
+        stamps = {name: said["sha256"] for name, said in manifest.files.items()}
+        known = manifest.extra.get("sha256", {}) | stamps
+
     files = [path for split in available_splits(dataset) for path in split_files(dataset, split)]
     sums = [known.get(str(path.relative_to(dataset))) or file_sha256(path) for path in files]
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
 def _begun(state: Path) -> Plan | None:
-    """The plan of a training that has a checkpoint; None where nothing would be lost by starting over."""
+    """The plan of a training that has a checkpoint, or None if starting over loses nothing."""
     if not any(child.name.isdigit() for child in (state / CHECKPOINTS).glob("*")):
         return None
     try:
@@ -154,12 +162,15 @@ def _begun(state: Path) -> Plan | None:
 
 
 def _refuse_other(plan: Plan, other: Plan | None, config: TrainConfig) -> None:
-    """What was trained by another plan is given up with --force only; --resume may ask for more steps or another rate."""
+    """Refuses to replace a training of another plan, except with --force.
+
+    --resume may change the number of steps and the learning rate.
+    """
     changed = plan.differences(other) if other else {}
     if changed and not (config.resume and changed.keys() <= _MAY_CHANGE):
         raise PaperclipError(
             f"model {config.name!r} was trained with other settings: {', '.join(changed.values())}",
-            "give --name for another model, or --force to train this one anew",
+            "train another model with --name, or replace this one with --force",
         )
 
 
@@ -176,7 +187,7 @@ def _go_on(
     begun = checkpoints.last()
     now = training.initial if begun is None else checkpoints.restore(begun, training.initial)
     if begun:
-        progress.note(f"going on from step {begun} of {training.recipe.steps}")
+        progress.note(f"continuing from step {begun} of {training.recipe.steps}")
     log = MetricsLog(state / METRICS, begun or 0) if distributed.leads() else None
     return training.run(now, begun or 0, checkpoints, log, progress)
 
@@ -190,29 +201,15 @@ def _finish(
     folder: Path,
     state: Path,
 ) -> None:
-    """Writes the model's folder."""
-    log = [
-        line
-        for line in read_metrics(state / METRICS)
-        if line["step"] == step and "validation_loss" in line
-    ]
-    scores = (
-        {
-            name: value
-            for name, value in log[-1].items()
-            if name.startswith("validation") and value is not None
-        }
-        if log
-        else {}
-    )
+    """Writes the folder of the model."""
+    scores = _scores(state, step)
     splits = {
         split: [str(key) for key in read_keys(dataset, split)]
         for split in available_splits(dataset)
     }
     base = training.folder.name
-    paperclip = card.machine_card(
-        plan.config | {"kept_step": step}, splits, base, card.licence(training.folder.path, base)
-    )
+    licence = card.licence(training.folder.path, base)
+    paperclip = card.machine_card(plan.config | {"kept_step": step}, splits, base, licence)
     done = Manifest(
         stage=STAGE,
         config=plan.config,
@@ -220,6 +217,7 @@ def _finish(
         counts={"steps": training.recipe.steps, "images": len(training.batches.groups)},
         extra={"kept_step": step, **scores},
     )
+
     with replace_folder(folder) as new:
         model = replace(training.folder, path=new, name=folder.name, card=paperclip)
         readme = card.readme(folder.name, model.view, paperclip, scores, model.extras)
@@ -230,22 +228,30 @@ def _finish(
         write_manifest(new, replace(done, files=stamps_of(new, names)))
 
 
+def _scores(state: Path, step: int) -> dict[str, float]:
+    """The validation scores of the last evaluation at a step."""
+    log = [
+        line
+        for line in read_metrics(state / METRICS)
+        if line["step"] == step and "validation_loss" in line
+    ]
+    last = log[-1] if log else {}
+    scores = {name: value for name, value in last.items() if value is not None}
+    return {name: value for name, value in scores.items() if name.startswith("validation")}
+
+
 def _report(done: Manifest | None, folder: Path, unchanged: bool = False) -> Report:
     if done is None:
         raise PaperclipError(f"the manifest of {folder} cannot be read", "train again with --force")
-    step, loss, accuracy = (
-        done.extra.get(name) for name in ("kept_step", "validation_loss", "validation_accuracy_10")
-    )
-    scores = (
-        f": validation loss {loss:.3f}"
-        if loss is not None
-        else ", which is the last; there was no validation"
-    )
-    scores += f", retrieval accuracy at 10 % {accuracy:.3f}" if accuracy is not None else ""
+    names = "kept_step", "validation_loss", "validation_accuracy_10"
+    step, loss, accuracy = map(done.extra.get, names)
+    note = f"the model is from step {step}"
+    if loss is None:
+        note += ", the last one; there was no validation"
+    else:
+        note += f": validation loss {loss:.3f}"
+    if accuracy is not None:
+        note += f", retrieval accuracy at 10 % {accuracy:.3f}"
     return Report(
-        stage=STAGE,
-        counts=done.counts,
-        notes=(f"the model is that of step {step}{scores}",),
-        output=folder,
-        unchanged=unchanged,
+        stage=STAGE, counts=done.counts, notes=(note,), output=folder, unchanged=unchanged
     )

@@ -1,4 +1,4 @@
-"""Options with a fixed choice: help lists it, TAB offers it, and nothing else is taken."""
+"""Options with a fixed choice: --help lists the values, TAB offers them, others are refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LINES = {"describe": ["x.fits"], "query": ["dust"]}
 
 
 def choices_of(configuration: type) -> dict[str, tuple[str, ...]]:
-    """Field -> its values, for each field that has a fixed choice."""
+    """The values of each field that has a fixed choice."""
     found = {}
     for name, hint in get_type_hints(configuration).items():
         for part in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else [hint]:
@@ -50,7 +50,7 @@ CASES = [
 
 
 def option(command: str, name: str) -> Any:
-    """The option of a command for a field of its configuration."""
+    """The option of a command that sets a field of its configuration."""
     group: Any = typer.main.get_command(app)
     parameters = group.get_command(None, command).params
     return next(one for one in parameters if f"--{name.replace('_', '-')}" in one.opts)

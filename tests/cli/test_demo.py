@@ -1,4 +1,4 @@
-"""The demo runs every stage through the program itself, and finds its own work again."""
+"""The demo runs every stage as a program, and reuses its work when it is run again."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_demo_that_is_terminated_ends_its_command_too(tmp_path: Path) -> None:
         assert any(line.startswith("$ paperclip fetch") for line in process.stdout)
         assert process.stderr.readline().startswith("fetch: ")  # the command is at work
         process.send_signal(signal.SIGTERM)
-        # Both pipes end only when nobody holds them any more, the command included.
+        # Both pipes end only when no process holds them, the command included.
         said = process.stderr.read().splitlines()
         assert (
             said.count("terminated") == 1

@@ -1,4 +1,4 @@
-"""`paperclip fetch` as a user meets it: exit codes, what is said where, and a kill."""
+"""`paperclip fetch` as a user sees it: exit codes, output streams, and a kill."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def paperclip(tmp_path: Path, capfd: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    """Runs `paperclip --cache-dir ... fetch ARGUMENTS`; gives exit code, stdout and stderr."""
+    """Runs `paperclip --cache-dir ... fetch ARGUMENTS`. Returns exit code, stdout and stderr."""
 
     def go(*arguments: object) -> tuple[int, str, str]:
         code = run(["--cache-dir", str(tmp_path / "cache"), "fetch", *map(str, arguments)])
@@ -92,7 +92,7 @@ def test_a_simulated_sky_is_fetched_as_a_folder_is(paperclip, tmp_path: Path) ->
     assert {mode_of(path) for path in previews} == {"L"}
     assert "nothing to do" in paperclip("--simulate", 2)[2]
     code, _, err = paperclip("--simulate", 2, "--mission", "hst")
-    assert code == 2 and "always mission 'sim'" in err
+    assert code == 2 and "always has mission 'sim'" in err
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_wrong_input_is_one_clear_error(
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    """SIGKILL in a second process; what was entered in the ledger by then is not read again."""
+    """After SIGKILL in a second process, images that the ledger lists are not read again."""
     root = write_archive_folder(
         tmp_path / "archive", {1: []} | {number: ["a.png"] for number in range(2, 5)}
     )

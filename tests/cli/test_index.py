@@ -18,7 +18,7 @@ def run(tmp_path: Path, *arguments: str) -> int:
 def test_from_pictures_to_answers(
     tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The real towers, from a folder to its hits; the report goes to stderr."""
+    """Uses the real towers, from a folder to its hits. The report goes to stderr."""
     for number in range(3):
         write_picture(tmp_path / "p" / f"{number}.png", number)
     arguments = ["index", str(tmp_path / "p"), "--model", str(tiny_model)]

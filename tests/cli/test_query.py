@@ -1,4 +1,4 @@
-"""`paperclip query` as a program: what goes where, how fast it starts, and what it lets onto a terminal."""
+"""`paperclip query` as a program: output streams, start-up time, and a clean terminal."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def run(cache: Path, *arguments: str, **more: object) -> subprocess.CompletedPro
 
 
 def on_terminal(cache: Path, columns: int, *arguments: str) -> str:
-    """What a program writes to a terminal of so many columns."""
+    """The output of a program on a terminal with that many columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environment = {
@@ -115,7 +115,8 @@ def test_results_go_to_stdout_and_notes_to_stderr(cache: Path) -> None:
 def test_a_query_of_words_imports_nothing_heavy(cache: Path) -> None:
     code = (
         "import sys; from paperclip_cli.cli.app import run; "
-        f"code = run(['--cache-dir', {str(cache)!r}, 'query', 'spiral galaxy', '--json', '--near', '10 -55', '--radius', '10deg']); "
+        f"code = run(['--cache-dir', {str(cache)!r}, 'query', 'spiral galaxy', '--json', "
+        "'--near', '10 -55', '--radius', '10deg']); "
         "print(code, *sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -352,7 +353,7 @@ def test_cones_are_asked_in_degrees_or_hours(cache: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["query"], 2, "nothing to look for"),
+        (["query"], 2, "the query is empty"),
         (
             ["query", "x", "--near", "10 -55", "--radius", "2"],
             2,

@@ -27,7 +27,7 @@ SIGNALS = pytest.mark.parametrize(
         (signal.SIGTERM, ExitCode.TERMINATED, "terminated\n"),
     ],
 )
-# The command prints "ready" and does what stands between.
+# The command prints "ready" and then runs the lines inserted here.
 COMMAND = """
 from paperclip_cli.cli import app as cli
 def command(*_, **__):
@@ -51,12 +51,12 @@ def ready(program: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def command(*lines: str) -> str:
-    """A program whose command is these lines of Python."""
+    """A program whose command consists of these lines of Python."""
     return COMMAND.format("\n".join(f"    {line}" for line in lines))
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Its exit code, and what it printed to stdout and stderr since."""
+    """The exit code of a process, and its further output on stdout and stderr."""
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
 
@@ -85,7 +85,7 @@ main()
 
 @SIGNALS
 def test_while_an_extension_is_imported(number: int, code: int, said: str) -> None:
-    """In C++ an exception there is the end: that of a module's making is none that it expects."""
+    """C++ code that imports a module does not expect an exception there, and aborts."""
     program = """
 import sys, time
 class Slow:
@@ -155,7 +155,7 @@ def test_a_second_signal_is_told_of_and_ends_what_runs_in_native_code() -> None:
 def test_one_that_does_not_break_off_a_wait_is_sent_again(
     number: int, code: int, said: str
 ) -> None:
-    """As one that comes just before the wait, or that the system gives to another thread."""
+    """Like a signal just before the wait, or one that the system gives to another thread."""
     send = f"lambda: signal.pthread_kill(threading.get_ident(), {int(number)})"
     elsewhere = f"threading.Timer(0.3, {send}).start()"
     program = command(
@@ -291,7 +291,7 @@ def test_commands_at_seeded_moments(
 
 
 def _wait_for_handlers(process: subprocess.Popen[str]) -> None:
-    """Until SIGTERM is caught, as Linux tells."""
+    """Waits until the process catches SIGTERM, according to Linux."""
     while process.poll() is None:
         status = Path(f"/proc/{process.pid}/status").read_text()
         caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))

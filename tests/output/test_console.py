@@ -57,7 +57,7 @@ def test_a_report_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     assert out == ""
     assert err.splitlines()[:3] == [
         "fetch: done (1,200 previews)",
-        "  left out: 3 proposals without an image",
+        "  skipped 3 proposals without an image",
         "  failed: 7 truncated",
     ]
     assert "... and 2 more" in err

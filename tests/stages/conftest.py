@@ -1,4 +1,4 @@
-"""What the tests of several stages share."""
+"""Fixtures shared by the tests of several stages."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ import pytest
 
 @pytest.fixture
 def model(tiny_model: Path) -> str:
-    """An untrained `scratch:tiny`, as `--model` names it."""
+    """The path of an untrained `scratch:tiny`, as given to `--model`."""
     return str(tiny_model)

@@ -1,4 +1,4 @@
-"""What to acknowledge."""
+"""`cite`: the proposals and the model to acknowledge."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_some_hits(workspace: Workspace, tmp_path: Path) -> None:
     assert cite.run(
         CiteConfig(hits=(str(tmp_path / "hits.json"), "jwst:9")), workspace
     ).programs == {"hst": (5, 7), "jwst": (9,)}
-    with pytest.raises(UsageError, match="which proposal"):
+    with pytest.raises(UsageError, match="does not name its proposal"):
         cite.run(CiteConfig(hits=("hst_15001_01_acs_wfc_total_j00101",)), workspace)
 
 

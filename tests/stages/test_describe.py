@@ -1,4 +1,4 @@
-"""`describe`: the labels that are nearest to an image."""
+"""`describe`: the labels nearest to an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`doctor`: a sound cache is found sound, and every kind of damage is named with what mends it."""
+"""`doctor` passes an intact cache, and names every kind of damage with its remedy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.small_indexes import towers
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Workspace:
-    """A cache with all that a user makes."""
+    """A cache with everything a user makes."""
     workspace = Workspace(tmp_path_factory.mktemp("sound"), offline=True)
     write_fetched(workspace, proposals=12)
     summarize.run(SummarizeConfig(), workspace)
@@ -142,7 +142,7 @@ def empty_vectors(workspace: Workspace) -> None:
 
 
 def flip_signs(workspace: Workspace) -> None:
-    """Of floats: every vector has the length that it had."""
+    """Flips the signs of floats, so that every vector keeps its length."""
     path = next(workspace.index("default").glob("vectors-*.npy"))
     flip(path, range(128 + 3, path.stat().st_size, 4)[:2000])
 
@@ -326,14 +326,14 @@ def fetch_more(workspace: Workspace) -> None:
             False,
             "index default",
             State.NOTE,
-            "paperclip index --index default goes on with it",
+            "paperclip index --index default continues it",
         ),
         (
             begin_training,
             False,
             "training other",
             State.NOTE,
-            "give the same paperclip train again: it goes on",
+            "run the same `paperclip train` again to continue it",
         ),
         (fetch_more, False, "index default", State.NOTE, "paperclip index --index default"),
     ],
@@ -356,7 +356,11 @@ def test_damage_is_named_with_what_mends_it(
 def test_a_file_that_a_power_cut_emptied_is_told_by_whatever_opens_it(
     sound: Workspace, copied: Workspace
 ) -> None:
-    """Without --verify. Images are compared with their checksums wherever they are read; nothing is made from a README.md."""
+    """Without --verify, every damage that would reach results is found.
+
+    Exceptions are images, which are compared with their checksums wherever they are read, and
+    README.md, from which nothing is made.
+    """
     before = unwell(copied)
     for manifest in sorted(copied.root.glob("*/*/manifest.json")):
         for name in sorted(

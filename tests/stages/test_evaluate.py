@@ -1,4 +1,4 @@
-"""`evaluate`: which split, what it measures, what it refuses."""
+"""`evaluate`: the choice of splits, the measurements, and the errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ from tests.factories import write_fetched
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """30 proposals in three splits (`default`), in train and validation (`no-test`), in train only (`plain`), and two models."""
+    """Two models, and 30 proposals in three datasets.
+
+    `default` has three splits, `no-test` has train and validation, and `plain` only train.
+    """
     workspace = Workspace(tmp_path_factory.mktemp("ready"), offline=True)
     write_fetched(workspace, proposals=30, side=72)
     for name, val, test in (("default", 0.2, 0.4), ("no-test", 0.3, 0), ("plain", 0, 0)):
@@ -77,7 +80,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 def first_sentences(caption: str, tokenizer: Tokenizer, room: int) -> str:
-    """As many sentences from the start as fit, at least one."""
+    """As many of the first sentences as fit, but at least one."""
     parts = caption.split(". ")
     while len(parts) > 1 and tokenizer.count([". ".join(parts)])[0] > room:
         parts.pop()
@@ -86,7 +89,7 @@ def first_sentences(caption: str, tokenizer: Tokenizer, room: int) -> str:
 
 
 def test_it_measures_the_true_view_and_caption_of_every_image(ready: Workspace) -> None:
-    """Against towers, views and loss put together by hand."""
+    """Compares with towers, views and loss combined by hand."""
     done = evaluate.run(EvaluateConfig(model="one", batch_size=5), ready)
     result = done.result
     pairs, model = read_split(ready.dataset("default"), "test"), resolve("one", ready)
@@ -120,7 +123,7 @@ def test_the_split_is_test_else_validation_and_is_named(ready: Workspace) -> Non
         done = evaluate.run(EvaluateConfig(model="one", dataset=dataset), ready)
         assert [row.subset for row in done.rows] == subsets
         assert done.splits == (split,) and f"on the {split} split" in done.report.notes[0]
-    with pytest.raises(PaperclipError, match="training split only"):
+    with pytest.raises(PaperclipError, match="has only a training split"):
         evaluate.run(EvaluateConfig(model="one", dataset="plain"), ready)
     with pytest.raises(PaperclipError, match="no test split"):
         evaluate.run(EvaluateConfig(model="one", dataset="no-test", split="test"), ready)
@@ -149,7 +152,7 @@ def test_all_models_are_measured_on_the_same_pairs(ready: Workspace) -> None:
 
 
 def test_what_training_gives_away_is_counted_apart(ready: Workspace) -> None:
-    """Of each six images of the test split two are unseen, three seen, and one is not known."""
+    """Of every six images of the test split, two are unseen, three seen and one unknown."""
     done = evaluate.run(EvaluateConfig(model="one", direction="both"), ready)
     total = done.result.n_images
     unseen = sum(place % 6 in (0, 5) for place in range(total))
@@ -170,7 +173,10 @@ def test_what_training_gives_away_is_counted_apart(ready: Workspace) -> None:
 
 
 def test_the_papers_protocols(ready: Workspace) -> None:
-    """Full: every pair is a candidate. In batches: 60 images are none, after the last two batches are dropped."""
+    """In paper-full every pair is a candidate; paper-batch refuses 60 images.
+
+    After its last two batches are dropped, no image is left.
+    """
     full = evaluate.run(EvaluateConfig(model="one", protocol="paper-full"), ready).result
     found = embed_pairs(
         resolve("one", ready),
@@ -275,7 +281,10 @@ def test_what_is_missing_is_named(ready: Workspace, workspace: Workspace, tmp_pa
 
 
 def test_controls_stand_in_the_same_table(ready: Workspace) -> None:
-    """Instruments and statistics need a training split; the outline is the model's own view of nothing but what is white."""
+    """The controls by instrument and by image statistics need a training split.
+
+    For the outline control, the model sees only the outline of an image.
+    """
     rows = evaluate.run(EvaluateConfig(model="one", controls=True), ready).rows
     names = [
         "one",
@@ -313,7 +322,10 @@ def test_controls_stand_in_the_same_table(ready: Workspace) -> None:
 def test_figures_show_what_the_model_finds(
     ready: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Best images first, one a proposal; phrases by their cosine; a model without a log has no curve of its training."""
+    """Best images come first, one per proposal, and phrases are sorted by cosine.
+
+    A model without a log has no training curve.
+    """
     figures = evaluate.run(EvaluateConfig(model="one", plots=True), ready).figures
     assert (
         figures is not None
@@ -354,7 +366,10 @@ def test_figures_show_what_the_model_finds(
 
 @pytest.fixture
 def judging_server() -> Iterator[tuple[str, list[str]]]:
-    """The address of a server that calls relevant what speaks of a galaxy, and what it was asked; of planets it says nothing useful."""
+    """The URL of a server that judges texts, and the list of its requests.
+
+    It calls texts about spiral galaxies relevant. About planets it gives no usable answer.
+    """
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""`fetch` from a folder: what comes into the cache, what a second run does, and what bad input does not do."""
+"""`fetch` from a folder: the contents of the cache, second runs, and bad input."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(root: Path, workspace: Workspace) -> Run:
 
 
 def contents(folder: Path) -> Mapping[str, bytes]:
-    """Every file below a folder, but for manifests, which hold the time."""
+    """Every file below a folder except manifests, which contain the time."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -441,7 +441,7 @@ def test_another_selection_keeps_what_an_interrupted_run_made(
 def test_an_interrupted_run_leaves_the_records_as_they_were(
     run: Run, root: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also one that replaces files: an image that is not the one of its record is not taken for it."""
+    """Even if the run replaces files: an image that does not match its record is refused."""
     run(proposals=(1, 2))
     finished = {
         name: data for name, data in contents(workspace.root).items() if not name.endswith(LEDGER)
@@ -487,7 +487,10 @@ def test_an_interrupted_run_leaves_the_records_as_they_were(
 def test_torn_records_are_refused_and_restored(
     run: Run, workspace: Workspace, name: str, keep: int, lost: list[str]
 ) -> None:
-    """From the files that are there: no image is read again. What was not selected stays lost until it is, and is told."""
+    """Records are restored from the files in the cache, and no image is read again.
+
+    Records of proposals that are not selected stay lost, and are reported, until they are.
+    """
     run(proposals=(1,))
     run(proposals=(2, 3))
     finished = contents(workspace.root)
@@ -515,7 +518,7 @@ def as_before_there_was_a_format(folder: Path) -> None:
 
 
 def test_records_of_earlier_versions_are_counted(run: Run, workspace: Workspace) -> None:
-    """Their manifests have no sizes and checksums; the next run adds them, though all else is as it was."""
+    """Their manifests have no sizes and checksums, which the next run adds without other work."""
     run()
     finished = contents(workspace.root)
     for folder in (workspace.previews("local"), workspace.proposals("local")):

@@ -1,4 +1,4 @@
-"""`fetch` from MAST, end to end against the stand-in: what arrives, what is asked, and what is left when things go wrong."""
+"""`fetch` from MAST, end to end against the stand-in: results, requests, and failures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def online(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def run(mast: StandInProcess, online: Workspace, monkeypatch: pytest.MonkeyPatch) -> Fetch:
-    """Fetches from the stand-in, everything unless told otherwise, with time limits of milliseconds."""
+    """Fetches from the stand-in, by default everything, with time limits of milliseconds."""
     monkeypatch.setattr(opening, "Limits", lambda read: replace(QUICK, read=min(read, QUICK.read)))
 
     def go(workspace: Workspace = online, **settings: object) -> Report:
@@ -53,7 +53,7 @@ def run(mast: StandInProcess, online: Workspace, monkeypatch: pytest.MonkeyPatch
 def processes(
     mast_process: StandInProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Zygote]:
-    """Runs `paperclip` in processes of its own, with astroquery configured for the stand-in by its own file."""
+    """Runs `paperclip` in separate processes, with an astroquery configuration for the stand-in."""
     folder = tmp_path_factory.mktemp("processes")
     environment = {**mast_process.write_config(folder / "astropy"), "PYTHONPATH": "."}
     with zygote(environment, folder / "stderr") as parent:
@@ -65,7 +65,7 @@ def previews(workspace: Workspace, mission: str = "hst") -> list[Preview]:
 
 
 def contents(workspace: Workspace, mission: str = "hst") -> dict[str, bytes]:
-    """The records, and every file that they name."""
+    """The records, and every file they name."""
     folder = workspace.previews(mission)
     records = {
         "proposals": (workspace.proposals(mission) / "proposals.jsonl").read_bytes(),
@@ -78,7 +78,7 @@ def contents(workspace: Workspace, mission: str = "hst") -> dict[str, bytes]:
 
 
 def final_files(workspace: Workspace) -> list[Path]:
-    """What lies under final names: everything but hidden files."""
+    """All files with final names, that is, all except hidden files."""
     return [
         path
         for path in workspace.previews("hst").glob("proposal_*/*")
@@ -90,7 +90,7 @@ def final_files(workspace: Workspace) -> list[Path]:
 def clean(
     mast_process: StandInProcess, tmp_path_factory: pytest.TempPathFactory, processes: Zygote
 ) -> dict[str, bytes]:
-    """What an undisturbed run leaves."""
+    """The files that an undisturbed run leaves."""
     mast_process.set()
     cache = tmp_path_factory.mktemp("clean")
     assert (
@@ -374,7 +374,7 @@ def test_a_cap_on_rows_loses_nothing(
 def test_a_proposal_that_stays_cut_is_a_failure_and_the_others_arrive(
     run: Fetch, mast: StandInProcess, online: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The product list of one observation is as long as the archive's longest: there may be more of it."""
+    """The product list of one observation has the archive's maximal length, so it may be cut."""
     from paperclip_cli.archives.mast.archive import Terms
 
     run(proposals=(15001, 15002), everything=False)
@@ -495,7 +495,7 @@ def test_every_second_request_refused(
     clean: dict[str, bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Everything arrives all the same, and never faster than asked for."""
+    """Everything arrives nevertheless, and never faster than the rate allows."""
     patient = replace(QUICK, patience=replace(QUICK.patience, tries=Limits().patience.tries))
     monkeypatch.setattr(opening, "Limits", lambda read: patient)
     paces: list[WatchedPace] = []
@@ -571,13 +571,16 @@ def lines_in(ledger: Path) -> int:
 
 
 def until(has_come: Callable[[], bool], job: Run) -> None:
-    """Until then, or until the command has ended."""
+    """Waits until then, or until the command has ended."""
     while not has_come() and job.is_running():
         time.sleep(0.002)
 
 
 def test_killed_at_twenty_moments(processes: Zygote, mast: StandInProcess, tmp_path: Path) -> None:
-    """SIGKILL, twenty times: no partial file under a final name, nothing that was entered is asked for again, the same final set."""
+    """After twenty SIGKILLs the final set of files is the same.
+
+    No partial file ever has a final name, and no logged file is requested again.
+    """
     options = (
         "fetch",
         "--proposal",
@@ -608,7 +611,8 @@ def test_killed_at_twenty_moments(processes: Zygote, mast: StandInProcess, tmp_p
         ledger = workspace.previews("hst") / LEDGER
         before = {entry.name for entry in read_ledger(workspace.previews("hst")).values()}
         left = [name for name in names if name not in before]
-        # Every other kill falls in the midst of the downloads: one image never arrives, and one to four others have.
+        # Every other kill is in the middle of the downloads: one image never arrives, and one to
+        # four others have.
         stuck = str(moments.choice(left)) if kills % 2 and kills < 20 and len(left) > 4 else None
         job = start(workspace, stuck)
         if stuck is not None:
@@ -698,7 +702,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(
 def test_a_total_is_found_by_the_filters_of_its_visit(
     run: Fetch, online: Workspace, tiny_model: Path
 ) -> None:
-    """Its own row in the archive says `detection`."""
+    """Its own row in the archive has the filter `detection`."""
     from paperclip_cli.config import IndexConfig, QueryConfig
     from paperclip_cli.stages import index, query
 

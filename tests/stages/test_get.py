@@ -1,4 +1,4 @@
-"""From hits to science files: what a hit may be, what is downloaded, what is refused."""
+"""`get`: the forms of a hit, the downloads, and the errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`index`: whatever came, went and failed, it is what a fresh index would be."""
+"""`index`: after any change or failure, an index equals a new one."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_images_that_cannot_be_used_at_all_are_one_line(
 ) -> None:
     (tmp_path / "bad.jpg").write_text("no picture")
     with pytest.raises(
-        PaperclipError, match=r"no image can be used, of 1 image; .*bad.jpg: not a JPEG"
+        PaperclipError, match=r"no image can be used \(1 image tried\): .*bad.jpg: not a JPEG"
     ):
         run(tmp_path, workspace, model)
     (tmp_path / "empty").mkdir()
@@ -212,7 +212,7 @@ def test_a_card_that_makes_no_sense_is_one_line(workspace: Workspace, tmp_path: 
 
     write_fetched(workspace, proposals=1)
     write_model(tmp_path / "odd", card={"data": {"splits": {"train": ["no key"]}}})
-    with pytest.raises(PaperclipError, match=r"the splits in its paperclip\.json cannot be read"):
+    with pytest.raises(PaperclipError, match=r"cannot read the splits in paperclip\.json"):
         stage.run(IndexConfig(model=str(tmp_path / "odd")), workspace, **towers())  # type: ignore[arg-type]
 
 
@@ -368,9 +368,7 @@ def test_a_graph_is_built_once_and_goes_with_the_state_it_is_of(
     assert images(["x", "x"]) == images() * 2
     write_picture(tmp_path / "p" / "5.png", 5)
     report = run(tmp_path / "p", workspace, model)
-    assert report.notes == (
-        "the graph of the vectors is gone with their old state: build it anew with --hnsw",
-    )
+    assert report.notes == ("the graph of the old vectors was removed; rebuild it with --hnsw",)
     assert (
         index_status.run(IndexConfig(), workspace)["hnsw"] == "none"
         and len(list(workspace.index("default").iterdir())) == 3

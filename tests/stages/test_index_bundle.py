@@ -1,4 +1,4 @@
-"""An index handed on as one file: it answers as the original does, and nothing in it is believed."""
+"""An index shared as one file: it answers like the original, and its contents are checked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Change = Callable[[dict[str, bytes]], None]
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> tuple[Workspace, Path]:
-    """A cache with an index of 12 proposals (20 images), and the file that it was exported to."""
+    """A cache with an index of 12 proposals (20 images), and its exported file."""
     folder = tmp_path_factory.mktemp("exported")
     workspace = Workspace(folder / "cache", offline=True)
     write_fetched(workspace, "hst", proposals=12)
@@ -210,7 +210,7 @@ def test_an_index_comes_from_an_address(
     monkeypatch.setattr(bundle, "MAX_BYTES", 1000)
     with pytest.raises(PaperclipError, match="is larger than"):
         take_in(online, served, name="other")
-    with pytest.raises(PaperclipError, match="--offline forbids"):
+    with pytest.raises(PaperclipError, match="--offline is set"):
         take_in(Workspace(tmp_path / "offline", offline=True), served)
     assert [
         path.name
@@ -256,7 +256,7 @@ def test_small_pictures_are_verified(
     assert found() == []
     path = next((workspace.index("default") / "thumbnails").iterdir())
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    assert found() == ["thumbnails are not what was written"]
+    assert found() == ["thumbnails are damaged"]
 
 
 def members(file: Path) -> dict[str, bytes]:
@@ -265,7 +265,7 @@ def members(file: Path) -> dict[str, bytes]:
 
 
 def write(path: Path, content: dict[str, bytes], sign: bool = True) -> None:
-    """A bundle with other members, whose card says what they are unless it is not to be signed anew."""
+    """Writes a bundle with these members. With `sign`, its card gets their new checksums."""
     card = json.loads(content[bundle.CARD])
     if sign:
         card["files"] = {
@@ -324,18 +324,21 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "an absolute path": (extra("/tmp/evil.txt"), "members"),
     "a strange member": (extra("model/code.py"), "members"),
     "no vectors": (lambda content: content.pop("vectors.npy"), "members"),  # type: ignore[dict-item]
-    "an empty file of vectors": (extra("vectors.npy", b""), "sound index"),
+    "an empty file of vectors": (extra("vectors.npy", b""), "not a valid index"),
     "another format": (changed_card(format=2), "format 2"),
-    "no manifest": (changed_card(manifest={}), "sound index"),
-    "a model that is no name": (changed_card(manifest__inputs={}), "sound index"),
-    "NaN": (changed_vectors(lambda vectors: vectors * np.float16("nan")), "no directions"),
-    "vectors that are too long": (changed_vectors(lambda vectors: vectors * 2), "no directions"),
+    "no manifest": (changed_card(manifest={}), "not a valid index"),
+    "a model that is no name": (changed_card(manifest__inputs={}), "not a valid index"),
+    "NaN": (changed_vectors(lambda vectors: vectors * np.float16("nan")), "not of unit length"),
+    "vectors that are too long": (
+        changed_vectors(lambda vectors: vectors * 2),
+        "not of unit length",
+    ),
     "too few vectors": (changed_vectors(lambda vectors: vectors[1:]), "vectors float16"),
     "too few dimensions": (changed_vectors(lambda vectors: vectors[:, 1:]), "vectors float16"),
     "doubles": (changed_vectors(lambda vectors: vectors.astype(float)), "vectors float64"),
-    "a pickle": (pickled, "sound index|Object arrays"),
-    "a negative thumbnail": (changed_line("images.jsonl", thumbnail=-1), "strange thumbnail"),
-    "a large thumbnail": (changed_line("images.jsonl", thumbnail=2**30), "strange thumbnail"),
+    "a pickle": (pickled, "not a valid index|Object arrays"),
+    "a negative thumbnail": (changed_line("images.jsonl", thumbnail=-1), "invalid thumbnail"),
+    "a large thumbnail": (changed_line("images.jsonl", thumbnail=2**30), "invalid thumbnail"),
     "another number of tiles": (changed_line("images.jsonl", tiles=2), "number of tiles"),
     "a target that is no text": (
         changed_line("images.jsonl", observation={"target": {"$": 1}}),
@@ -345,11 +348,11 @@ HOSTILE: dict[str, tuple[Change, str]] = {
         changed_line("images.jsonl", mission="../x"),
         "cannot be the name of a mission",
     ),
-    "half a character": (changed_line("images.jsonl", sha256="\ud800"), "sound index"),
-    "a huge number": (changed_line("images.jsonl", proposal_id=10**30), "sound index"),
-    "no record": (extra("images.jsonl", b"[]\n"), "sound index"),
-    "nested without end": (extra("images.jsonl", b"[" * 100_000 + b"\n"), "sound index"),
-    "no end of a line": (extra("proposals.jsonl", b"{}"), "too long, or cut"),
+    "half a character": (changed_line("images.jsonl", sha256="\ud800"), "not a valid index"),
+    "a huge number": (changed_line("images.jsonl", proposal_id=10**30), "not a valid index"),
+    "no record": (extra("images.jsonl", b"[]\n"), "not a valid index"),
+    "nested without end": (extra("images.jsonl", b"[" * 100_000 + b"\n"), "not a valid index"),
+    "no end of a line": (extra("proposals.jsonl", b"{}"), "too long or truncated"),
     "a picture that is none": (
         lambda content: content.update(
             {"thumbnails.bin": b"GIF89a" + content["thumbnails.bin"][6:]}
@@ -359,7 +362,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "another view": (changed_card(manifest__config__view={"kind": "peek"}), "a view is"),
     "a background without numbers": (
         changed_card(manifest__extra__background={"scores": ["x"], "best": 0}),
-        "sound index",
+        "not a valid index",
     ),
     "weights of another model": (
         extra("model/model.safetensors", b"\x08" + b"\0" * 7 + b"{}      "),

@@ -1,4 +1,4 @@
-"""An index that is killed, read and written at the same time: nothing is lost, and nobody reads half of it."""
+"""Indexing that is killed, or read meanwhile: nothing is lost, and no half is ever read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from paperclip_cli.stages import query
 from paperclip_cli.workspace import Workspace
 from tests.small_indexes import FakeTower, holds, index_of, run, write_picture
 
-# Where a process may die: in the middle of embedding, and before or after each file of a new state is written.
+# Points at which a process may die: in the middle of embedding, and before or after each file of
+# a new state is written.
 DEATHS: list[tuple[object, str]] = [
     (update, "write_vectors"),
     (update, "write_observations"),
@@ -103,8 +104,8 @@ class Killed(FakeTower):
     def embed(self, items):
         if self.embedded >= 8: os.kill(os.getpid(), signal.SIGKILL)
         return super().embed(items)
-index.run(IndexConfig(paths=(Path({str(tmp_path / "p")!r}),), model={model!r}, batch_size=4), Workspace(Path({str(workspace.root)!r})),
-          **towers(Killed()))
+config = IndexConfig(paths=(Path({str(tmp_path / "p")!r}),), model={model!r}, batch_size=4)
+index.run(config, Workspace(Path({str(workspace.root)!r})), **towers(Killed()))
 """
     assert (
         subprocess.run(

@@ -1,4 +1,4 @@
-"""What an index sees of its files: the view, tiles, the image of a FITS file, and where it lies on the sky."""
+"""The parts of a file that an index sees: the view, tiles, FITS images and sky positions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.small_indexes import FakeTower, holds, index_of, run, write_picture
 def test_vectors_are_those_of_the_views(
     tmp_path: Path, workspace: Workspace, tiny_model: Path
 ) -> None:
-    """The real towers: what the index holds is what the model says of each image alone."""
+    """With the real towers, the index holds the embedding of each image on its own."""
     from paperclip_cli.indexes.reader import image_view
     from paperclip_cli.towers.embedder import ImageEmbedder
     from paperclip_cli.towers.folder import ModelFolder
@@ -178,7 +178,9 @@ def test_hdu_and_stretch_belong_to_an_index(
     assert vectors[0] != vectors[1] != vectors[2] != vectors[0]
     with pytest.raises(PaperclipError, match=r"another view \(centre, HDU WHT\)"):
         run(tmp_path / "p", workspace, model, name="second", stretch="zscale")
-    with pytest.raises(PaperclipError, match=r"no image can be used, of 1 image; .* no HDU 9"):
+    with pytest.raises(
+        PaperclipError, match=r"no image can be used \(1 image tried\): .* no HDU 9"
+    ):
         run(tmp_path / "p", workspace, model, name="ninth", hdu=9)
     with pytest.raises(UsageError, match="--stretch"):
         IndexConfig(stretch="log")

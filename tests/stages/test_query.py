@@ -1,4 +1,4 @@
-"""`query`: the right images in the right order, and what is said of them."""
+"""`query`: the right images in the right order, with the right metadata and notes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.small_indexes import towers, write_picture
 
 @pytest.fixture
 def indexed(workspace: Workspace, tiny_model: Path) -> Workspace:
-    """The previews of 12 proposals (20 images), indexed with random directions."""
+    """The previews of 12 proposals (20 images), indexed with random vectors."""
     write_fetched(workspace, "hst", proposals=12)
     index.run(IndexConfig(model=str(tiny_model)), workspace, **towers())  # type: ignore[arg-type]
     return workspace
@@ -36,7 +36,7 @@ def ask(workspace: Workspace, *texts: str, **more: object) -> query.Answer:
 
 
 def expected_order(workspace: Workspace, vector: np.ndarray) -> list[str]:
-    """Paths of all images, the nearest first, by brute force."""
+    """Paths of all images, nearest first, by brute force."""
     opened = open_index(workspace.index("default"))
     paths = [str(workspace.root / image.entry.path) for image in opened.observations.images()]
     return [paths[row] for row in np.argsort(-(opened.vectors @ vector), kind="stable")]
@@ -206,7 +206,8 @@ def test_moving_targets_in_a_cone_are_counted(workspace: Workspace, tiny_model: 
     answer = ask(workspace, "storm", near=(1.0, 2.0))
     assert (
         not answer.hits
-        and "1 image of moving targets in the cone left out (--moving adds them)" in answer.notes
+        and "skipped 1 image of moving targets near this position (--moving includes them)"
+        in answer.notes
     )
     assert len(ask(workspace, "storm", near=(1.0, 2.0), include_moving=True).hits) == 1
 
@@ -225,15 +226,15 @@ def test_names_are_keyword_work(indexed: Workspace) -> None:
     assert [hit.key for hit in hits] == [Key("hst", 8)]
     hits = ask(indexed, "the spiral galaxy NGC108", k=20, rank_by="hybrid", min_score=-1.0).hits
     assert len(hits) > 5 and Key("hst", 8) in {hit.key for hit in hits[:4]}
-    with pytest.raises(UsageError, match="needs words"):
+    with pytest.raises(UsageError, match="needs a text"):
         ask(indexed, rank_by="keyword", images=(Path("a.png"),))
 
 
 def test_what_does_not_stand_out_is_said(indexed: Workspace, tiny_model: Path) -> None:
-    note = "nothing stands out: texts that have nothing to do with this index score as high"
+    note = "no strong match: unrelated queries score as high"
     best = open_index(indexed.index("default")).background.best
     assert 0.1 < best < 0.6
-    # Directions are random here, so that half of all texts score lower than the median text that means nothing.
+    # Vectors are random here, so half of all texts score lower than the median unrelated text.
     answers = [
         ask(indexed, text) for text in ("dust", "anything at all", "a comet", "x", "stars", "M 51")
     ]
@@ -282,7 +283,7 @@ def test_without_an_index_the_commands_are_named(workspace: Workspace, tiny_mode
 
 @pytest.mark.parametrize("config", [{}, {"minus": ("dust",)}])
 def test_a_query_for_nothing_is_wrong_usage(config: dict, workspace: Workspace) -> None:
-    with pytest.raises(UsageError, match="nothing to look for"):
+    with pytest.raises(UsageError, match="the query is empty"):
         ask(workspace, **config)
 
 

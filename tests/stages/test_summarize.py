@@ -1,4 +1,4 @@
-"""`summarize` makes what is missing, survives a kill at any byte, and keeps sets apart."""
+"""`summarize` adds missing summaries, survives a kill at any byte, and keeps sets apart."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ def test_a_table_without_a_mission_asks_for_one(workspace: Workspace, tmp_path: 
     write_fetched(workspace, "hst", proposals=1)
     write_fetched(workspace, "jwst", proposals=1)
     run(DEFAULT, workspace)
-    with pytest.raises(UsageError, match="which mission"):
+    with pytest.raises(UsageError, match="does not name the mission"):
         summarize_import.run(DEFAULT, workspace, tmp_path / "x.csv")
     with pytest.raises(UsageError, match="hst, jwst"):
         summarize_export.run(DEFAULT, workspace, tmp_path / "x.csv")

@@ -1,4 +1,4 @@
-"""`summarize` with language models, as the program: a server that misbehaves, a process that is killed, sets that are compared."""
+"""`summarize` with language models, as a program: server faults, kills, comparisons of sets."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_holes(workspace: Workspace, count: int, **special: str) -> None:
-    """Proposals 1 to `count` about black holes, and some with a text of their own: `write_holes(w, 3, p2="FAULT:500")`."""
+    """Writes proposals 1 to `count` about black holes, some with their own text.
+
+    For example: `write_holes(w, 3, p2="FAULT:500")`.
+    """
     texts = [special.get(f"p{number}", f"Black holes {number}.") for number in range(1, count + 1)]
     write_archive(
         workspace,
@@ -260,7 +263,8 @@ def test_the_report_compares_sets(
     assert paperclip(place) == ExitCode.OK
     assert paperclip(command(workspace, llm, "--tries", "2")) == ExitCode.PARTIAL
     (tmp_path / "paper.csv").write_text(
-        'proposal_id,objects_and_phenomena,science_use_cases\n1,"black holes, galaxies","find quasars"\n'
+        "proposal_id,objects_and_phenomena,science_use_cases\n"
+        '1,"black holes, galaxies","find quasars"\n'
     )
     assert paperclip([*place, "--import", str(tmp_path / "paper.csv")]) == ExitCode.OK
     capsys.readouterr()
@@ -364,7 +368,7 @@ def test_a_missing_library_is_named_with_the_line_that_installs_it(
 def test_a_real_model_makes_summaries(
     workspace: Workspace, gemma: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """From the program to the model and back: whatever the model says, each proposal has a summary or a recorded failure."""
+    """Whatever a real model answers, each proposal has a summary or a recorded failure."""
     monkeypatch.setattr(llama_cpp, "MOST_TOKENS", 80)
     write_fetched(workspace, proposals=2)
     prompt = tmp_path / "prompt.txt"

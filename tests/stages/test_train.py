@@ -1,4 +1,4 @@
-"""`train` on a tiny archive: what it leaves, when it works again, how it goes on, what it refuses."""
+"""`train` on a tiny archive: its files, second runs, resumed trainings and errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.workspace import Workspace, read_manifest
 from tests.factories import write_fetched
 
-# A constant rate does not depend on the number of steps, so that most tests share one compiled step.
+# A constant rate does not depend on the number of steps, so most tests share one compiled step.
 QUICK = TrainConfig(
     init="scratch:tiny",
     steps=4,
@@ -36,7 +36,7 @@ QUICK = TrainConfig(
 
 
 class Notes(SilentProgress):
-    """Remembers what a user would be told."""
+    """Keeps the notes that a user would see."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -52,7 +52,10 @@ def make_dataset(workspace: Workspace, **config: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A cache with 24 proposals, datasets with validation (`default`) and, of 8, without (`plain`), and a trained model."""
+    """A cache with 24 proposals, two datasets and a trained model.
+
+    The dataset `default` has a validation split; `plain`, of 8 proposals, has none.
+    """
     workspace = Workspace(tmp_path_factory.mktemp("trained"), offline=True)
     write_fetched(workspace, proposals=24, side=96)
     write_fetched(workspace, "few", proposals=8, side=96)
@@ -154,7 +157,7 @@ def test_more_steps_by_resume_are_those_of_a_longer_training(trained: Workspace)
     train.run(config, trained)
     notes = Notes()
     train.run(dataclasses.replace(config, steps=5, resume=True), trained, notes)
-    assert "going on from step 3 of 5" in notes.notes
+    assert "continuing from step 3 of 5" in notes.notes
     train.run(dataclasses.replace(config, name="straight", steps=5), trained)
     assert same_tensors(tensors(trained, "longer"), tensors(trained, "straight"))
 
@@ -166,9 +169,7 @@ def test_without_validation_the_last_step_is_kept_and_said(trained: Workspace) -
         trained,
         notes,
     )
-    assert report.notes == (
-        "the model is that of step 2, which is the last; there was no validation",
-    )
+    assert report.notes == ("the model is from step 2, the last one; there was no validation",)
     assert any(
         note.startswith("training on 1 x cpu") and "batches of 8" in note for note in notes.notes
     )
@@ -176,7 +177,10 @@ def test_without_validation_the_last_step_is_kept_and_said(trained: Workspace) -
 
 
 def test_fine_tuning_keeps_the_view_of_a_model_of_ours(trained: Workspace) -> None:
-    """And changes no weight by more than its first step, which Adam makes as long as the rate; the average halves it."""
+    """No weight changes by more than one step of Adam, whose length is the learning rate.
+
+    The moving average halves it.
+    """
     base = resolve("default", trained)
     train.run(dataclasses.replace(QUICK, init="default", name="tuned", steps=1), trained)
     tuned = resolve("tuned", trained)

@@ -1,4 +1,4 @@
-"""What can be trained, and how: every mode learns from a small archive, and its control does not."""
+"""The modes of training: each learns from a small archive, and its control does not."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ CHANCE = 4 / 24  # accuracy at 20 % of 24 captions
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """24 proposals that are trained on and, as a dataset `seen`, searched: what has been learned, not what it is good for."""
+    """24 proposals to train on, and to search again as the dataset `seen`.
+
+    This measures what was learned, not how it generalizes.
+    """
     workspace = Workspace(tmp_path_factory.mktemp("archive"), offline=True)
     write_fetched(workspace, proposals=24, side=48)
     build_dataset.run(BuildDatasetConfig(val_fraction=0, test_fraction=0, name="all"), workspace)
@@ -52,13 +55,13 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 
 def trained(archive: Workspace, name: str, **changes: object) -> list[dict]:
-    """Trains a model; gives its log."""
+    """Trains a model and returns its log."""
     train.run(dataclasses.replace(BASE, name=name, **changes), archive)
     return read_metrics(archive.model(name) / "metrics.jsonl")
 
 
 def accuracy(archive: Workspace, name: str) -> float:
-    """At 20 %, by image, on what was trained on."""
+    """Retrieval accuracy at 20 %, by image, on the training data."""
     return (
         evaluate.run(EvaluateConfig(model=name, dataset="seen"), archive).result.accuracy.by_image[
             20
@@ -97,7 +100,7 @@ def test_unique_batches_learn(archive: Workspace) -> None:
 
 
 def test_a_head_learns_and_nothing_else_changes(archive: Workspace) -> None:
-    """On towers that were trained to be a control, so that what is learned is the head's."""
+    """The towers are those of a control, so that only the head can have learned anything."""
     trained(archive, "base", shuffle_pairs=True, steps=20)
     head = {"init": "base", "train": "head", "head_views": 3}
     trained(archive, "head", **head)
@@ -119,7 +122,7 @@ def test_a_head_learns_and_nothing_else_changes(archive: Workspace) -> None:
 
 
 def test_how_it_is_computed_does_not_change_what_is_trained(archive: Workspace) -> None:
-    """Parts, layers computed twice, and images from memory that is not the store's, against the plain training's losses."""
+    """Accumulation, recomputed layers and other caches give the losses of the plain training."""
     plain = [line["loss"] for line in read_metrics(archive.model("full") / "metrics.jsonl")][:12]
     parts = trained(archive, "parts", accumulate=3, remat=True, cache="none", steps=12)
     assert [line["loss"] for line in parts] == pytest.approx(plain, rel=1e-3)
@@ -128,7 +131,7 @@ def test_how_it_is_computed_does_not_change_what_is_trained(archive: Workspace) 
 
 
 def test_the_papers_recipe(archive: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its scale is the parameter itself, and captions are runs of at most 77 words."""
+    """The scale is the parameter itself, and captions are runs of at most 77 words."""
     given: list = []
     real = setup.Texts
     monkeypatch.setattr(
@@ -165,7 +168,7 @@ def test_parts_divide_the_batch(archive: Workspace) -> None:
 
 
 def test_the_best_is_chosen_as_asked(archive: Workspace, tmp_path: Path) -> None:
-    """By accuracy the highest, of equal ones the last; where captions are too few to have one, that is told."""
+    """By accuracy, the last of the highest is kept. Too few captions for one are an error."""
     build_dataset.run(BuildDatasetConfig(val_fraction=0.5, test_fraction=0, name="half"), archive)
     best = {"dataset": "half", "keep": "best", "steps": 40, "eval_every": 5, "learning_rate": 0.01}
     log = [

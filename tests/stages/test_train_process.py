@@ -1,4 +1,4 @@
-"""Real `paperclip train` processes that are terminated and killed, and go on exactly where they were."""
+"""Real `paperclip train` processes that are terminated or killed continue exactly."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPTIONS = (
 def stop_after(
     workspace: Workspace, name: str, step: int, number: signal.Signals
 ) -> tuple[int, str]:
-    """Starts a training, sends it a signal once it is past a step; gives its exit status and what it said."""
+    """Starts a training and signals it after a step. Returns its exit status and output."""
     process = start(workspace, name, *OPTIONS)
     while steps_done(workspace, name) < step and process.poll() is None:
         time.sleep(0.01)
@@ -53,11 +53,11 @@ def test_a_training_that_is_terminated_and_killed_ends_as_one_that_was_not(
     assert 2 <= saved < STEPS
 
     code, said = stop_after(workspace, "stopped", saved + 6, signal.SIGKILL)
-    assert code == -signal.SIGKILL and f"going on from step {saved} of {STEPS}" in said
+    assert code == -signal.SIGKILL and f"continuing from step {saved} of {STEPS}" in said
     assert "stopped" not in workspace.names("models")
 
     code, said = ended(start(workspace, "stopped", *OPTIONS))
-    assert code == ExitCode.OK and "going on from step" in said
+    assert code == ExitCode.OK and "continuing from step" in said
     names = ("straight", "stopped")
     one, other = ((workspace.model(name) / "model.safetensors").read_bytes() for name in names)
     assert one == other, "not the same to the last bit"

@@ -1,4 +1,4 @@
-"""Real `paperclip train` processes that train one model together, over loopback."""
+"""Real `paperclip train` processes that train one model together over loopback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.small_trainings import ended, start, steps_done
 
 
 def start_two(workspace: Workspace, name: str, *options: str) -> list[subprocess.Popen[str]]:
-    """Two processes on a port that was free a moment ago."""
+    """Runs two processes on a port that was free a moment ago."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -41,7 +41,10 @@ def ready(workspace: Workspace) -> Workspace:
 
 
 def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
-    """The same losses and validation, the model and the state written once; a signal to one stops both, and they go on together."""
+    """Two processes give the losses and validation of one, and write the model and state once.
+
+    A signal to one stops both, and they continue together.
+    """
     options = ("--steps", "200", "--eval-every", "50", "--keep", "best", "--log-every", "20")
     alone = start(ready, "alone", *options)
     pair = start_two(ready, "two", *options)
@@ -60,7 +63,7 @@ def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
     again = [ended(process) for process in start_two(ready, "two", *options)]
     assert [code for code, _ in again] == [ExitCode.OK] * 2, again
     assert (
-        "going on from step" in again[0][1]
+        "continuing from step" in again[0][1]
         and "train: done" in again[0][1]
         and "image" not in again[1][1]
     )
