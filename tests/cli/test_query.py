@@ -371,7 +371,11 @@ def test_cones_are_asked_in_degrees_or_hours(cache: Path) -> None:
             "--weight is given 2 times for 1 part of the query",
         ),
         (["query", "x", "-k", "0"], 2, "-k 0 is too small"),
-        (["query", "x", "--collapse", "all"], 2, "'all' is not one of 'target', 'proposal', 'none'"),
+        (
+            ["query", "x", "--collapse", "all"],
+            2,
+            "'all' is not one of 'target', 'proposal', 'none'",
+        ),
         (
             ["query", "x", "--proposal", "hst:1", "--mission", "jwst"],
             2,

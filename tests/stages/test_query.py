@@ -303,8 +303,7 @@ def test_a_model_that_has_changed_or_gone_is_not_asked(
         ask(workspace, "galaxy")
     write_model(tmp_path / "model", seed=3)
     with pytest.raises(
-        PaperclipError,
-        match="index 'default' was made by another model than the one now in",
+        PaperclipError, match="index 'default' was made by another model than the one now in"
     ) as error:
         ask(workspace, "galaxy")
     assert error.value.hint == "rebuild it with paperclip index --index default --force"
