@@ -22,7 +22,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import PaperclipError, UsageError
@@ -166,7 +166,22 @@ def _manifest(data: bytes) -> Manifest:
     dicts = (found.config, found.inputs, found.counts, found.extra, found.files, found.underway)
     if not all(isinstance(value, dict) for value in dicts) or type(found.format) is not int:
         raise TypeError("its values have the wrong types")
+    for name, said in (*found.files.items(), *found.underway.items()):
+        _check_stamp(name, said)
     return found
+
+
+def _check_stamp(name: str, said: object) -> None:
+    """ValueError for a stamp that is none, or of a file outside the folder: folders are copied."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{name!r} lies outside the folder")
+    if not (
+        isinstance(said, dict)
+        and isinstance(said.get("size"), int)
+        and isinstance(said.get("sha256"), str)
+    ):
+        raise ValueError(f"no size and SHA-256 of {name!r}")
 
 
 def remedy(folder: Path) -> str:

@@ -162,3 +162,19 @@ def test_hidden_folders_are_no_artefacts(tmp_path: Path) -> None:
     for name in ("default", ".default.new.abcdefgh"):
         write_manifest(tmp_path / "models" / name, Manifest(stage="train", config={}))
     assert workspace.names("models") == ["default"]
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"../../secret": {"size": 1, "sha256": "0"}}, "outside the folder"),
+        ({"/etc/passwd": {"size": 1, "sha256": "0"}}, "outside the folder"),
+        ({"vectors.npy": {"size": "many", "sha256": "0"}}, "no size and SHA-256"),
+        ({"vectors.npy": [1, "0"]}, "no size and SHA-256"),
+        ({"vectors.npy": {}}, "no size and SHA-256"),
+    ],
+)
+def test_a_hostile_manifest_is_damaged(tmp_path: Path, files: dict, reason: str) -> None:
+    write_manifest(tmp_path, Manifest(stage="index", config={}, files=files))
+    with pytest.raises(PaperclipError, match=reason):
+        read_manifest(tmp_path)
