@@ -16,17 +16,18 @@ from paperclip_cli.workspace import Workspace
 if TYPE_CHECKING:
     from tests.standin.process import StandInProcess
 
-# A first example may import astropy or compile; nothing is timed in tests.
+# A first example may import astropy or compile. Nothing is timed in tests.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-# Small models compile twice as fast without LLVM's optimisations, and compiling is nearly all that their tests do.
+# Small models compile twice as fast without LLVM's optimisations, and compiling takes nearly all
+# the time of their tests.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-# Product code says which type and which shape it means; the processes that tests start are held to it too.
+# The package states its types and shapes explicitly, and so must the processes that tests start.
 os.environ |= {"JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_NUMPY_RANK_PROMOTION": "raise"}
 
-# A job in the background of a script is started with Ctrl-C ignored, which its children would inherit.
+# A script's background job starts with Ctrl-C ignored, and its children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -34,7 +35,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def real_sample() -> Path:
-    """Real images and texts, kept beside the repository; without them the tests that want them are skipped."""
+    """Real images and texts, kept beside the repository. Without them their tests are skipped."""
     folder = REPOSITORY.parent / "shared" / "real-sample"
     if not folder.is_dir():
         pytest.skip("no real sample beside the repository")
@@ -43,13 +44,13 @@ def real_sample() -> Path:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """An empty cache that may not use the network."""
+    """An empty cache without network access."""
     return Workspace(tmp_path / "cache", offline=True)
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an untrained `scratch:tiny`, made once; nothing writes into it."""
+    """The folder of an untrained `scratch:tiny`, made once. Nothing writes into it."""
     from tests.clip_models import write_model
 
     return write_model(tmp_path_factory.mktemp("model") / "tiny").path
@@ -57,7 +58,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def gemma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The GGUF file of a real language model, which is removed when the tests end: it is large."""
+    """The GGUF file of a real language model. It is large and is removed when the tests end."""
     from tests.language_models import llama_cpp_is_broken, write_gguf
 
     path = write_gguf(tmp_path_factory.mktemp("gguf") / "gemma.gguf")
@@ -78,17 +79,14 @@ def mast_process() -> Iterator[StandInProcess]:
 
 @pytest.fixture
 def mast(mast_process: StandInProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInProcess]:
-    """The stand-in without faults, and astroquery configured for it: 12 Hubble proposals from 15000, 4 of JWST's from 1200."""
+    """The stand-in without faults, and astroquery configured for it.
+
+    It has 12 Hubble proposals from 15000 and 4 JWST proposals from 1200.
+    """
     from astroquery.mast import conf
 
-    for variable in (
-        "MAST_API_TOKEN",
-        "PAPERCLIP_CONTACT",
-        "http_proxy",
-        "https_proxy",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-    ):
+    variables = "MAST_API_TOKEN PAPERCLIP_CONTACT http_proxy https_proxy HTTP_PROXY HTTPS_PROXY"
+    for variable in variables.split():
         monkeypatch.delenv(variable, raising=False)
     mast_process.set()
     with conf.set_temp("server", mast_process.url):

@@ -1,4 +1,4 @@
-"""Stages that are killed at their renames by strace, and what is looked for in the cache afterwards."""
+"""Stages killed by strace at their renames, and checks of the cache afterwards."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ RENAMES = "rename,renameat,renameat2"
 
 @dataclass(frozen=True)
 class Kill:
-    """At the `number`-th rename of a thread, or at the one that exchanges two folders; `can_exchange`: the system has that one.
+    """A kill at the `number`-th rename of a thread, or at the one that exchanges two folders.
 
-    strace counts every kind of call for itself.
+    `can_exchange` means that the system has that call. strace counts each kind of call separately.
     """
 
     number: int
@@ -36,7 +36,7 @@ class Kill:
 
     @property
     def options(self) -> list[str]:
-        """strace's. Its filter in the kernel would be quicker, but lets no signal in."""
+        """Options of strace. Its filter in the kernel would be quicker, but injects no signal."""
         calls = "renameat2" if self.at_exchange else "rename,renameat"
         kill = ["-e", f"inject={calls}:signal=SIGKILL:when={self.number}"]
         return kill if self.can_exchange else [*kill, "-e", "inject=renameat2:error=EINVAL"]
@@ -45,40 +45,29 @@ class Kill:
 def paperclip(
     workspace: Workspace, *arguments: object, under: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """A run of the program in a process of its own."""
-    command = [
-        *under,
-        sys.executable,
-        "-m",
-        "paperclip_cli",
-        "--cache-dir",
-        str(workspace.root),
-        "--offline",
-        "--quiet",
-    ]
-    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True)
+    """A run of the program in a process of its own, for example `under` strace."""
+    program = [*under, sys.executable, "-m", "paperclip_cli"]
+    options = ["--cache-dir", str(workspace.root), "--offline", "--quiet"]
+    command = [*program, *options, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def trace(log: Path, options: Sequence[str], calls: str = RENAMES) -> list[str]:
-    """A command line that runs another under strace."""
+    """The beginning of a command line that runs another under strace."""
     return ["strace", "-f", "-y", "-qq", "-o", str(log), "-e", f"trace={calls}", *options, "--"]
 
 
 @functools.cache
 def can_trace() -> bool:
-    """Whether strace is installed and may trace: a container may forbid it."""
+    """Whether strace is installed and allowed to trace: a container may forbid it."""
     if shutil.which("strace") is None:
         return False
-    return (
-        subprocess.run(
-            ["strace", "-f", "-qq", "-e", "trace=rename", "true"], capture_output=True
-        ).returncode
-        == 0
-    )
+    command = ["strace", "-f", "-qq", "-e", "trace=rename", "true"]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def faulty(workspace: Workspace, before: dict[str, list[str]]) -> Iterator[str]:
-    """What was there `before`, by kind, and is not, or is not whole."""
+    """The artefacts that existed `before`, by kind, and are now gone or not whole."""
     for kind, names in before.items():
         now = workspace.names(kind)
         if now != names:
@@ -91,7 +80,7 @@ def faulty(workspace: Workspace, before: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _look(kind: str, name: str, workspace: Workspace) -> Iterator[str]:
-    """Opens an artefact as the commands do, and reads all of it."""
+    """Opens an artefact as the commands do, and checks all of it."""
     folder = _open(kind, name, workspace)
     manifest = read_manifest(folder)
     assert manifest is not None
@@ -110,14 +99,15 @@ def _open(kind: str, name: str, workspace: Workspace) -> Path:
         return workspace.summaries(name)
     if kind == "datasets":
         return find_dataset(name, workspace)
-    return (
-        resolve(name, workspace).path
-        if kind == "models"
-        else open_index(workspace.index(name)).folder
-    )
+    if kind == "models":
+        return resolve(name, workspace).path
+    return open_index(workspace.index(name)).folder
 
 
 def left_over(place: Path) -> list[str]:
-    """Files and folders that a finished run does not leave: hidden ones, but for locks and decoded images."""
+    """Hidden files and folders that a finished run must not leave.
+
+    Locks and decoded images may stay.
+    """
     found = (path.relative_to(place).as_posix() for path in place.rglob(".*"))
     return sorted(path for path in found if not re.search(r"\.lock$|/\.store$", path))

@@ -1,4 +1,4 @@
-"""What tests of the index share: towers that need no model, pictures, and an index built in a moment."""
+"""Shared helpers for tests of the index: towers without a model, pictures, and small indexes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from paperclip_cli.workspace import Workspace
 
 
 class FakeTower:
-    """Gives every content a direction of its own, always the same; counts what it embeds. `fail_after` batches it dies."""
+    """A tower that gives each content a direction of its own and counts what it embeds.
+
+    After `fail_after` batches it raises KeyboardInterrupt.
+    """
 
     def __init__(
         self, dimension: int = SHAPES["scratch:tiny"].projection_dim, fail_after: int | None = None
@@ -32,26 +35,21 @@ class FakeTower:
             raise KeyboardInterrupt
         self.left = None if self.left is None else self.left - 1
         self.embedded += len(items)
-        return np.stack(
-            [
-                direction(
-                    item.tobytes() if isinstance(item, np.ndarray) else item.encode(),
-                    self.dimension,
-                )
-                for item in items
-            ]
-        )
+        contents = [
+            item.tobytes() if isinstance(item, np.ndarray) else item.encode() for item in items
+        ]
+        return np.stack([direction(content, self.dimension) for content in contents])
 
 
 def direction(content: bytes, dimension: int) -> np.ndarray:
-    vector = np.random.default_rng(
-        int.from_bytes(hashlib.sha256(content).digest()[:8])
-    ).standard_normal(dimension)
+    """A unit vector [dimension] that depends only on the content."""
+    seed = int.from_bytes(hashlib.sha256(content).digest()[:8])
+    vector = np.random.default_rng(seed).standard_normal(dimension)
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
 def towers(tower: FakeTower | None = None) -> dict[str, Callable]:
-    """The arguments of `stages.index.run` that put a fake in the place of both towers."""
+    """The arguments of `stages.index.run` that replace both towers with a fake."""
     made = tower or FakeTower()
 
     def images(_: ModelFolder, __: int) -> stage.ImageTower:
@@ -64,11 +62,10 @@ def towers(tower: FakeTower | None = None) -> dict[str, Callable]:
 
 
 def write_picture(path: Path, seed: int) -> None:
-    """A noisy PNG of 16 x 16 pixels, another one for each seed."""
+    """Writes a noisy PNG of 16 x 16 pixels, a different one for each seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (16, 16), dtype=np.uint8)).save(
-        path
-    )
+    pixels = np.random.default_rng(seed).integers(0, 256, (16, 16), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
 
 
 def region(*corners: tuple[float, float]) -> str:
@@ -84,7 +81,7 @@ def index_of(workspace: Workspace, name: str = "default") -> Index:
 
 
 def holds(index: Index) -> dict[str, list]:
-    """What an index says, without the numbers of generations: path, hash and vectors."""
+    """The content of an index by path, without the numbers of generations."""
     return {
         image.entry.path: [
             image.entry,

@@ -1,4 +1,4 @@
-"""Every benchmark starts as its docstring says: by its file, from any folder."""
+"""Every benchmark runs as its docstring says: by its file, from any folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_its_docstring_says_so(program: Path) -> None:
 
 
 def test_a_benchmark_measures_its_own_checkout(tmp_path: Path) -> None:
-    """Neither it nor a process that it starts takes another paperclip that is on the path."""
+    """Neither it nor a process that it starts imports another paperclip on the path."""
     (tmp_path / "paperclip_cli").mkdir()
     (tmp_path / "paperclip_cli" / "__init__.py").touch()
     show = "import paperclip_cli; print(paperclip_cli.__file__, flush=True)"

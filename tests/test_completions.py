@@ -1,4 +1,4 @@
-"""The shipped completion scripts are the app's own, and bash really completes with them."""
+"""The shipped completion scripts are those of the app, and a real bash completes with them."""
 
 from __future__ import annotations
 
@@ -110,12 +110,8 @@ def test_what_cannot_be_read_offers_nothing(cache: Path, tmp_path: Path) -> None
     for place in (tmp_path / "none", tmp_path / "file"):
         context = typer.Context(typer.main.get_command(app))
         context.params["cache_dir"] = place
-        assert (
-            index_names(context, "")
-            == model_names(context, "")
-            == instrument_names(context, "")
-            == []
-        )
+        for offered in (index_names, model_names, instrument_names):
+            assert offered(context, "") == []
 
 
 def test_completion_loads_nothing_heavy(cache: Path) -> None:

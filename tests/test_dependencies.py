@@ -1,4 +1,4 @@
-"""pyproject.toml names what the package imports, and nothing else."""
+"""pyproject.toml declares the libraries that the package imports, and no others."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.test_layers import MODULES, imports
 
 FILE = Path(__file__).resolve().parents[1] / "pyproject.toml"
 PROJECT = tomllib.loads(FILE.read_text(encoding="utf-8"))["project"]
-# Libraries whose module is called otherwise.
+# Libraries whose module has another name.
 MODULE = {"llama_cpp_python": "llama_cpp", "orbax_checkpoint": "orbax", "pillow": "PIL"}
-# Needed, and imported nowhere: it reads the Parquet files that `build-dataset` writes.
+# Declared but not imported: it reads the Parquet files that `build-dataset` writes.
 NOT_IMPORTED = {"datasets"}
-# What `llama_cpp` renders chats with, and brings along.
+# Installed by `llama_cpp`, which renders chats with it.
 BROUGHT_ALONG = {"jinja2"}
 
 

@@ -1,4 +1,7 @@
-"""Files and folders are replaced whole or not at all, whenever the writer dies; what it leaves is put back or swept away."""
+"""Files and folders are replaced whole or not at all, whenever the writer dies.
+
+The leftovers of a dead writer are put back or removed.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def inode(place: str | Path | int) -> int:
 
 @pytest.fixture(params=["at once", "by turns"])
 def turns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How folders change places: as Linux can, and as other systems must."""
+    """The ways to swap folders: Linux's, and that of other systems."""
     if request.param == "by turns":
         monkeypatch.setattr(files, "_exchange", lambda one, other: False)
     return request.param
@@ -73,7 +76,10 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path, turns: str) ->
 
 
 def test_a_second_process_is_told_that_the_folder_is_taken(tmp_path: Path) -> None:
-    script = "from pathlib import Path; from paperclip_cli.files import lock\nwith lock(Path(%r)): print('held')"
+    script = (
+        "from pathlib import Path; from paperclip_cli.files import lock\n"
+        "with lock(Path(%r)): print('held')"
+    )
     with lock(tmp_path / "index"):
         done = subprocess.run(
             [sys.executable, "-c", script % str(tmp_path / "index")], capture_output=True, text=True
@@ -127,7 +133,7 @@ def test_a_torn_line_may_be_long(tmp_path: Path) -> None:
 
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, int, int]]]:
-    """What is flushed (its inode) and what takes a place (its inode, and that of the folder), in order."""
+    """Flushes (with the inode) and renames (with the inodes of source and folder), in order."""
     seen: list[tuple[str, int, int]] = []
     flush, rename, exchange = os.fsync, os.replace, files._exchange
 
@@ -150,7 +156,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, int, int
 
 
 def assert_flushed(seen: list[tuple[str, int, int]], made: set[int]) -> None:
-    """All that was `made` is flushed before the first rename, and after each the folder that it went to."""
+    """All that was `made` is flushed before the first rename, and each target folder after it."""
     renames = [place for place, (kind, *_) in enumerate(seen) if kind == "rename"]
     before = {source for kind, source, _ in seen[: renames[0]] if kind == "flush"}
     assert made <= before
@@ -219,14 +225,17 @@ def write_and_die(place: Path, at: float, can_exchange: bool) -> subprocess.Comp
 
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_a_kill_at_any_rename_hides_nothing(tmp_path: Path, can_exchange: bool) -> None:
-    """Before it or just after: every reader finds the old folder or the new one; the next writer leaves nothing but what it writes."""
+    """A kill before a rename or just after it: every reader finds the old folder or the new one.
+
+    The next writer leaves nothing but what it writes.
+    """
     renames = 1 if can_exchange else 3
     for at in (number / 2 for number in range(2, 2 * renames + 3)):
         workspace = Workspace(tmp_path / str(at))
-        write_manifest(
-            workspace.root / "models" / "default", Manifest(stage="train", config={"old": 1})
-        )
-        done = write_and_die(workspace.root / "models" / "default", at, can_exchange)
+        folder = workspace.root / "models" / "default"
+        write_manifest(folder, Manifest(stage="train", config={"old": 1}))
+
+        done = write_and_die(folder, at, can_exchange)
         assert done.returncode == (-signal.SIGKILL if at < renames + 1 else 0), done.stderr
         assert workspace.names("models") == ["default"]
         assert (workspace.model("default") / "manifest.json").is_file()
@@ -235,7 +244,7 @@ def test_a_kill_at_any_rename_hides_nothing(tmp_path: Path, can_exchange: bool) 
 
 
 def hide(folder: Path, name: str) -> None:
-    """What a kill between two renames leaves."""
+    """Leaves a folder as a kill between two renames does."""
     write_manifest(folder, Manifest(stage="train", config={}))
     aside = folder.parent / f".{folder.name}.old.abcdefgh"
     aside.mkdir()
@@ -275,11 +284,8 @@ with files.lock(Path(sys.argv[1])):
     with subprocess.Popen(
         [sys.executable, "-c", script, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as writer:
-        assert (
-            writer.stdout is not None
-            and writer.stdin is not None
-            and writer.stdout.readline() == b"held\n"
-        )
+        assert writer.stdout is not None and writer.stdin is not None
+        assert writer.stdout.readline() == b"held\n"
         assert recover(folder) == folder and not folder.exists()
         writer.stdin.close()
         writer.wait()
@@ -293,7 +299,8 @@ from paperclip_cli.workspace import Workspace, read_manifest
 if os.getuid() == 0:
     os.setuid(65534)
 workspace = Workspace(Path(sys.argv[1]))
-print(workspace.names("models"), workspace.model("default").name, read_manifest(workspace.model("default")).stage)
+model = workspace.model("default")
+print(workspace.names("models"), model.name, read_manifest(model).stage)
 """
 
 
@@ -335,7 +342,7 @@ def stopped(path: Path) -> subprocess.Popen[bytes]:
 
 
 def test_what_a_killed_writer_leaves_is_swept_by_the_next(tmp_path: Path) -> None:
-    """That of one that lives is not, nor that of another file."""
+    """The file of a living writer stays, and so does that of a writer of another file."""
     dead, other = stopped(tmp_path / "file"), stopped(tmp_path / "file.new.other")
     with stopped(tmp_path / "file") as living:
         for writer in (dead, other):
@@ -343,7 +350,7 @@ def test_what_a_killed_writer_leaves_is_swept_by_the_next(tmp_path: Path) -> Non
             writer.communicate()
         assert len(names(tmp_path)) == 3
         replace_file(tmp_path / "file", "whole")
-        assert len(names(tmp_path)) == 3  # the file, that of the living one, and that of the other
+        assert len(names(tmp_path)) == 3  # the file, the living writer's, and the other file's
         living.communicate()
     assert (tmp_path / "file").read_text() == "half"
     replace_file(tmp_path / "file.new.other", "whole")
@@ -356,15 +363,11 @@ def test_the_next_that_holds_a_folder_sweeps_it(tmp_path: Path) -> None:
         writer = stopped(folder / name)
         writer.kill()
         writer.communicate()
-    (folder / ".graph-000001.hnsw.new").touch()  # as earlier versions called it
+    (folder / ".graph-000001.hnsw.new").touch()  # the name in earlier versions
     (folder / ".keep").touch()
-    for name in (
-        ".index.new.abcdefgh",
-        ".index.import.abcdefgh",
-        ".index.old.abcdefgh",
-        ".other.new.abcdefgh",
-    ):
-        (tmp_path / name).mkdir()
+    for name in ("index.new", "index.import", "index.old", "other.new"):
+        (tmp_path / f".{name}.abcdefgh").mkdir()
+
     with lock(folder, shared=True):
         assert len(names(folder)) == 4
     with lock(folder):

@@ -1,4 +1,4 @@
-"""One list of what is no filter, for headers, the archive's tables and a user's table alike."""
+"""Entries that are no filter are dropped from headers, the archive's tables and a user's table."""
 
 from __future__ import annotations
 
@@ -14,24 +14,9 @@ from paperclip_cli.filter_names import only_filters
 from paperclip_cli.images.fits_header import header_observation
 
 NONE = [
-    "CLEAR",
-    "CLEAR1L",
-    "CLEAR2S",
-    "CLEARP",
-    "Clear (open)",
-    "OPEN",
-    "NONE",
-    "none",
-    "N/A",
-    "n/a",
-    "NOT USED",
-    "MIRROR",
-    "MIRRORA",
-    "MIRVIS",
-    "DETECTION",
-    "detection",
-    "",
-    " ",
+    *"CLEAR CLEAR1L CLEAR2S CLEARP OPEN NONE none N/A n/a".split(),
+    *"MIRROR MIRRORA MIRVIS DETECTION detection".split(),
+    *("Clear (open)", "NOT USED", "", " "),
 ]
 FILTERS = ["F814W", "F200W", "r", "g'", "FQ508N", "N", "A", "CLEAN", "OPENER", "F160W"]
 

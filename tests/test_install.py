@@ -1,4 +1,4 @@
-"""The line that installs what is missing: right for each environment; real shells and pip take it."""
+"""Install commands fit each environment, and real shells and a real pip accept them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NEEDS = [
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An environment that no shell has activated, of an installation from an index."""
+    """An environment that no shell has activated, with the program installed from an index."""
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(install, "find_checkout", lambda: None)
@@ -71,32 +71,16 @@ def test_pipx_injects_into_the_environment_under_its_name(
     named = plain.rename(plain.with_name("paperclip-cli-next"))
     monkeypatch.setattr(sys, "prefix", str(named))
     (named / "pipx_metadata.json").touch()
-    assert shlex.split(extra_line("outlines")) == [
-        "pipx",
-        "inject",
-        "paperclip-cli-next",
-        "outlines>=1.3",
-        "torch>=2.5",
-    ]
-    assert shlex.split(library_line("numpy<1")) == [
-        "pipx",
-        "runpip",
-        "paperclip-cli-next",
-        "install",
-        "numpy<1",
-    ]
+    added = "pipx inject paperclip-cli-next outlines>=1.3 torch>=2.5"
+    assert shlex.split(extra_line("outlines")) == added.split()
+    installed = "pipx runpip paperclip-cli-next install numpy<1"
+    assert shlex.split(library_line("numpy<1")) == installed.split()
 
 
 def test_where_there_is_no_pip_uv_is_asked(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "find_spec", lambda name: None)
-    assert shlex.split(extra_line("hnsw")) == [
-        "uv",
-        "pip",
-        "install",
-        "--python",
-        f"{plain}/bin/python",
-        *NAMED,
-    ]
+    command = ["uv", "pip", "install", "--python", f"{plain}/bin/python"]
+    assert shlex.split(extra_line("hnsw")) == [*command, *NAMED]
 
 
 @pytest.mark.parametrize("is_marked", [False, True])
@@ -121,7 +105,7 @@ class Installed:
 
 
 def write_checkout(folder: Path) -> Path:
-    """A project of our name, which its own tree can build: no index is needed."""
+    """Writes a project of our name that builds itself, so that no index is needed."""
     folder.mkdir()
     (folder / "pyproject.toml").write_text(
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
@@ -215,7 +199,7 @@ def run_line(line: str, shell: str, *more: str) -> str:
 def test_shells_pass_the_line_on_as_it_is(
     shell: str, where: str, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Among them zsh, which takes brackets that are not quoted for a pattern of file names."""
+    """One of them is zsh, which takes unquoted brackets for a pattern of file names."""
     program = plain / "bin" / "echo arguments"
     program.parent.mkdir()
     program.write_text('#!/bin/sh\nfor word in "$@"; do printf "%s\\n" "$word"; done\n')
@@ -236,7 +220,7 @@ def test_shells_pass_the_line_on_as_it_is(
 def test_pip_takes_the_line(
     is_checkout: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A real pip, which looks for the library in a folder and for nothing in an index."""
+    """A real pip accepts the line. It finds the library in a folder and uses no index."""
     wheel = tmp_path / "hnswlib-9.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         info = "hnswlib-9.0.dist-info"
@@ -245,15 +229,7 @@ def test_pip_takes_the_line(
         archive.writestr(f"{info}/RECORD", "")
     checkout = Checkout(write_checkout(tmp_path / "a copy"), True) if is_checkout else None
     monkeypatch.setattr(install, "find_checkout", lambda: checkout)
-    said = run_line(
-        extra_line("hnsw"),
-        "bash",
-        "--dry-run",
-        "--ignore-installed",
-        "--no-index",
-        "--find-links",
-        str(tmp_path),
-        "--no-build-isolation",
-    )
+    options = "--dry-run --ignore-installed --no-index --no-build-isolation --find-links".split()
+    said = run_line(extra_line("hnsw"), "bash", *options, str(tmp_path))
     expected = "hnswlib-9.0 paperclip-cli-7" if is_checkout else "hnswlib-9.0"
     assert f"Would install {expected}" in said

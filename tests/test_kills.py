@@ -1,6 +1,6 @@
-"""Stages as processes of their own that strace kills in the middle of a rename, and the order of what they flush and rename.
+"""Stages in processes that strace kills in the middle of a rename, and the order of their flushes.
 
-`benchmarks/kills.py` does so at every rename of every stage.
+`benchmarks/kills.py` kills every stage at each of its renames.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
     """A folder with a cache in which every stage has ended, and the archive that it came from."""
     place = tmp_path_factory.mktemp("finished")
     workspace = Workspace(place / "cache", offline=True)
-    archive = write_archive_folder(
-        place / "archive", {number: ["a.jpg", "b.png"] for number in range(1, 7)}
-    )
+    images = {number: ["a.jpg", "b.png"] for number in range(1, 7)}
+    archive = write_archive_folder(place / "archive", images)
     fetch.run(FetchConfig(source=archive), workspace)
     summarize.run(SummarizeConfig(), workspace)
     build_dataset.run(BuildDatasetConfig(), workspace)
@@ -63,29 +62,25 @@ def test_a_kill_hides_nothing_and_the_next_run_leaves_nothing(
 ) -> None:
     before = {kind: copied.names(kind) for kind in KINDS}
     assert all(before.values())
-    command = [
-        stage,
-        "--force",
-        *(["--from", finished / "archive", "--workers", "1"] if stage == "fetch" else []),
-    ]
+    source = ["--from", finished / "archive", "--workers", "1"] if stage == "fetch" else []
+    command = [stage, "--force", *source]
+
     done = paperclip(copied, *command, under=trace(tmp_path / "log", kill.options))
     assert done.returncode not in (0, 3), "it was not killed"
     assert list(faulty(copied, before)) == []
+
     done = paperclip(copied, *command)
     assert done.returncode == 0, done.stderr
     assert list(faulty(copied, before)) == [] and left_over(tmp_path) == []
 
 
 def test_what_takes_its_place_is_on_disk(finished: Path, copied: Workspace, tmp_path: Path) -> None:
-    """In the order of the kernel's calls: a file is flushed before its rename, and its folder after."""
+    """By the order of system calls: a file is flushed before its rename, and its folder after."""
     log = tmp_path / "log"
     source = ("--from", finished / "archive", "--workers", "1")
-    for command in (
-        ("fetch", *source, "--force"),
-        ("summarize", "--force"),
-        ("build-dataset", "--force"),
-    ):
-        done = paperclip(copied, *command, under=trace(log, (), "fsync,rename,renameat,renameat2"))
+    for command in (("fetch", *source), ("summarize",), ("build-dataset",)):
+        under = trace(log, (), "fsync,rename,renameat,renameat2")
+        done = paperclip(copied, *command, "--force", under=under)
         assert done.returncode == 0, done.stderr
         assert_flushed(log.read_text(), copied.root)
 
@@ -101,9 +96,7 @@ def assert_flushed(log: str, root: Path) -> None:
     renamed = [rename for rename in renamed if rename[1].startswith(str(root))]
     assert renamed
     for at, source, target in renamed:
-        assert any(number < at and path == source for number, path in flushed), (
-            f"{source} was not flushed"
-        )
-        assert any(number > at and path == str(Path(target).parent) for number, path in flushed), (
-            f"nor the folder of {target}"
-        )
+        before = {path for number, path in flushed if number < at}
+        after = {path for number, path in flushed if number > at}
+        assert source in before, f"{source} was not flushed"
+        assert str(Path(target).parent) in after, f"nor the folder of {target}"

@@ -58,7 +58,7 @@ def name_of(path: Path) -> str:
 
 
 def room_of(module: str) -> str:
-    """The room of `paperclip_cli.x.y`: its folder, or `base` or `cli` for the modules at the top."""
+    """The room of `paperclip_cli.x.y`: its folder, or `base` or `cli` for modules at the top."""
     room = module.split(".")[1:2]
     if not room or room[0] in BASE:
         return "base"
@@ -66,7 +66,7 @@ def room_of(module: str) -> str:
 
 
 def imports(tree: ast.AST) -> set[str]:
-    """What the import statements name, wherever they stand: modules, and what is taken from them."""
+    """The names in all import statements: modules and the names imported from them."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -148,7 +148,7 @@ def test_commands_call_nothing_of_a_stage_but_run(name: str) -> None:
 def test_commands_hold_no_sql(name: str) -> None:
     sql = r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|PRAGMA)\b|sqlite3|\.execute\("
     found = re.findall(sql, NAMES[name].read_text(encoding="utf-8"))
-    assert not found, "what asks a database stands where the database is"
+    assert not found, "queries belong to the room of the database"
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(f"{STAGES}.")])
@@ -163,9 +163,8 @@ def test_dataclasses_of_more_than_four_fields_take_them_by_name(name: str) -> No
     for node in ast.walk(ast.parse(NAMES[name].read_text(encoding="utf-8"))):
         if not isinstance(node, ast.ClassDef):
             continue
-        made = [
-            text for one in node.decorator_list if (text := ast.unparse(one)).startswith("data")
-        ]
+        decorators = map(ast.unparse, node.decorator_list)
+        made = [text for text in decorators if text.startswith("data")]
         fields = [one for one in node.body if isinstance(one, ast.AnnAssign)]
         if made and len(fields) > 4:
             assert "kw_only=True" in made[0], node.name

@@ -1,4 +1,4 @@
-"""A list of names is written once: two copies drift."""
+"""Every list of names is written only once, because two copies drift apart."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from itertools import combinations
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent / "paperclip_cli"
-_LEAST = 3  # of fewer names, two lists may be alike by chance
+_LEAST = 3  # names; two shorter lists may be alike by chance
 
 
 def lists(path: Path) -> Iterator[tuple[frozenset, str]]:
-    """Tuples, lists and sets of constants in a module, without their order, and where they are."""
+    """Tuples, lists and sets of constants in a module, unordered, and their places."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Tuple | ast.List | ast.Set):
             continue
@@ -27,12 +27,12 @@ def lists(path: Path) -> Iterator[tuple[frozenset, str]]:
 
 
 def test_no_list_is_written_twice() -> None:
-    """Nor nearly so: most of two lists is not the same."""
+    """Nor written twice with small changes: two lists share at most half of their names."""
     found: dict[frozenset, list[str]] = defaultdict(list)
     for path in sorted(PACKAGE.rglob("*.py")):
         for names, place in lists(path):
             found[names].append(place)
-    assert len(found) > 50, "the lists are found"
+    assert len(found) > 50, "the search finds too few lists"
     assert not [places for places in found.values() if len(places) > 1]
     assert not [
         (found[one], found[other])

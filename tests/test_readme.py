@@ -1,4 +1,7 @@
-"""Every command of the README is one that the program accepts. CI runs those that need neither network nor GPU."""
+"""The program accepts every command of the README.
+
+CI runs those that need neither network nor GPU.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records survive JSON Lines, and a torn last line."""
+"""Records survive JSON Lines and a torn last line."""
 
 from __future__ import annotations
 
@@ -69,13 +69,11 @@ def test_summaries_survive_json(summary: Summary) -> None:
 
 def test_a_torn_last_line_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "proposals.jsonl"
-    whole = write_jsonl(
-        [
-            Proposal(mission="hst", proposal_id=1, abstract="one"),
-            Proposal(mission="hst", proposal_id=2, abstract="two"),
-        ]
-    )
-    path.write_text(whole + '{"mission":"hst","propo')
+    proposals = [
+        Proposal(mission="hst", proposal_id=1, abstract="one"),
+        Proposal(mission="hst", proposal_id=2, abstract="two"),
+    ]
+    path.write_text(write_jsonl(proposals) + '{"mission":"hst","propo')
     assert [record.proposal_id for record in read_jsonl(path, Proposal)] == [1, 2]
 
 

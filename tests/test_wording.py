@@ -1,4 +1,4 @@
-"""Counts in words: one function, and no message that counts by hand."""
+"""Counts with their nouns: one function makes them all, and no message counts by hand."""
 
 from __future__ import annotations
 
@@ -32,8 +32,12 @@ ONE = {
     "files that are no JPEG, PNG, TIFF or FITS": "file that is no JPEG, PNG, TIFF or FITS",
     "links that lead out": "link that leads out",
     "images have no small picture": "image has no small picture",
-    "records of the catalogue that repeat a proposal": "record of the catalogue that repeats a proposal",
-    "images of proposals that are not in the catalogue": "image of proposals that are not in the catalogue",
+    "records of the catalogue that repeat a proposal": (
+        "record of the catalogue that repeats a proposal"
+    ),
+    "images of proposals that are not in the catalogue": (
+        "image of proposals that are not in the catalogue"
+    ),
     "previous analysis frames": "previous analysis frame",
     "WFPC2 CCDS": "WFPC2 CCDS",
     "new": "new",
@@ -93,7 +97,7 @@ NOUNS = (
 
 
 def by_hand(path: Path) -> list[str]:
-    """Messages of a module with a number (anything but a split's name) before a plural."""
+    """Messages of a module that put a number (anything but `split`) before a plural noun."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.JoinedStr):

@@ -1,4 +1,4 @@
-"""The cache: names, and what manifests say."""
+"""The cache: its names and its manifests."""
 
 from __future__ import annotations
 
@@ -50,24 +50,15 @@ def test_no_name_leads_out_of_the_cache(name: str) -> None:
 
 
 def test_a_manifest_says_what_was_done(tmp_path: Path) -> None:
-    write_manifest(
-        tmp_path,
-        Manifest(
-            stage="fetch",
-            config={"size": 512, "paths": ("a", "b")},
-            inputs={"catalogue": "abc"},
-            counts={"previews": 3},
-        ),
-    )
+    config, inputs = {"size": 512, "paths": ("a", "b")}, {"catalogue": "abc"}
+    done = Manifest(stage="fetch", config=config, inputs=inputs, counts={"previews": 3})
+    write_manifest(tmp_path, done)
+
     found = read_manifest(tmp_path)
     assert found is not None and found.counts == {"previews": 3} and found.created.endswith("Z")
-    assert is_finished(tmp_path, "fetch", {"size": 512, "paths": ("a", "b")}, {"catalogue": "abc"})
-    assert not is_finished(
-        tmp_path, "fetch", {"size": 256, "paths": ("a", "b")}, {"catalogue": "abc"}
-    )
-    assert not is_finished(
-        tmp_path, "fetch", {"size": 512, "paths": ("a", "b")}, {"catalogue": "abd"}
-    )
+    assert is_finished(tmp_path, "fetch", config, inputs)
+    assert not is_finished(tmp_path, "fetch", config | {"size": 256}, inputs)
+    assert not is_finished(tmp_path, "fetch", config, {"catalogue": "abd"})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"stage": 1}', '{"stage": "a", "config": []}'])
@@ -80,19 +71,20 @@ def test_a_damaged_manifest_is_not_taken_for_none(tmp_path: Path, text: str) -> 
 
 
 def test_a_manifest_has_a_format(tmp_path: Path) -> None:
-    """One from before there was any is read, and has it when it is written next; a later one is refused."""
-    (tmp_path / "manifest.json").write_text(
-        '{"stage": "fetch", "config": {}, "counts": {"images": 3}}'
-    )
+    """An old manifest without a format is read, and gets one when it is written next.
+
+    A manifest of a later format is refused.
+    """
+    path = tmp_path / "manifest.json"
+    path.write_text('{"stage": "fetch", "config": {}, "counts": {"images": 3}}')
     old = read_manifest(tmp_path)
     assert old is not None and old.format == 0 and old.counts == {"images": 3}
+
     write_manifest(tmp_path, old)
-    assert read_manifest(tmp_path) == replace(
-        old, format=1, created=json.loads((tmp_path / "manifest.json").read_text())["created"]
-    )
-    (tmp_path / "manifest.json").write_text(
-        '{"stage": "fetch", "config": {}, "format": 2, "version": "9.0"}'
-    )
+    created = json.loads(path.read_text())["created"]
+    assert read_manifest(tmp_path) == replace(old, format=1, created=created)
+
+    path.write_text('{"stage": "fetch", "config": {}, "format": 2, "version": "9.0"}')
     for may_be_damaged in (False, True):
         with pytest.raises(PaperclipError, match=r"later version of paperclip \(9.0\)"):
             read_manifest(tmp_path, may_be_damaged)

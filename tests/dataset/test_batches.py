@@ -48,9 +48,8 @@ def test_an_epoch_shows_every_pair_once_but_for_the_left_over(
 ) -> None:
     size = min(size, count)
     steps = count // size
-    rows = [
-        batch_rows(step, count, size, seed) for step in range(epoch * steps, (epoch + 1) * steps)
-    ]
+    first = epoch * steps
+    rows = [batch_rows(step, count, size, seed) for step in range(first, first + steps)]
     assert {number for number, _ in rows} == {epoch}
     shown = np.concatenate([part for _, part in rows])
     assert len(set(shown)) == len(shown) == steps * size and set(shown) <= set(range(count))
@@ -74,9 +73,8 @@ def test_image_and_caption_stay_together() -> None:
     made = batches()
     for step in range(8):
         images, tokens, groups = made[step]
-        assert [STORE[number].tobytes() for number in tokens[:, 1]] == [
-            image.tobytes() for image in images
-        ]
+        stored = [STORE[number].tobytes() for number in tokens[:, 1]]
+        assert stored == [image.tobytes() for image in images]
         assert groups.tolist() == tokens[:, 1].tolist()
 
 

@@ -1,4 +1,4 @@
-"""Captions: sentences of real prose, and laws of the runs that are cut from them."""
+"""Captions: sentences of real prose, and properties of the runs cut from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from paperclip_cli.text.sentences import sentences
 
 
 def words(texts: Sequence[str]) -> list[int]:
-    """A stand-in for a tokenizer: one token a word."""
+    """A stand-in for a tokenizer: one token per word."""
     return [len(text.split()) for text in texts]
 
 
@@ -76,11 +76,8 @@ def test_sentences(text: str, expected: list[str]) -> None:
 
 
 def test_sentences_of_real_abstracts(real_sample: Path) -> None:
-    lines = (
-        (real_sample / "hst" / "abstracts_without_id.jsonl")
-        .read_text(encoding="utf-8")
-        .splitlines()
-    )
+    file = real_sample / "hst" / "abstracts_without_id.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines()
     found = [sentences(json.loads(line)["abstract"]) for line in lines]
     lengths = [len(sentence.split()) for abstract in found for sentence in abstract]
     assert 18 < np.median(lengths) < 30 and np.quantile(lengths, 0.99) < 90
@@ -107,7 +104,7 @@ def test_sentences_lose_nothing(text: str) -> None:
     ],
 )
 def test_hostile_text_takes_linear_time(text: str) -> None:
-    """Where each letter made a regular expression look at all the others it would not end before the tests are stopped."""
+    """A regular expression of quadratic time would not end before the tests are stopped."""
     for divide in (sentences, items):
         assert "".join("".join(divide(text)).split()) == "".join(text.split())
 
@@ -159,12 +156,8 @@ def test_every_sentence_is_drawn() -> None:
     (caption,) = prepare([text], words)
     runs = [caption.longest_run(6, np.random.default_rng(seed)) for seed in range(200)]
     starts = [run.split()[0] for run in runs]
-    assert {start: starts.count(start) > 25 for start in starts} == {
-        "One": True,
-        "Two": True,
-        "Three": True,
-        "Four": True,
-    }
+    assert {*starts} == {"One", "Two", "Three", "Four"}
+    assert all(starts.count(start) > 25 for start in starts)
     assert any("Five" in run for run in runs)
 
 

@@ -1,4 +1,4 @@
-"""The decoded images of a split: what is stored, and when it is decoded again."""
+"""Decoded images of a split: how they are stored, and when they are decoded again."""
 
 from __future__ import annotations
 

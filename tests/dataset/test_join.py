@@ -1,4 +1,4 @@
-"""Previews meet their texts by (mission, proposal); what is left out is counted by reason."""
+"""Previews are joined with their texts by (mission, proposal). Exclusions are counted by reason."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ def test_missions_that_use_the_same_number_are_kept_apart() -> None:
         Proposal(mission="jwst", proposal_id=1, abstract="about dust"),
     )
     rows, excluded = join(known, [preview("hst", 1), preview("jwst", 1)], {}, "abstract")
-    assert [(row.preview.mission, row.caption) for row in rows] == [
-        ("hst", "about stars"),
-        ("jwst", "about dust"),
-    ]
+    captions = [(row.preview.mission, row.caption) for row in rows]
+    assert captions == [("hst", "about stars"), ("jwst", "about dust")]
     assert excluded == {}
 
 
@@ -53,13 +51,7 @@ def test_what_has_no_partner_is_counted() -> None:
             backend="keywords",
         )
     }
-    previews = [
-        preview("hst", 1),
-        preview("hst", 2),
-        preview("hst", 3),
-        preview("hst", 9),
-        preview("hst", 9, "b"),
-    ]
+    previews = [*(preview("hst", number) for number in (1, 2, 3, 9)), preview("hst", 9, "b")]
     rows, excluded = join(known, previews, summaries, "summary")
     assert [row.caption for row in rows] == ["stars; study stars"]
     assert excluded == {
@@ -118,13 +110,10 @@ def test_only_held_out_rows_are_marked() -> None:
     ]
     rows, _ = join(known, previews, {}, "abstract")
     marked = mark_seen({"train": rows[:1], "validation": rows[1:4], "test": rows[4:]})
-    assert [(row.seen_sky, row.seen_text) for row in marked["train"]] == [(None, None)]
-    assert [(row.seen_sky, row.seen_text) for row in marked["validation"]] == [
-        (True, True),
-        (None, True),
-        (False, False),
-    ]
-    assert [(row.seen_sky, row.seen_text) for row in marked["test"]] == [(None, False)]
+    seen = {name: [(row.seen_sky, row.seen_text) for row in rows] for name, rows in marked.items()}
+    assert seen["train"] == [(None, None)]
+    assert seen["validation"] == [(True, True), (None, True), (False, False)]
+    assert seen["test"] == [(None, False)]
 
 
 def test_without_training_nothing_is_known_to_be_seen() -> None:
@@ -134,6 +123,5 @@ def test_without_training_nothing_is_known_to_be_seen() -> None:
         {},
         "abstract",
     )
-    assert [(row.seen_sky, row.seen_text) for row in mark_seen({"test": rows})["test"]] == [
-        (None, None)
-    ]
+    (row,) = mark_seen({"test": rows})["test"]
+    assert (row.seen_sky, row.seen_text) == (None, None)

@@ -92,15 +92,11 @@ def test_pairs_survive_parquet(
 def test_row_groups_are_small_enough_to_stream(tmp_path: Path) -> None:
     write_split(tmp_path, "train", (plain_pair(number) for number in range(2 * ROWS_PER_GROUP + 1)))
     metadata = pq.ParquetFile(split_files(tmp_path, "train")[0]).metadata
-    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [
-        ROWS_PER_GROUP,
-        ROWS_PER_GROUP,
-        1,
-    ]
-    columns = {
-        metadata.row_group(0).column(i).path_in_schema: metadata.row_group(0).column(i)
-        for i in range(metadata.num_columns)
-    }
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    assert [group.num_rows for group in groups] == [ROWS_PER_GROUP, ROWS_PER_GROUP, 1]
+
+    first = [groups[0].column(i) for i in range(metadata.num_columns)]
+    columns = {column.path_in_schema: column for column in first}
     assert columns["image.bytes"].compression == "UNCOMPRESSED"
     assert columns["abstract"].compression == "ZSTD"
     assert columns["filters.list.element"].compression == "ZSTD"

@@ -1,4 +1,4 @@
-"""What a score is measured against."""
+"""Background scores, from which percentiles come."""
 
 from __future__ import annotations
 
@@ -53,6 +53,5 @@ def test_quantiles_of_another_version_are_refused() -> None:
 def test_levels_rise_and_the_lists_are_what_they_should_be() -> None:
     assert (np.diff(LEVELS) > 0).all() and (LEVELS.min(), LEVELS.max()) == (0, 100)
     assert len(PAPER_PHRASES) == len(set(PAPER_PHRASES)) == 77
-    assert len(UNRELATED_TEXTS) == len(set(UNRELATED_TEXTS)) == 64 and not set(
-        UNRELATED_TEXTS
-    ) & set(PAPER_PHRASES)
+    assert len(UNRELATED_TEXTS) == len(set(UNRELATED_TEXTS)) == 64
+    assert not set(UNRELATED_TEXTS) & set(PAPER_PHRASES)

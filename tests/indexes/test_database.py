@@ -1,4 +1,4 @@
-"""What an index knows of its images comes back as it was written."""
+"""The observations of an index are read back as they were written."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ def test_every_row_leads_to_its_image_and_tile(tmp_path: Path, entries: list[Ent
         for tile in range(entry.tiles):
             image = observations.image(row)
             assert (image.entry, image.tile, image.id) == (entry, tile, row - tile)
-            nothing_known = (
-                None if entry.key is None else Proposal(**entry.key._asdict(), abstract="")
-            )
-            expected = PROPOSALS.get(entry.key, nothing_known) if entry.key else None
+            expected = None
+            if entry.key is not None:
+                unknown = Proposal(**entry.key._asdict(), abstract="")
+                expected = PROPOSALS.get(entry.key, unknown)
             assert image.proposal == expected
             assert image.split == ("train" if entry.key == ("hst", 1) else "none")
             row += 1
@@ -120,23 +120,14 @@ def test_one_hit_stands_for_the_images_of_a_target_or_a_proposal(tmp_path: Path)
             for first, _ in observations.group(observations.image(row), collapse)
         )
 
-    assert [group(row, "target") for row in range(0, 14, 2)] == [
-        "ab",
-        "ab",
-        "cd",
-        "cd",
-        "e",
-        "f",
-        "g",
-    ]
+    assert [group(row, "target") for row in range(0, 14, 2)] == "ab ab cd cd e f g".split()
     assert [group(row, "proposal") for row in range(0, 14, 2)] == ["abcd"] * 4 + ["e", "f", "g"]
     assert [group(row, "none") for row in range(14)] == [path for path in "abcdefg" for _ in "12"]
 
 
 def test_a_damaged_file_is_one_line_and_a_missing_one_another(tmp_path: Path) -> None:
-    (tmp_path / "o.sqlite").write_bytes(
-        b"not a database, but long enough to be taken for one " * 100
-    )
+    text = b"not a database, but long enough to be taken for one "
+    (tmp_path / "o.sqlite").write_bytes(text * 100)
     with pytest.raises(PaperclipError, match="cannot be read"):
         list(Observations(tmp_path / "o.sqlite").images())
     with pytest.raises(FileNotFoundError):
@@ -146,9 +137,8 @@ def test_a_damaged_file_is_one_line_and_a_missing_one_another(tmp_path: Path) ->
 def test_a_folder_with_odd_signs_in_a_read_only_place_is_opened(tmp_path: Path) -> None:
     folder = tmp_path / "50% of #1?"
     folder.mkdir()
-    write_observations(
-        folder / "o.sqlite", [Entry(path="a", size=1, mtime_ns=1, sha256="a")], {}, {}
-    )
+    entry = Entry(path="a", size=1, mtime_ns=1, sha256="a")
+    write_observations(folder / "o.sqlite", [entry], {}, {})
     folder.chmod(0o500)
     try:
         assert Observations(folder / "o.sqlite").image(0).entry.path == "a"

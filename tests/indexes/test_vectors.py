@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.indexes.vectors import best, normalised, open_vectors, score, write_vectors
 
-# Small whole numbers: their products are exact, so that equal means equal.
+# Small whole numbers have exact products, so scores can be compared for equality.
 MATRICES = arrays.arrays(
     np.float32, st.tuples(st.integers(0, 60), st.just(3)), elements=st.integers(-4, 4).map(float)
 )
@@ -25,10 +25,8 @@ def test_the_best_are_those_of_a_stable_sort(
     vectors: np.ndarray, query: np.ndarray, count: int
 ) -> None:
     scores = score(vectors, query)
-    assert (
-        best(scores, count).tolist()
-        == np.argsort(-(vectors @ query), kind="stable")[:count].tolist()
-    )
+    expected = np.argsort(-(vectors @ query), kind="stable")[:count]
+    assert best(scores, count).tolist() == expected.tolist()
 
 
 @given(MATRICES, QUERIES, st.data())

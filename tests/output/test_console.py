@@ -1,4 +1,4 @@
-"""What goes to stdout and stderr, and what a log without a terminal shows."""
+"""Output on stdout and stderr, and in a log without a terminal."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ def test_json_and_json_lines_hold_the_same(rows: list[dict]) -> None:
 @given(items)
 def test_csv_has_one_line_an_item(rows: list[dict]) -> None:
     read = list(csv.DictReader(io.StringIO(console.rows(rows, "csv"), newline="")))
-    assert [(row["rank"], row["filters"]) for row in read] == [
-        (str(row["rank"]), ";".join(row["filters"])) for row in rows
-    ]
+    written = [(str(row["rank"]), ";".join(row["filters"])) for row in rows]
+    assert [(row["rank"], row["filters"]) for row in read] == written
 
 
 def test_nothing_found_is_still_valid_json() -> None:

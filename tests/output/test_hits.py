@@ -1,4 +1,4 @@
-"""Hits in the forms that programs read."""
+"""Hits in the formats that programs read."""
 
 from __future__ import annotations
 
@@ -59,35 +59,13 @@ BARE = Hit(
     split="none",
 )
 ALWAYS = [
-    "rank",
-    "query",
-    "score",
-    "percentile",
-    "mission",
-    "proposal_id",
-    "image",
-    "title",
-    "split",
-    "more",
-    "provenance",
+    *"rank query score percentile mission proposal_id image title split".split(),
+    *"more provenance".split(),
 ]
 CONTRACT = [
     *ALWAYS[:-2],
-    "target",
-    "s_ra",
-    "s_dec",
-    "separation",
-    "instrument",
-    "detector",
-    "filters",
-    "cycle",
-    "obs_id",
-    "t_min",
-    "t_exptime",
-    "s_region",
-    "access_url",
-    "preview_uri",
-    "product_uri",
+    *"target s_ra s_dec separation instrument detector filters cycle obs_id".split(),
+    *"t_min t_exptime s_region access_url preview_uri product_uri".split(),
 ]
 
 
@@ -148,24 +126,14 @@ def test_json_is_what_the_shipped_schema_says() -> None:
     ],
 )
 def test_an_instrument_is_named_once(name: str | None, detector: str | None, shown: str) -> None:
-    assert (
-        instrument(replace(BARE, observation=Observation(instrument=name, detector=detector)))
-        == shown
-    )
+    observation = Observation(instrument=name, detector=detector)
+    assert instrument(replace(BARE, observation=observation)) == shown
 
 
 def test_the_title_leads_to_the_archive_or_to_the_image() -> None:
     spoiled = replace(BARE, observation=Observation(access_url="javascript:alert(1)"))
     broken = replace(BARE, observation=Observation(access_url="https://x/\x1b]8;;https://evil\x07"))
-    titles = next(
-        column for column in hit_table([FULL, BARE, spoiled, broken], 80) if column.name == "Title"
-    )
-    assert titles.links == [
-        "https://mast.stsci.edu/x",
-        "file:///data/b.jpg",
-        "file:///data/b.jpg",
-        "file:///data/b.jpg",
-    ]
-    assert list(titles.cells)[1] == "b.jpg", (
-        "without title and abstract the file's name tells hits apart"
-    )
+    columns = hit_table([FULL, BARE, spoiled, broken], 80)
+    titles = next(column for column in columns if column.name == "Title")
+    assert titles.links == ["https://mast.stsci.edu/x", *["file:///data/b.jpg"] * 3]
+    assert list(titles.cells)[1] == "b.jpg", "without title and abstract, the file name is shown"

@@ -1,4 +1,4 @@
-"""Figures: each is drawn as PNG and PDF, whatever names and titles hold."""
+"""Figures: each is drawn as PNG and PDF, whatever its names and titles contain."""
 
 from __future__ import annotations
 
@@ -91,14 +91,13 @@ def test_every_figure_is_drawn_in_both_formats_and_the_same_again(tmp_path: Path
     for path in files:
         if path.suffix == ".png":
             pixels = np.asarray(Image.open(path).convert("RGB"))
-            assert (
-                min(pixels.shape[:2]) > 300 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
-            )
+            assert min(pixels.shape[:2]) > 300
+            assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
         else:
-            assert path.read_bytes().startswith(b"%PDF-") and path.read_bytes().rstrip().endswith(
-                b"%%EOF"
-            )
-    # What there is not is not drawn; what is drawn again is the same.
+            content = path.read_bytes()
+            assert content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")
+
+    # Figures without data are not drawn, and equal data give equal files.
     again = plots.draw(Figures([], [], drawn().curves, []), tmp_path / "two")
     assert [path.name for path in again] == [
         "retrieval-text-to-image.png",
@@ -132,19 +131,15 @@ def test_a_curve_goes_through_what_the_table_says() -> None:
         place = int(np.flatnonzero(np.isclose(made.fraction, percent / 100))[0])
         assert made.accuracy[place] == pytest.approx(table.by_image[percent])
         assert (made.low[place], made.high[place]) == pytest.approx(table.interval[percent])
-    assert (
-        made.accuracy[-1] == 1.0
-        and made.fraction[-1] == 1.0
-        and (np.diff(made.accuracy) >= 0).all()
-    )
+    assert made.accuracy[-1] == 1.0 and made.fraction[-1] == 1.0
+    assert (np.diff(made.accuracy) >= 0).all()
+
     histogram = similarities(contestant)
-    np.testing.assert_allclose(
-        histogram.true, (found.images * found.texts[found.caption]).sum(axis=1), atol=1e-5
-    )
+    cosines = (found.images * found.texts[found.caption]).sum(axis=1)
+    np.testing.assert_allclose(histogram.true, cosines, atol=1e-5)
     assert len(histogram.shuffled) == 80 * 39
-    assert (histogram.true.mean(), histogram.shuffled.mean()) == pytest.approx(
-        similarity(found), abs=1e-5
-    ), "as `evaluate` prints them"
+    means = histogram.true.mean(), histogram.shuffled.mean()
+    assert means == pytest.approx(similarity(found), abs=1e-5), "as `evaluate` prints them"
 
 
 def test_a_histogram_of_too_many_pairs_is_one_of_some_images(

@@ -1,4 +1,4 @@
-"""Tables over a real SAMP hub, to a program that reads them."""
+"""Tables sent over a real SAMP hub to a program that reads them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.output.test_hits import FULL
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SAMPHubServer]:
-    """A hub of its own on loopback: no other program learns of it."""
+    """A private hub on loopback, which no other program finds."""
     lockfile = tmp_path / "samp"
     monkeypatch.setenv("SAMP_HUB", lockfile.as_uri().replace("file:", "std-lockurl:file:"))
     with conf.set_temp("use_internet", False):
@@ -28,7 +28,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SAMPHubServ
 
 
 class Taker:
-    """A program that loads tables, or says that it cannot."""
+    """A program that loads tables or reports that it cannot."""
 
     def __init__(self, name: str, refuses: bool = False) -> None:
         self.tables: list[tuple[str, Table]] = []
@@ -75,11 +75,8 @@ def test_every_program_that_takes_tables_gets_it(hub: SAMPHubServer, table: Path
         assert sorted(send_table(table, "hits")) == ["aladin", "topcat"]
         for taker in takers:
             ((name, read),) = taker.tables
-            assert (
-                name == "hits"
-                and read["proposal_id"][0] == 15354
-                and str(read["s_ra"].unit) == "deg"
-            )
+            assert name == "hits" and read["proposal_id"][0] == 15354
+            assert str(read["s_ra"].unit) == "deg"
     finally:
         for taker in takers:
             taker.client.disconnect()

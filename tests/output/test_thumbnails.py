@@ -1,4 +1,4 @@
-"""Pictures in the terminal, taken apart again."""
+"""Pictures in the terminal, decoded again from the output."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hits(tmp_path: Path) -> list[Hit]:
-    """Four pictures, the left half red and the right half blue; the last one is none."""
+    """Four hits: pictures with a red left half and a blue right half, and one without a picture."""
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[:, :32, 0] = picture[:, 32:, 2] = 255
     for number in range(3):
@@ -53,41 +53,31 @@ def test_half_blocks_have_the_pictures_colours(terminal: None, hits: list[Hit]) 
     lines = text.splitlines()
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
     assert len(lines) == 2 * 11, "three in a row of 70 cells, then the fourth"
-    assert (
-        all(cell_len(line) <= 70 for line in plain)
-        and plain[0] == ("▀" * 20 + " ") * 3
-        and plain[11] == "▀" * 20 + " "
-    )
-    assert (
-        plain[10].startswith("1. 0.png" + " " * 13 + "2. ]0;owned 星") and plain[21] == "4. 3.png"
-    )
+    assert all(cell_len(line) <= 70 for line in plain)
+    assert plain[0] == ("▀" * 20 + " ") * 3 and plain[11] == "▀" * 20 + " "
+    assert plain[10].startswith("1. 0.png" + " " * 13 + "2. ]0;owned 星")
+    assert plain[21] == "4. 3.png"
     assert "\x1b]" not in text and "\x07" not in text and "\u202e" not in text
-    assert (
-        lines[0].startswith("\x1b[38;2;255;0;0;48;2;255;0;0m▀")
-        and "\x1b[38;2;0;0;255;48;2;0;0;255m▀" in lines[0]
-    )
-    assert "\x1b[38;2;128;128;128;48;2;128;128;128m▀" in lines[11], "what cannot be read is grey"
+    assert lines[0].startswith("\x1b[38;2;255;0;0;48;2;255;0;0m▀")
+    assert "\x1b[38;2;0;0;255;48;2;0;0;255m▀" in lines[0]
+    assert "\x1b[38;2;128;128;128;48;2;128;128;128m▀" in lines[11], "an unreadable file is grey"
 
 
 def test_graphics_are_the_pictures_themselves(terminal: None, hits: list[Hit]) -> None:
     text = thumbnails(hits, 70, has_graphics=True)
     sent = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", text)
     assert all(len(data) <= 4096 for _, data in sent)
-    assert [keys.rpartition("m=")[2] for keys, _ in sent].count("0") == 4 and sent[0][0].startswith(
-        "a=T,f=24,o=z,s=240,v=240,c=20,r=10,"
-    )
-    pixels = np.frombuffer(zlib.decompress(base64.b64decode(sent[0][1])), np.uint8).reshape(
-        240, 240, 3
-    )
-    assert (
-        pixels[5, 5].tolist() == [255, 0, 0]
-        and pixels[5, 60].tolist() == [0, 0, 255]
-        and pixels[200, 200].tolist() == [255] * 3
-    )
+    assert [keys.rpartition("m=")[2] for keys, _ in sent].count("0") == 4
+    assert sent[0][0].startswith("a=T,f=24,o=z,s=240,v=240,c=20,r=10,")
+
+    data = zlib.decompress(base64.b64decode(sent[0][1]))
+    pixels = np.frombuffer(data, np.uint8).reshape(240, 240, 3)
+    assert pixels[5, 5].tolist() == [255, 0, 0] and pixels[5, 60].tolist() == [0, 0, 255]
+    assert pixels[200, 200].tolist() == [255] * 3
+
     rest = re.sub(r"\x1b_G[^\x1b]*\x1b\\", "", text)
-    assert re.sub(r"\n{10}\x1b\[10A(\x1b\[\d+G)+\r\x1b\[10B", "", rest) == re.sub(
-        "(?m)^.*▀.*\n", "", thumbnails(hits, 70, False)
-    )
+    captions = re.sub("(?m)^.*▀.*\n", "", thumbnails(hits, 70, False))
+    assert re.sub(r"\n{10}\x1b\[10A(\x1b\[\d+G)+\r\x1b\[10B", "", rest) == captions
 
 
 @pytest.mark.parametrize(

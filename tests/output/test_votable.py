@@ -50,15 +50,11 @@ def test_a_votable_declares_frame_and_ucds_without_a_complaint() -> None:
         verify="exception",
     )
     fields = {field.name: field for field in document.get_first_table().fields}
-    assert (fields["s_ra"].ucd, fields["s_dec"].ucd) == (
-        "pos.eq.ra;meta.main",
-        "pos.eq.dec;meta.main",
-    )
-    assert (fields["obs_id"].ucd, fields["access_url"].ucd, fields["split"].ucd) == (
-        "meta.id",
-        "meta.ref.url",
-        None,
-    )
+    assert fields["s_ra"].ucd == "pos.eq.ra;meta.main"
+    assert fields["s_dec"].ucd == "pos.eq.dec;meta.main"
+    assert fields["obs_id"].ucd == "meta.id"
+    assert fields["access_url"].ucd == "meta.ref.url"
+    assert fields["split"].ucd is None
     (frame,) = document.resources[0].coordinate_systems
     assert frame.system == "ICRS" and fields["s_ra"].ref == fields["s_dec"].ref == frame.ID
     assert {info.name: info.value for info in document.resources[0].infos}["model"] == "tiny"

@@ -1,4 +1,4 @@
-"""A clock on which time passes only where somebody waits for it, and a pace that remembers when it gave a turn."""
+"""A clock on which time passes only while someone waits, and a pace that records its turns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from paperclip_cli.http.retry import Clock, Pace
 
 
 class FakeClock(Clock):
-    """`waits` is what was waited for, in order; `seen` what the thread that asks has read last."""
+    """A fake clock. `waits` lists the waits in order; `seen` is the thread's own last reading."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -32,7 +32,7 @@ class FakeClock(Clock):
 
 
 class WatchedPace(Pace):
-    """A pace on a fake clock. `turns`: when each was given, whichever thread got it."""
+    """A pace on a fake clock. `turns` holds the time of each turn, in whichever thread."""
 
     def __init__(self, rate: float, tell: Callable[[str], None] = lambda text: None) -> None:
         self.fake = FakeClock()
@@ -44,7 +44,7 @@ class WatchedPace(Pace):
         self.turns.append(self.fake.seen)
 
     def most_within(self, seconds: float) -> int:
-        """The most turns that any stretch of so many seconds holds."""
+        """The most turns in any stretch of `seconds`."""
         return max(
             sum(start <= turn < start + seconds for turn in self.turns) for start in self.turns
         )
