@@ -133,12 +133,10 @@ def _health(config: DoctorConfig, workspace: Workspace, progress: Progress) -> I
     finished = workspace.names("models")
     for folder in sorted((workspace.root / "training").glob("[!.]*")):
         if folder.name not in finished:
-            yield Check(
-                topic="health",
-                name=f"training {folder.name}",
-                found="not finished",
-                state=State.NOTE,
-                advice="run the same `paperclip train` again to continue it",
+            yield _note(
+                f"training {folder.name}",
+                "not finished",
+                "run the same `paperclip train` again to continue it",
             )
 
     for name in workspace.names("indexes"):
@@ -153,21 +151,9 @@ def _looked_at(name: str, look) -> Iterator[Check]:  # type: ignore[no-untyped-d
     try:
         yield from look()
     except PaperclipError as error:
-        yield Check(
-            topic="health",
-            name=name,
-            found=error.message,
-            state=State.PROBLEM,
-            advice=error.hint or "",
-        )
+        yield _problem(name, error.message, error.hint or "")
     except (OSError, ValueError) as error:
-        yield Check(
-            topic="health",
-            name=name,
-            found=str(error).partition("\n")[0],
-            state=State.PROBLEM,
-            advice="create it again with --force",
-        )
+        yield _problem(name, str(error).partition("\n")[0], "create it again with --force")
 
 
 def _previews(
@@ -180,7 +166,7 @@ def _previews(
         yield from _faults(f"previews {name}", workspace.proposals(name))
         yield from _faults(f"previews {name}", workspace.previews(name))
     else:
-        yield Check(topic="health", name=f"previews {name}", found=total)
+        yield _sound(f"previews {name}", total)
         return
 
     def fault(preview: Preview) -> str | None:
@@ -199,33 +185,25 @@ def _previews(
             faults += [found] if found else []
             task.advance()
     if faults:
-        yield Check(
-            topic="health",
-            name=f"previews {name}",
-            found=f"{len(faults):,} of {total} damaged, for example {faults[0]}",
-            state=State.PROBLEM,
-            advice=f"paperclip fetch --mission {name} --verify",
+        yield _problem(
+            f"previews {name}",
+            f"{len(faults):,} of {total} damaged, for example {faults[0]}",
+            f"paperclip fetch --mission {name} --verify",
         )
     else:
-        yield Check(topic="health", name=f"previews {name}", found=f"{total}, all intact")
+        yield _sound(f"previews {name}", f"{total}, all intact")
 
 
 def _faults(name: str, folder: Path) -> Iterator[Check]:
     """The files that differ from their manifest. Every file is read completely."""
     manifest = read_manifest(folder)
     for fault in faults(folder, manifest, verify=True) if manifest else ():
-        yield Check(
-            topic="health",
-            name=name,
-            found=f"{folder.name}/{fault}",
-            state=State.PROBLEM,
-            advice=remedy(folder),
-        )
+        yield _problem(name, f"{folder.name}/{fault}", remedy(folder))
 
 
 def _summaries(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
     total = counted(len(read_summaries(workspace, name)), "summaries")
-    yield Check(topic="health", name=f"summaries {name}", found=total)
+    yield _sound(f"summaries {name}", total)
     if config.verify:
         yield from _faults(f"summaries {name}", workspace.summaries(name))
 
@@ -236,7 +214,7 @@ def _dataset(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[
     if config.verify:
         yield from _faults(f"dataset {name}", folder)
     splits = [f"{count_rows(folder, split):,} {split}" for split in available_splits(folder)]
-    yield Check(topic="health", name=f"dataset {name}", found=", ".join(splits))
+    yield _sound(f"dataset {name}", ", ".join(splits))
 
 
 def _model(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
@@ -245,37 +223,25 @@ def _model(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
         yield from _faults(f"model {name}", model.path)
     size, view = _size((model.path / WEIGHTS).stat().st_size), model.view.size
     found = f"{size}, {view} pixels, {counted(model.config.projection_dim, 'dimensions')}"
-    yield Check(topic="health", name=f"model {name}", found=found)
+    yield _sound(f"model {name}", found)
 
 
 def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
     index = open_index(workspace.index(name))
     images = counted(index.manifest.counts["images"], "images")
     found = f"{images}, model {index.manifest.config['model']}"
-    yield Check(topic="health", name=f"index {name}", found=found)
+    yield _sound(f"index {name}", found)
 
     rebuild = f"paperclip index --index {name}"
     if is_unfinished(index.folder):
-        yield Check(
-            topic="health",
-            name=f"index {name}",
-            found="an update was interrupted",
-            state=State.NOTE,
-            advice=f"{rebuild} continues it",
-        )
+        yield _note(f"index {name}", "an update was interrupted", f"{rebuild} continues it")
 
     known = {image.entry.path for image in index.observations.images()}
     if any(path.startswith("previews/") for path in known):
         fetched = read_previews(workspace, workspace.names("previews"))
         new = sum(stored_path(preview) not in known for preview in fetched)
         if new:
-            yield Check(
-                topic="health",
-                name=f"index {name}",
-                found=counted(new, "fetched images are not in it"),
-                state=State.NOTE,
-                advice=rebuild,
-            )
+            yield _note(f"index {name}", counted(new, "fetched images are not in it"), rebuild)
 
     model_of(index, workspace, afresh=config.verify)
     if config.verify:
@@ -289,22 +255,10 @@ def _verified(index: Index, rebuild: str) -> Iterator[Check]:
     if pictures is not None and folder_sha256(index.folder / THUMBNAILS) != pictures:
         altered.append(f"{THUMBNAILS} are damaged")
     for fault in altered:
-        yield Check(
-            topic="health",
-            name=f"index {index.name}",
-            found=fault,
-            state=State.PROBLEM,
-            advice=f"{rebuild} --force",
-        )
+        yield _problem(f"index {index.name}", fault, f"{rebuild} --force")
 
     if graph_state(index.folder, index.generation, index.vectors, verify=True) == "stale":
-        yield Check(
-            topic="health",
-            name=f"index {index.name}",
-            found="the graph is damaged",
-            state=State.PROBLEM,
-            advice=f"{rebuild} --hnsw",
-        )
+        yield _problem(f"index {index.name}", "the graph is damaged", f"{rebuild} --hnsw")
 
     lengths = [
         np.linalg.norm(index.vectors[start : start + 65_536], axis=1)
@@ -312,27 +266,33 @@ def _verified(index: Index, rebuild: str) -> Iterator[Check]:
     ]
     bad = sum(int(np.count_nonzero(~(np.abs(part - 1) < 1e-3))) for part in lengths)
     if bad:
-        yield Check(
-            topic="health",
-            name=f"index {index.name}",
-            found=counted(bad, "vectors are damaged"),
-            state=State.PROBLEM,
-            advice=f"{rebuild} --force",
+        yield _problem(
+            f"index {index.name}", counted(bad, "vectors are damaged"), f"{rebuild} --force"
         )
 
     ((answer,), *_) = index.observations.execute("PRAGMA integrity_check")
     ((tiles,),) = index.observations.execute("SELECT coalesce(sum(tiles), 0) FROM images")
     if answer != "ok" or tiles != len(index.vectors):
-        yield Check(
-            topic="health",
-            name=f"index {index.name}",
-            found=f"{index.observations.path} is damaged: {answer}",
-            state=State.PROBLEM,
-            advice=f"{rebuild} --force",
+        yield _problem(
+            f"index {index.name}",
+            f"{index.observations.path} is damaged: {answer}",
+            f"{rebuild} --force",
         )
     if not bad and answer == "ok" and not altered:
         intact = "vectors and observations are intact"
-        yield Check(topic="health", name=f"index {index.name}", found=intact)
+        yield _sound(f"index {index.name}", intact)
+
+
+def _sound(name: str, found: str) -> Check:
+    return Check(topic="health", name=name, found=found)
+
+
+def _note(name: str, found: str, advice: str) -> Check:
+    return Check(topic="health", name=name, found=found, state=State.NOTE, advice=advice)
+
+
+def _problem(name: str, found: str, advice: str) -> Check:
+    return Check(topic="health", name=name, found=found, state=State.PROBLEM, advice=advice)
 
 
 def _size(count: float) -> str:

@@ -175,14 +175,13 @@ def _build(
         "exported": str(said.get("created"))[:40],
         THUMBNAILS: folder_sha256(new / THUMBNAILS),
     }
-    files = stamps_of(new, [vectors_path.name, observations_path.name])
     manifest = Manifest(
         stage=STAGE,
         config=config,
         inputs={"model": made_by},
         counts={"images": len(entries), "vectors": shape[0]},
         extra=extra,
-        files=files,
+        files=stamps_of(new, [vectors_path.name, observations_path.name]),
     )
     write_manifest(new, manifest)
     return shape[0], [image.thumbnail for image in images]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.files import append_lines, cut_torn_line, lock, replace_file
 from paperclip_cli.previews.records import fetched_missions, read_proposals
 from paperclip_cli.progress import Progress, SilentProgress
-from paperclip_cli.records import FailedSummary, Proposal, Summary, to_json, write_jsonl
+from paperclip_cli.records import FailedSummary, Key, Proposal, Summary, to_json, write_jsonl
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.summaries.base import Outcome, Summarizer
 from paperclip_cli.summaries.files import (
@@ -77,22 +77,26 @@ def run(config: SummarizeConfig, workspace: Workspace, progress: Progress | None
         failed = read_failures(workspace, name)
 
     skipped = {NO_ABSTRACT: len(proposals) - len(described), NO_SUBJECT: outcomes.count(None)}
-    failures = [
-        Failure(str(proposal.key), failed[proposal.key].reason)
-        for proposal in described
-        if proposal.key in failed
-    ]
+    failures = _failures(described, failed)
     earlier = "these failures are from an earlier run; --retry-failed tries them again"
-    notes = (earlier,) if failures and not todo else ()
-    excluded = {reason: count for reason, count in skipped.items() if count}
     return Report(
         stage=STAGE,
         counts=counts,
-        excluded=excluded,
-        failures=tuple(failures),
-        notes=notes,
+        excluded={reason: count for reason, count in skipped.items() if count},
+        failures=failures,
+        notes=(earlier,) if failures and not todo else (),
         output=folder,
         unchanged=not new,
+    )
+
+
+def _failures(
+    proposals: Sequence[Proposal], failed: Mapping[Key, FailedSummary]
+) -> tuple[Failure, ...]:
+    return tuple(
+        Failure(str(proposal.key), failed[proposal.key].reason)
+        for proposal in proposals
+        if proposal.key in failed
     )
 
 
