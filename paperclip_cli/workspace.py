@@ -31,11 +31,11 @@ from paperclip_cli.files import hidden_names, recover, replace_file
 MANIFEST = "manifest.json"
 FORMAT = 1  # of a manifest; older ones, without a format, count as 0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_REFETCH = "run the same `paperclip fetch` again: it restores the records from the files on disk"
+REFETCH = "run the same `paperclip fetch` again: it restores the records from the files on disk"
 # Hints for damaged artefacts, by kind.
 _REMEDIES = {
-    "proposals": _REFETCH,
-    "previews": _REFETCH,
+    "proposals": REFETCH,
+    "previews": REFETCH,
     "summaries": "run the same `paperclip summarize` again: it makes what is missing",
     "datasets": "make it again with `paperclip build-dataset --force`",
     "models": "train it again with `paperclip train --force`",

@@ -24,7 +24,7 @@ from paperclip_cli.previews.fetch_log import (
     rewrite_ledger,
     shard_ledgers,
 )
-from paperclip_cli.previews.records import LOST, PREVIEWS, PROPOSALS, counted
+from paperclip_cli.previews.records import LOST, PREVIEWS, PROPOSALS, stated_count
 from paperclip_cli.records import Key, Preview, Proposal, Record, read_jsonl, write_jsonl
 from paperclip_cli.workspace import (
     Manifest,
@@ -130,7 +130,7 @@ def _lost(workspace: Workspace, mission: str, held: Holdings) -> set[Key]:
 
 def _damage(path: Path, manifest: Manifest, count: int) -> str:
     """`cut` or `altered`; empty for a file of `count` records that is what was written."""
-    wanted = counted(path, manifest)
+    wanted = stated_count(path, manifest)
     if wanted is not None:
         return "cut" if count != wanted else ""
     if next(faults(path.parent, manifest, (path.name,), verify=True), None) is None:

@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 
 from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
 from paperclip_cli.records import Key, Preview, Proposal, Record, read_jsonl
-from paperclip_cli.workspace import Manifest, Workspace, file_sha256, whole_manifest
+from paperclip_cli.wording import counted
+from paperclip_cli.workspace import REFETCH, Manifest, Workspace, file_sha256, whole_manifest
 
 PROPOSALS, PREVIEWS = "proposals.jsonl", "previews.jsonl"
 LOST = "lost"  # in a manifest: the proposals of which records are lost, and were not fetched again
-RESTORES = "run the same `paperclip fetch` again: it restores the records from the files on disk"
 
 
 def fetched_missions(workspace: Workspace, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -75,15 +75,16 @@ def refuse_lost(path: Path, manifest: Manifest, count: int) -> None:
     lost = manifest.extra.get(LOST, ())
     if lost:
         raise PaperclipError(
-            f"{path} lacks the records of {len(lost):,} proposals, first {lost[0]}",
+            f"{path} lacks the records of {counted(len(lost), 'proposals')}, first {lost[0]}",
             "fetch them again, or give them up with `paperclip fetch --force`",
         )
-    wanted = counted(path, manifest)
+    wanted = stated_count(path, manifest)
     if wanted is not None and count != wanted:
-        raise PaperclipError(f"{path} has {count:,} records, and {wanted:,} were written", RESTORES)
+        found = counted(count, "records")
+        raise PaperclipError(f"{path} has {found}, and {wanted:,} were written", REFETCH)
 
 
-def counted(path: Path, manifest: Manifest) -> int | None:
+def stated_count(path: Path, manifest: Manifest) -> int | None:
     """The number of records in a file by its manifest; None if the manifest has the file's size.
 
     The size is the stricter check.

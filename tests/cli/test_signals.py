@@ -187,7 +187,7 @@ def test_a_compiler_that_works_on_does_not_crash_the_process() -> None:
         "import jax, jax.numpy as jnp",
         "def deep(x):",
         "    for number in range(100):",
-        "        x = jnp.sin(x @ x) + jnp.cos(x).sum(number % 2) * number",
+        "        x = jnp.sin(x @ x) + jnp.cos(x).sum(number % 2, keepdims=True) * number",
         "    return x",
         "lowered = jax.jit(deep).lower(jnp.ones((8, 8)))",
         "print('ready', flush=True)",

@@ -504,7 +504,7 @@ def test_torn_records_are_refused_and_restored(
     assert "read now" not in report.counts
     assert [failure.item for failure in report.failures] == lost
     if lost:
-        with pytest.raises(PaperclipError, match="lacks the records of 1 proposals, first local:1"):
+        with pytest.raises(PaperclipError, match="lacks the records of 1 proposal, first local:1"):
             read_previews(workspace, ["local"])
     assert "read now" not in run(proposals=(1,)).counts
     assert contents(workspace.root) == finished and run().unchanged
