@@ -170,9 +170,8 @@ def test_without_validation_the_last_step_is_kept_and_said(trained: Workspace) -
         notes,
     )
     assert report.notes == ("the model is from step 2, the last one; there was no validation",)
-    assert any(
-        note.startswith("training on 1 x cpu") and "batches of 8" in note for note in notes.notes
-    )
+    reduced = "batch size reduced to 8, the number of proposals"
+    assert any(note.startswith("training on 1 x cpu") and reduced in note for note in notes.notes)
     assert "no validation split" in (trained.model("plain") / "README.md").read_text()
 
 
