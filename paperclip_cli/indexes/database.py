@@ -15,6 +15,7 @@ from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, from_dict
+from paperclip_cli.wording import counted
 
 OBSERVED = tuple(f.name for f in fields(Observation))
 FILE = ("path", "size", "mtime_ns", "sha256", "tiles", "wcs")
@@ -127,6 +128,14 @@ class Observations:
         """Every image, in the order of the vectors."""
         rows = self.execute(f"{_WHOLE_IMAGE} ORDER BY images.id")
         return (_image(values[0], values) for values in rows)
+
+    def damage(self, vectors: int) -> str:
+        """What SQLite finds wrong, or that the rows are not those of `vectors`; empty if neither."""
+        ((answer,), *_) = self.execute("PRAGMA integrity_check")
+        if answer != "ok":
+            return str(answer)
+        ((tiles,),) = self.execute("SELECT coalesce(sum(tiles), 0) FROM images")
+        return "" if tiles == vectors else f"{tiles:,} rows for {counted(vectors, 'vectors')}"
 
     def close(self) -> None:
         self.connection.close()

@@ -270,17 +270,12 @@ def _verified(index: Index, rebuild: str) -> Iterator[Check]:
             f"index {index.name}", counted(bad, "vectors are damaged"), f"{rebuild} --force"
         )
 
-    ((answer,), *_) = index.observations.execute("PRAGMA integrity_check")
-    ((tiles,),) = index.observations.execute("SELECT coalesce(sum(tiles), 0) FROM images")
-    if answer != "ok" or tiles != len(index.vectors):
-        yield _problem(
-            f"index {index.name}",
-            f"{index.observations.path} is damaged: {answer}",
-            f"{rebuild} --force",
-        )
-    if not bad and answer == "ok" and not altered:
-        intact = "vectors and observations are intact"
-        yield _sound(f"index {index.name}", intact)
+    damage = index.observations.damage(len(index.vectors))
+    if damage:
+        found = f"{index.observations.path} is damaged: {damage}"
+        yield _problem(f"index {index.name}", found, f"{rebuild} --force")
+    if not bad and not damage and not altered:
+        yield _sound(f"index {index.name}", "vectors and observations are intact")
 
 
 def _sound(name: str, found: str) -> Check:

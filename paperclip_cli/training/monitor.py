@@ -81,6 +81,6 @@ class Monitor:
         if kept is None:
             raise PaperclipError(f"step {step}: {what}; there is no checkpoint before it", hint)
         raise PaperclipError(
-            f"step {step}: {what}; the last good checkpoint is that of step {kept}",
+            f"step {step}: {what}; the last good checkpoint is from step {kept}",
             f"resume from there with --resume and a lower --learning-rate, or {hint} and --force",
         )

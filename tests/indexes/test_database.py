@@ -89,6 +89,17 @@ def test_every_row_leads_to_its_image_and_tile(tmp_path: Path, entries: list[Ent
     observations.close()
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
+@given(ENTRIES)
+def test_rows_for_other_vectors_are_damage(tmp_path: Path, entries: list[Entry]) -> None:
+    write_observations(tmp_path / "o.sqlite", entries, {}, {})
+    observations = Observations(tmp_path / "o.sqlite")
+    rows = sum(entry.tiles for entry in entries)
+    assert observations.damage(rows) == ""
+    assert observations.damage(rows + 7) == f"{rows:,} rows for {rows + 7:,} vectors"
+    observations.close()
+
+
 def test_one_hit_stands_for_the_images_of_a_target_or_a_proposal(tmp_path: Path) -> None:
     made = [
         ("a", 1, "M 51"),
