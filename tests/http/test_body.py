@@ -200,8 +200,8 @@ def test_the_body_of_a_redirect_is_bounded_and_its_cookies_are_kept(url: str) ->
         ("endless", "/endless is larger than 1 MiB"),
         ("bombs", "/bombs is larger than 1 MiB"),
         ("nowhere", "a redirect is larger than"),
-        ("short", "cannot be had: the reply was cut short"),
-        ("silent", "cannot be had: no answer in time"),
+        ("short", "cannot be downloaded: the reply was cut short"),
+        ("silent", "cannot be downloaded: no answer in time"),
     ],
 )
 def test_a_download_says_what_was_wrong(

@@ -72,7 +72,7 @@ def test_fetch_and_index_take_the_same_files(
     (tmp_path / "archive" / "abstracts.cat").write_text(catalogue)
     report = fetch.run(FetchConfig(source=tmp_path / "archive", max_images=99), workspace)
     assert report.failures == ()
-    assert report.excluded == {"files that are no JPEG, PNG, TIFF or FITS": 1}
+    assert report.excluded == {"files that are not JPEG, PNG, TIFF or FITS": 1}
     previews = list(read_previews(workspace, ["local"]))
     assert sorted(Path(preview.original).name for preview in previews) == names
     for preview in previews:
