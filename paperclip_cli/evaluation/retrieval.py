@@ -82,7 +82,7 @@ class Standing:
 
 
 class Accuracy(NamedTuple):
-    """Retrieval accuracy at k %, one entry for each k; None where k % is less than one candidate.
+    """Retrieval accuracy at k %, one entry for each k; None with too few candidates for it.
 
     `by_image` is a mean over images, `by_proposal` a mean over proposals of the mean over their
     images. `interval` is a 95 % interval of `by_image`, and `chance` the accuracy of random

@@ -1,4 +1,4 @@
-"""What one fetch is to do: a job for each image that was drawn, and which jobs are done already."""
+"""The plan of one fetch: a job for each image drawn, and which of them are already done."""
 
 from __future__ import annotations
 

@@ -111,8 +111,7 @@ def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
     Raises:
         UsageError: no name and several models, or a name that means nothing.
         PaperclipError: no name and no model, a folder without a model, or a Hub model that cannot
-        be
-            fetched.
+            be fetched.
     """
     if name is None:
         name = _only_model(workspace)

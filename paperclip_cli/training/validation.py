@@ -22,7 +22,7 @@ class Score(NamedTuple):
     """The result of a validation.
 
     `loss` is symmetric InfoNCE, whatever the training loss. `accuracy` is that of image-to-text
-    retrieval at PERCENT %; None where PERCENT % of the captions is less than one caption.
+    retrieval at PERCENT %; None with too few captions for top-PERCENT %.
     """
 
     loss: float
