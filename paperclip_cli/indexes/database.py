@@ -130,7 +130,7 @@ class Observations:
         return (_image(values[0], values) for values in rows)
 
     def damage(self, vectors: int) -> str:
-        """What SQLite finds wrong, or that the rows are not those of `vectors`; empty if neither."""
+        """The damage SQLite finds, or rows that do not fit the `vectors`; empty if neither."""
         ((answer,), *_) = self.execute("PRAGMA integrity_check")
         if answer != "ok":
             return str(answer)
