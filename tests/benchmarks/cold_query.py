@@ -205,6 +205,7 @@ def main() -> None:
         folder = workspace.model("base")
         if not folder.exists():
             make_model(folder)
+        if not options.ours_only and not (folder / "text.onnx").exists():
             export_text_tower(folder)
         if not workspace.names("indexes"):
             make_index(workspace, ModelFolder.open(folder, "base"), options.images)
