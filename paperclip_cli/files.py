@@ -36,6 +36,8 @@ def replacing(path: Path, flush_parent: bool = True) -> Iterator[Path]:
     Many files in one folder are written faster without `flush_parent`. Each is whole, but a power
     cut may take it until `flush_folder` has been called for its folder.
     """
+    if path.is_dir():  # told before the work, not by the rename after it
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if flush_parent:
         make_folder(path.parent)
     else:

@@ -373,3 +373,10 @@ def test_the_next_that_holds_a_folder_sweeps_it(tmp_path: Path) -> None:
     with lock(folder):
         assert names(folder) == [".keep"]
     assert names(tmp_path) == [".index.lock", ".other.new.abcdefgh", "index"]
+
+
+def test_a_folder_is_no_file_to_replace_and_that_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(IsADirectoryError, match="there"), replacing(tmp_path / "there"):
+        pytest.fail("the work has begun")
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
