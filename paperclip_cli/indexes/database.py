@@ -135,7 +135,9 @@ class Observations:
         if answer != "ok":
             return str(answer)
         ((tiles,),) = self.execute("SELECT coalesce(sum(tiles), 0) FROM images")
-        return "" if tiles == vectors else f"{tiles:,} rows for {counted(vectors, 'vectors')}"
+        if tiles == vectors:
+            return ""
+        return f"{counted(tiles, 'rows')} for {counted(vectors, 'vectors')}"
 
     def close(self) -> None:
         self.connection.close()

@@ -13,6 +13,7 @@ from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.records import Key, Observation, Proposal
 from paperclip_cli.text.words import spaced
+from paperclip_cli.wording import counted
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=12)
 MAYBE = st.none() | TEXT
@@ -96,7 +97,8 @@ def test_rows_for_other_vectors_are_damage(tmp_path: Path, entries: list[Entry])
     observations = Observations(tmp_path / "o.sqlite")
     rows = sum(entry.tiles for entry in entries)
     assert observations.damage(rows) == ""
-    assert observations.damage(rows + 7) == f"{rows:,} rows for {rows + 7:,} vectors"
+    said = f"{counted(rows, 'rows')} for {counted(rows + 7, 'vectors')}"
+    assert observations.damage(rows + 7) == said
     observations.close()
 
 
