@@ -10,6 +10,7 @@ import typer
 
 from paperclip_cli.cli.session import numbers, position, proposals, session, values
 from paperclip_cli.config import FetchConfig
+from paperclip_cli.config.archive import bad_shard
 from paperclip_cli.config.quantities import parse_angle, parse_date
 from paperclip_cli.errors import UsageError
 
@@ -192,8 +193,5 @@ def _shard(given: str | None) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", given.strip())
     if match is None:
-        raise UsageError(
-            f"--shard {given!r} is not a valid part",
-            "write i/n with 0 <= i < n, for example 0/8 to 7/8",
-        )
+        raise bad_shard(repr(given))
     return int(match[1]), int(match[2])

@@ -69,10 +69,7 @@ class FetchConfig:
             )
         check_network(self.rate, self.timeout)
         if self.shard is not None and not 0 <= self.shard[0] < self.shard[1]:
-            raise UsageError(
-                f"--shard {self.shard[0]}/{self.shard[1]} is not a valid part",
-                "write i/n with 0 <= i < n, for example 0/8 to 7/8",
-            )
+            raise bad_shard("/".join(map(str, self.shard)))
         if self.source is not None and self.simulate is not None:
             raise UsageError("--from and --simulate exclude each other", "use one of them")
 
@@ -128,3 +125,9 @@ class CiteConfig:
 
     hits: tuple[str, ...] = ()
     index: str | None = None
+
+
+def bad_shard(given: str) -> UsageError:
+    """The error for a `--shard` that names no part."""
+    hint = "write i/n with 0 <= i < n, for example 0/8 to 7/8"
+    return UsageError(f"--shard {given} is not a valid part", hint)

@@ -81,7 +81,7 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
             expected = fingerprint(resolve(config.model, workspace), workspace)
         try:
             with replace_folder(folder) as new:
-                count, lengths = _build(card, Path(place), new, folder, workspace, expected)
+                count, lengths = _build(card, Path(place), new, folder, expected)
         except _MALFORMED as error:
             raise PaperclipError(
                 f"{config.place} is not a valid index ({str(error)[:200]})", bundle.AGAIN
@@ -115,12 +115,7 @@ def _fetched(config: BundleConfig, workspace: Workspace, folder: Path, progress:
 
 
 def _build(
-    card: bundle.Card,
-    unpacked: Path,
-    new: Path,
-    folder: Path,
-    workspace: Workspace,
-    expected: str | None,
+    card: bundle.Card, unpacked: Path, new: Path, folder: Path, expected: str | None
 ) -> tuple[int, list[int]]:
     """Writes the files of an index into the folder `new`, which will become `folder`.
 
@@ -208,7 +203,7 @@ def _image(line: bytes) -> BundledImage:
         raise ValueError("an image has an invalid thumbnail or number of tiles")
     if image.mission is not None:
         checked_name(image.mission, "mission")
-    if url is not None and not url.startswith(("http://", "https://")):
+    if url is not None and not is_url(url):
         image = replace(image, observation=replace(image.observation, access_url=None))
     return image
 

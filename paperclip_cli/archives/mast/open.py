@@ -16,6 +16,7 @@ from paperclip_cli.archives.sampling import is_selected
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
 from paperclip_cli.files import replace_file
+from paperclip_cli.http.download import is_url
 from paperclip_cli.http.retry import Pace
 from paperclip_cli.progress import Progress
 from paperclip_cli.records import Proposal
@@ -87,7 +88,7 @@ def _catalogue(
     config: FetchConfig, mission: Mission, workspace: Workspace, wire: Wire
 ) -> Sequence[Proposal]:
     given = config.catalog
-    if given is not None and not given.startswith(("http://", "https://")):
+    if given is not None and not is_url(given):
         return read_catalogue(Path(given).expanduser(), mission.name).proposals
     addresses = mission.catalogues if given is None else (given,)
     if not addresses:

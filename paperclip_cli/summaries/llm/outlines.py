@@ -174,7 +174,6 @@ class TransformerWriter:
         try:
             import outlines
             import torch  # noqa: F401
-            import transformers  # noqa: F401
             from outlines.backends import get_regex_logits_processor
         except ImportError as error:
             raise not_installed(self.backend, "outlines", error) from error
