@@ -203,36 +203,66 @@ class FailedSummary:
 class Hit:
     """An image that answers a query.
 
+    Its fields have the names of `query --json`, and the order of its tables (`output.hits`). Those
+    of the observation are as in `Observation`.
+
     `score` is a cosine, and `percentile` (0 to 100) its rank among the scores of unrelated texts
-    against the same index. `image` is an absolute path. `separation`, in arcmin, is measured from
-    the centre of the observation to the centre of a cone search. `more` counts the other images of
-    the same proposal and target that this hit represents. `split` is its side of the model's data:
-    train, validation, test or none. `provenance` names the software, the index and the model that
-    gave the hit. In an index of tiles, `tile_region` is the STC-S polygon of the tile that scored.
+    against the same index. Both are None for the hits of a plain cone search. `image` is an
+    absolute path. `separation`, in arcmin, is measured from the centre of the observation to the
+    centre of the cone. `more` counts the other images of the same proposal and target that this hit
+    represents. `split` is its side of the model's data: train, validation, test or none. In an
+    index of tiles, `tile_region` is the STC-S polygon of the tile that scored. `provenance` names
+    the software, the index and the model that gave the hit.
     """
 
     rank: int
     query: str
-    score: float
-    percentile: float
+    score: float | None
+    percentile: float | None
     mission: str | None
     proposal_id: int | None
     image: str
     title: str
     split: str
-    category: str = ""
-    abstract: str = ""
+    target: str | None = None
+    s_ra: float | None = None
+    s_dec: float | None = None
     separation: float | None = None
-    more: int = 0
-    observation: Observation = field(default_factory=Observation)
-    provenance: str = ""
+    instrument: str | None = None
+    detector: str | None = None
+    filters: tuple[str, ...] = ()
+    cycle: str | None = None
+    category: str = ""
+    obs_id: str | None = None
+    t_min: float | None = None
+    t_exptime: float | None = None
+    s_region: str | None = None
     tile_region: str | None = None
+    access_url: str | None = None
+    preview_uri: str | None = None
+    product_uri: str | None = None
+    more: int = 0
+    provenance: str = ""
+    abstract: str = ""
 
     @property
     def key(self) -> Key | None:
         if self.mission is None or self.proposal_id is None:
             return None
         return Key(self.mission, self.proposal_id)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The software, the index and the model behind an answer, and the model's fingerprint."""
+
+    software: str
+    index: str
+    model: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.software}, index {self.index}, model {self.model} {self.fingerprint[:12]}"
 
 
 def to_json(record: object) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from paperclip_cli.config import IndexConfig
-from paperclip_cli.indexes.folder import Index, open_index
+from paperclip_cli.indexes.folder import IndexFolder, open_index
 from paperclip_cli.records import Observation
 from paperclip_cli.report import Report
 from paperclip_cli.stages import index as stage
@@ -76,11 +76,11 @@ def at(ra: float, dec: float, **more: object) -> Observation:
     return Observation(s_ra=ra, s_dec=dec, **more)  # type: ignore[arg-type]
 
 
-def index_of(workspace: Workspace, name: str = "default") -> Index:
+def index_of(workspace: Workspace, name: str = "default") -> IndexFolder:
     return open_index(workspace.index(name))
 
 
-def holds(index: Index) -> dict[str, list]:
+def holds(index: IndexFolder) -> dict[str, list]:
     """The content of an index by path, without the numbers of generations."""
     return {
         image.entry.path: [

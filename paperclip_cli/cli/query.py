@@ -156,7 +156,10 @@ def query(
         ),
     ] = False,
 ) -> int:
-    """Find images that match a description in plain language."""
+    """Find images that match a description in plain language.
+
+    With --near and nothing to look for, it is a plain cone search, nearest first.
+    """
     here, is_stream = session(), words == ["-"]
     if not is_stream:
         # A single query is answered sooner than BLAS can start its threads, which takes 50 ms.
@@ -294,4 +297,4 @@ def _send(answers: Sequence[Answer], here: Session) -> None:
 
 def _provenance(answers: Sequence[Answer]) -> dict[str, str]:
     queries = {"query": "; ".join(answer.query for answer in answers)}
-    return {**queries, **(answers[0].provenance if answers else {})}
+    return {**queries, **(vars(answers[0].provenance) if answers else {})}

@@ -5,11 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from paperclip_cli.config.checks import at_least, one_of
 from paperclip_cli.config.choices import Collapse, IndexView, RankBy, Stretch
 from paperclip_cli.errors import UsageError
 from paperclip_cli.wording import counted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+Picture: TypeAlias = "Union[np.ndarray, Image.Image]"
+"""An image in memory: an array [H, W] or [H, W, 3] with its first row at the top, or of Pillow."""
+QueryImage: TypeAlias = "Union[Path, Picture]"
+
+
+def image_name(image: QueryImage, whole: bool = False) -> str:
+    """The name of an image of a query: of a file with its folder if `whole`."""
+    if isinstance(image, Path):
+        return str(image) if whole else image.name
+    return "image"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +79,7 @@ class QueryConfig:
     """What to search for, and under which conditions.
 
     A query is the sum of its `texts` and `images` minus its `minus` texts, and returns `k` hits.
+    Without any of these, `near` is a plain cone search.
     `weights` is one number for the images, or one for each part: texts first, then images, then
     `minus`. `index` None is the index `default`, or the only one. `near` is (ra, dec) and `radius`
     an angle, both in degrees. `after` and `before` are Modified Julian Dates. `collapse` groups
@@ -71,7 +88,7 @@ class QueryConfig:
     """
 
     texts: tuple[str, ...] = ()
-    images: tuple[Path, ...] = ()
+    images: tuple[QueryImage, ...] = ()
     minus: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     index: str | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -35,6 +35,7 @@ __all__ = [
     "fill_no_data",
     "make_canvas",
     "no_data",
+    "picture_of",
     "quiet_decoders",
     "read_picture",
     "store_image",
@@ -76,6 +77,34 @@ def read_picture(path: Path, hdu: int | str | None = None, stretch: str = PREVIE
             return _decode(file)
     except OSError as error:
         raise BadItem(f"cannot be read: {error.strerror or error}") from error
+
+
+def picture_of(image: np.ndarray | Image.Image) -> np.ndarray:
+    """An image in memory as a picture uint8 [H, W] or [H, W, 3], treated as one from a file.
+
+    An array is [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] (RGBA, uint8), its first row at the top.
+    Numbers [H, W] other than uint8 are scaled as 16-bit and floating-point pictures are.
+
+    Raises:
+        BadItem: it has another shape or kind of numbers, is damaged, or has too many pixels.
+    """
+    if isinstance(image, Image.Image):
+        check_size(*image.size)  # before its pixels are read
+        return _upright(image.copy)
+    values = _checked(np.asarray(image))
+    return _to_8_bits(values) if values.dtype != np.uint8 else _pixels(Image.fromarray(values))
+
+
+def _checked(values: np.ndarray) -> np.ndarray:
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[..., 0]
+    is_picture = values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (3, 4))
+    if not is_picture or not values.size or values.dtype.kind not in "uif":
+        raise BadItem(f"an array {list(values.shape)} of {values.dtype} is not an image")
+    check_size(values.shape[1], values.shape[0])
+    if values.dtype != np.uint8 and values.ndim == 3:
+        raise BadItem(f"a colour image is an array of uint8, not of {values.dtype}")
+    return values
 
 
 def make_canvas(picture: np.ndarray, size: int, pad: int = 255) -> np.ndarray:
@@ -206,8 +235,13 @@ def _decode(file: BinaryIO) -> np.ndarray:
     if decoder is None:
         raise BadItem("not a JPEG, PNG, TIFF or FITS file" if head else "an empty file")
 
+    return _upright(lambda: decoder(file))
+
+
+def _upright(opened: Callable[[], Image.Image]) -> np.ndarray:
+    """The pixels of an image, turned as its EXIF says."""
     try:
-        image = decoder(file)
+        image = opened()
         check_size(*image.size)
         ImageOps.exif_transpose(image, in_place=True)
         return _pixels(image)

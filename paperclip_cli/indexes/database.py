@@ -8,7 +8,9 @@ of its hits. The text of a proposal is stored once for all its images.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -61,6 +63,8 @@ class Image:
 class Observations:
     """The observations of an index, open for reading. Images are numbered by their first vector.
 
+    Threads may share it: each has a connection of its own, opened when it first asks.
+
     Raises:
         FileNotFoundError: there is no such file.
     """
@@ -69,8 +73,17 @@ class Observations:
         if not path.is_file():
             raise FileNotFoundError(path)
         self.path = path
-        # Immutable: no lock is taken, so an index in a read-only folder works, too.
-        self.connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
+        self._own = threading.local()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        found = getattr(self._own, "connection", None)
+        if found is None:
+            # Immutable: no lock is taken, so an index in a read-only folder works, too.
+            address = f"file:{_quoted(self.path)}?mode=ro&immutable=1"
+            found = self._own.connection = sqlite3.connect(address, uri=True)
+            found.create_function("names", 2, names, deterministic=True)
+        return found
 
     def execute(self, sql: str, parameters: Iterable = ()) -> list[tuple]:
         """All rows of an SQL query.
@@ -79,7 +92,7 @@ class Observations:
             PaperclipError: the file is not one that `write_observations` makes.
         """
         try:
-            return self.connection.execute(sql, tuple(parameters)).fetchall()
+            return self._connection.execute(sql, tuple(parameters)).fetchall()
         except sqlite3.DatabaseError as error:
             raise PaperclipError(
                 f"{self.path} cannot be read ({error})", "rebuild the index with --force"
@@ -140,7 +153,23 @@ class Observations:
         return f"{counted(tiles, 'rows')} for {counted(vectors, 'vectors')}"
 
     def close(self) -> None:
-        self.connection.close()
+        """Closes the connection of this thread."""
+        self._connection.close()
+        del self._own.connection
+
+
+def names(target: str | None, wanted: str) -> bool:
+    """Whether a target's name contains the wanted one, however it is spaced.
+
+    `NGC 4038` is in `NGC4038-39`, but `M 5` is not in `M51`. In SQL it is a function of this name.
+    """
+    parts = re.findall(r"\d+|[^\W\d_]+", wanted)
+    if target is None or not parts:
+        return False
+
+    middle = r"[\W_]*".join(map(re.escape, parts))
+    before, after = (r"\d" if part[0].isdigit() else r"[^\W\d_]" for part in (parts[0], parts[-1]))
+    return re.search(f"(?<!{before}){middle}(?!{after})", target, re.IGNORECASE) is not None
 
 
 def _image(row: int, values: tuple) -> Image:

@@ -3,50 +3,41 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.indexes.database import Observations
 
+if TYPE_CHECKING:
+    from paperclip_cli.sky.cone import Cone
+
 
 @dataclass(frozen=True)
 class Selection:
     """The vectors that may be ranked: `rows` int64 [M], None for all.
 
-    `moving` counts the images of moving targets that a cone left out.
+    In a `cone`, `angles` float64 [M] are the distances from its centre in degrees, and `moving`
+    counts the images of moving targets that it left out.
     """
 
     rows: np.ndarray | None
+    cone: Cone | None = None
+    angles: np.ndarray | None = None
     moving: int = 0
 
 
 def select(observations: Observations, config: QueryConfig) -> Selection:
     """The rows that meet every condition of `config`. Values of one condition are alternatives."""
-    observations.connection.create_function("names", 2, names, deterministic=True)
     conditions = list(_conditions(config))
     if config.near is not None:
         return _in_cone(observations, conditions, config.near, config)
     if not conditions:
         return Selection(None)
     return Selection(_rows(_where(observations, "images.id, tiles", conditions)))
-
-
-def names(target: str | None, wanted: str) -> bool:
-    """Whether a target's name contains the wanted one, however it is spaced.
-
-    `NGC 4038` is in `NGC4038-39`, but `M 5` is not in `M51`.
-    """
-    parts = re.findall(r"\d+|[^\W\d_]+", wanted)
-    if target is None or not parts:
-        return False
-
-    middle = r"[\W_]*".join(map(re.escape, parts))
-    before, after = (r"\d" if part[0].isdigit() else r"[^\W\d_]" for part in (parts[0], parts[-1]))
-    return re.search(f"(?<!{before}){middle}(?!{after})", target, re.IGNORECASE) is not None
 
 
 def _conditions(config: QueryConfig) -> Iterator[tuple[str, tuple]]:
@@ -94,10 +85,14 @@ def _in_cone(
     cone = Cone(*near, config.radius, config.centre_only)
     columns = f"images.id, tiles, moving, {', '.join(Place._fields)}"
     found = _where(observations, columns, [*conditions, ("sky_dec IS NOT NULL", ()), cone.band()])
-    held = [(id, tiles, moving) for id, tiles, moving, *place in found if cone.meets(Place(*place))]
+    placed = ((id, tiles, moving, Place(*place)) for id, tiles, moving, *place in found)
+    held = [(id, tiles, moving, place) for id, tiles, moving, place in placed if cone.meets(place)]
 
-    kept = [(id, tiles) for id, tiles, moving in held if config.include_moving or not moving]
-    return Selection(_rows(kept), len(held) - len(kept))
+    kept = [image for image in held if config.include_moving or not image[2]]
+    images = [(id, tiles) for id, tiles, *_ in kept]
+    angles = np.asarray([cone.angle(place) for *_, place in kept], np.float64)
+    angles = np.repeat(angles, [tiles for _, tiles in images])
+    return Selection(_rows(images), cone, angles, len(held) - len(kept))
 
 
 def _rows(images: Sequence[tuple[int, int]]) -> np.ndarray:

@@ -16,23 +16,26 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from paperclip_cli import __version__
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.background import Background
 from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.vectors import open_vectors
+from paperclip_cli.records import Provenance
 from paperclip_cli.workspace import Manifest, Workspace, faults, file_sha256, read_manifest
 
 THUMBNAILS = "thumbnails"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Index:
+class IndexFolder:
     """An open index: its `vectors` float32 [N, D], mapped read-only, and its observations."""
 
     folder: Path
@@ -55,15 +58,26 @@ class Index:
         is_thumbnail = entry.path.startswith(f"{THUMBNAILS}/")
         return (self.folder if is_thumbnail else workspace.root) / entry.path
 
-    @property
+    @cached_property
     def view(self) -> View:
         """The part of an image that its model sees."""
         return View(**self.manifest.config["view"])
 
-    @property
+    @cached_property
     def reading(self) -> Reading:
         """The way its files became views."""
         return Reading(**self.manifest.config.get("reading", {}))
+
+    @cached_property
+    def provenance(self) -> Provenance:
+        """The software, the index and the model behind its answers."""
+        manifest = self.manifest
+        return Provenance(
+            software=f"paperclip {__version__}",
+            index=f"{self.name} of {manifest.created}",
+            model=manifest.config["model"],
+            fingerprint=manifest.inputs["model"],
+        )
 
 
 def choose_index(name: str | None, workspace: Workspace) -> str:
@@ -86,7 +100,7 @@ def choose_index(name: str | None, workspace: Workspace) -> str:
     return name
 
 
-def open_index(folder: Path) -> Index:
+def open_index(folder: Path) -> IndexFolder:
     """Opens the generation that the manifest names.
 
     Raises:
@@ -109,7 +123,7 @@ def open_index(folder: Path) -> Index:
     raise MissingStage(f"there is no index in {folder}", "paperclip index")
 
 
-def _open(folder: Path, manifest: Manifest) -> Index:
+def _open(folder: Path, manifest: Manifest) -> IndexFolder:
     try:
         number, dimension = int(manifest.extra["generation"]), int(manifest.extra["dimension"])
         background = Background(
@@ -128,7 +142,7 @@ def _open(folder: Path, manifest: Manifest) -> Index:
     for fault in faults(folder, manifest):
         raise PaperclipError(f"index {folder}: {fault}", "rebuild it with paperclip index --force")
 
-    return Index(
+    return IndexFolder(
         folder=folder,
         manifest=manifest,
         vectors=open_vectors(vectors_path, shape),

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.indexes.folder import Index
+from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.towers.folder import (
     MODEL_FILES,
     WEIGHTS,
@@ -21,7 +21,7 @@ from paperclip_cli.workspace import Workspace
 _TEXT = ("text_model.", "text_projection.")
 
 
-def model_of(index: Index, workspace: Workspace, afresh: bool = False) -> ModelFolder:
+def model_of(index: IndexFolder, workspace: Workspace, afresh: bool = False) -> ModelFolder:
     """The folder of the model that made an index, with at least its text tower.
 
     `afresh` computes its fingerprint from its files again.
@@ -41,7 +41,7 @@ def model_of(index: Index, workspace: Workspace, afresh: bool = False) -> ModelF
     return model
 
 
-def whole_model_of(index: Index, workspace: Workspace, afresh: bool = False) -> ModelFolder:
+def whole_model_of(index: IndexFolder, workspace: Workspace, afresh: bool = False) -> ModelFolder:
     """The whole model that made an index: at its place then, or else wherever its name leads.
 
     Raises:
@@ -63,7 +63,7 @@ def whole_model_of(index: Index, workspace: Workspace, afresh: bool = False) -> 
     return model
 
 
-def _elsewhere(index: Index, name: str, workspace: Workspace) -> ModelFolder:
+def _elsewhere(index: IndexFolder, name: str, workspace: Workspace) -> ModelFolder:
     try:
         return resolve(name, workspace)
     except PaperclipError as error:

@@ -11,9 +11,10 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from paperclip_cli.config import PREVIEW_SIZE
+from paperclip_cli.config.search import QueryImage
 from paperclip_cli.errors import BadItem
 from paperclip_cli.images.picture_file import read_file
-from paperclip_cli.images.pictures import centre_view, make_canvas
+from paperclip_cli.images.pictures import centre_view, make_canvas, picture_of
 from paperclip_cli.images.reading import PLAIN, Reading
 from paperclip_cli.images.tiles import tile_count, tile_views
 from paperclip_cli.images.view import View
@@ -118,14 +119,17 @@ def prepare(
         return Prepared(candidate, reason=f"cannot be read: {error.strerror or error}")
 
 
-def image_view(path: Path, view: View, reading: Reading = PLAIN) -> np.ndarray:
-    """A file as the model sees it: uint8 [S, S, 3].
+def image_view(image: QueryImage, view: View, reading: Reading = PLAIN) -> np.ndarray:
+    """A file or an image in memory as the model sees it: uint8 [S, S, 3].
 
     Raises:
         BadItem: it cannot be read.
     """
     try:
-        picture = read_file(path, reading).picture
+        if isinstance(image, Path):
+            picture = read_file(image, reading).picture
+        else:
+            picture = picture_of(image)
     except OSError as error:
         raise BadItem(f"cannot be read: {error.strerror or error}") from error
     assert picture is not None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from paperclip_cli.indexes.folder import Index
+from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.indexes.hnsw import EXTRA, Graph, graph_state, is_installed, open_graph
 from paperclip_cli.indexes.ranking import keyword_order, keyword_strengths, ranked
 from paperclip_cli.indexes.vectors import best, score
@@ -30,7 +30,7 @@ class Search:
     `is_many` means that the run has many queries. `note` is a message for the user, mostly empty.
     """
 
-    def __init__(self, index: Index, rows: np.ndarray | None, is_many: bool = False) -> None:
+    def __init__(self, index: IndexFolder, rows: np.ndarray | None, is_many: bool = False) -> None:
         self.index, self.rows = index, rows
         count, total = len(index.vectors) if rows is None else len(rows), len(index.vectors)
         is_worth_it = is_many and count >= max(GRAPH_FROM, GRAPH_SHARE * total)
@@ -95,7 +95,7 @@ class Search:
         yield from (found for found in self._exactly(self._scores(query)) if found[0] not in seen)
 
 
-def usable_graph(index: Index) -> tuple[Graph | None, str]:
+def usable_graph(index: IndexFolder) -> tuple[Graph | None, str]:
     """The graph of an index, None where none can be used; and the reason if there is one anyway."""
     state = graph_state(index.folder, index.generation, index.vectors)
     if state == "ready" and is_installed():

@@ -11,7 +11,7 @@ import numpy as np
 
 from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.database_writer import write_observations
-from paperclip_cli.indexes.folder import Index, generation_paths
+from paperclip_cli.indexes.folder import IndexFolder, generation_paths
 from paperclip_cli.indexes.journal import Journal
 from paperclip_cli.indexes.vectors import open_vectors, write_vectors
 from paperclip_cli.records import Key, Proposal
@@ -33,7 +33,7 @@ class State:
     proposals: Mapping[Key, Proposal] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, index: Index) -> State:
+    def of(cls, index: IndexFolder) -> State:
         images = tuple(index.observations.images())
         return cls(
             tuple(image.entry for image in images),
@@ -44,7 +44,9 @@ class State:
 class Embeddings:
     """Vectors by the content of the image, from an index and from the journal of an update."""
 
-    def __init__(self, index: Index | None, entries: Iterable[Entry], journal: Journal) -> None:
+    def __init__(
+        self, index: IndexFolder | None, entries: Iterable[Entry], journal: Journal
+    ) -> None:
         """`entries` are those of `index`, in the order of its vectors."""
         self.dimension, self.journal = journal.dimension, journal
         self.vectors = index.vectors if index else np.empty((0, journal.dimension), np.float32)

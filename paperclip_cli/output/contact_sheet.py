@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import html
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from paperclip_cli.output.hits import instrument
+from paperclip_cli.output.hits import instrument, number
 from paperclip_cli.records import Hit
 
 _SIDE = 384  # longest side of an image in the page, in pixels
@@ -52,17 +52,22 @@ def contact_sheet(hits: Sequence[Hit], provenance: Mapping[str, str]) -> str:
 
 
 def _figure(hit: Hit) -> str:
-    observation = hit.observation
-    filters = " ".join(observation.filters)
-    cycle = f"cycle {observation.cycle}" if observation.cycle else None
-    facts = [str(hit.key or ""), observation.target, instrument(hit), filters, cycle]
-    numbers = f"score {hit.score:.3f}, percentile {hit.percentile:.2f}, split {hit.split}"
+    cycle = f"cycle {hit.cycle}" if hit.cycle else None
+    facts = [str(hit.key or ""), hit.target, instrument(hit), " ".join(hit.filters), cycle]
+    numbers = ", ".join(f"{name} {value}" for name, value in _numbers(hit) if value)
     more = f" (+{hit.more} more)" if hit.more else ""
     return (
         f"<figure>{_image(Path(hit.image))}<figcaption><b>{hit.rank}. {_link(hit)}{more}</b>"
         f"{_text(' · '.join(filter(None, facts)))}<br>"
         f"<small>{_text(numbers)}</small></figcaption></figure>\n"
     )
+
+
+def _numbers(hit: Hit) -> Iterator[tuple[str, str]]:
+    yield "score", number(hit.score, 3)
+    yield "percentile", number(hit.percentile, 2)
+    yield "arcmin", number(hit.separation, 2)
+    yield "split", hit.split
 
 
 def _image(path: Path) -> str:
@@ -78,7 +83,7 @@ def _image(path: Path) -> str:
 
 
 def _link(hit: Hit) -> str:
-    url = hit.observation.access_url or ""
+    url = hit.access_url or ""
     name = _text(hit.title or Path(hit.image).name)
     if not url.startswith(("https://", "http://")):
         return name

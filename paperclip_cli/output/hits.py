@@ -154,21 +154,18 @@ COLUMNS = (
 )
 
 
+_DIGITS = {"score": 6, "percentile": 3, "separation": 5}  # the last ones that mean anything
+
+
 def values(hit: Hit) -> dict:
     """Every field of a hit by name, None where unknown."""
-    found = {column.name: getattr(hit, column.name, None) for column in COLUMNS}
-    found.update(
-        (column.name, getattr(hit.observation, column.name))
-        for column in COLUMNS
-        if hasattr(hit.observation, column.name)
-    )
-    return {
-        **found,
-        "filters": list(hit.observation.filters),
-        "score": round(hit.score, 6),
-        "percentile": round(hit.percentile, 3),
-        "separation": None if hit.separation is None else round(hit.separation, 5),
+    found = {column.name: getattr(hit, column.name) for column in COLUMNS}
+    rounded = {
+        name: round(value, digits)
+        for name, digits in _DIGITS.items()
+        if (value := found[name]) is not None
     }
+    return found | rounded | {"filters": list(hit.filters)}
 
 
 def known(hit: Hit) -> dict:
@@ -187,9 +184,9 @@ def hit_table(hits: Sequence[Hit], width: int) -> list[TableColumn]:
     target_width = 24 if wider else 16 if wide else 9
     instrument_width = 16 if wider else 12 if wide else 7
 
-    targets = [hit.observation.target or "" for hit in hits]
+    targets = [hit.target or "" for hit in hits]
     instruments = [instrument(hit) for hit in hits]
-    angles = ["" if hit.separation is None else f"{hit.separation:.2f}" for hit in hits]
+    angles = [number(hit.separation, 2) for hit in hits]
     titles = [hit.title or hit.abstract or Path(hit.image).name for hit in hits]
     return [
         TableColumn("#", [str(hit.rank) for hit in hits], 4, "right"),
@@ -198,27 +195,35 @@ def hit_table(hits: Sequence[Hit], width: int) -> list[TableColumn]:
         *_if_any(wide, "More", [f"+{hit.more}" if hit.more else "" for hit in hits], 6),
         TableColumn("Target", targets, target_width),
         TableColumn("Instrument" if wide else "Instr.", instruments, instrument_width),
-        *_if_any(wider, "Filters", [" ".join(hit.observation.filters) for hit in hits], 20),
+        *_if_any(wider, "Filters", [" ".join(hit.filters) for hit in hits], 20),
         *_if_any(True, "Arcmin", angles, 8),
-        TableColumn("Score", [f"{hit.score:.3f}" for hit in hits], 6, "right"),
-        TableColumn("%ile", [f"{hit.percentile:.2f}" for hit in hits], 6, "right"),
+        *_if_any(True, "Score", [number(hit.score, 3) for hit in hits], 6),
+        *_if_any(True, "%ile", [number(hit.percentile, 2) for hit in hits], 6),
         TableColumn("Split", [hit.split for hit in hits], 10 if wide else 5),
     ]
+
+
+_NUMBERS = ("More", "Arcmin", "Score", "%ile")
 
 
 def _if_any(is_room: bool, name: str, cells: list[str], width: int) -> list[TableColumn]:
     if not is_room or not any(cells):
         return []
-    return [TableColumn(name, cells, width, "right" if name in ("More", "Arcmin") else "left")]
+    return [TableColumn(name, cells, width, "right" if name in _NUMBERS else "left")]
+
+
+def number(value: float | None, digits: int) -> str:
+    """A number for a person; empty where it is unknown."""
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def instrument(hit: Hit) -> str:
     """`ACS/WFC`, whether the archive calls the instrument `ACS` or `ACS/WFC`."""
-    name, detector = hit.observation.instrument or "", hit.observation.detector or ""
+    name, detector = hit.instrument or "", hit.detector or ""
     return name if detector in name.split("/") else "/".join(filter(None, (name, detector)))
 
 
 def link(hit: Hit) -> str:
     """The archive's page, or else the image itself."""
-    page = hit.observation.access_url or ""
+    page = hit.access_url or ""
     return page if re.fullmatch(r"https?://[!-~]+", page) else Path(hit.image).as_uri()

@@ -29,8 +29,7 @@ def thumbnails(hits: Sequence[Hit], width: int, has_graphics: bool) -> str:
 
 def _row(hits: Sequence[Hit], has_graphics: bool) -> str:
     captions = " ".join(
-        console.fitted(f"{hit.rank}. {hit.observation.target or Path(hit.image).name}", _CELLS)
-        for hit in hits
+        console.fitted(f"{hit.rank}. {hit.target or Path(hit.image).name}", _CELLS) for hit in hits
     ).rstrip()
     pixels = _SIDE if has_graphics else 2 * _LINES
     pictures = [_square(Path(hit.image), pixels) for hit in hits]

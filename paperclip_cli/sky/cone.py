@@ -64,13 +64,17 @@ class Cone:
         decides.
         """
         if self.centre_only:
-            return self._angle(*_centre(place)) <= self.radius + _SLACK
+            return self.angle(place) <= self.radius + _SLACK
         if self._angle(place.sky_ra, place.sky_dec) > self.radius + place.sky_radius + _SLACK:
             return False
 
         shapes = parse_region(place.s_region) if place.s_region else []
         circle = enclose([Shape((unit_vector(self.ra, self.dec),), math.radians(self.radius))])
         return not shapes or separation(enclose(shapes), circle) <= _SLACK
+
+    def angle(self, place: Place) -> float:
+        """The distance in degrees from the cone's centre to a place's."""
+        return self._angle(*_centre(place))
 
     def arcminutes(self, observation: Observation) -> float | None:
         """The distance from the cone's centre to an observation's; None if that is unknown."""

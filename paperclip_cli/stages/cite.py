@@ -10,7 +10,7 @@ from pathlib import Path
 
 from paperclip_cli.config import CiteConfig
 from paperclip_cli.errors import UsageError
-from paperclip_cli.indexes.folder import Index, choose_index, open_index
+from paperclip_cli.indexes.folder import IndexFolder, choose_index, open_index
 from paperclip_cli.indexes.references import read_references
 from paperclip_cli.previews.records import fetched_missions, read_previews
 from paperclip_cli.records import Key
@@ -52,7 +52,7 @@ def run(config: CiteConfig, workspace: Workspace) -> Debts:
     return Debts(_grouped(preview.key for preview in previews), None)
 
 
-def _index(config: CiteConfig, workspace: Workspace) -> Index | None:
+def _index(config: CiteConfig, workspace: Workspace) -> IndexFolder | None:
     """The index that is named, or the one that a query would use, or None."""
     if config.index is None and not workspace.names("indexes"):
         return None
@@ -66,7 +66,7 @@ def _grouped(keys: Iterable[Key]) -> dict[str, tuple[int, ...]]:
     return {mission: tuple(sorted(numbers)) for mission, numbers in sorted(found.items())}
 
 
-def _model(index: Index | None) -> str | None:
+def _model(index: IndexFolder | None) -> str | None:
     """The model of an index, the model it was trained from, and the licence of that."""
     if index is None:
         return None

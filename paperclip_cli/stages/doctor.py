@@ -14,7 +14,7 @@ import numpy as np
 from paperclip_cli.config import DoctorConfig
 from paperclip_cli.dataset.pairs import available_splits, count_rows
 from paperclip_cli.errors import BadItem, PaperclipError
-from paperclip_cli.indexes.folder import THUMBNAILS, Index, folder_sha256, open_index
+from paperclip_cli.indexes.folder import THUMBNAILS, IndexFolder, folder_sha256, open_index
 from paperclip_cli.indexes.hnsw import graph_state
 from paperclip_cli.indexes.journal import is_unfinished
 from paperclip_cli.indexes.model import model_of
@@ -248,7 +248,7 @@ def _index(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
         yield from _verified(index, rebuild)
 
 
-def _verified(index: Index, rebuild: str) -> Iterator[Check]:
+def _verified(index: IndexFolder, rebuild: str) -> Iterator[Check]:
     """Checks that vectors have length 1, and that the database and every file are intact."""
     altered = list(faults(index.folder, index.manifest, verify=True))
     pictures = index.manifest.extra.get(THUMBNAILS)

@@ -21,7 +21,7 @@ from paperclip_cli.images.reading import Reading, view_name
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.background import measure
 from paperclip_cli.indexes.database import Entry
-from paperclip_cli.indexes.folder import Index, open_index
+from paperclip_cli.indexes.folder import IndexFolder, open_index
 from paperclip_cli.indexes.hnsw import build_graph, check_installed, graph_state
 from paperclip_cli.indexes.journal import Journal, discard_journal
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
@@ -221,7 +221,9 @@ def _candidate(workspace: Workspace, stored: str, preview: Preview) -> Candidate
     )
 
 
-def _seeing(config: IndexConfig, model: ModelFolder, old: Index | None) -> tuple[View, Reading]:
+def _seeing(
+    config: IndexConfig, model: ModelFolder, old: IndexFolder | None
+) -> tuple[View, Reading]:
     """The view and the reading of `config`, with the index's own values for those not given."""
     view, reading = (old.view, old.reading) if old else (model.view, Reading())
     if config.view is not None:
@@ -233,7 +235,7 @@ def _seeing(config: IndexConfig, model: ModelFolder, old: Index | None) -> tuple
     return view, replace(reading, **given)
 
 
-def _check_maker(old: Index, maker: Maker) -> None:
+def _check_maker(old: IndexFolder, maker: Maker) -> None:
     """Refuses to mix models or views in one index, which would return nonsense."""
     hint = "rebuild it with --force, or make another index with --index NAME"
     if old.manifest.inputs.get("model") != maker.fingerprint:

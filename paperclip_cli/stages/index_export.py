@@ -17,7 +17,7 @@ from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.bundle import BundledImage, BundledProposal, pictureless
 from paperclip_cli.indexes.database import Image
-from paperclip_cli.indexes.folder import Index, choose_index, open_index
+from paperclip_cli.indexes.folder import IndexFolder, choose_index, open_index
 from paperclip_cli.indexes.model import model_of, write_text_tower
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import to_json
@@ -101,7 +101,7 @@ def _write_vectors(writer: bundle.BundleWriter, vectors: np.ndarray) -> None:
 
 def _write_thumbnails(
     writer: bundle.BundleWriter,
-    index: Index,
+    index: IndexFolder,
     images: Sequence[Image],
     workspace: Workspace,
     progress: Progress,

@@ -25,7 +25,7 @@ import numpy as np
 
 from paperclip_cli.indexes import search
 from paperclip_cli.indexes.background import LEVELS, Background
-from paperclip_cli.indexes.folder import Index
+from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.indexes.hnsw import build_graph
 from paperclip_cli.indexes.search import Search
 from paperclip_cli.workspace import Manifest
@@ -65,7 +65,7 @@ def main() -> None:
     vectors = clustered(options.vectors, options.dimension, clusters, 1)
     queries = clustered(options.queries, options.dimension, clusters, 2)
     with tempfile.TemporaryDirectory() as place:
-        index = Index(
+        index = IndexFolder(
             folder=Path(place),
             manifest=Manifest(stage="index", config={}, extra={"generation": 1}),
             vectors=vectors,
@@ -78,7 +78,7 @@ def main() -> None:
             print_share(index, queries, share)
 
 
-def print_graph_times(index: Index) -> None:
+def print_graph_times(index: IndexFolder) -> None:
     begin = time.perf_counter()
     build_graph(index.folder, 1, index.vectors)
     built = time.perf_counter() - begin
@@ -94,7 +94,7 @@ def print_graph_times(index: Index) -> None:
     )
 
 
-def print_share(index: Index, queries: np.ndarray, share: float) -> None:
+def print_share(index: IndexFolder, queries: np.ndarray, share: float) -> None:
     """Print the times and the recall for a filter that keeps a share of the index."""
     total = len(index.vectors)
     kept = np.random.default_rng(3).random(total) < share

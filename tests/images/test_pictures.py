@@ -25,6 +25,7 @@ from paperclip_cli.images.pictures import (
     fill_no_data,
     make_canvas,
     no_data,
+    picture_of,
     quiet_decoders,
     read_picture,
     store_image,
@@ -314,3 +315,40 @@ def test_a_view_can_be_filled() -> None:
     canvas = make_canvas(np.full((40, 100), 50, np.uint8), 100)
     assert (centre_view(canvas, View(kind="whole", size=50, fill="sky")) == 50).all()
     assert centre_view(canvas, View(kind="whole", size=50))[0, 0, 0] == 255
+
+
+def test_an_image_in_memory_is_treated_as_its_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    files = {
+        "grey.png": rng.integers(0, 256, (19, 17), np.uint8),
+        "colour.png": rng.integers(0, 256, (19, 17, 3), np.uint8),
+        "transparent.png": rng.integers(0, 256, (19, 17, 4), np.uint8),
+        "deep.png": rng.integers(0, 65536, (19, 17), np.uint16),
+        "float.tiff": rng.normal(size=(19, 17)).astype(np.float32),
+        "unit.tiff": rng.random((19, 17), np.float32),
+    }
+    for name, values in files.items():
+        Image.fromarray(values).save(tmp_path / name)
+        from_file = read_picture(tmp_path / name)
+        np.testing.assert_array_equal(picture_of(values), from_file, name)
+        with Image.open(tmp_path / name) as opened:
+            np.testing.assert_array_equal(picture_of(opened), from_file, name)
+    np.testing.assert_array_equal(picture_of(files["grey.png"][..., None]), files["grey.png"])
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.zeros(5), r"an array \[5\] of float64 is not an image"),
+        (np.zeros((2, 2, 2), np.uint8), r"\[2, 2, 2\] of uint8 is not an image"),
+        (np.zeros((0, 4), np.uint8), "is not an image"),
+        (np.zeros((16, 16), complex), "complex128 is not an image"),
+        (np.zeros((16, 16), bool), "bool is not an image"),
+        (np.zeros((16, 16, 3), np.float32), "a colour image is an array of uint8"),
+        (np.full((16, 16), np.nan), "no pixel has a value"),
+        (np.broadcast_to(np.uint8(0), (2**15, 2**15)), "pixels"),
+    ],
+)
+def test_an_array_that_is_no_image_is_refused(values: np.ndarray, reason: str) -> None:
+    with pytest.raises(BadItem, match=reason):
+        picture_of(values)

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paperclip_cli.config import QueryConfig
-from paperclip_cli.indexes.database import Entry, Observations
+from paperclip_cli.indexes.database import Entry, Observations, names
 from paperclip_cli.indexes.database_writer import write_observations
-from paperclip_cli.indexes.filters import names, select
+from paperclip_cli.indexes.filters import select
 from paperclip_cli.records import Key, Observation, Proposal
 from paperclip_cli.sky.cone import Cone
 from tests.small_indexes import at, region

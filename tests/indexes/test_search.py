@@ -14,7 +14,7 @@ from paperclip_cli.indexes import hnsw, search
 from paperclip_cli.indexes.background import LEVELS, Background
 from paperclip_cli.indexes.database import Observations
 from paperclip_cli.indexes.database_writer import write_observations
-from paperclip_cli.indexes.folder import Index
+from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.indexes.hnsw import build_graph, graph_paths, graph_state
 from paperclip_cli.indexes.search import Search
 from paperclip_cli.install import extra_line
@@ -34,12 +34,12 @@ def clustered(count: int, seed: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+def index(tmp_path_factory: pytest.TempPathFactory) -> IndexFolder:
     folder = tmp_path_factory.mktemp("index")
     write_observations(folder / "o.sqlite", [], {}, {})
     vectors = clustered(COUNT, 1)
     build_graph(folder, 7, vectors)
-    return Index(
+    return IndexFolder(
         folder=folder,
         manifest=Manifest(stage="index", config={}, extra={"generation": 7}),
         vectors=vectors,
@@ -59,7 +59,9 @@ def top(searching: Search, query: np.ndarray, count: int) -> list[tuple[int, flo
 
 
 @pytest.mark.parametrize("rows", [None, np.arange(0, COUNT, 2)], ids=["all", "half"])
-def test_the_graph_finds_what_exact_search_finds(index: Index, rows: np.ndarray | None) -> None:
+def test_the_graph_finds_what_exact_search_finds(
+    index: IndexFolder, rows: np.ndarray | None
+) -> None:
     exact, graphic = Search(index, rows), Search(index, rows, is_many=True)
     assert exact._graph is None and graphic._graph is not None
     shared = 0
@@ -76,7 +78,7 @@ def test_the_graph_finds_what_exact_search_finds(index: Index, rows: np.ndarray 
     assert shared >= 0.99 * 500
 
 
-def test_whoever_asks_on_gets_every_row_once(index: Index) -> None:
+def test_whoever_asks_on_gets_every_row_once(index: IndexFolder) -> None:
     for rows in (None, np.arange(0, COUNT, 2)):
         found = [row for row, _ in Search(index, rows, is_many=True).ranked(clustered(1, 3)[0])]
         assert sorted(found) == list(range(COUNT) if rows is None else rows)
@@ -85,7 +87,9 @@ def test_whoever_asks_on_gets_every_row_once(index: Index) -> None:
 @pytest.mark.parametrize(
     "rows", [np.arange(0, COUNT, 100), np.empty(0, np.int64)], ids=["few", "none"]
 )
-def test_few_rows_are_searched_exactly_and_gathered_once(index: Index, rows: np.ndarray) -> None:
+def test_few_rows_are_searched_exactly_and_gathered_once(
+    index: IndexFolder, rows: np.ndarray
+) -> None:
     few = Search(index, rows, is_many=True)
     query = clustered(1, 4)[0]
     assert few._graph is None and few._gathered is not None
@@ -96,12 +100,12 @@ def test_few_rows_are_searched_exactly_and_gathered_once(index: Index, rows: np.
     )
 
 
-def test_one_query_opens_no_graph(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_query_opens_no_graph(index: IndexFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "open_graph", None)
     assert len(top(Search(index, None), clustered(1, 5)[0], 10)) == 10
 
 
-def test_a_graph_of_other_vectors_is_not_used_and_said_to_be(index: Index) -> None:
+def test_a_graph_of_other_vectors_is_not_used_and_said_to_be(index: IndexFolder) -> None:
     other = replace(index, vectors=clustered(COUNT, 9))
     searching = Search(other, None, is_many=True)
     assert searching._graph is None and "does not fit" in searching.note
@@ -125,7 +129,7 @@ def test_a_graph_that_is_cut_short_is_stale(tmp_path: Path) -> None:
 
 
 def test_without_the_library_its_installation_is_named(
-    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    index: IndexFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (hnsw, search):
         monkeypatch.setattr(module, "is_installed", lambda: False)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from paperclip_cli.output.contact_sheet import contact_sheet
-from paperclip_cli.records import Hit, Observation
+from paperclip_cli.records import Hit
 from tests.small_indexes import write_picture
 
 
@@ -59,11 +59,10 @@ def test_images_are_inside_and_nothing_is_fetched(tmp_path: Path) -> None:
 def test_hostile_text_is_text(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 0)
     evil = "<script>alert('1')</script>\x1b[31m\x00\u202e"
-    observation = Observation(
-        target=evil, filters=(evil,), instrument=evil, access_url="javascript:alert(1)"
-    )
+    link = "javascript:alert(1)"
+    observed = {"target": evil, "filters": (evil,), "instrument": evil, "access_url": link}
     page = contact_sheet(
-        [hit(tmp_path / "a.png", title=evil, query=evil, observation=observation)], {evil: evil}
+        [hit(tmp_path / "a.png", title=evil, query=evil, **observed)], {evil: evil}
     )
     assert not [tag for tag, _ in Elements(page).found if tag in ("script", "a")]
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", page)
@@ -71,20 +70,14 @@ def test_hostile_text_is_text(tmp_path: Path) -> None:
 
 def test_an_image_that_is_gone_leaves_its_place(tmp_path: Path) -> None:
     page = contact_sheet(
-        [
-            hit(
-                tmp_path / "gone.png",
-                observation=Observation(access_url="https://mast.stsci.edu/a?b&c"),
-            )
-        ],
-        {},
+        [hit(tmp_path / "gone.png", access_url="https://mast.stsci.edu/a?b&c")], {}
     )
     assert "No such file" in page and 'href="https://mast.stsci.edu/a?b&amp;c"' in page
 
 
 def test_every_query_has_its_section(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 0)
-    one = hit(tmp_path / "a.png", more=3, observation=Observation(target="M 51", cycle="26"))
+    one = hit(tmp_path / "a.png", more=3, target="M 51", cycle="26")
     page = contact_sheet([one, replace(one, rank=2), replace(one, query="dust")], {})
     assert re.findall(r"<h1>(.*?)</h1>", page) == ["galaxy", "dust"]
     assert "(+3 more)" in page and "M 51" in page and "cycle 26" in page

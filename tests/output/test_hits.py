@@ -5,31 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib import resources
 
 import pytest
 
 from paperclip_cli.output.console import rows
 from paperclip_cli.output.hits import COLUMNS, hit_table, instrument, known, values
-from paperclip_cli.records import Hit, Observation
+from paperclip_cli.records import Hit
 
-OBSERVED = Observation(
-    target="NGC 4038",
-    s_ra=0.0,
-    s_dec=-18.9,
-    s_region="POLYGON ICRS 0 0 1 0 1 1",
-    instrument="ACS",
-    detector="WFC",
-    filters=("F435W", "F814W"),
-    cycle="25",
-    obs_id="j1",
-    t_min=58000.5,
-    t_exptime=1200.0,
-    access_url="https://mast.stsci.edu/x",
-    preview_uri="mast:HST/x.jpg",
-    product_uri="mast:HST/x.fits",
-)
 FULL = Hit(
     rank=1,
     query="galaxy mergers",
@@ -44,7 +28,20 @@ FULL = Hit(
     abstract="Long.",
     separation=0.0,
     more=2,
-    observation=OBSERVED,
+    target="NGC 4038",
+    s_ra=0.0,
+    s_dec=-18.9,
+    s_region="POLYGON ICRS 0 0 1 0 1 1",
+    instrument="ACS",
+    detector="WFC",
+    filters=("F435W", "F814W"),
+    cycle="25",
+    obs_id="j1",
+    t_min=58000.5,
+    t_exptime=1200.0,
+    access_url="https://mast.stsci.edu/x",
+    preview_uri="mast:HST/x.jpg",
+    product_uri="mast:HST/x.fits",
     provenance="paperclip 1, index default of today, model tiny 0123456789ab",
 )
 BARE = Hit(
@@ -67,6 +64,11 @@ CONTRACT = [
     *"target s_ra s_dec separation instrument detector filters cycle obs_id".split(),
     *"t_min t_exptime s_region access_url preview_uri product_uri".split(),
 ]
+
+
+def test_a_hit_has_a_field_for_every_column() -> None:
+    names = [field.name for field in fields(Hit)]
+    assert names == [*(column.name for column in COLUMNS), "abstract"]
 
 
 def test_json_has_what_is_promised() -> None:
@@ -126,13 +128,12 @@ def test_json_is_what_the_shipped_schema_says() -> None:
     ],
 )
 def test_an_instrument_is_named_once(name: str | None, detector: str | None, shown: str) -> None:
-    observation = Observation(instrument=name, detector=detector)
-    assert instrument(replace(BARE, observation=observation)) == shown
+    assert instrument(replace(BARE, instrument=name, detector=detector)) == shown
 
 
 def test_the_title_leads_to_the_archive_or_to_the_image() -> None:
-    spoiled = replace(BARE, observation=Observation(access_url="javascript:alert(1)"))
-    broken = replace(BARE, observation=Observation(access_url="https://x/\x1b]8;;https://evil\x07"))
+    spoiled = replace(BARE, access_url="javascript:alert(1)")
+    broken = replace(BARE, access_url="https://x/\x1b]8;;https://evil\x07")
     columns = hit_table([FULL, BARE, spoiled, broken], 80)
     titles = next(column for column in columns if column.name == "Title")
     assert titles.links == ["https://mast.stsci.edu/x", *["file:///data/b.jpg"] * 3]

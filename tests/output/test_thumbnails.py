@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from paperclip_cli.output import console
 from paperclip_cli.output.thumbnails import thumbnails
-from paperclip_cli.records import Hit, Observation
+from paperclip_cli.records import Hit
 from tests.output.test_contact_sheet import hit
 
 EVIL = "\x1b]0;owned\x07\u202e" + "星" * 20
@@ -45,7 +45,7 @@ def hits(tmp_path: Path) -> list[Hit]:
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
     (tmp_path / "3.png").write_text("no picture")
     found = [hit(tmp_path / f"{number}.png", rank=number + 1) for number in range(4)]
-    return [found[0], replace(found[1], observation=Observation(target=EVIL)), *found[2:]]
+    return [found[0], replace(found[1], target=EVIL), *found[2:]]
 
 
 def test_half_blocks_have_the_pictures_colours(terminal: None, hits: list[Hit]) -> None:

@@ -53,10 +53,7 @@ def answer(workspace: Workspace, **more: object) -> list[tuple]:
     hits = next(
         query.run(QueryConfig(texts=("spiral galaxy",), collapse="none", **more), workspace)
     ).hits  # type: ignore[arg-type]
-    return [
-        (hit.key, hit.observation.obs_id, hit.observation.target, hit.title, hit.split)
-        for hit in hits
-    ]
+    return [(hit.key, hit.obs_id, hit.target, hit.title, hit.split) for hit in hits]
 
 
 def test_an_imported_index_answers_as_the_original(

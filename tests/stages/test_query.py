@@ -14,6 +14,7 @@ from paperclip_cli import __version__
 from paperclip_cli.config import IndexConfig, QueryConfig
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.indexes.folder import open_index
+from paperclip_cli.indexes.query import Answer
 from paperclip_cli.records import Hit, Key
 from paperclip_cli.stages import index, query, query_copy
 from paperclip_cli.towers.folder import ModelFolder
@@ -31,7 +32,7 @@ def indexed(workspace: Workspace, tiny_model: Path) -> Workspace:
     return workspace
 
 
-def ask(workspace: Workspace, *texts: str, **more: object) -> query.Answer:
+def ask(workspace: Workspace, *texts: str, **more: object) -> Answer:
     return next(query.run(QueryConfig(texts=texts, **more), workspace))  # type: ignore[arg-type]
 
 
@@ -46,7 +47,7 @@ def embed(tiny_model: Path, *texts: str) -> np.ndarray:
     return TextTower.open(ModelFolder.open(tiny_model)).embed(texts)
 
 
-def paths(answer: query.Answer) -> list[str]:
+def paths(answer: Answer) -> list[str]:
     return [hit.image for hit in answer.hits]
 
 
@@ -109,7 +110,7 @@ def test_a_hit_says_what_gave_it(indexed: Workspace) -> None:
         f"paperclip {__version__}, index default of {manifest.created}, "
         f"model {manifest.config['model']} {manifest.inputs['model'][:12]}"
     )
-    assert answer.provenance["fingerprint"] == manifest.inputs["model"]
+    assert answer.provenance.fingerprint == manifest.inputs["model"]
 
 
 def test_an_image_finds_itself(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> None:
@@ -145,10 +146,8 @@ def test_a_hit_says_what_is_known(indexed: Workspace) -> None:
         proposal.category,
         proposal.abstract,
     )
-    assert hit.observation.cycle == proposal.cycle, (
-        "where the observation does not say, the proposal does"
-    )
-    assert (hit.observation.instrument, hit.observation.filters, hit.separation, hit.more) == (
+    assert hit.cycle == proposal.cycle, "where the observation does not say, the proposal does"
+    assert (hit.instrument, hit.filters, hit.separation, hit.more) == (
         "ACS",
         ("F606W", "F814W"),
         None,
@@ -161,7 +160,7 @@ def test_one_visit_fills_one_line(indexed: Workspace) -> None:
     one_each = ask(indexed, "x", k=100).hits
     best: dict[object, Hit] = {}
     for hit in every:
-        best.setdefault((hit.key, hit.observation.target), hit)
+        best.setdefault((hit.key, hit.target), hit)
     assert [hit.image for hit in one_each] == [hit.image for hit in best.values()]
     assert sum(1 + hit.more for hit in one_each) == len(every)
     by_proposal = ask(indexed, "x", k=100, collapse="proposal").hits
@@ -174,11 +173,11 @@ def test_one_visit_fills_one_line(indexed: Workspace) -> None:
 def test_conditions_come_before_the_order(indexed: Workspace) -> None:
     every = ask(indexed, "x", k=100, collapse="none").hits
     for conditions, holds in (
-        ({"instruments": ("WFC3",)}, lambda hit: hit.observation.instrument == "WFC3"),
+        ({"instruments": ("WFC3",)}, lambda hit: hit.instrument == "WFC3"),
         ({"proposals": (1, 2, 3)}, lambda hit: hit.proposal_id <= 3),
         (
             {"cycles": ("21",), "filters": ("F814W",)},
-            lambda hit: hit.observation.cycle == "21" and "F814W" in hit.observation.filters,
+            lambda hit: hit.cycle == "21" and "F814W" in hit.filters,
         ),
     ):
         found = ask(indexed, "x", k=3, collapse="none", **conditions).hits
@@ -194,7 +193,7 @@ def test_a_cone_measures_and_leaves_out_what_moves(indexed: Workspace) -> None:
     from astropy.coordinates import angular_separation
 
     for hit in answer.hits:
-        place = np.radians([hit.observation.s_ra, hit.observation.s_dec, 10.0, -55.0])
+        place = np.radians([hit.s_ra, hit.s_dec, 10.0, -55.0])
         assert hit.separation == pytest.approx(60 * np.degrees(angular_separation(*place)))
 
 

@@ -1,0 +1,246 @@
+"""A query of an open index, and its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from paperclip_cli.config import QueryConfig
+from paperclip_cli.config.search import image_name
+from paperclip_cli.errors import UsageError
+from paperclip_cli.indexes.database import Image
+from paperclip_cli.indexes.filters import select
+from paperclip_cli.indexes.folder import IndexFolder
+from paperclip_cli.indexes.query_embedder import QueryEmbedder
+from paperclip_cli.indexes.search import Search
+from paperclip_cli.indexes.vectors import normalised
+from paperclip_cli.records import Hit, Observation, Provenance
+from paperclip_cli.wording import counted
+from paperclip_cli.workspace import Workspace
+
+# The fields of an observation that a hit has, too.
+_OBSERVED = [name for name in Observation.__dataclass_fields__ if name in Hit.__dataclass_fields__]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The hits of one query, best first. `notes` are for the user to read before the hits."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    notes: tuple[str, ...]
+    provenance: Provenance
+
+
+def is_plain_cone(config: QueryConfig, has_vector: bool = False) -> bool:
+    """Whether a query has only conditions, among them a cone, and nothing to look for.
+
+    Raises:
+        UsageError: it has not even a cone, or an option that needs a text.
+    """
+    if config.rank_by == "keyword" and not config.texts:
+        raise UsageError("--rank-by keyword needs a text", "add a text, or leave out the option")
+    if config.texts or config.images or has_vector:
+        return False
+    if config.near is None or config.minus:
+        raise UsageError(
+            "the query is empty", 'describe what to look for: paperclip query "galaxy mergers"'
+        )
+    if config.min_score is not None or config.rank_by != "semantic":
+        raise UsageError(
+            "--min-score and --rank-by need something to look for",
+            "leave them out of a plain cone search",
+        )
+    return True
+
+
+class Query:
+    """The conditions, images and `minus` texts of `config`, which all answers share.
+
+    A query without texts, images and `vector` is a plain cone search: it needs no model, and its
+    hits are ordered by their distance. `vector` float32 [D] is a further part of it, with weight 1.
+    `is_many` means that many answers will be wanted.
+
+    Raises:
+        UsageError: the query is empty, or the vector does not fit the index.
+        PaperclipError: an image cannot be read, or the model is missing or has changed.
+    """
+
+    def __init__(
+        self,
+        config: QueryConfig,
+        index: IndexFolder,
+        embedder: QueryEmbedder,
+        workspace: Workspace,
+        vector: np.ndarray | None = None,
+        is_many: bool = False,
+    ) -> None:
+        self._is_plain_cone = not is_many and is_plain_cone(config, has_vector=vector is not None)
+        self._config, self._index, self._workspace = config, index, workspace
+        self._embedder, self._vector = embedder, vector
+        self._weights, images, minus = config.counts
+        # float32 [D], not normalised
+        self._common = self._images(images) - self._texts(config.minus, minus)
+        if vector is not None:
+            self._common = self._common + _unit(vector, index)
+        self._selection = select(index.observations, config)
+        self._search = Search(index, self._selection.rows, is_many)
+        self._note = self._search.note  # said once
+
+    def answer(self) -> Answer:
+        """The answer to the texts of the configuration."""
+        texts, weights = self._config.texts, self._weights
+        return self._answer(texts, weights, self._common + self._texts(texts, weights))
+
+    def answers(self, lines: Sequence[str]) -> Iterator[Answer]:
+        """The answer to each line, as a further text of the configuration.
+
+        The lines are embedded together, which takes half the time.
+        """
+        texts, weights = self._config.texts, self._weights
+        common = self._common + self._texts(texts, weights)
+        for line, vector in zip(lines, self._embedder.texts(lines), strict=True):
+            yield self._answer((*texts, line), (*weights, 1.0), common + vector)
+
+    def _answer(
+        self, texts: tuple[str, ...], weights: tuple[float, ...], wanted: np.ndarray
+    ) -> Answer:
+        name = self._name(texts, weights)
+        ranked: Iterator[tuple[int, float | None]]
+        if self._is_plain_cone:
+            ranked = self._by_distance()
+        else:
+            words = " ".join(texts)
+            ranked = self._search.ranked(normalised(wanted), words, self._config.rank_by)
+        hits = tuple(self._hits(name, ranked))
+        return Answer(name, hits, tuple(self._notes(hits)), self._index.provenance)
+
+    def _texts(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> np.ndarray:
+        return self._sum(weights, self._embedder.texts(texts) if texts else None)
+
+    def _images(self, weights: tuple[float, ...]) -> np.ndarray:
+        images = self._config.images
+        return self._sum(weights, self._embedder.images(images) if images else None)
+
+    def _sum(self, weights: tuple[float, ...], vectors: np.ndarray | None) -> np.ndarray:
+        if vectors is None:
+            return np.zeros(self._index.vectors.shape[1], np.float32)
+        return np.asarray(weights, np.float32) @ vectors
+
+    def _by_distance(self) -> Iterator[tuple[int, float | None]]:
+        rows, angles = self._selection.rows, self._selection.angles
+        assert rows is not None and angles is not None
+        return ((row, None) for row in rows[np.lexsort((rows, angles))].tolist())
+
+    def _hits(self, name: str, ranked: Iterator[tuple[int, float | None]]) -> Iterator[Hit]:
+        """The hits in order, one for each group of images that `collapse` puts together."""
+        config, observations = self._config, self._index.observations
+        seen: set[int] = set()
+        rank = 0
+        for row, cosine in ranked:
+            if row in seen:
+                continue
+            if config.min_score is not None and cosine is not None and cosine < config.min_score:
+                if config.rank_by == "semantic":
+                    return
+                continue
+
+            image = observations.image(row)
+            group = observations.group(image, config.collapse)
+            seen.update(row for first, tiles in group for row in range(first, first + tiles))
+            rank += 1
+            yield self._hit(rank, name, cosine, image, _selected(group, self._selection.rows) - 1)
+            if rank == config.k:
+                return
+
+    def _hit(self, rank: int, name: str, cosine: float | None, image: Image, more: int) -> Hit:
+        entry, proposal, cone = image.entry, image.proposal, self._selection.cone
+        observed = {field: getattr(entry.observation, field) for field in _OBSERVED}
+        if proposal is not None:
+            observed["cycle"] = observed["cycle"] or proposal.cycle or None
+        return Hit(
+            rank=rank,
+            query=name,
+            score=cosine,
+            percentile=None if cosine is None else self._index.background.percentile(cosine),
+            mission=entry.key.mission if entry.key else None,
+            proposal_id=entry.key.proposal_id if entry.key else None,
+            image=str(self._index.file_of(entry, self._workspace)),
+            title=proposal.title if proposal else "",
+            split=image.split,
+            category=proposal.category if proposal else "",
+            abstract=proposal.abstract if proposal else "",
+            separation=None if cone is None else cone.arcminutes(entry.observation),
+            more=more,
+            provenance=str(self._index.provenance),
+            tile_region=self._tile_region(image),
+            **observed,
+        )
+
+    def _tile_region(self, image: Image) -> str | None:
+        if not self._index.reading.tiles or image.entry.wcs is None or self._is_plain_cone:
+            return None
+        from paperclip_cli.images.tiles import tile_region
+
+        return tile_region(self._index.view, image.tile, image.entry.wcs)
+
+    def _notes(self, hits: tuple[Hit, ...]) -> Iterator[str]:
+        if self._note:
+            yield self._note
+            self._note = ""
+        if self._selection.moving:
+            moving = counted(self._selection.moving, "images of moving targets")
+            yield f"skipped {moving} near this position (--moving includes them)"
+        if not hits:
+            yield "no image meets the conditions"
+        elif not self._stands_out(hits):
+            yield "no strong match: unrelated queries score as high"
+
+    def _stands_out(self, hits: tuple[Hit, ...]) -> bool:
+        """Whether the best hit beats unrelated texts; true where that is not known.
+
+        They are texts, and were compared with all images.
+        """
+        if self._selection.rows is not None or self._config.images or self._vector is not None:
+            return True
+        best = max(hit.score for hit in hits if hit.score is not None)
+        return best >= self._index.background.best
+
+    def _name(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> str:
+        """The query in one line: `spiral galaxy + 2 × M51.fits - edge-on`."""
+        config = self._config
+        if self._is_plain_cone and config.near is not None:
+            ra, dec = config.near
+            return f"within {config.radius * 60:g} arcmin of {ra:.6g} {dec:+.6g}"
+        _, of_images, of_minus = config.counts
+        wanted = [
+            *map(_weighed, texts, weights),
+            *map(_weighed, map(image_name, config.images), of_images),
+            *([] if self._vector is None else ["vector"]),
+        ]
+        return " - ".join([" + ".join(wanted), *map(_weighed, config.minus, of_minus)])
+
+
+def _unit(vector: np.ndarray, index: IndexFolder) -> np.ndarray:
+    given, size = np.asarray(vector, np.float32), index.vectors.shape[1]
+    if given.shape != (size,) or not np.isfinite(given).all():
+        raise UsageError(
+            f"a vector of {size} finite numbers is needed to search index {index.name!r}, "
+            f"not an array of shape {list(given.shape)}",
+            "take it from the index's own model",
+        )
+    return normalised(given)
+
+
+def _selected(group: list[tuple[int, int]], rows: np.ndarray | None) -> int:
+    """The number of images of a group that are selected."""
+    if rows is None:
+        return len(group)
+    firsts = [first for first, _ in group]
+    return int(np.isin(firsts, rows).sum())
+
+
+def _weighed(part: str, weight: float) -> str:
+    return part if weight == 1 else f"{weight:g} × {part}"
