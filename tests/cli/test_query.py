@@ -405,3 +405,15 @@ def test_bad_input_is_one_line_and_a_hint(
         and message in err
         and 1 <= len(err.splitlines()) <= 2
     )
+
+
+def test_a_position_without_words_is_a_plain_cone_search(cache: Path) -> None:
+    asked = ["query", "--near", "10 -55", "--radius", "25deg"]
+    hits = json.loads(run(cache, *asked, "--json").stdout)
+    angles = [hit["separation"] for hit in hits]
+    assert len(hits) > 1 and angles == sorted(angles)
+    assert {(hit["score"], hit["percentile"]) for hit in hits} == {(None, None)}
+    shown = run(cache, *asked).stdout
+    assert "Arcmin" in shown and "Score" not in shown and "%ile" not in shown
+    for form in ("csv", "votable", "ecsv"):
+        assert run(cache, *asked, "--format", form).stdout.count("within 1500 arcmin of 10 -55")
