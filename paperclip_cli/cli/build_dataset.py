@@ -7,8 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.session import session, values
-from paperclip_cli.config import BuildDatasetConfig
+from paperclip_cli.cli.session import session
+from paperclip_cli.config import BuildDatasetConfig, configure
 from paperclip_cli.config.choices import Captions
 
 DEFAULTS = BuildDatasetConfig()
@@ -42,10 +42,11 @@ def build_dataset(
     from paperclip_cli.stages import build_dataset as stage
 
     here = session()
-    config = BuildDatasetConfig(
+    config = configure(
+        BuildDatasetConfig,
         captions=captions,
         summaries=summaries,
-        missions=values(mission),
+        mission=mission,
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         seed=seed,

@@ -8,7 +8,7 @@ import typer
 
 from paperclip_cli.cli.complete import index_names
 from paperclip_cli.cli.session import session
-from paperclip_cli.config import CiteConfig
+from paperclip_cli.config import CiteConfig, configure
 from paperclip_cli.errors import ExitCode
 
 
@@ -33,6 +33,6 @@ def cite(
     from paperclip_cli.output import citations, console
     from paperclip_cli.stages import cite as stage
 
-    debts = stage.run(CiteConfig(hits=tuple(hits or ()), index=index), session().workspace)
+    debts = stage.run(configure(CiteConfig, hits=hits, index=index), session().workspace)
     console.emit((citations.bibtex if bibtex else citations.plain)(debts.programs, debts.model))
     return ExitCode.OK

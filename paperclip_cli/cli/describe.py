@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import model_names
-from paperclip_cli.cli.session import Format, HduOption, StretchOption, hdu_of, session
-from paperclip_cli.config import DescribeConfig
+from paperclip_cli.cli.session import Format, HduOption, StretchOption, session
+from paperclip_cli.config import DescribeConfig, configure
 
 if TYPE_CHECKING:
     from paperclip_cli.stages.describe import Description
@@ -62,15 +62,16 @@ def describe(
 
     here = session()
     names = [line.rstrip("\n") for line in sys.stdin] if images == ["-"] else images
-    config = DescribeConfig(
+    config = configure(
+        DescribeConfig,
         images=tuple(filter(None, names)),
         labels=labels,
         model=model,
         k=k,
         batch=batch,
-        templates=tuple(template or DEFAULTS.templates),
-        hdu=hdu_of(hdu),
-        stretch=stretch or DEFAULTS.stretch,
+        template=template,
+        hdu=hdu,
+        stretch=stretch,
     )
     if batch:
         done = stage.run(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from paperclip_cli.cli.session import Format, session
-from paperclip_cli.config import DoctorConfig
+from paperclip_cli.config import DoctorConfig, configure
 from paperclip_cli.errors import ExitCode
 from paperclip_cli.report import Check, State
 
@@ -30,7 +30,7 @@ def doctor(
     from paperclip_cli.stages import doctor as stage
 
     here = session()
-    checks = list(stage.run(DoctorConfig(verify=verify), here.workspace, here.progress))
+    checks = list(stage.run(configure(DoctorConfig, verify=verify), here.workspace, here.progress))
     _show(checks, Format.json if json else form)
     return ExitCode.ERROR if any(check.state == State.PROBLEM for check in checks) else ExitCode.OK
 

@@ -8,11 +8,9 @@ from typing import Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import model_names
-from paperclip_cli.cli.session import Format, session, values
-from paperclip_cli.cli.summarize import usual_url
-from paperclip_cli.config import EvaluateConfig, SummarizeConfig
+from paperclip_cli.cli.session import Format, session
+from paperclip_cli.config import EvaluateConfig, SummarizeConfig, configure
 from paperclip_cli.config.choices import Backend, Direction, Ranking, Split
-from paperclip_cli.errors import UsageError
 from paperclip_cli.wording import counted
 
 DEFAULTS = EvaluateConfig()
@@ -89,23 +87,21 @@ def evaluate(
     from paperclip_cli.stages import evaluate as stage
 
     here = session()
-    if not judge and (llm or base_url or judge_backend != JUDGE.backend):
-        raise UsageError("--judge-backend, --llm and --base-url need --judge", "add --judge")
-    url = base_url or usual_url(judge_backend)
-    judged_by = SummarizeConfig(backend=judge_backend, llm=llm, base_url=url) if judge else None
-    first, *others = values(model) or (None,)
-    config = EvaluateConfig(
-        model=first,
-        others=tuple(filter(None, others)),
+    config = configure(
+        EvaluateConfig,
+        model=model,
         baseline=baseline,
         dataset=dataset,
         split=split,
         protocol=protocol,
         direction=direction,
         controls=controls,
-        plots=plots is not None,
+        plots=plots,
         batch_size=batch_size,
-        judge=judged_by,
+        judge=judge,
+        judge_backend=judge_backend,
+        llm=llm,
+        base_url=base_url,
     )
 
     if plots is not None:

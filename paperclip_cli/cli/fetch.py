@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.session import numbers, position, proposals, session, values
-from paperclip_cli.config import FetchConfig
-from paperclip_cli.config.archive import bad_shard
-from paperclip_cli.config.quantities import parse_angle, parse_date
-from paperclip_cli.errors import UsageError
+from paperclip_cli.cli.session import position, session
+from paperclip_cli.config import FetchConfig, configure
 
 DEFAULTS = FetchConfig()
 
@@ -146,25 +142,21 @@ def fetch(
     before it blocks you.
     """
     here = session()
-    named, wanted = proposals(proposal)
-    if named and mission not in (None, named):
-        raise UsageError(
-            f"--proposal names mission {named}, --mission {mission}", "fetch one mission at a time"
-        )
-    config = FetchConfig(
+    config = configure(
+        FetchConfig,
         source=source,
         simulate=simulate,
-        mission=mission or named,
+        mission=mission,
         catalog=catalog,
-        proposals=wanted,
-        cycles=tuple(map(str, numbers(cycle, "--cycle"))),
-        instruments=values(instrument),
+        proposal=proposal,
+        cycle=cycle,
+        instrument=instrument,
         near=position(near),
-        radius=parse_angle(radius, "--radius"),
-        after=parse_date(after, "--after") if after else None,
-        before=parse_date(before, "--before") if before else None,
+        radius=radius,
+        after=after,
+        before=before,
         limit=limit,
-        everything=everything,
+        all=everything,
         max_images=max_images,
         size=size,
         include_color=include_color,
@@ -175,7 +167,7 @@ def fetch(
         workers=workers,
         rate=rate,
         timeout=timeout,
-        shard=_shard(shard),
+        shard=shard,
         refresh=refresh,
         dry_run=dry_run,
         force=force,
@@ -186,12 +178,3 @@ def fetch(
     from paperclip_cli.stages import fetch as stage
 
     return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
-
-
-def _shard(given: str | None) -> tuple[int, int] | None:
-    if given is None:
-        return None
-    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", given.strip())
-    if match is None:
-        raise bad_shard(repr(given))
-    return int(match[1]), int(match[2])

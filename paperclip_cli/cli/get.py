@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from paperclip_cli.cli.session import session
-from paperclip_cli.config import GetConfig
+from paperclip_cli.config import GetConfig, configure
 
 DEFAULTS = GetConfig()
 
@@ -46,8 +46,8 @@ def get(
     from paperclip_cli.stages import get as stage
 
     here = session()
-    config = GetConfig(
-        hits=tuple(hits), out=out, workers=workers, rate=rate, timeout=timeout, dry_run=dry_run
+    config = configure(
+        GetConfig, hits=hits, out=out, workers=workers, rate=rate, timeout=timeout, dry_run=dry_run
     )
     got = stage.run(config, here.workspace, here.progress)
     lines = got.addresses if dry_run else map(str, got.files)

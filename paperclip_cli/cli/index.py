@@ -8,16 +8,8 @@ from typing import Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import index_names, model_names
-from paperclip_cli.cli.session import (
-    Format,
-    HduOption,
-    Session,
-    StretchOption,
-    hdu_of,
-    session,
-    values,
-)
-from paperclip_cli.config import BundleConfig, IndexConfig
+from paperclip_cli.cli.session import Format, HduOption, Session, StretchOption, session
+from paperclip_cli.config import BundleConfig, IndexConfig, configure
 from paperclip_cli.config.choices import IndexView
 from paperclip_cli.errors import ExitCode, UsageError
 
@@ -96,14 +88,15 @@ def index(
     here = session()
     if export is not None or take_in is not None:
         return _hand_on(here, export, take_in, name, model, force)
-    config = IndexConfig(
-        paths=tuple(paths or ()),
+    config = configure(
+        IndexConfig,
+        paths=paths,
         model=model,
-        name=name,
-        missions=values(mission),
+        index=name,
+        mission=mission,
         batch_size=batch_size,
         view=view,
-        hdu=hdu_of(hdu),
+        hdu=hdu,
         stretch=stretch,
         hnsw=hnsw,
         force=force,
@@ -126,7 +119,8 @@ def _hand_on(
 
     if export is not None and take_in is not None:
         raise UsageError("--export and --import exclude each other", "use one of them")
-    config = BundleConfig(export or take_in or "", name, model, force)
+    place = export or take_in or ""
+    config = configure(BundleConfig, place=place, index=name, model=model, force=force)
     return here.finish(
         (index_export if export else index_import).run(config, here.workspace, here.progress)
     )

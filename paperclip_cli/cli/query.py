@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import index_names, instrument_names
-from paperclip_cli.cli.session import Session, numbers, position, proposals, session, values
-from paperclip_cli.config import QueryConfig
+from paperclip_cli.cli.session import Session, position, session
+from paperclip_cli.config import QueryConfig, configure
 from paperclip_cli.config.choices import Collapse, RankBy
-from paperclip_cli.config.quantities import parse_angle, parse_date
-from paperclip_cli.errors import ExitCode, UsageError
+from paperclip_cli.errors import ExitCode
 from paperclip_cli.files import replace_file
 
 if TYPE_CHECKING:
@@ -166,27 +165,27 @@ def query(
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from paperclip_cli.stages import query as stage
 
-    named, numbered = proposals(proposal)
-    config = QueryConfig(
-        texts=(*([" ".join(words)] if words and not is_stream else []), *(text or ())),
-        images=tuple(image or ()),
-        minus=tuple(minus or ()),
-        weights=tuple(weight or ()),
+    config = configure(
+        QueryConfig,
+        text=(*([" ".join(words)] if words and not is_stream else []), *(text or ())),
+        image=image,
+        minus=minus,
+        weight=weight,
         index=index,
         k=k,
         min_score=min_score,
-        missions=_missions(values(mission), named),
-        proposals=numbered,
-        instruments=values(instrument),
-        filters=values(filter),
-        cycles=tuple(map(str, numbers(cycle, "--cycle"))),
-        targets=values(target),
+        mission=mission,
+        proposal=proposal,
+        instrument=instrument,
+        filter=filter,
+        cycle=cycle,
+        target=target,
         near=position(near),
-        radius=parse_angle(radius, "--radius"),
+        radius=radius,
         centre_only=centre_only,
-        include_moving=moving,
-        after=parse_date(after, "--after") if after else None,
-        before=parse_date(before, "--before") if before else None,
+        moving=moving,
+        after=after,
+        before=before,
         collapse="none" if no_collapse else collapse,
         rank_by=rank_by,
     )
@@ -212,15 +211,6 @@ def query(
 
         return here.finish(query_copy.run(hits, copy_to))
     return ExitCode.OK
-
-
-def _missions(given: tuple[str, ...], named: str | None) -> tuple[str, ...]:
-    """The missions of --mission, or the one that --proposal names."""
-    if named and given and given != (named,):
-        raise UsageError(
-            f"--proposal names {named} and --mission {', '.join(given)}", "give one mission"
-        )
-    return (named,) if named else given
 
 
 def _lines() -> Iterator[str]:

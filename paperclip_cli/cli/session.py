@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import re
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,6 @@ from typing import Annotated, Optional, TypeAlias
 import typer
 
 from paperclip_cli.config.choices import Stretch
-from paperclip_cli.errors import UsageError
 from paperclip_cli.progress import Progress
 from paperclip_cli.report import Report
 from paperclip_cli.workspace import Workspace
@@ -87,47 +85,6 @@ def open_session(new: Session) -> None:
 def session() -> Session:
     """The session of the command that is running."""
     return _current.get()
-
-
-def values(given: list[str] | None) -> tuple[str, ...]:
-    """The values of a repeated or comma-separated option: `["a,b", "c"]` -> `("a", "b", "c")`."""
-    return tuple(part.strip() for item in given or () for part in item.split(",") if part.strip())
-
-
-def numbers(given: list[str] | None, option: str) -> tuple[int, ...]:
-    """Whole numbers and ranges: `["25-26,28"]` -> `(25, 26, 28)`."""
-    found: list[int] = []
-    for part in values(given):
-        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part)
-        if match is None:
-            raise UsageError(
-                f"{option} {part!r} is not a number or a range",
-                f"write for example {option} 25-26,28",
-            )
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first or last - first > 100_000:
-            raise UsageError(
-                f"{option} {part!r} is not a valid range", f"write for example {option} 25-26,28"
-            )
-        found.extend(range(first, last + 1))
-    return tuple(found)
-
-
-def proposals(given: list[str] | None) -> tuple[str | None, tuple[int, ...]]:
-    """The mission that is named, or None, and the numbers: `["hst:15354,12577"]`."""
-    missions = {part.rpartition(":")[0] for part in values(given)} - {""}
-    if len(missions) > 1:
-        raise UsageError(
-            f"--proposal names several missions: {', '.join(sorted(missions))}",
-            "give proposals of one mission",
-        )
-    plain = [part.rpartition(":")[2] for part in values(given)]
-    return (missions.pop() if missions else None), numbers(plain, "--proposal")
-
-
-def hdu_of(given: str | None) -> int | str | None:
-    """The value of `--hdu`: a number or a name."""
-    return int(given) if given and given.isdecimal() else given
 
 
 def position(near: str | None) -> tuple[float, float] | None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.session import Format, session, values
-from paperclip_cli.config import SummarizeConfig
+from paperclip_cli.cli.session import Format, session
+from paperclip_cli.config import SummarizeConfig, configure
 from paperclip_cli.config.choices import Backend
-from paperclip_cli.config.summaries import OPENAI
 from paperclip_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -131,13 +129,14 @@ def summarize(
             "--show, --report, --export and --import exclude each other", "use one of them"
         )
     here = session()
-    config = SummarizeConfig(
+    config = configure(
+        SummarizeConfig,
         backend=backend,
-        set_name=set_name,
-        missions=values(mission),
+        set=set_name,
+        mission=mission,
         limit=limit,
         llm=llm,
-        base_url=base_url or usual_url(backend),
+        base_url=base_url,
         prompt=prompt,
         tries=tries,
         temperature=temperature,
@@ -163,11 +162,6 @@ def summarize(
     if take is not None:
         return here.finish(summarize_import.run(config, here.workspace, take))
     return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
-
-
-def usual_url(backend: str) -> str | None:
-    """The default URL of the server."""
-    return os.environ.get("OPENAI_BASE_URL") or None if backend == OPENAI else None
 
 
 def _print(summaries: list[Summary], form: Format) -> None:

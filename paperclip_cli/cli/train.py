@@ -9,7 +9,7 @@ import typer
 from paperclip_cli.cli.session import session
 from paperclip_cli.config import PAPER_PRESET as PAPER
 from paperclip_cli.config import TINY_PRESET as TINY
-from paperclip_cli.config import TrainConfig, choices
+from paperclip_cli.config import TrainConfig, choices, configure
 
 DEFAULTS = TrainConfig()
 
@@ -148,7 +148,7 @@ def train(
         typer.Option(
             help="Where decoded images are kept: on the device, or in a file on the host."
         ),
-    ] = DEFAULTS.cache,
+    ] = DEFAULTS.cache_images,
     accumulate: Annotated[
         int, typer.Option(help="Number of parts to embed a batch in: less memory, the same update.")
     ] = DEFAULTS.accumulate,
@@ -173,7 +173,8 @@ def train(
     from paperclip_cli.stages import train as stage
 
     here = session()
-    config = TrainConfig(
+    config = configure(
+        TrainConfig,
         init=init,
         dataset=dataset,
         name=name,
@@ -203,7 +204,7 @@ def train(
         log_every=log_every,
         seed=seed,
         dtype=dtype,
-        cache=cache,
+        cache_images=cache,
         accumulate=accumulate,
         remat=remat,
         devices=devices,

@@ -6,6 +6,7 @@ Every default is written here and nowhere else. Each class checks its values whe
 from paperclip_cli.config.archive import PREVIEW_SIZE, CiteConfig, FetchConfig, GetConfig
 from paperclip_cli.config.dataset import BuildDatasetConfig
 from paperclip_cli.config.evaluation import EvaluateConfig
+from paperclip_cli.config.given import configure
 from paperclip_cli.config.health import DoctorConfig
 from paperclip_cli.config.search import BundleConfig, DescribeConfig, IndexConfig, QueryConfig
 from paperclip_cli.config.summaries import SummarizeConfig
@@ -37,6 +38,7 @@ __all__ = [
     "Recipe",
     "SummarizeConfig",
     "TrainConfig",
+    "configure",
     "training_preset",
     "training_recipe",
 ]

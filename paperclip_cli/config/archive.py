@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import paperclip_cli.config.readers as readers
 from paperclip_cli.config.checks import at_least, check_network
+from paperclip_cli.config.given import given
 from paperclip_cli.errors import UsageError
 
 PREVIEW_SIZE = 512
@@ -27,16 +29,16 @@ class FetchConfig:
 
     source: Path | None = None
     simulate: int | None = None
-    everything: bool = False
-    mission: str | None = None
+    everything: bool = given("all", default=False)
+    mission: str | None = given("mission", "proposal", read=readers.mission, default=None)
     catalog: str | None = None
-    proposals: tuple[int, ...] = ()
-    cycles: tuple[str, ...] = ()
-    instruments: tuple[str, ...] = ()
-    near: tuple[float, float] | None = None
-    radius: float = 2 / 60
-    after: float | None = None
-    before: float | None = None
+    proposals: tuple[int, ...] = given("proposal", read=readers.proposals, default=())
+    cycles: tuple[str, ...] = given("cycle", read=readers.cycles, default=())
+    instruments: tuple[str, ...] = given("instrument", read=readers.values, default=())
+    near: tuple[float, float] | None = given("near", read=readers.position, default=None)
+    radius: float = given("radius", read=readers.angle, default=2 / 60, typed="2arcmin")
+    after: float | None = given("after", read=readers.date, default=None)
+    before: float | None = given("before", read=readers.date, default=None)
     limit: int | None = None
     max_images: int = 20
     size: int = PREVIEW_SIZE
@@ -52,7 +54,7 @@ class FetchConfig:
     dry_run: bool = False
     rate: float = 10.0
     timeout: float = 60.0
-    shard: tuple[int, int] | None = None
+    shard: tuple[int, int] | None = given("shard", read=readers.shard, default=None)
     refresh: bool = False
 
     def __post_init__(self) -> None:
@@ -69,7 +71,7 @@ class FetchConfig:
             )
         check_network(self.rate, self.timeout)
         if self.shard is not None and not 0 <= self.shard[0] < self.shard[1]:
-            raise bad_shard("/".join(map(str, self.shard)))
+            raise readers.bad_shard("/".join(map(str, self.shard)))
         if self.source is not None and self.simulate is not None:
             raise UsageError("--from and --simulate exclude each other", "use one of them")
 
@@ -125,9 +127,3 @@ class CiteConfig:
 
     hits: tuple[str, ...] = ()
     index: str | None = None
-
-
-def bad_shard(given: str) -> UsageError:
-    """The error for a `--shard` that names no part."""
-    hint = "write i/n with 0 <= i < n, for example 0/8 to 7/8"
-    return UsageError(f"--shard {given} is not a valid part", hint)

@@ -37,4 +37,5 @@ def one_of(option: str, value: str | None, choice: object) -> None:
 
 
 def option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    """How an option is typed: `--batch-size`, `-k`."""
+    return ("-" if len(name) == 1 else "--") + name.replace("_", "-")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import paperclip_cli.config.readers as readers
 from paperclip_cli.config.checks import one_of
 from paperclip_cli.config.choices import Captions
+from paperclip_cli.config.given import given
 from paperclip_cli.errors import UsageError
 
 
@@ -16,7 +18,7 @@ class BuildDatasetConfig:
 
     captions: Captions = "abstract"
     summaries: str | None = None
-    missions: tuple[str, ...] = ()
+    missions: tuple[str, ...] = given("mission", read=readers.values, default=())
     val_fraction: float = 0.1
     test_fraction: float = 0.1
     seed: int = 42

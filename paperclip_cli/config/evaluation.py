@@ -4,13 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import paperclip_cli.config.readers as readers
 from paperclip_cli.config.checks import at_least, one_of
 from paperclip_cli.config.choices import Direction, Ranking, Split, values_of
+from paperclip_cli.config.given import configure, given, switch
 from paperclip_cli.config.summaries import SummarizeConfig
 from paperclip_cli.errors import UsageError
 
 UNIQUE, PAPER_FULL, PAPER_BATCH = PROTOCOLS = values_of(Ranking)
 IMAGE_TO_TEXT, TEXT_TO_IMAGE = DIRECTIONS = values_of(Direction)[:2]  # the third is both
+
+
+def _first(models: object, option: str) -> str | None:
+    return next(iter(readers.values(models, option)), None)
+
+
+def _further(models: object, option: str) -> tuple[str, ...]:
+    return readers.values(models, option)[1:]
+
+
+def _judge(
+    judge: object, backend: object, llm: object, base_url: object, option: str
+) -> SummarizeConfig | None:
+    """The backend that judges, or None if nothing is judged."""
+    if judge is not None and switch(judge, option):
+        return configure(SummarizeConfig, backend=backend, llm=llm, base_url=base_url)
+    if llm or base_url or backend not in (None, SummarizeConfig.backend):
+        raise UsageError("--judge-backend, --llm and --base-url need --judge", "add --judge")
+    return None
+
+
+def _drawn(folder: object, option: str) -> bool:
+    """Whether figures are drawn: their folder is the caller's matter."""
+    return folder is not False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,17 +49,19 @@ class EvaluateConfig:
     `judge` is the backend that judges the best images for the paper's queries by their abstracts.
     """
 
-    model: str | None = None
-    others: tuple[str, ...] = ()
+    model: str | None = given("model", read=_first, default=None)
+    others: tuple[str, ...] = given("model", read=_further, default=())
     baseline: str | None = None
     dataset: str = "default"
     split: Split | None = None
     protocol: Ranking = "unique"
     direction: Direction = "image-to-text"
     controls: bool = False
-    plots: bool = False
+    plots: bool = given("plots", read=_drawn, default=False)
     batch_size: int = 32
-    judge: SummarizeConfig | None = None
+    judge: SummarizeConfig | None = given(
+        "judge", "judge_backend", "llm", "base_url", read=_judge, default=None
+    )
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
+import paperclip_cli.config.readers as readers
 from paperclip_cli.config.checks import at_least, one_of
 from paperclip_cli.config.choices import Collapse, IndexView, RankBy, Stretch
+from paperclip_cli.config.given import given
 from paperclip_cli.errors import UsageError
 from paperclip_cli.wording import counted
 
@@ -40,11 +42,11 @@ class IndexConfig:
 
     paths: tuple[Path, ...] = ()
     model: str | None = None
-    name: str = "default"
-    missions: tuple[str, ...] = ()
+    name: str = given("index", default="default")
+    missions: tuple[str, ...] = given("mission", read=readers.values, default=())
     batch_size: int = 32
     view: IndexView | None = None
-    hdu: int | str | None = None
+    hdu: int | str | None = given("hdu", read=readers.hdu, default=None)
     stretch: Stretch | None = None
     hnsw: bool = False
     force: bool = False
@@ -69,7 +71,7 @@ class BundleConfig:
     """
 
     place: str
-    name: str | None = None
+    name: str | None = given("index", default=None)
     model: str | None = None
     force: bool = False
 
@@ -87,25 +89,25 @@ class QueryConfig:
     (`none`).
     """
 
-    texts: tuple[str, ...] = ()
-    images: tuple[QueryImage, ...] = ()
+    texts: tuple[str, ...] = given("text", default=())
+    images: tuple[QueryImage, ...] = given("image", default=())
     minus: tuple[str, ...] = ()
-    weights: tuple[float, ...] = ()
+    weights: tuple[float, ...] = given("weight", default=())
     index: str | None = None
     k: int = 10
     min_score: float | None = None
-    missions: tuple[str, ...] = ()
-    proposals: tuple[int, ...] = ()
-    instruments: tuple[str, ...] = ()
-    filters: tuple[str, ...] = ()
-    cycles: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    near: tuple[float, float] | None = None
-    radius: float = 2 / 60
+    missions: tuple[str, ...] = given("mission", "proposal", read=readers.missions, default=())
+    proposals: tuple[int, ...] = given("proposal", read=readers.proposals, default=())
+    instruments: tuple[str, ...] = given("instrument", read=readers.values, default=())
+    filters: tuple[str, ...] = given("filter", read=readers.values, default=())
+    cycles: tuple[str, ...] = given("cycle", read=readers.cycles, default=())
+    targets: tuple[str, ...] = given("target", read=readers.values, default=())
+    near: tuple[float, float] | None = given("near", read=readers.position, default=None)
+    radius: float = given("radius", read=readers.angle, default=2 / 60, typed="2arcmin")
     centre_only: bool = False
-    include_moving: bool = False
-    after: float | None = None
-    before: float | None = None
+    include_moving: bool = given("moving", default=False)
+    after: float | None = given("after", read=readers.date, default=None)
+    before: float | None = given("before", read=readers.date, default=None)
     collapse: Collapse = "target"
     rank_by: RankBy = "semantic"
 
@@ -160,8 +162,8 @@ class DescribeConfig:
     model: str | None = None
     k: int = 4
     batch: bool = False
-    templates: tuple[str, ...] = ("{}",)
-    hdu: int | str | None = None
+    templates: tuple[str, ...] = given("template", default=("{}",))
+    hdu: int | str | None = given("hdu", read=readers.hdu, default=None)
     stretch: Stretch = "preview"
 
     def __post_init__(self) -> None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import paperclip_cli.config.readers as readers
 from paperclip_cli.config.checks import at_least, one_of, within
 from paperclip_cli.config.choices import Backend, values_of
+from paperclip_cli.config.given import given, text
 from paperclip_cli.errors import UsageError
 
 KEYWORDS, LLAMA_CPP, OUTLINES, OPENAI = BACKENDS = values_of(Backend)
 _CONTEXT = 4096  # tokens: twice the longest abstract with its prompt and answer
+
+
+def _server(url: object, backend: object, option: str) -> str | None:
+    """The URL that was given, else that of the environment for the backend that needs one."""
+    if url is None or url == "":
+        return os.environ.get("OPENAI_BASE_URL") or None if backend == OPENAI else None
+    return text(url, option)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +37,11 @@ class SummarizeConfig:
     """
 
     backend: Backend = "keywords"
-    set_name: str | None = None
-    missions: tuple[str, ...] = ()
+    set_name: str | None = given("set", default=None)
+    missions: tuple[str, ...] = given("mission", read=readers.values, default=())
     limit: int | None = None
     llm: str | None = None
-    base_url: str | None = None
+    base_url: str | None = given("base_url", "backend", read=_server, default=None)
     prompt: Path | None = None
     tries: int = 5
     temperature: float = 0.0

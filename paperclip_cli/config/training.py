@@ -35,7 +35,6 @@ _CHOICES: dict[str, object] = {
     "keep": Keep,
     "best_by": BestBy,
     "dtype": Dtype,
-    "cache": Cache,
 }
 
 
@@ -50,9 +49,9 @@ class TrainConfig:
     The other fields change how a training is computed but, apart from rounding, not its result.
     `dtype` is the type the towers compute in (`auto`: bfloat16 on a GPU or TPU, else float32).
     `accumulate` is the number of parts in which a batch passes through the towers. `remat`
-    recomputes layers instead of storing them. `cache` is where decoded images are kept. `devices`
-    None uses all devices. `resume` continues a training, whose number of steps and learning rate
-    may have changed.
+    recomputes layers instead of storing them. `cache_images` (`--cache`) is where decoded images
+    are kept. `devices` None uses all devices. `resume` continues a training, whose number of steps
+    and learning rate may have changed.
     """
 
     init: str = DEFAULT_MODEL
@@ -84,7 +83,7 @@ class TrainConfig:
     log_every: int = 50
     seed: int = 42
     dtype: Dtype = "auto"
-    cache: Cache = "auto"
+    cache_images: Cache = "auto"
     accumulate: int = 1
     remat: bool = False
     devices: int | None = None
@@ -107,6 +106,7 @@ class TrainConfig:
         self._check_ranges()
         for name, choice in _CHOICES.items():
             one_of(option(name), getattr(self, name), choice)
+        one_of("--cache", self.cache_images, Cache)
         if self.resume and self.force:
             raise UsageError(
                 "--resume and --force exclude each other",

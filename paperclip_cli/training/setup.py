@@ -257,7 +257,7 @@ def _images(setting: _Setting, pairs: list[Pair]) -> Callable[[np.ndarray], np.n
 
     They are decoded each time, mapped from a file, or on the device, as `--cache` says.
     """
-    cache, devices = setting.config.cache, setting.devices
+    cache, devices = setting.config.cache_images, setting.devices
     if cache == "none":
         return decoder(pairs, setting.view)
 

@@ -33,7 +33,7 @@ from paperclip_cli.workspace import Workspace
 
 
 def ready(options: argparse.Namespace, workspace: Workspace, cache: str) -> Training:
-    config = TrainConfig(init=options.init, batch_size=options.batch_size, cache=cache)
+    config = TrainConfig(init=options.init, batch_size=options.batch_size, cache_images=cache)
     return prepare(
         training_recipe(config), config, workspace.dataset("default"), None, {}, SilentProgress()
     )

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from paperclip_cli.cli import app as cli
-from paperclip_cli.cli.session import numbers, proposals, values
 from paperclip_cli.errors import ExitCode, MissingStage, PaperclipError, UsageError
 from tests.test_layers import loaded_by
 
@@ -196,22 +195,3 @@ cli.main()
     )
     assert done.stdout == "line\n0\n"
     assert (tmp_path / "err").read_text() == ""
-
-
-def test_lists_are_repeated_or_separated_by_commas() -> None:
-    assert values(["a,b", " c ", ""]) == ("a", "b", "c")
-    assert values(None) == ()
-    assert numbers(["25-26,28"], "--cycle") == (25, 26, 28)
-    assert proposals(["hst:15354,12577"]) == ("hst", (15354, 12577))
-    assert proposals(["15354"]) == (None, (15354,))
-
-
-@pytest.mark.parametrize("text", ["x", "5-3", "1-", "1-999999999", "-4"])
-def test_what_is_no_range_is_refused(text: str) -> None:
-    with pytest.raises(UsageError):
-        numbers([text], "--cycle")
-
-
-def test_two_missions_at_once_are_refused() -> None:
-    with pytest.raises(UsageError, match="several missions"):
-        proposals(["hst:1,jwst:2"])

@@ -32,6 +32,11 @@ CONFIGURATIONS = {
 LINES = {"describe": ["x.fits"], "query": ["dust"]}
 
 
+def typed(name: str) -> str:
+    """The option of a field. `cache` alone is the cache directory, for a Python program."""
+    return "--cache" if name == "cache_images" else f"--{name.replace('_', '-')}"
+
+
 def choices_of(configuration: type) -> dict[str, tuple[str, ...]]:
     """The values of each field that has a fixed choice."""
     found = {}
@@ -53,7 +58,7 @@ def option(command: str, name: str) -> Any:
     """The option of a command that sets a field of its configuration."""
     group: Any = typer.main.get_command(app)
     parameters = group.get_command(None, command).params
-    return next(one for one in parameters if f"--{name.replace('_', '-')}" in one.opts)
+    return next(one for one in parameters if typed(name) in one.opts)
 
 
 def offered(given: Any, incomplete: str = "") -> tuple[str, ...]:
@@ -92,7 +97,7 @@ def test_a_configuration_takes_each_and_no_other(
     needed: dict = {"init": "somewhere"} if command == "train" else {}
     for value in values:
         assert getattr(CONFIGURATIONS[command](**needed, **{name: value}), name) == value
-    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} 'strange'") as caught:
+    with pytest.raises(UsageError, match=f"{typed(name)} 'strange'") as caught:
         CONFIGURATIONS[command](**needed, **{name: "strange"})
     assert all(value in (caught.value.hint or "") for value in values)
 

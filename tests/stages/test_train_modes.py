@@ -124,9 +124,9 @@ def test_a_head_learns_and_nothing_else_changes(archive: Workspace) -> None:
 def test_how_it_is_computed_does_not_change_what_is_trained(archive: Workspace) -> None:
     """Accumulation, recomputed layers and other caches give the losses of the plain training."""
     plain = [line["loss"] for line in read_metrics(archive.model("full") / "metrics.jsonl")][:12]
-    parts = trained(archive, "parts", accumulate=3, remat=True, cache="none", steps=12)
+    parts = trained(archive, "parts", accumulate=3, remat=True, cache_images="none", steps=12)
     assert [line["loss"] for line in parts] == pytest.approx(plain, rel=1e-3)
-    kept = trained(archive, "kept", cache="device", steps=12)
+    kept = trained(archive, "kept", cache_images="device", steps=12)
     assert [line["loss"] for line in kept] == plain
 
 
