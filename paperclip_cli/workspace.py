@@ -74,16 +74,16 @@ class Workspace:
     offline: bool = False
 
     @classmethod
-    def locate(cls, cache_dir: Path | None, offline: bool = False) -> Workspace:
+    def locate(cls, cache_dir: str | os.PathLike[str] | None, offline: bool = False) -> Workspace:
         """`--cache-dir`, else `PAPERCLIP_CACHE_DIR`, else a folder in the platform's user cache."""
         if cache_dir is None and os.environ.get("PAPERCLIP_CACHE_DIR"):
-            cache_dir = Path(os.environ["PAPERCLIP_CACHE_DIR"])
+            cache_dir = os.environ["PAPERCLIP_CACHE_DIR"]
         if cache_dir is None:
             import platformdirs
 
-            cache_dir = Path(platformdirs.user_cache_dir("paperclip", appauthor=False))
+            cache_dir = platformdirs.user_cache_dir("paperclip", appauthor=False)
 
-        root = cache_dir.expanduser().absolute()
+        root = Path(cache_dir).expanduser().absolute()
         if root.exists() and not root.is_dir():
             raise UsageError(f"the cache {root} is not a directory", "give --cache-dir a folder")
         return cls(root, offline)

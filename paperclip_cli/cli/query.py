@@ -246,14 +246,11 @@ def _show(
         elif form == "paths":
             console.emit("".join(f"{console.path_line(hit.image)}\n" for hit in answer.hits))
         elif form == "jsonl":
-            console.emit(console.rows([forms.known(hit) for hit in answer.hits], form))
+            console.emit(forms.rows_of(answer.hits, form))
 
     hits = [hit for answer in shown for hit in answer.hits]
-    if form == "json":
-        console.emit(console.rows([forms.known(hit) for hit in hits], form))
-    elif form == "csv":
-        names = [column.name for column in forms.COLUMNS]
-        console.emit(console.rows([forms.values(hit) for hit in hits], form, names))
+    if form in ("json", "csv"):
+        console.emit(forms.rows_of(hits, form))
     elif form in ("votable", "ecsv"):
         from paperclip_cli.output.votable import ecsv, votable
 

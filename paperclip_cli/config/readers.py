@@ -11,6 +11,7 @@ import datetime
 import math
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from paperclip_cli.config.given import listed, real, text, whole
@@ -128,6 +129,12 @@ def hdu(given: object, option: str) -> int | str:
     if not isinstance(given, str):
         return whole(given, option)
     return int(given) if given.isdecimal() else given
+
+
+def images(given: Any, option: str) -> tuple[Any, ...]:
+    """Images of a query: paths, arrays and images of Pillow, or a list of them."""
+    several = given if isinstance(given, list | tuple) else [given]
+    return tuple(Path(one) if isinstance(one, str | os.PathLike) else one for one in several)
 
 
 def shard(given: Any, option: str) -> tuple[int, int]:

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-Picture: TypeAlias = "Union[np.ndarray, Image.Image]"
-"""An image in memory: an array [H, W] or [H, W, 3] with its first row at the top, or of Pillow."""
-QueryImage: TypeAlias = "Union[Path, Picture]"
+    # In memory: an array [H, W] or [H, W, 3] with its first row at the top, or of Pillow.
+    Picture: TypeAlias = Union[np.ndarray, Image.Image]
+    QueryImage: TypeAlias = Union[Path, Picture]
+else:
+    Picture = QueryImage = object  # annotations can be read without NumPy
 
 
 def image_name(image: QueryImage, whole: bool = False) -> str:
@@ -90,7 +92,7 @@ class QueryConfig:
     """
 
     texts: tuple[str, ...] = given("text", default=())
-    images: tuple[QueryImage, ...] = given("image", default=())
+    images: tuple[QueryImage, ...] = given("image", read=readers.images, default=())
     minus: tuple[str, ...] = ()
     weights: tuple[float, ...] = given("weight", default=())
     index: str | None = None

@@ -18,6 +18,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,6 +31,9 @@ from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.vectors import open_vectors
 from paperclip_cli.records import Provenance
 from paperclip_cli.workspace import Manifest, Workspace, faults, file_sha256, read_manifest
+
+if TYPE_CHECKING:
+    from paperclip_cli.indexes.hnsw import Graph
 
 THUMBNAILS = "thumbnails"
 
@@ -67,6 +71,13 @@ class IndexFolder:
     def reading(self) -> Reading:
         """The way its files became views."""
         return Reading(**self.manifest.config.get("reading", {}))
+
+    @cached_property
+    def graph(self) -> tuple[Graph | None, str]:
+        """Its graph, opened once, or None and the reason (`indexes.hnsw.usable_graph`)."""
+        from paperclip_cli.indexes.hnsw import usable_graph  # most queries need none
+
+        return usable_graph(self.folder, self.generation, self.vectors)
 
     @cached_property
     def provenance(self) -> Provenance:

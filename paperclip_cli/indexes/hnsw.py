@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,20 @@ def graph_state(folder: Path, number: int, vectors: np.ndarray, verify: bool = F
     return "ready" if fits else "stale"
 
 
+def usable_graph(folder: Path, number: int, vectors: np.ndarray) -> tuple[Graph | None, str]:
+    """The graph of a generation, None where none can be used; and why not, if there is one."""
+    state = graph_state(folder, number, vectors)
+    if state == "ready" and is_installed():
+        return open_graph(folder, number, vectors), ""
+    if state == "stale":
+        remedy = "build it anew with paperclip index --hnsw"
+        return None, f"the graph does not fit the index and is not used: {remedy}"
+    if state == "ready":
+        remedy = extra_line(EXTRA)
+        return None, f"the graph of the index is not used, because hnswlib is missing: {remedy}"
+    return None, ""
+
+
 def open_graph(folder: Path, number: int, vectors: np.ndarray) -> Graph:
     """The graph of a generation, whose state is `ready`.
 
@@ -93,21 +108,22 @@ def open_graph(folder: Path, number: int, vectors: np.ndarray) -> Graph:
 
 
 class Graph:
-    """An open graph."""
+    """An open graph. Threads may share it."""
 
     def __init__(self, graph: hnswlib.Index) -> None:
-        self._graph = graph
+        self._graph, self._lock = graph, threading.Lock()
 
     def nearest(self, query: np.ndarray, count: int) -> np.ndarray:
         """Rows int64 of about the `count` <= N nearest vectors to a normalised `query` [D].
 
         They are in no particular order. There are none where the graph finds fewer than `count`.
         """
-        self._graph.set_ef(max(CANDIDATES, count + count // 4))
-        try:
-            rows, _ = self._graph.knn_query(query[None], k=count, num_threads=1)
-        except RuntimeError:
-            return np.empty(0, np.int64)
+        with self._lock:  # the number of candidates is a setting of the graph
+            self._graph.set_ef(max(CANDIDATES, count + count // 4))
+            try:
+                rows, _ = self._graph.knn_query(query[None], k=count, num_threads=1)
+            except RuntimeError:
+                return np.empty(0, np.int64)
         return rows[0].astype(np.int64)
 
 

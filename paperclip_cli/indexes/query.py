@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -56,12 +57,29 @@ def is_plain_cone(config: QueryConfig, has_vector: bool = False) -> bool:
     return True
 
 
+def known_of(image: Image, index: IndexFolder, workspace: Workspace) -> dict[str, Any]:
+    """The fields that a hit for an image has whatever the query: those that describe it."""
+    entry, proposal = image.entry, image.proposal
+    known = {name: getattr(entry.observation, name) for name in _OBSERVED}
+    if proposal is not None:
+        known["cycle"] = known["cycle"] or proposal.cycle or None
+    return known | {
+        "mission": entry.key.mission if entry.key else None,
+        "proposal_id": entry.key.proposal_id if entry.key else None,
+        "image": str(index.file_of(entry, workspace)),
+        "title": proposal.title if proposal else "",
+        "split": image.split,
+        "category": proposal.category if proposal else "",
+        "abstract": proposal.abstract if proposal else "",
+    }
+
+
 class Query:
     """The conditions, images and `minus` texts of `config`, which all answers share.
 
     A query without texts, images and `vector` is a plain cone search: it needs no model, and its
     hits are ordered by their distance. `vector` float32 [D] is a further part of it, with weight 1.
-    `is_many` means that many answers will be wanted.
+    `is_many` and `stays_open` are as for `Search`.
 
     Raises:
         UsageError: the query is empty, or the vector does not fit the index.
@@ -76,8 +94,8 @@ class Query:
         workspace: Workspace,
         vector: np.ndarray | None = None,
         is_many: bool = False,
+        stays_open: bool = False,
     ) -> None:
-        self._is_plain_cone = not is_many and is_plain_cone(config, has_vector=vector is not None)
         self._config, self._index, self._workspace = config, index, workspace
         self._embedder, self._vector = embedder, vector
         self._weights, images, minus = config.counts
@@ -86,11 +104,13 @@ class Query:
         if vector is not None:
             self._common = self._common + _unit(vector, index)
         self._selection = select(index.observations, config)
-        self._search = Search(index, self._selection.rows, is_many)
+        self._search = Search(index, self._selection.rows, is_many, stays_open)
         self._note = self._search.note  # said once
 
     def answer(self) -> Answer:
         """The answer to the texts of the configuration."""
+        if is_plain_cone(self._config, has_vector=self._vector is not None):
+            return self._told(*self._by_distance())
         texts, weights = self._config.texts, self._weights
         return self._answer(texts, weights, self._common + self._texts(texts, weights))
 
@@ -107,13 +127,11 @@ class Query:
     def _answer(
         self, texts: tuple[str, ...], weights: tuple[float, ...], wanted: np.ndarray
     ) -> Answer:
-        name = self._name(texts, weights)
-        ranked: Iterator[tuple[int, float | None]]
-        if self._is_plain_cone:
-            ranked = self._by_distance()
-        else:
-            words = " ".join(texts)
-            ranked = self._search.ranked(normalised(wanted), words, self._config.rank_by)
+        words, rank_by = " ".join(texts), self._config.rank_by
+        ranked = self._search.ranked(normalised(wanted), words, rank_by)
+        return self._told(self._name(texts, weights), ranked)
+
+    def _told(self, name: str, ranked: Iterator[tuple[int, float | None]]) -> Answer:
         hits = tuple(self._hits(name, ranked))
         return Answer(name, hits, tuple(self._notes(hits)), self._index.provenance)
 
@@ -129,10 +147,12 @@ class Query:
             return np.zeros(self._index.vectors.shape[1], np.float32)
         return np.asarray(weights, np.float32) @ vectors
 
-    def _by_distance(self) -> Iterator[tuple[int, float | None]]:
-        rows, angles = self._selection.rows, self._selection.angles
-        assert rows is not None and angles is not None
-        return ((row, None) for row in rows[np.lexsort((rows, angles))].tolist())
+    def _by_distance(self) -> tuple[str, Iterator[tuple[int, None]]]:
+        """The name of a plain cone search, and the rows in the cone, the nearest first."""
+        cone, rows, angles = self._selection.cone, self._selection.rows, self._selection.angles
+        assert cone is not None and rows is not None and angles is not None
+        name = f"within {cone.radius * 60:g} arcmin of {cone.ra:.6g} {cone.dec:+.6g}"
+        return name, ((row, None) for row in rows[np.lexsort((rows, angles))].tolist())
 
     def _hits(self, name: str, ranked: Iterator[tuple[int, float | None]]) -> Iterator[Hit]:
         """The hits in order, one for each group of images that `collapse` puts together."""
@@ -156,31 +176,21 @@ class Query:
                 return
 
     def _hit(self, rank: int, name: str, cosine: float | None, image: Image, more: int) -> Hit:
-        entry, proposal, cone = image.entry, image.proposal, self._selection.cone
-        observed = {field: getattr(entry.observation, field) for field in _OBSERVED}
-        if proposal is not None:
-            observed["cycle"] = observed["cycle"] or proposal.cycle or None
+        cone = self._selection.cone
         return Hit(
             rank=rank,
             query=name,
             score=cosine,
             percentile=None if cosine is None else self._index.background.percentile(cosine),
-            mission=entry.key.mission if entry.key else None,
-            proposal_id=entry.key.proposal_id if entry.key else None,
-            image=str(self._index.file_of(entry, self._workspace)),
-            title=proposal.title if proposal else "",
-            split=image.split,
-            category=proposal.category if proposal else "",
-            abstract=proposal.abstract if proposal else "",
-            separation=None if cone is None else cone.arcminutes(entry.observation),
+            separation=None if cone is None else cone.arcminutes(image.entry.observation),
             more=more,
             provenance=str(self._index.provenance),
-            tile_region=self._tile_region(image),
-            **observed,
+            tile_region=None if cosine is None else self._tile_region(image),
+            **known_of(image, self._index, self._workspace),
         )
 
     def _tile_region(self, image: Image) -> str | None:
-        if not self._index.reading.tiles or image.entry.wcs is None or self._is_plain_cone:
+        if not self._index.reading.tiles or image.entry.wcs is None:
             return None
         from paperclip_cli.images.tiles import tile_region
 
@@ -211,9 +221,6 @@ class Query:
     def _name(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> str:
         """The query in one line: `spiral galaxy + 2 × M51.fits - edge-on`."""
         config = self._config
-        if self._is_plain_cone and config.near is not None:
-            ra, dec = config.near
-            return f"within {config.radius * 60:g} arcmin of {ra:.6g} {dec:+.6g}"
         _, of_images, of_minus = config.counts
         wanted = [
             *map(_weighed, texts, weights),

@@ -10,10 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from paperclip_cli.indexes.folder import IndexFolder
-from paperclip_cli.indexes.hnsw import EXTRA, Graph, graph_state, is_installed, open_graph
 from paperclip_cli.indexes.ranking import keyword_order, keyword_strengths, ranked
 from paperclip_cli.indexes.vectors import best, score
-from paperclip_cli.install import extra_line
 
 # The graph is quicker than exact search if at least this many vectors may be ranked, and if they
 # are at least this share of the index. The smaller the share, the more rows the graph must find
@@ -27,20 +25,28 @@ _FIRST, _MORE, _MOST = 64, 8, 8_192
 class Search:
     """A search over the vectors of an index that may be ranked: `rows` int64 [M], None for all N.
 
-    `is_many` means that the run has many queries. `note` is a message for the user, mostly empty.
+    `is_many` means that many queries share this search. `stays_open` means that the index has other
+    searches, too, which share its graph. `note` is a message for the user, mostly empty.
     """
 
-    def __init__(self, index: IndexFolder, rows: np.ndarray | None, is_many: bool = False) -> None:
+    def __init__(
+        self,
+        index: IndexFolder,
+        rows: np.ndarray | None,
+        is_many: bool = False,
+        stays_open: bool = False,
+    ) -> None:
         self.index, self.rows = index, rows
         count, total = len(index.vectors) if rows is None else len(rows), len(index.vectors)
-        is_worth_it = is_many and count >= max(GRAPH_FROM, GRAPH_SHARE * total)
-        self._graph, self.note = usable_graph(index) if is_worth_it else (None, "")
+        is_worth_it = count >= max(GRAPH_FROM, GRAPH_SHARE * total)
+        self._graph, self.note = (None, "")
+        if is_worth_it and (is_many or stays_open):
+            self._graph, self.note = index.graph
 
         self._may_be_ranked: np.ndarray | None = None
-        if rows is None:
-            self._may_be_ranked = np.ones(total, bool)
-        elif self._graph:
-            self._may_be_ranked = np.isin(np.arange(total), rows)
+        if self._graph:
+            all_rows = np.ones(total, bool)
+            self._may_be_ranked = all_rows if rows is None else np.isin(np.arange(total), rows)
 
         # A single query gathers its vectors itself. Many queries share them.
         self._gathered: np.ndarray | None = None
@@ -93,17 +99,3 @@ class Search:
             count *= _MORE
 
         yield from (found for found in self._exactly(self._scores(query)) if found[0] not in seen)
-
-
-def usable_graph(index: IndexFolder) -> tuple[Graph | None, str]:
-    """The graph of an index, None where none can be used; and the reason if there is one anyway."""
-    state = graph_state(index.folder, index.generation, index.vectors)
-    if state == "ready" and is_installed():
-        return open_graph(index.folder, index.generation, index.vectors), ""
-    if state == "stale":
-        remedy = "build it anew with paperclip index --hnsw"
-        return None, f"the graph does not fit the index and is not used: {remedy}"
-    if state == "ready":
-        remedy = extra_line(EXTRA)
-        return None, f"the graph of the index is not used, because hnswlib is missing: {remedy}"
-    return None, ""

@@ -12,9 +12,7 @@ from paperclip_cli.output.hits import instrument, number
 from paperclip_cli.records import Hit
 
 _SIDE = 384  # longest side of an image in the page, in pixels
-_STYLE = """
-:root { color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }
-body { margin: 2rem; }
+_CARDS = """
 section {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.25rem;
 }
@@ -29,6 +27,12 @@ img, .missing {
 figcaption { padding: .6rem .8rem; overflow-wrap: anywhere; }
 figcaption b { display: block; }
 small, footer { opacity: .7; }
+"""
+_STYLE = f"""
+:root {{ color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }}
+body {{ margin: 2rem; }}{_CARDS}"""
+# Part of a page: nested, so that the rest of the page keeps its own style.
+_PART_STYLE = f""".paperclip-hits {{ font: 13px/1.4 system-ui, sans-serif;{_CARDS}}}
 """
 
 
@@ -48,6 +52,16 @@ def contact_sheet(hits: Sequence[Hit], provenance: Mapping[str, str]) -> str:
         f"<title>{title} – paperclip</title>\n<style>{_STYLE}</style>\n</head>\n"
         f"<body>\n{sections or '<p>No image matches.</p>'}\n"
         f"<footer><p>{foot}</p></footer>\n</body>\n</html>\n"
+    )
+
+
+def fragment(hits: Sequence[Hit], notes: Sequence[str], most: int) -> str:
+    """The first `most` hits as part of a page, for notebooks: embedded images, all text escaped."""
+    said = [*notes, *([f"... and {len(hits) - most} more"] if len(hits) > most else [])]
+    return (
+        f'<div class="paperclip-hits"><style>{_PART_STYLE}</style>\n'
+        f"<section>\n{''.join(map(_figure, hits[:most]))}</section>\n"
+        f"<footer>{'<br>'.join(map(_text, said))}</footer></div>\n"
     )
 
 

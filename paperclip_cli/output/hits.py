@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from paperclip_cli.output.console import TableColumn
+from paperclip_cli.output.console import TableColumn, printable, rows
 from paperclip_cli.records import Hit
 
 
@@ -154,6 +154,11 @@ COLUMNS = (
 )
 
 
+# The columns that describe an image, whatever the query.
+_OF_A_QUERY = {"rank", "query", "score", "percentile", "separation", "tile_region", "more"}
+IMAGE_COLUMNS = tuple(
+    column for column in COLUMNS if column.name not in {*_OF_A_QUERY, "provenance"}
+)
 _DIGITS = {"score": 6, "percentile": 3, "separation": 5}  # the last ones that mean anything
 
 
@@ -176,6 +181,22 @@ def known(hit: Hit) -> dict:
         for name, value in values(hit).items()
         if name in always or value not in (None, "", [])
     }
+
+
+def rows_of(hits: Sequence[Hit], form: str) -> str:
+    """The hits as JSON, JSON Lines or CSV. CSV has every column, the others what is known."""
+    if form == "csv":
+        return rows([values(hit) for hit in hits], form, [column.name for column in COLUMNS])
+    return rows([known(hit) for hit in hits], form)
+
+
+def one_line(hit: Hit) -> str:
+    """A hit in one line: `1. Galaxy mergers (hst:15354, NGC 4038, ACS/WFC, score 0.312)`."""
+    score = number(hit.score, 3) and f"score {number(hit.score, 3)}"
+    arcmin = number(hit.separation, 2) and f"{number(hit.separation, 2)} arcmin"
+    facts = [str(hit.key or ""), hit.target, instrument(hit), score, arcmin]
+    title = hit.title or Path(hit.image).name
+    return printable(f"{hit.rank}. {title} ({', '.join(filter(None, facts))})")
 
 
 def hit_table(hits: Sequence[Hit], width: int) -> list[TableColumn]:

@@ -29,8 +29,11 @@ class ImageEmbedder:
         )
         self.batch_size = batch_size
 
-    def embed(self, views: np.ndarray) -> np.ndarray:
+    def embed(self, views: np.ndarray, at_once: int | None = None) -> np.ndarray:
         """uint8 [N, S, S, 3] -> float32 [N, D], each row of length 1.
+
+        Batches are padded to `at_once` views, at most (and by default) `batch_size`: each number is
+        compiled once.
 
         Raises:
             PaperclipError: a single image does not fit into memory, or the model returns NaN.
@@ -38,7 +41,7 @@ class ImageEmbedder:
         vectors = [np.zeros((0, self._folder.config.projection_dim), np.float32)]
         done = 0
         while done < len(views):
-            vectors.append(self._batch(views[done : done + self.batch_size]))
+            vectors.append(self._batch(views[done:], at_once or self.batch_size))
             done += len(vectors[-1])
 
         found = np.concatenate(vectors)
@@ -49,11 +52,12 @@ class ImageEmbedder:
             )
         return found
 
-    def _batch(self, views: np.ndarray) -> np.ndarray:
-        """The embeddings of the first `batch_size` views, which is halved until they fit."""
+    def _batch(self, views: np.ndarray, at_once: int) -> np.ndarray:
+        """The embeddings of the first batch of views, which is halved until it fits."""
         while True:
-            part = views[: self.batch_size]
-            padding = [(0, self.batch_size - len(part))] + [(0, 0)] * (part.ndim - 1)
+            size = min(self.batch_size, at_once)
+            part = views[:size]
+            padding = [(0, size - len(part))] + [(0, 0)] * (part.ndim - 1)
             try:
                 return np.asarray(self._compiled(self._params, np.pad(part, padding)))[: len(part)]
             except (jax.errors.JaxRuntimeError, MemoryError) as error:

@@ -84,7 +84,7 @@ def print_graph_times(index: IndexFolder) -> None:
     built = time.perf_counter() - begin
 
     begin = time.perf_counter()
-    search.usable_graph(index)
+    _ = index.graph
     loaded = time.perf_counter() - begin
 
     count, dimension = index.vectors.shape

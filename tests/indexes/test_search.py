@@ -101,7 +101,8 @@ def test_few_rows_are_searched_exactly_and_gathered_once(
 
 
 def test_one_query_opens_no_graph(index: IndexFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "open_graph", None)
+    monkeypatch.setattr(hnsw, "open_graph", None)
+    index = replace(index)  # nothing of it is open yet
     assert len(top(Search(index, None), clustered(1, 5)[0], 10)) == 10
 
 
@@ -131,9 +132,8 @@ def test_a_graph_that_is_cut_short_is_stale(tmp_path: Path) -> None:
 def test_without_the_library_its_installation_is_named(
     index: IndexFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (hnsw, search):
-        monkeypatch.setattr(module, "is_installed", lambda: False)
-    searching = Search(index, None, is_many=True)
+    monkeypatch.setattr(hnsw, "is_installed", lambda: False)
+    searching = Search(replace(index), None, is_many=True)
     assert searching._graph is None and extra_line("hnsw") in searching.note
     with pytest.raises(PaperclipError, match="hnswlib is not installed") as error:
         build_graph(tmp_path, 1, index.vectors)

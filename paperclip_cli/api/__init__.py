@@ -1,0 +1,1 @@
+"""The Python API: what `paperclip_cli` offers to notebooks and programs."""

@@ -1,0 +1,167 @@
+"""A model from Python: embeddings of texts and images, and descriptions."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from paperclip_cli.api.options import Image
+from paperclip_cli.config import DescribeConfig
+from paperclip_cli.config.given import listed
+from paperclip_cli.config.search import image_name
+from paperclip_cli.dataset.phrases import PAPER_PHRASES
+from paperclip_cli.errors import BadItem, PaperclipError, UsageError
+from paperclip_cli.indexes.vectors import best
+from paperclip_cli.towers.folder import ModelFolder, resolve
+from paperclip_cli.towers.numpy_text_tower import TextTower
+from paperclip_cli.workspace import Workspace
+
+if TYPE_CHECKING:
+    from paperclip_cli.towers.embedder import ImageEmbedder
+
+_BATCH = 16
+DEFAULTS = DescribeConfig()
+
+
+class Label(NamedTuple):
+    """A phrase that describes an image, and its cosine. Rank 1 is the best."""
+
+    rank: int
+    label: str
+    score: float
+
+
+def load_model(
+    name: str | os.PathLike[str] | None = None,
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    offline: bool = False,
+) -> Model:
+    """Opens a model: one in the cache, a folder in the Hugging Face layout, or a name on the Hub.
+
+    `name` None is the only model in the cache. A Hub model is downloaded once. The weights are read
+    when they are first needed.
+
+    Raises:
+        PaperclipError: there is no such model, or it cannot be used.
+    """
+    workspace = Workspace.locate(cache, offline)
+    return Model(resolve(None if name is None else os.fspath(name), workspace), workspace)
+
+
+class Model:
+    """An open model. Threads may share it."""
+
+    def __init__(self, folder: ModelFolder, workspace: Workspace) -> None:
+        self._folder, self._workspace = folder, workspace
+        self._opening = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The name that it was opened by."""
+        return self._folder.name
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self._folder.path
+
+    @property
+    def dimension(self) -> int:
+        """The number of values in an embedding, D."""
+        return self._folder.config.projection_dim
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r}: embeddings of {self.dimension}, in {self.path}>"
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeds texts: float32 [N, D], each row of length 1.
+
+        Texts beyond the limit of the text encoder are cut as CLIP cuts them. This loads no JAX.
+        """
+        if isinstance(texts, str):
+            raise TypeError("embed_texts takes a list of texts, not one text")
+        with self._opening:
+            tower = self._texts
+        return tower.embed(texts)
+
+    def embed_images(
+        self, images: Sequence[Image], *, hdu: int | str | None = None, stretch: str = "preview"
+    ) -> np.ndarray:
+        """Embeds images as the model sees them: float32 [N, D], each row of length 1.
+
+        Args:
+            images: paths of JPEG, PNG, TIFF or FITS files, arrays [H, W] or [H, W, 3] with the
+                first row at the top, or images of Pillow.
+            hdu: the HDU of FITS files; None is the first image.
+            stretch: the intensity stretch of FITS files, `preview` or `zscale`.
+
+        Raises:
+            PaperclipError: an image cannot be read; the message names it.
+        """
+        if isinstance(images, str | os.PathLike):
+            raise TypeError("embed_images takes a list of images, not one path")
+        parts = [np.zeros((0, self.dimension), np.float32)]
+        for start in range(0, len(images), _BATCH):
+            views = [self._view(image, hdu, stretch) for image in images[start : start + _BATCH]]
+            with self._opening:  # the tower halves its batch when memory runs out
+                parts.append(self._images.embed(np.stack(views), 1 if len(views) == 1 else _BATCH))
+        return np.concatenate(parts)
+
+    def describe(
+        self,
+        image: Image,
+        labels: Sequence[str] | None = None,
+        *,
+        k: int = DEFAULTS.k,
+        template: str | Sequence[str] = DEFAULTS.templates,
+        hdu: int | str | None = None,
+        stretch: str = DEFAULTS.stretch,
+    ) -> list[Label]:
+        """The `k` labels that match an image best, best first.
+
+        `labels` None are the paper's 77 phrases. `{}` in a `template` stands for the label.
+
+        Raises:
+            PaperclipError: the image cannot be read, or a template has no place for the label.
+        """
+        from paperclip_cli.towers.prompts import embed_phrases
+
+        phrases = list(PAPER_PHRASES if labels is None else labels)
+        if not phrases:
+            raise UsageError("there are no labels", "give at least one")
+        config = replace(DEFAULTS, k=k, templates=listed(template))
+        texts = embed_phrases(phrases, config.templates, self._folder, self._workspace)
+        cosines = texts @ self.embed_images([image], hdu=hdu, stretch=stretch)[0]
+        found = enumerate(best(cosines, k).tolist(), 1)
+        return [Label(rank, phrases[place], float(cosines[place])) for rank, place in found]
+
+    def _view(self, image: Image, hdu: int | str | None, stretch: str) -> np.ndarray:
+        from paperclip_cli.images.reading import Reading
+        from paperclip_cli.indexes.reader import image_view
+
+        given = Path(image) if isinstance(image, str | os.PathLike) else image
+        try:
+            return image_view(given, self._folder.view, Reading(hdu=hdu, stretch=stretch))
+        except BadItem as error:
+            raise PaperclipError(
+                f"{image_name(given, whole=True)}: {error}",
+                "give a JPEG, PNG, TIFF or FITS file, or an array",
+            ) from error
+
+    @cached_property
+    def _texts(self) -> TextTower:
+        return TextTower.open(self._folder)
+
+    @cached_property
+    def _images(self) -> ImageEmbedder:
+        from paperclip_cli.towers.embedder import ImageEmbedder
+
+        return ImageEmbedder(self._folder, _BATCH)

@@ -1,0 +1,172 @@
+"""Search from Python: an index that stays open, and single queries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+import numpy as np
+
+from paperclip_cli.api.hits import Hits
+from paperclip_cli.api.options import Conditions, Image
+from paperclip_cli.config import QueryConfig, configure
+from paperclip_cli.errors import UsageError
+from paperclip_cli.indexes.folder import IndexFolder, choose_index
+from paperclip_cli.indexes.folder import open_index as open_folder
+from paperclip_cli.indexes.query import Query, known_of
+from paperclip_cli.indexes.query_embedder import QueryEmbedder
+from paperclip_cli.stages import place
+from paperclip_cli.wording import counted
+from paperclip_cli.workspace import Workspace
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from astropy.table import QTable
+
+What: TypeAlias = Union[str, Sequence[str], Image, np.ndarray, None]
+
+
+def query(
+    text: str | Sequence[str] | None = None,
+    *,
+    index: str | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    offline: bool = False,
+    **conditions: Unpack[Conditions],
+) -> Hits:
+    """Finds images that match a description in plain language, as `paperclip query` does.
+
+    With `near` and nothing to look for, it is a plain cone search, nearest first. Whoever asks more
+    than once opens the index once (`open_index`).
+
+    Args:
+        text: what to look for; several texts are added up.
+        index: the name of an index; None is the index `default`, or the only one.
+        cache: the cache directory; None as for the command.
+        offline: never use the network, which only the name in `near` needs.
+        conditions: the options of `paperclip query`: `k=20`, `near="13:29:52 +47:11:43"`,
+            `radius="10arcmin"`, `instrument="ACS"`, ...
+
+    Raises:
+        PaperclipError: there is no such index, its model is missing, or an option is wrong.
+    """
+    return open_index(index, cache=cache, offline=offline).search(text, **conditions)
+
+
+def open_index(
+    name: str | None = None, *, cache: str | os.PathLike[str] | None = None, offline: bool = False
+) -> Index:
+    """Opens an index for many queries. Threads may share it.
+
+    `name` None is the index `default`, or the only one. `cache` None is the command's.
+
+    Raises:
+        PaperclipError: there is no such index, or it is damaged.
+    """
+    workspace = Workspace.locate(cache, offline)
+    return Index(open_folder(workspace.index(choose_index(name, workspace))), workspace)
+
+
+class Index:
+    """An open index, which answers many queries without opening anything again.
+
+    It keeps the state that it was opened in, even if `paperclip index` updates the index meanwhile.
+    Threads may share it.
+    """
+
+    def __init__(self, folder: IndexFolder, workspace: Workspace) -> None:
+        self._folder, self._workspace = folder, workspace
+        self._embedder = QueryEmbedder(folder, workspace)
+
+    @property
+    def name(self) -> str:
+        """The name of the index."""
+        return self._folder.name
+
+    @property
+    def model(self) -> str:
+        """The name of the model that made it."""
+        return self._folder.provenance.model
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """The embeddings float32 [N, D], each row of length 1, mapped read-only.
+
+        The rows are those of `observations()`, or several for each of them in an index of tiles.
+        """
+        return self._folder.vectors
+
+    def __len__(self) -> int:
+        return int(self._folder.manifest.counts["images"])
+
+    def __repr__(self) -> str:
+        return f"<Index {self.name!r}: {counted(len(self), 'images')}, model {self.model}>"
+
+    def search(
+        self,
+        what: What = None,
+        *,
+        vector: np.ndarray | None = None,
+        **conditions: Unpack[Conditions],
+    ) -> Hits:
+        """Finds images that match a text, look like an image, or lie near a vector.
+
+        Args:
+            what: a text or several, a path or an image in memory, or a vector. To combine them,
+                give the others as `image`, `minus` and `vector`.
+            vector: [D] floats of any length, from the model of this index (`load_model`).
+            conditions: the options of `paperclip query`, as for `paperclip_cli.query`.
+
+        Raises:
+            PaperclipError: an option is wrong, an image cannot be read, or the model is missing.
+        """
+        options: dict[str, Any] = dict(conditions)
+        if isinstance(options.get("near"), str):
+            options["near"] = place.run(options["near"], self._workspace)
+        texts, images, vectors = _parts(what)
+        options["image"] = [*images, *_listed(options.get("image"))]
+        if vector is not None:
+            vectors = [*vectors, vector]
+        if len(vectors) > 1:
+            raise UsageError("two vectors are given", "give their sum")
+
+        config = configure(QueryConfig, text=texts, **options)
+        vector = vectors[0] if vectors else None
+        query = Query(
+            config, self._folder, self._embedder, self._workspace, vector, stays_open=True
+        )
+        return Hits.of(query.answer())
+
+    def observations(self) -> QTable:
+        """All images of the index as an astropy table: the columns that a hit has without a query.
+
+        Unknown values are masked.
+        """
+        from paperclip_cli.output.hits import IMAGE_COLUMNS
+        from paperclip_cli.output.tables import table
+
+        index, workspace = self._folder, self._workspace
+        rows = (known_of(image, index, workspace) for image in index.observations.images())
+        return table(rows, vars(index.provenance), IMAGE_COLUMNS)
+
+
+def _parts(what: What) -> tuple[list[str], list[Image], list[np.ndarray]]:
+    """The texts, the images and the vectors in the first argument of a search."""
+    if what is None:
+        return [], [], []
+    if isinstance(what, str):
+        return [what], [], []
+    if isinstance(what, list | tuple) and all(isinstance(one, str) for one in what):
+        return list(what), [], []
+    if isinstance(what, list | tuple) or hasattr(what, "__array__"):
+        what = np.asarray(what)
+    is_vector = isinstance(what, np.ndarray) and what.ndim == 1
+    return ([], [], [what]) if is_vector else ([], [what], [])  # type: ignore[list-item]
+
+
+def _listed(images: object) -> Sequence[Any]:
+    if images is None:
+        return []
+    return images if isinstance(images, list | tuple) else [images]
