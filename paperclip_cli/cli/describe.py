@@ -112,12 +112,14 @@ def _show(items: tuple[Description, ...], form: Format) -> None:
         console.emit(console.rows(rows, form.value))
         return
 
-    images = [Path(image).name if rank == 1 else "" for image, rank, _, _ in flat]
-    console.table(
-        [
-            console.TableColumn("Image", images, 32),
-            console.TableColumn("#", [str(rank) for _, rank, _, _ in flat], 4, "right"),
-            console.TableColumn("Label", [label for _, _, label, _ in flat]),
-            console.TableColumn("Score", [f"{score:.3f}" for *_, score in flat], 7, "right"),
-        ]
-    )
+    columns = [
+        console.TableColumn("Image", 32),
+        console.TableColumn("#", 4, "right"),
+        console.TableColumn("Label"),
+        console.TableColumn("Score", 7, "right"),
+    ]
+    shown = [
+        [Path(image).name if rank == 1 else "", str(rank), label, f"{score:.3f}"]
+        for image, rank, label, score in flat
+    ]
+    console.table(columns, shown)

@@ -47,15 +47,12 @@ def _show(checks: list[Check], form: Format) -> None:
         check.topic if number == 0 or checks[number - 1].topic != check.topic else ""
         for number, check in enumerate(checks)
     ]
-    states = ["" if check.state == State.OK else check.state for check in checks]
-    console.table(
-        [
-            console.TableColumn("", topics, 9),
-            console.TableColumn("", states, 7),
-            console.TableColumn("", [check.name for check in checks], 18),
-            console.TableColumn("", [check.found for check in checks]),
-        ]
-    )
+    columns = [console.TableColumn("", width) for width in (9, 7, 18, None)]
+    rows = [
+        [topic, "" if check.state == State.OK else check.state, check.name, check.found]
+        for topic, check in zip(topics, checks, strict=True)
+    ]
+    console.table(columns, rows)
 
     advice = [check for check in checks if check.advice]
     console.emit("\nWhat to do:\n" if advice else "\nAll is well.\n")

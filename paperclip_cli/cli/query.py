@@ -240,7 +240,7 @@ def _show(
             if is_stream:
                 console.emit(f"{console.printable(answer.query)}\n")
             if answer.hits:
-                console.table(forms.hit_table(answer.hits, console.terminal_width()))
+                console.table(*forms.hit_table(answer.hits, console.terminal_width()))
                 if is_illustrated and console.has_pictures():
                     _illustrate(answer)
         elif form == "paths":

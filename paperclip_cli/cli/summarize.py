@@ -212,8 +212,5 @@ def _print_rates(sets: list[Rates], form: Format) -> None:
 
     cells = [found.cells() for found in sets]
     labels = list(dict.fromkeys(label for one in cells for label in one))
-    columns = [
-        console.TableColumn(found.name, [one.get(label, "-") for label in labels])
-        for found, one in zip(sets, cells, strict=True)
-    ]
-    console.table([console.TableColumn("Set", labels, 30), *columns])
+    columns = [console.TableColumn("Set", 30), *(console.TableColumn(one.name) for one in sets)]
+    console.table(columns, [[label, *(one.get(label, "-") for one in cells)] for label in labels])

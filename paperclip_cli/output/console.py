@@ -11,8 +11,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
-from itertools import repeat
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from paperclip_cli.errors import ReaderGone
@@ -99,23 +98,22 @@ def path_line(path: str) -> str:
 
 
 class TableColumn(NamedTuple):
-    """A column of text: at most `width` cells wide, or as wide as the other columns allow.
-
-    `links` holds one URL per cell.
-    """
+    """A column of text: at most `width` cells wide, or as wide as the other columns allow."""
 
     name: str
-    cells: Sequence[str]
     width: int | None = None
     justify: Literal["left", "right"] = "left"
-    links: Sequence[str] | None = None
 
 
-def table(columns: Sequence[TableColumn]) -> None:
-    """Prints a table that fits the terminal. Long cells end in an ellipsis.
+class Link(NamedTuple):
+    """The text of a cell that leads to a URL on terminals that can."""
 
-    Links are for terminals only.
-    """
+    text: str
+    url: str
+
+
+def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str | Link]]) -> None:
+    """Prints a table that fits the terminal. Long cells end in an ellipsis."""
     from rich.style import Style
     from rich.table import Table
     from rich.text import Text
@@ -140,15 +138,9 @@ def table(columns: Sequence[TableColumn]) -> None:
             max_width=column.width,
             ratio=1 if column.width is None else None,
         )
-    cells = [
-        [
-            Text(printable(cell), Style(link=link))
-            for cell, link in zip(column.cells, column.links or repeat(None), strict=False)
-        ]
-        for column in columns
-    ]
-    for row in zip(*cells, strict=True):
-        made.add_row(*row)
+    for row in rows:
+        cells = (cell if isinstance(cell, Link) else Link(cell, "") for cell in row)
+        made.add_row(*(Text(printable(text), Style(link=url or None)) for text, url in cells))
 
     with console.capture() as text:
         console.print(made)

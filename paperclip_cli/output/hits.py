@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
-from paperclip_cli.output.console import TableColumn, printable, rows
+from paperclip_cli.output.console import Link, TableColumn, printable, rows
 from paperclip_cli.records import Hit
 
 
@@ -199,38 +200,34 @@ def one_line(hit: Hit) -> str:
     return printable(f"{hit.rank}. {title} ({', '.join(filter(None, facts))})")
 
 
-def hit_table(hits: Sequence[Hit], width: int) -> list[TableColumn]:
-    """The columns that fit a line of `width` cells: a narrower line has fewer beside the title."""
+def hit_table(hits: Sequence[Hit], width: int) -> tuple[list[TableColumn], list[list[str | Link]]]:
+    """The columns that fit a line of `width` cells, and the rows.
+
+    A narrower line has fewer columns beside the title. Those that are empty are left out.
+    """
     wide, wider = width >= 90, width >= 130
     target_width = 24 if wider else 16 if wide else 9
     instrument_width = 16 if wider else 12 if wide else 7
-
-    targets = [hit.target or "" for hit in hits]
-    instruments = [instrument(hit) for hit in hits]
-    angles = [number(hit.separation, 2) for hit in hits]
-    titles = [hit.title or hit.abstract or Path(hit.image).name for hit in hits]
-    return [
-        TableColumn("#", [str(hit.rank) for hit in hits], 4, "right"),
-        *_if_any(wide, "Proposal", [str(hit.key or "") for hit in hits], 16),
-        TableColumn("Title", titles, links=[link(hit) for hit in hits]),
-        *_if_any(wide, "More", [f"+{hit.more}" if hit.more else "" for hit in hits], 6),
-        TableColumn("Target", targets, target_width),
-        TableColumn("Instrument" if wide else "Instr.", instruments, instrument_width),
-        *_if_any(wider, "Filters", [" ".join(hit.filters) for hit in hits], 20),
-        *_if_any(True, "Arcmin", angles, 8),
-        *_if_any(True, "Score", [number(hit.score, 3) for hit in hits], 6),
-        *_if_any(True, "%ile", [number(hit.percentile, 2) for hit in hits], 6),
-        TableColumn("Split", [hit.split for hit in hits], 10 if wide else 5),
-    ]
+    columns = {
+        TableColumn("#", 4, "right"): lambda hit: str(hit.rank),
+        TableColumn("Proposal", 16): lambda hit: str(hit.key or "") if wide else "",
+        TableColumn("Title"): _linked_title,
+        TableColumn("More", 6, "right"): lambda hit: f"+{hit.more}" if hit.more and wide else "",
+        TableColumn("Target", target_width): lambda hit: hit.target or "",
+        TableColumn("Instrument" if wide else "Instr.", instrument_width): instrument,
+        TableColumn("Filters", 20): lambda hit: " ".join(hit.filters) if wider else "",
+        TableColumn("Arcmin", 8, "right"): lambda hit: number(hit.separation, 2),
+        TableColumn("Score", 6, "right"): lambda hit: number(hit.score, 3),
+        TableColumn("%ile", 6, "right"): lambda hit: number(hit.percentile, 2),
+        TableColumn("Split", 10 if wide else 5): lambda hit: hit.split,
+    }
+    rows = [[cell(hit) for cell in columns.values()] for hit in hits]
+    shown = [any(row[place] for row in rows) for place in range(len(columns))]
+    return list(compress(columns, shown)), [list(compress(row, shown)) for row in rows]
 
 
-_NUMBERS = ("More", "Arcmin", "Score", "%ile")
-
-
-def _if_any(is_room: bool, name: str, cells: list[str], width: int) -> list[TableColumn]:
-    if not is_room or not any(cells):
-        return []
-    return [TableColumn(name, cells, width, "right" if name in _NUMBERS else "left")]
+def _linked_title(hit: Hit) -> Link:
+    return Link(hit.title or hit.abstract or Path(hit.image).name, link(hit))
 
 
 def number(value: float | None, digits: int) -> str:

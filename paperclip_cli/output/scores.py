@@ -133,13 +133,11 @@ def _table(direction: str, rows: Sequence[Result]) -> None:
     heads = [f"{k} %" for k in percents]
     names = ["Model", "Images", *heads, f"95 % at {PERCENT} %", "Prop.", "Loss"]
     widths = [None, 6, *(5 for _ in percents), 13, 5, 5]
-    columns = zip(names, zip(*lines, strict=True), widths, strict=True)
-    console.table(
-        [
-            console.TableColumn(name, cells, width, "right" if place > 1 else "left")
-            for place, (name, cells, width) in enumerate(columns)
-        ]
-    )
+    columns = [
+        console.TableColumn(name, width, "right" if place > 1 else "left")
+        for place, (name, width) in enumerate(zip(names, widths, strict=True))
+    ]
+    console.table(columns, lines)
 
     for row in rows:
         if row.similarity and row.subset == ALL and row.role != CONTROL:
@@ -220,13 +218,16 @@ def _relevance_table(judgement: Judgement) -> None:
         f"judged by {_judge(judgement)} from the abstracts\n"
     )
 
-    heads = ["all queries", "95 % from", "95 % to"]
-    columns = [console.TableColumn("Query", [*rows[0].by_query, *heads])]
-    for row in rows:
-        numbers = [*row.by_query.values(), row.share, *(row.interval or (None, None))]
-        cells = [_number(value) for value in numbers]
-        columns.append(console.TableColumn(row.name, cells, 15, "right"))
-    console.table(columns)
+    columns = [console.TableColumn("Query")]
+    columns += [console.TableColumn(row.name, 15, "right") for row in rows]
+    bounds = [row.interval or (None, None) for row in rows]
+    numbers: dict[str, list[float | None]] = {
+        **{query: [row.by_query[query] for row in rows] for query in rows[0].by_query},
+        "all queries": [row.share for row in rows],
+        "95 % from": [low for low, _ in bounds],
+        "95 % to": [high for _, high in bounds],
+    }
+    console.table(columns, [[name, *map(_number, found)] for name, found in numbers.items()])
 
     if judgement.model:
         reported = ", ".join(f"{name} {value:.2f}" for name, value in paper.RELEVANCE.items())

@@ -134,7 +134,25 @@ def test_an_instrument_is_named_once(name: str | None, detector: str | None, sho
 def test_the_title_leads_to_the_archive_or_to_the_image() -> None:
     spoiled = replace(BARE, access_url="javascript:alert(1)")
     broken = replace(BARE, access_url="https://x/\x1b]8;;https://evil\x07")
-    columns = hit_table([FULL, BARE, spoiled, broken], 80)
-    titles = next(column for column in columns if column.name == "Title")
-    assert titles.links == ["https://mast.stsci.edu/x", *["file:///data/b.jpg"] * 3]
-    assert list(titles.cells)[1] == "b.jpg", "without title and abstract, the file name is shown"
+    columns, rows = hit_table([FULL, BARE, spoiled, broken], 80)
+    place = [column.name for column in columns].index("Title")
+    titles = [row[place] for row in rows]
+    assert [title.url for title in titles] == [
+        "https://mast.stsci.edu/x",
+        *["file:///data/b.jpg"] * 3,
+    ]
+    assert titles[1].text == "b.jpg", "without title and abstract, the file name is shown"
+
+
+def test_a_column_is_shown_where_it_says_something() -> None:
+    def names(hits: list[Hit], width: int) -> list[str]:
+        columns, rows = hit_table(hits, width)
+        assert all(len(row) == len(columns) for row in rows)
+        return [column.name for column in columns]
+
+    assert names([FULL, BARE], 200) == (
+        "# Proposal Title More Target Instrument Filters Arcmin Score %ile Split".split()
+    )
+    assert names([FULL, BARE], 80) == "# Title Target Instr. Arcmin Score %ile Split".split()
+    assert names([BARE], 200) == "# Title Score %ile Split".split()
+    assert "Score" not in names([replace(FULL, score=None, percentile=None)], 80)
