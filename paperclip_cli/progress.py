@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Protocol
+
+# Whether libraries may draw their own bars on a terminal. Only the command line lets them.
+libraries_may_draw: ContextVar[bool] = ContextVar("libraries_may_draw", default=False)
 
 
 class Task(Protocol):

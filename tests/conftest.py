@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,11 @@ settings.load_profile("untimed")
 # Small models compile twice as fast without LLVM's optimisations, and compiling takes nearly all
 # the time of their tests.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+# Trainings of the same shapes share what one of them has compiled, in whichever process.
+_COMPILED = tempfile.TemporaryDirectory(prefix="paperclip-compiled-")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _COMPILED.name)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 # The package states its types and shapes explicitly, and so must the processes that tests start.
 os.environ |= {"JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_NUMPY_RANK_PROMOTION": "raise"}

@@ -57,6 +57,7 @@ def describe(
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
     """Describe images with phrases."""
+    from paperclip_cli.malloc import keep_freed_pages
     from paperclip_cli.output import console
     from paperclip_cli.stages import describe as stage
 
@@ -73,6 +74,7 @@ def describe(
         hdu=hdu,
         stretch=stretch,
     )
+    keep_freed_pages()
     if batch:
         done = stage.run(
             config,

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import model_names
-from paperclip_cli.cli.session import Format, session
+from paperclip_cli.cli.session import Format, session, spin_no_threads
 from paperclip_cli.config import EvaluateConfig, SummarizeConfig, configure
 from paperclip_cli.config.choices import Backend, Direction, Ranking, Split
 from paperclip_cli.wording import counted
@@ -82,10 +82,6 @@ def evaluate(
 
     The loss and the similarity of true and shuffled pairs are measured, too.
     """
-    from paperclip_cli.output import plots as figures
-    from paperclip_cli.output import scores
-    from paperclip_cli.stages import evaluate as stage
-
     here = session()
     config = configure(
         EvaluateConfig,
@@ -104,6 +100,14 @@ def evaluate(
         base_url=base_url,
     )
 
+    here.remember_compilations()
+    spin_no_threads(judge_backend)
+    from paperclip_cli.malloc import keep_freed_pages
+    from paperclip_cli.output import plots as figures
+    from paperclip_cli.output import scores
+    from paperclip_cli.stages import evaluate as stage
+
+    keep_freed_pages()
     if plots is not None:
         figures.require_matplotlib()
     done = stage.run(config, here.workspace, here.progress)

@@ -175,6 +175,8 @@ def fetch(
         verify=verify,
     )
 
+    from paperclip_cli.malloc import keep_freed_pages
     from paperclip_cli.stages import fetch as stage
 
+    keep_freed_pages()
     return here.finish(stage.run(config, here.workspace, here.progress), max_failures)

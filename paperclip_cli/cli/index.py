@@ -82,6 +82,7 @@ def index(
     An index remembers its images. Those that have vanished from the folders given now are dropped;
     images of other folders stay in the index.
     """
+    from paperclip_cli.malloc import keep_freed_pages
     from paperclip_cli.stages import index as stage
     from paperclip_cli.stages import index_status
 
@@ -102,6 +103,7 @@ def index(
         force=force,
     )
     if not status:
+        keep_freed_pages()
         return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
     _show_status(index_status.run(config, here.workspace), Format.json if json else form)
     return ExitCode.OK

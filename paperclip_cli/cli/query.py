@@ -163,6 +163,10 @@ def query(
     if not is_stream:
         # A single query is answered sooner than BLAS can start its threads, which takes 50 ms.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if image:
+        from paperclip_cli.malloc import keep_freed_pages
+
+        keep_freed_pages()
     from paperclip_cli.stages import query as stage
 
     config = configure(

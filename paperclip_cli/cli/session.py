@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,8 @@ from typing import Annotated, Optional, TypeAlias
 import typer
 
 from paperclip_cli.config.choices import Stretch
-from paperclip_cli.progress import Progress
+from paperclip_cli.config.summaries import LLAMA_CPP
+from paperclip_cli.progress import Progress, libraries_may_draw
 from paperclip_cli.report import Report
 from paperclip_cli.workspace import Workspace
 
@@ -60,6 +62,15 @@ class Session:
 
         return bars.progress(quiet=self.quiet)
 
+    def remember_compilations(self) -> None:
+        """Lets JAX keep compiled programs in the cache, so that a second run starts at once.
+
+        Call it before JAX is imported. A user's own JAX_COMPILATION_CACHE_DIR is left alone.
+        """
+        if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+            os.environ["JAX_COMPILATION_CACHE_DIR"] = str(self.workspace.root / "jax")
+            os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
     def finish(self, report: Report, max_failures: int | None = None) -> int:
         """Prints a report to stderr and returns the exit code.
 
@@ -80,11 +91,21 @@ _current: ContextVar[Session] = ContextVar("session")
 def open_session(new: Session) -> None:
     """Sets the session. The parser of the global options calls it once per run."""
     _current.set(new)
+    libraries_may_draw.set(not new.quiet)
 
 
 def session() -> Session:
     """The session of the command that is running."""
     return _current.get()
+
+
+def spin_no_threads(backend: str) -> None:
+    """Makes the threads of llama.cpp sleep while they wait. Call it before that is imported.
+
+    Threads that spin block one another on a busy machine: 2 s per token instead of 0.07 s.
+    """
+    if backend == LLAMA_CPP:
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def position(near: str | None) -> tuple[float, float] | None:

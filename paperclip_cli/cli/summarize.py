@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.session import Format, session
+from paperclip_cli.cli.session import Format, session, spin_no_threads
 from paperclip_cli.config import SummarizeConfig, configure
 from paperclip_cli.config.choices import Backend
 from paperclip_cli.errors import UsageError
@@ -150,6 +150,7 @@ def summarize(
         force=force,
     )
 
+    spin_no_threads(backend)
     form = Format.json if as_json else form
     if show:
         _print(summarize_show.run(config, here.workspace), form)

@@ -170,8 +170,6 @@ def train(
 
     An interrupted training continues where it stopped.
     """
-    from paperclip_cli.stages import train as stage
-
     here = session()
     config = configure(
         TrainConfig,
@@ -211,4 +209,9 @@ def train(
         resume=resume,
         force=force,
     )
-    return here.finish(stage.run(config, here.workspace, here.progress))
+    here.remember_compilations()
+    from paperclip_cli.malloc import keep_freed_pages
+    from paperclip_cli.stages import train as stage
+
+    keep_freed_pages()
+    return here.finish(stage.run(config, here.workspace, here.progress, owns_process=True))

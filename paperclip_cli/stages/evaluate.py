@@ -43,7 +43,6 @@ from paperclip_cli.text.words import spaced, stems
 from paperclip_cli.towers.folder import WEIGHTS, ModelFolder, resolve
 from paperclip_cli.towers.safetensors import TensorFile
 from paperclip_cli.training.metrics import read_metrics
-from paperclip_cli.training.sharding import remember_compilations
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
@@ -106,7 +105,6 @@ def run(
     judge = open_judge(config.judge, workspace, progress.note) if config.judge else None
     dataset = find_dataset(config.dataset, workspace)
     splits = _splits(config.split, dataset)
-    remember_compilations(workspace.root / "jax")
     models = [(MODEL, resolve(name, workspace)) for name in (config.model, *config.others)]
     models += [(BASELINE, resolve(config.baseline, workspace))] if config.baseline else []
 

@@ -21,7 +21,6 @@ from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
 from paperclip_cli.files import flush_folders, lock, replace_file
 from paperclip_cli.images.pictures import encode_jpeg, make_canvas, quiet_decoders
-from paperclip_cli.malloc import keep_freed_pages
 from paperclip_cli.previews.collection import (
     ORIGINALS,
     Holdings,
@@ -149,7 +148,6 @@ def _make(plan: Plan, todo: Sequence[Job], held: Holdings, progress: Progress) -
     so_far = held.ledger if plan.config.shard is None else read_ledger(plan.folder, plan.ledger)
     rewrite_ledger(plan.folder, so_far.values(), plan.ledger)
     ledger, tally = dict(held.ledger), _Tally(todo)
-    keep_freed_pages()
     if isinstance(plan.archive, RemoteArchive):
         workers, on_stop = plan.config.workers, plan.archive.stop
     else:  # no waiting for a network: more threads than processors would only slow each other down

@@ -19,17 +19,16 @@ from paperclip_cli.config import Recipe, TrainConfig, training_recipe
 from paperclip_cli.dataset.pairs import available_splits, find_dataset, read_keys, split_files
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.files import lock, replace_file, replace_folder
-from paperclip_cli.malloc import keep_freed_pages
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
 from paperclip_cli.towers import card, weights
 from paperclip_cli.towers.folder import HEADS, MODEL_FILES, WEIGHTS, ModelFolder, fingerprint
 from paperclip_cli.training import distributed
 from paperclip_cli.training.checkpoints import Checkpoints
+from paperclip_cli.training.interruption import Requests, stop_requests, unheard
 from paperclip_cli.training.loop import Training
 from paperclip_cli.training.metrics import MetricsLog, as_csv, read_metrics
 from paperclip_cli.training.setup import prepare
-from paperclip_cli.training.sharding import remember_compilations
 from paperclip_cli.training.start import base_model
 from paperclip_cli.training.step import TrainState
 from paperclip_cli.workspace import (
@@ -65,14 +64,31 @@ class Plan:
         }
 
 
-@distributed.joined()
-def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
+def run(
+    config: TrainConfig,
+    workspace: Workspace,
+    progress: Progress | None = None,
+    owns_process: bool = False,
+) -> Report:
     """Trains a model, continues a training of the same plan, or reports that it is finished.
+
+    With `owns_process`, it joins the other processes of its job, if there are any, and a signal
+    stops it between two steps, with the state saved. Otherwise both are the caller's matter:
+    KeyboardInterrupt comes at once, and the last checkpoint is what is kept.
 
     Raises:
         MissingStage: there is no dataset.
         PaperclipError: the model was trained with other settings.
     """
+    if not owns_process:
+        return _train(config, workspace, progress, unheard)
+    with distributed.joined():
+        return _train(config, workspace, progress, stop_requests)
+
+
+def _train(
+    config: TrainConfig, workspace: Workspace, progress: Progress | None, requests: Requests
+) -> Report:
     progress = progress if progress is not None and distributed.leads() else SilentProgress()
     dataset = find_dataset(config.dataset, workspace)
     base = base_model(config.init, workspace)
@@ -92,8 +108,6 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
                 f"there is no training of model {config.name!r} to resume", "leave out --resume"
             )
 
-        keep_freed_pages()
-        remember_compilations(workspace.root / "jax")
         training = prepare(recipe, config, dataset, base, plan.inputs, progress)
         distributed.meet("all have read what was there")
         if distributed.leads():
@@ -102,7 +116,7 @@ def run(config: TrainConfig, workspace: Workspace, progress: Progress | None = N
 
         keeps_best = recipe.keep == "best" and training.validation is not None
         with Checkpoints(state / CHECKPOINTS, keeps_best, recipe.best_by) as checkpoints:
-            last = _go_on(training, checkpoints, state, progress)
+            last = _go_on(training, checkpoints, state, progress, requests)
             kept = checkpoints.best() if keeps_best else None
             final = last if kept in (None, recipe.steps) else checkpoints.restore(kept, last)
         if distributed.leads():
@@ -181,7 +195,11 @@ def _open_state(state: Path, plan: Plan, begun: Plan | None) -> None:
 
 
 def _go_on(
-    training: Training, checkpoints: Checkpoints, state: Path, progress: Progress
+    training: Training,
+    checkpoints: Checkpoints,
+    state: Path,
+    progress: Progress,
+    requests: Requests,
 ) -> TrainState:
     """The state after the last step."""
     begun = checkpoints.last()
@@ -189,7 +207,7 @@ def _go_on(
     if begun:
         progress.note(f"continuing from step {begun} of {training.recipe.steps}")
     log = MetricsLog(state / METRICS, begun or 0) if distributed.leads() else None
-    return training.run(now, begun or 0, checkpoints, log, progress)
+    return training.run(now, begun or 0, checkpoints, log, progress, requests)
 
 
 def _finish(

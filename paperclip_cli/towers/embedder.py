@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.malloc import keep_freed_pages
 from paperclip_cli.towers import augment, clip, weights
 from paperclip_cli.towers.folder import ModelFolder
 
@@ -21,7 +20,6 @@ class ImageEmbedder:
     """
 
     def __init__(self, folder: ModelFolder, batch_size: int) -> None:
-        keep_freed_pages()
         graph, self._params = weights.load(folder)
         self._folder = folder
         self._compiled = jax.jit(

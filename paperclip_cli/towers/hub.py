@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.progress import libraries_may_draw
 from paperclip_cli.workspace import Workspace
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -147,7 +148,7 @@ def _converted(repository: str) -> int | None:
 def _bars_on_a_terminal_only() -> Iterator[None]:
     from huggingface_hub import utils
 
-    if sys.stderr.isatty() or utils.are_progress_bars_disabled():
+    if (libraries_may_draw.get() and sys.stderr.isatty()) or utils.are_progress_bars_disabled():
         yield
         return
     utils.disable_progress_bars()

@@ -8,9 +8,10 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
+from typing import TypeAlias
 
 from paperclip_cli.signals import SAME, act
 
@@ -50,6 +51,15 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+
+
+Requests: TypeAlias = "Callable[[], AbstractContextManager[StopRequest]]"
+
+
+@contextmanager
+def unheard() -> Iterator[StopRequest]:
+    """A block in which signals do what they always do: handlers belong to the whole process."""
+    yield StopRequest()
 
 
 @contextmanager

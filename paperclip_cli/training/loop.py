@@ -20,7 +20,7 @@ from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.tokenizer import Tokenizer
 from paperclip_cli.training import distributed
 from paperclip_cli.training.checkpoints import Checkpoints
-from paperclip_cli.training.interruption import StopRequest, stop_requests
+from paperclip_cli.training.interruption import Requests, StopRequest, unheard
 from paperclip_cli.training.metrics import MetricsLog
 from paperclip_cli.training.monitor import Monitor
 from paperclip_cli.training.sharding import Devices
@@ -81,15 +81,18 @@ class Training:
         checkpoints: Checkpoints,
         log: MetricsLog | None,
         progress: Progress,
+        requests: Requests = unheard,
     ) -> TrainState:
         """Trains from the state after `done` steps, which is used up, and returns the last state.
+
+        `requests` is how it is asked to stop.
 
         Raises:
             PaperclipError: loss or gradient is not finite.
         """
         steps = range(done, self.recipe.steps)
         with (
-            stop_requests() as stop,
+            requests() as stop,
             progress.table("train", self.recipe.steps, self.log_every) as table,
             closing(look_ahead(self.batches[step] for step in steps)) as batches,
         ):

@@ -1,9 +1,8 @@
-"""Devices for training, batches spread over them, and the cache of compiled programs."""
+"""Devices for training, and batches spread over them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
@@ -146,13 +145,3 @@ def _chosen(rows: int, wanted: int | None) -> tuple[list[jax.Device], int]:
         )
     count = max(n for n in range(1, (wanted or len(local)) + 1) if rows % n == 0)
     return local[:count], (wanted or len(local)) - count
-
-
-def remember_compilations(folder: Path) -> None:
-    """Keeps compiled programs in `folder`, so that a second run starts at once.
-
-    A user's own JAX_COMPILATION_CACHE_DIR is left alone.
-    """
-    if jax.config.values["jax_compilation_cache_dir"] is None:
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

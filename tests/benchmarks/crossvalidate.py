@@ -24,6 +24,7 @@ import _checkout  # noqa: F401
 import numpy as np
 from PIL import Image
 
+from paperclip_cli import malloc
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, FetchConfig, TrainConfig
 from paperclip_cli.dataset.pairs import Pair, read_split, write_split
 from paperclip_cli.evaluation import controls, retrieval
@@ -41,6 +42,7 @@ GREY_SIDE = 256
 
 def main() -> None:
     options = parser().parse_args()
+    malloc.keep_freed_pages()  # as the commands do
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(options.work or folder), offline=True)
         fetch.run(FetchConfig(source=options.source), workspace)

@@ -27,6 +27,7 @@ from pathlib import Path
 import _checkout  # noqa: F401
 import numpy as np
 
+from paperclip_cli import malloc
 from paperclip_cli.config import IndexConfig
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.workspace import Workspace
@@ -59,6 +60,7 @@ def measure_rate(place: Path, images: int, rounds: int) -> None:
     write_previews(place / "p", images, 512)
     canvases = (decode_jpeg(path.read_bytes()) for path in sorted((place / "p").iterdir()))
     views = np.stack([centre_view(canvas, model.view) for canvas in canvases])
+    malloc.keep_freed_pages()  # as the command does
     tower = ImageEmbedder(model, BATCH)
     tower.embed(views[:BATCH])  # compiles
 

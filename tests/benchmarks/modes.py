@@ -26,6 +26,7 @@ from pathlib import Path
 import _checkout  # noqa: F401
 import numpy as np
 
+from paperclip_cli import malloc
 from paperclip_cli.config import (
     TINY_PRESET,
     BuildDatasetConfig,
@@ -78,6 +79,7 @@ MODES = {
 
 def main() -> None:
     options = parser().parse_args()
+    malloc.keep_freed_pages()  # as the commands do
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(options.work or folder), offline=True)
         captions = {wanted: read(workspace, options, wanted) for wanted in (False, True)}

@@ -25,6 +25,7 @@ from pathlib import Path
 import _checkout  # noqa: F401
 import numpy as np
 
+from paperclip_cli import malloc
 from paperclip_cli.archives.base import Candidate
 from paperclip_cli.cli.demo import PROPOSALS, STEPS
 from paperclip_cli.config import (
@@ -70,6 +71,7 @@ class Scores:
 
 def main() -> None:
     options = parser().parse_args()
+    malloc.keep_freed_pages()  # as the commands do
     with tempfile.TemporaryDirectory() as folder:
         root = Path(options.work or folder)
         scores = [measured(root / str(seed), seed, options) for seed in options.seeds]

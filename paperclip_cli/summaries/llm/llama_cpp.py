@@ -10,7 +10,6 @@ of those.
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -180,9 +179,6 @@ class GgufWriter:
 
     @cached_property
     def _library(self) -> ModuleType:
-        # Threads that spin while they wait block one another on a busy machine: 2 s per token
-        # instead of 0.07 s.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         try:
             import llama_cpp
         except ImportError as error:

@@ -5,7 +5,9 @@ Outlines constrains its answers to the form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -76,14 +78,19 @@ class TransformerWriter:
             return_tensors="pt",
             add_special_tokens=not self._is_chat,
         ).to(self._model.device)
-        torch.manual_seed(sampling.seed)
         drawn: dict[str, Any] = {"do_sample": False}
         if sampling.temperature:
             drawn = {"do_sample": True, "temperature": sampling.temperature}
 
         self._processor.reset()
         # Outlines would compile its small kernels, which takes longer than many answers.
-        with torch.inference_mode(), torch.compiler.set_stance("force_eager"):
+        with (
+            _quietly(),
+            torch.random.fork_rng(_graphics(self._model.device)),
+            torch.inference_mode(),
+            torch.compiler.set_stance("force_eager"),
+        ):
+            torch.manual_seed(sampling.seed)
             made = self._model.generate(
                 **tokens,
                 max_new_tokens=self._most_tokens,
@@ -153,14 +160,11 @@ class TransformerWriter:
         return model.to(device).eval()
 
     def _loaded(self, kind: Any, **options: Any) -> Any:
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()
         try:
-            return kind.from_pretrained(
-                self._folder, local_files_only=True, trust_remote_code=False, **options
-            )
+            with _quietly():
+                return kind.from_pretrained(
+                    self._folder, local_files_only=True, trust_remote_code=False, **options
+                )
         except (OSError, ValueError, KeyError, ImportError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise PaperclipError(
@@ -180,6 +184,36 @@ class TransformerWriter:
         model: Any = outlines.from_transformers(self._model, self._tokenizer)
         model.tokenizer.convert_token_to_string = _spelling(self._tokenizer)
         return get_regex_logits_processor(None, model, self._shape.expression(self._longest))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Silences the bars and the advice of transformers, and leaves both as they were.
+
+    Its switch for bars is also that of the Hub's library.
+    """
+    from huggingface_hub import utils as hub
+    from transformers.utils import logging
+
+    level, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    hub_has_none = hub.are_progress_bars_disabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if has_bars:
+            with warnings.catch_warnings():  # HF_HUB_DISABLE_PROGRESS_BARS may be set
+                warnings.simplefilter("ignore")
+                logging.enable_progress_bar()
+        if hub_has_none:
+            hub.disable_progress_bars()
+
+
+def _graphics(device: Any) -> list[int]:
+    """The devices other than the CPU whose random numbers an answer uses up."""
+    return [device.index or 0] if device.type == "cuda" else []
 
 
 def _spelling(tokenizer: Any) -> Callable[[str], str]:
