@@ -1,1 +1,4 @@
-"""The Python API: what `paperclip_cli` offers to notebooks and programs."""
+"""The Python API: what `import paperclip_cli` offers, under the names of the commands.
+
+The package itself imports these modules when one of their names is first used.
+"""

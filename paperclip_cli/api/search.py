@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 import numpy as np
 
 from paperclip_cli.api.hits import Hits
-from paperclip_cli.api.options import Conditions, Image
+from paperclip_cli.api.options import QueryOptions, Image
 from paperclip_cli.config import QueryConfig, configure
 from paperclip_cli.errors import UsageError
 from paperclip_cli.indexes.folder import IndexFolder, choose_index
@@ -34,7 +34,7 @@ def query(
     index: str | None = None,
     cache: str | os.PathLike[str] | None = None,
     offline: bool = False,
-    **conditions: Unpack[Conditions],
+    **options: Unpack[QueryOptions],
 ) -> Hits:
     """Finds images that match a description in plain language, as `paperclip query` does.
 
@@ -46,13 +46,13 @@ def query(
         index: the name of an index; None is the index `default`, or the only one.
         cache: the cache directory; None as for the command.
         offline: never use the network, which only the name in `near` needs.
-        conditions: the options of `paperclip query`: `k=20`, `near="13:29:52 +47:11:43"`,
+        options: the options of `paperclip query`: `k=20`, `near="13:29:52 +47:11:43"`,
             `radius="10arcmin"`, `instrument="ACS"`, ...
 
     Raises:
         PaperclipError: there is no such index, its model is missing, or an option is wrong.
     """
-    return open_index(index, cache=cache, offline=offline).search(text, **conditions)
+    return open_index(index, cache=cache, offline=offline).search(text, **options)
 
 
 def open_index(
@@ -109,7 +109,7 @@ class Index:
         what: What = None,
         *,
         vector: np.ndarray | None = None,
-        **conditions: Unpack[Conditions],
+        **options: Unpack[QueryOptions],
     ) -> Hits:
         """Finds images that match a text, look like an image, or lie near a vector.
 
@@ -117,22 +117,22 @@ class Index:
             what: a text or several, a path or an image in memory, or a vector. To combine them,
                 give the others as `image`, `minus` and `vector`.
             vector: [D] floats of any length, from the model of this index (`load_model`).
-            conditions: the options of `paperclip query`, as for `paperclip_cli.query`.
+            options: the options of `paperclip query`, as for `paperclip_cli.query`.
 
         Raises:
             PaperclipError: an option is wrong, an image cannot be read, or the model is missing.
         """
-        options: dict[str, Any] = dict(conditions)
-        if isinstance(options.get("near"), str):
-            options["near"] = place.run(options["near"], self._workspace)
+        given: dict[str, Any] = dict(options)
+        if isinstance(given.get("near"), str):
+            given["near"] = place.run(given["near"], self._workspace)
         texts, images, vectors = _parts(what)
-        options["image"] = [*images, *_listed(options.get("image"))]
+        given["image"] = [*images, *_listed(given.get("image"))]
         if vector is not None:
             vectors = [*vectors, vector]
         if len(vectors) > 1:
             raise UsageError("two vectors are given", "give their sum")
 
-        config = configure(QueryConfig, text=texts, **options)
+        config = configure(QueryConfig, text=texts, **given)
         vector = vectors[0] if vectors else None
         query = Query(
             config, self._folder, self._embedder, self._workspace, vector, stays_open=True

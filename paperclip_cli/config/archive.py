@@ -101,11 +101,11 @@ class FetchConfig:
 class GetConfig:
     """Which science files to download.
 
-    `hits` are as the user typed them. `rate` is the limit in requests per second over all workers;
-    0 means no limit. `timeout` is in seconds.
+    `hits` are as the user typed them, or hits of a query. `rate` is the limit in requests per
+    second over all workers; 0 means no limit. `timeout` is in seconds.
     """
 
-    hits: tuple[str, ...] = ()
+    hits: tuple[object, ...] = given("hits", read=readers.hits, default=())
     out: Path = Path()
     workers: int = 4
     rate: float = 10.0
@@ -121,9 +121,9 @@ class GetConfig:
 class CiteConfig:
     """Which proposals to acknowledge.
 
-    `hits` are as the user typed them. Without any, the proposals of an index are taken, or else
-    everything that was fetched.
+    `hits` are as the user typed them, or hits of a query. Without any, the proposals of an index
+    are taken, or else everything that was fetched.
     """
 
-    hits: tuple[str, ...] = ()
+    hits: tuple[object, ...] = given("hits", read=readers.hits, default=())
     index: str | None = None

@@ -57,10 +57,14 @@ class EvaluateConfig:
     protocol: Ranking = "unique"
     direction: Direction = "image-to-text"
     controls: bool = False
-    plots: bool = given("plots", read=_drawn, default=False)
+    plots: bool = given("plots", read=_drawn, default=False, typed=None)
     batch_size: int = 32
     judge: SummarizeConfig | None = given(
-        "judge", "judge_backend", "llm", "base_url", read=_judge, default=None
+        *("judge", "judge_backend", "llm", "base_url"),
+        read=_judge,
+        default=None,
+        typed=False,
+        judge_backend=SummarizeConfig.backend,
     )
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import partial
 from numbers import Integral, Real
@@ -31,22 +31,28 @@ class Options:
 
     `read` takes the values of the options (None where one was not given) and, last, the first
     option as it is typed (`--near`), for its messages. None reads what the field's type says.
-    `default` is the option's default as it is typed, where it is not the field's.
+    `defaults` are those of the options, as they are typed, where they are not the field's.
     """
 
     names: tuple[str, ...]
     read: Callable[..., object] | None = None
-    default: object = None
+    defaults: Mapping[str, object] = field(default_factory=dict)
 
 
 def given(
     *names: str,
     read: Callable[..., object] | None = None,
     default: object = MISSING,
-    typed: object = None,
+    typed: object = MISSING,
+    **defaults: object,
 ) -> Any:
-    """A field that is read from the options `names`. See `Options`; `typed` is its default."""
-    return field(default=default, metadata={_OPTIONS: Options(names, read, typed)})  # type: ignore[call-overload]
+    """A field that is read from the options `names`. See `Options`.
+
+    `typed` is the default of the first option, as it is typed, and `defaults` are those of others.
+    """
+    if typed is not MISSING:
+        defaults[names[0]] = typed
+    return field(default=default, metadata={_OPTIONS: Options(names, read, defaults)})  # type: ignore[call-overload]
 
 
 def options_of(one: Field) -> Options:
@@ -58,6 +64,17 @@ def option_names(kind: type) -> list[str]:
     """The names of the options of a configuration, each once."""
     named = (name for one in fields(kind) for name in options_of(one).names)  # type: ignore[arg-type]
     return list(dict.fromkeys(named))
+
+
+def option_defaults(kind: type) -> dict[str, object]:
+    """The default of each option, as it is typed. None is an option that is not given."""
+    found: dict[str, object] = dict.fromkeys(option_names(kind))
+    for one in reversed(fields(kind)):  # type: ignore[arg-type]
+        is_nothing = one.default is MISSING or one.default == ()
+        found[options_of(one).names[0]] = None if is_nothing else one.default
+    for one in fields(kind):  # type: ignore[arg-type]
+        found |= options_of(one).defaults
+    return found
 
 
 def configure(kind: type[Config], /, **options: object) -> Config:

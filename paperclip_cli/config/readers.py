@@ -137,6 +137,16 @@ def images(given: Any, option: str) -> tuple[Any, ...]:
     return tuple(Path(one) if isinstance(one, str | os.PathLike) else one for one in several)
 
 
+def hits(given: Any, option: str) -> tuple[object, ...]:
+    """Hits of a query (what has a `key`), or texts that name some. A proposal's key is a text."""
+    items = (given,) if hasattr(given, "proposal_id") else listed(given)
+    return tuple(item if hasattr(item, "key") else _key_or_text(item, option) for item in items)
+
+
+def _key_or_text(item: Any, option: str) -> str:
+    return str(item) if hasattr(item, "proposal_id") else text(item, option)
+
+
 def shard(given: Any, option: str) -> tuple[int, int]:
     """One of n parts: `"0/8"` or `(0, 8)`."""
     if isinstance(given, str):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from paperclip_cli.errors import UsageError
 from paperclip_cli.records import Key
@@ -32,10 +33,10 @@ class Reference:
         return self.obs_id or str(self.key)
 
 
-def read_references(given: Sequence[str]) -> list[Reference]:
+def read_references(given: Sequence[Any]) -> list[Reference]:
     """The references in some arguments, each once, in order.
 
-    `-` is the output of a query on standard input.
+    An argument is a text, or a hit of a query. `-` is the output of a query on standard input.
 
     Raises:
         UsageError: an argument names no hit.
@@ -44,7 +45,10 @@ def read_references(given: Sequence[str]) -> list[Reference]:
     return list(dict.fromkeys(found))
 
 
-def _read(word: str) -> Iterable[Reference]:
+def _read(word: Any) -> Iterable[Reference]:
+    if not isinstance(word, str):
+        seen = getattr(word, "observation", word)
+        return [Reference(word.key, _text(seen.obs_id), _text(seen.product_uri))]
     if word == "-":
         return _hits(sys.stdin.read(), "standard input")
     if Path(word).is_file():

@@ -1,4 +1,4 @@
-"""Time of `paperclip --help` as a whole process, beside Python alone.
+"""Time of `paperclip --help` and of `import paperclip_cli` as whole processes, beside Python alone.
 
 python tests/benchmarks/startup.py [--runs 21]
 """
@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 
 import _checkout  # noqa: F401
+
+ALONE = "python -c pass"
 
 
 def timed(command: list[str]) -> float:
@@ -31,7 +33,9 @@ def main() -> None:
     commands = {
         "paperclip --help": [paperclip, "--help"],
         "paperclip query --help": [paperclip, "query", "--help"],
-        "python -c pass": [sys.executable, "-c", "pass"],
+        "import paperclip_cli": [sys.executable, "-c", "import paperclip_cli"],
+        "paperclip_cli.fetch": [sys.executable, "-c", "import paperclip_cli; paperclip_cli.fetch"],
+        ALONE: [sys.executable, "-c", "pass"],
     }
 
     # The commands take turns, so that other load on the machine falls on all of them.
@@ -39,7 +43,9 @@ def main() -> None:
         {name: timed(command) for name, command in commands.items()} for _ in range(options.runs)
     ]
     for name in commands:
-        print(f"{name:24} {statistics.median(run[name] for run in runs):6.3f} s")
+        took = statistics.median(run[name] for run in runs)
+        beyond = statistics.median(run[name] - run[ALONE] for run in runs)
+        print(f"{name:24} {took:6.3f} s, {1000 * beyond:5.1f} ms beyond Python")
 
 
 if __name__ == "__main__":

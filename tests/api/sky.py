@@ -1,0 +1,90 @@
+"""A small simulated sky from the archive to the index, by the Python API and by the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import paperclip_cli
+from tests.small_trainings import SMALL
+
+SKY: dict[str, Any] = {"simulate": 24, "size": 64, "max_images": 2}
+SPLIT: dict[str, Any] = {"val_fraction": 0.25, "test_fraction": 0.25}
+TRAINING: dict[str, Any] = {"init": "scratch:tiny", "steps": 4, "batch_size": 4, "eval_every": 2}
+IMAGE = "picture.png"
+
+
+def small_towers() -> None:
+    """Makes `scratch:tiny` small in this process, because compiling takes nearly all the time."""
+    from paperclip_cli.towers import scratch
+
+    scratch.SHAPES["scratch:tiny"] = SMALL
+
+
+def write_image(folder: Path) -> Path:
+    from tests.small_indexes import write_picture
+
+    write_picture(folder / IMAGE, 3)
+    return folder / IMAGE
+
+
+def run_all(cache: Path, folder: Path, progress: Any = None) -> dict[str, Any]:
+    """The result of each function, called once."""
+    image = write_image(folder)
+    told = {"cache": cache, "progress": progress}
+    done: dict[str, Any] = {}
+    done["fetch"] = paperclip_cli.fetch(**SKY, **told)
+    done["summarize"] = paperclip_cli.summarize(**told)
+    done["export_summaries"] = paperclip_cli.export_summaries(folder / "set.csv", cache=cache)
+    done["import_summaries"] = paperclip_cli.import_summaries(
+        folder / "set.csv", cache=cache, set="again"
+    )
+    done["build_dataset"] = paperclip_cli.build_dataset(**SPLIT, **told)
+    done["train"] = paperclip_cli.train(**TRAINING, **told)
+    done["evaluate"] = paperclip_cli.evaluate(controls=True, plots=folder / "plots", **told)
+    done["index"] = paperclip_cli.index(**told)
+    done["index_status"] = paperclip_cli.index_status(cache=cache)
+    done["export_index"] = paperclip_cli.export_index(folder / "sky.index", **told)
+    done["import_index"] = paperclip_cli.import_index(folder / "sky.index", index="taken", **told)
+    done["describe"] = paperclip_cli.describe(image, **told)
+    done["get"] = paperclip_cli.get("sim:1", out=folder, dry_run=True, **told)
+    done["cite"] = paperclip_cli.cite(cache=cache)
+    done["doctor"] = paperclip_cli.doctor(offline=True, **told)
+    return done
+
+
+def ask(cache: Path) -> None:
+    """Searches the index by a text and by an image."""
+    from paperclip_cli.config import QueryConfig
+    from paperclip_cli.stages import query
+    from paperclip_cli.workspace import Workspace
+
+    here = Workspace(cache, offline=True)
+    image = next((cache / "previews" / "sim").rglob("*.jpg"))
+    for config in (QueryConfig(texts=("a galaxy",)), QueryConfig(images=(image,))):
+        assert next(iter(query.run(config, here))).hits
+
+
+def command_lines(cache: Path, folder: Path) -> list[list[str]]:
+    """The commands that do the same, as far as they leave files or print a result."""
+    lines: list[list[object]] = [
+        ["fetch", *_typed(SKY)],
+        ["summarize"],
+        ["summarize", "--export", folder / "set.csv"],
+        ["summarize", "--import", folder / "set.csv", "--set", "again"],
+        ["build-dataset", *_typed(SPLIT)],
+        ["train", *_typed(TRAINING)],
+        ["evaluate", "--controls", "--json"],
+        ["index"],
+        ["describe", write_image(folder), "--json"],
+        ["cite"],
+    ]
+    return [["--cache-dir", str(cache), *map(str, line)] for line in lines]
+
+
+def _typed(options: dict[str, Any]) -> list[str]:
+    return [
+        word
+        for name, value in options.items()
+        for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
