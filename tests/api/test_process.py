@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import signal
 from contextlib import contextmanager
@@ -13,8 +14,9 @@ import pytest
 from safetensors.numpy import load_file
 
 import paperclip_cli
+from paperclip_cli.cli.session import Session, open_session
 from paperclip_cli.progress import SilentProgress
-from paperclip_cli.towers import scratch
+from paperclip_cli.towers import hub, scratch
 from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.workspace import Workspace
 from tests.api import sky
@@ -120,6 +122,31 @@ def test_nothing_of_the_process_is_changed(
     compared = program(COMPARED, tmp_path / "cache", tmp_path, imported)
     assert compared.returncode == 0, compared.stderr
     assert int(compared.stdout) > 20
+
+
+def test_the_hubs_bars_are_the_command_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, where its library would draw them."""
+    from huggingface_hub import utils
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    def draws() -> bool:
+        with hub._bars_on_a_terminal_only():
+            return not utils.are_progress_bars_disabled()
+
+    def in_a_command(quiet: bool) -> bool:
+        open_session(Session(cache_dir=tmp_path, offline=True, verbose=False, quiet=quiet))
+        return draws()
+
+    monkeypatch.setattr("sys.stderr", Terminal())
+    assert not contextvars.Context().run(draws)
+    assert contextvars.Context().run(in_a_command, quiet=False)
+    assert not contextvars.Context().run(in_a_command, quiet=True)
+    assert not utils.are_progress_bars_disabled()
 
 
 class Interrupting(SilentProgress):

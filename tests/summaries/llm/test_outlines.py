@@ -54,6 +54,32 @@ def test_a_seed_makes_the_answer_its_own(writer: TransformerWriter) -> None:
     assert schema.parse(other.text) is not None
 
 
+@pytest.mark.parametrize("has_bars", [True, False])
+def test_transformers_and_torch_are_left_as_they_were(
+    folder: Path, has_bars: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It says nothing on the way, whether its user wants bars or not."""
+    import torch
+    from huggingface_hub import utils as hub
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    (hub.enable_progress_bars if has_bars else hub.disable_progress_bars)()
+    logging.set_verbosity_info()
+    before = torch.random.get_rng_state()
+    capfd.readouterr()
+    try:
+        fresh = TransformerWriter(folder, "tiny", PROMPT, 1, 4096, longest=40, most_tokens=8)
+        fresh.write(ABSTRACTS[:1], Sampling(0.9, 1))
+        assert capfd.readouterr() == ("", "")
+        assert torch.equal(torch.random.get_rng_state(), before)
+        assert logging.get_verbosity() == logging.INFO and logging.is_progress_bar_enabled()
+        assert hub.are_progress_bars_disabled() is not has_bars
+    finally:
+        logging.set_verbosity(level)
+        hub.enable_progress_bars()
+
+
 def test_an_answer_that_does_not_end_is_not_whole(folder: Path) -> None:
     short = TransformerWriter(
         folder, "tiny", PROMPT, batch=1, context=4096, longest=40, most_tokens=12
