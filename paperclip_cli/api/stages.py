@@ -8,7 +8,9 @@ arguments belong to all of them:
 - `offline` never uses the network, and fails at once if a file is missing.
 - `progress` is True for bars on stderr, or an object with the methods of `progress.Progress`.
 
-They leave the process as it is: no signal handlers, no settings of the allocator or of JAX.
+They leave the process as it is. What the commands set up for speed, a program may set up itself:
+`malloc.keep_freed_pages()` before it computes, JAX_COMPILATION_CACHE_DIR before it imports JAX, and
+OMP_WAIT_POLICY=passive before llama.cpp is used.
 """
 
 from __future__ import annotations

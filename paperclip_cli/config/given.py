@@ -84,8 +84,9 @@ def configure(kind: type[Config], /, **options: object) -> Config:
         TypeError: an option does not exist.
         UsageError: a value cannot be read, or the configuration does not allow it.
     """
+    names = option_names(kind)
     for name in options:
-        _must_exist(name, option_names(kind))
+        _must_exist(name, names)
     found = {}
     for one in fields(kind):  # type: ignore[arg-type]
         source = options_of(one)
