@@ -8,7 +8,12 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "Check": "report",
+    "Hit": "records",
+    "Hits": "api.hits",
+    "Index": "api.search",
+    "Label": "api.model",
     "MissingStage": "errors",
+    "Model": "api.model",
     "PaperclipError": "errors",
     "Progress": "progress",
     "Report": "report",
@@ -26,6 +31,9 @@ _MODULES = {
     "import_summaries": "api.stages",
     "index": "api.stages",
     "index_status": "api.stages",
+    "load_model": "api.model",
+    "open_index": "api.search",
+    "query": "api.search",
     "summarize": "api.stages",
     "train": "api.stages",
 }

@@ -1,3 +1,10 @@
+from paperclip_cli.api.hits import Hits as Hits
+from paperclip_cli.api.model import Label as Label
+from paperclip_cli.api.model import Model as Model
+from paperclip_cli.api.model import load_model as load_model
+from paperclip_cli.api.search import Index as Index
+from paperclip_cli.api.search import open_index as open_index
+from paperclip_cli.api.search import query as query
 from paperclip_cli.api.stages import build_dataset as build_dataset
 from paperclip_cli.api.stages import cite as cite
 from paperclip_cli.api.stages import describe as describe
@@ -17,6 +24,7 @@ from paperclip_cli.errors import MissingStage as MissingStage
 from paperclip_cli.errors import PaperclipError as PaperclipError
 from paperclip_cli.errors import UsageError as UsageError
 from paperclip_cli.progress import Progress as Progress
+from paperclip_cli.records import Hit as Hit
 from paperclip_cli.report import Check as Check
 from paperclip_cli.report import Report as Report
 

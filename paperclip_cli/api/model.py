@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from paperclip_cli.api.options import Image
+from paperclip_cli.api.options import Hdu, Image, PathLike
+from paperclip_cli.api.stages import workspace
 from paperclip_cli.config import DescribeConfig
 from paperclip_cli.config.given import listed
 from paperclip_cli.config.search import image_name
@@ -39,10 +40,7 @@ class Label(NamedTuple):
 
 
 def load_model(
-    name: str | os.PathLike[str] | None = None,
-    *,
-    cache: str | os.PathLike[str] | None = None,
-    offline: bool = False,
+    name: PathLike | None = None, *, cache: PathLike | None = None, offline: bool = False
 ) -> Model:
     """Opens a model: one in the cache, a folder in the Hugging Face layout, or a name on the Hub.
 
@@ -52,8 +50,8 @@ def load_model(
     Raises:
         PaperclipError: there is no such model, or it cannot be used.
     """
-    workspace = Workspace.locate(cache, offline)
-    return Model(resolve(None if name is None else os.fspath(name), workspace), workspace)
+    here = workspace(cache, offline)
+    return Model(resolve(None if name is None else os.fspath(name), here), here)
 
 
 class Model:
@@ -93,7 +91,7 @@ class Model:
         return tower.embed(texts)
 
     def embed_images(
-        self, images: Sequence[Image], *, hdu: int | str | None = None, stretch: str = "preview"
+        self, images: Sequence[Image], *, hdu: Hdu | None = None, stretch: str = "preview"
     ) -> np.ndarray:
         """Embeds images as the model sees them: float32 [N, D], each row of length 1.
 
@@ -122,7 +120,7 @@ class Model:
         *,
         k: int = DEFAULTS.k,
         template: str | Sequence[str] = DEFAULTS.templates,
-        hdu: int | str | None = None,
+        hdu: Hdu | None = None,
         stretch: str = DEFAULTS.stretch,
     ) -> list[Label]:
         """The `k` labels that match an image best, best first.
@@ -143,7 +141,7 @@ class Model:
         found = enumerate(best(cosines, k).tolist(), 1)
         return [Label(rank, phrases[place], float(cosines[place])) for rank, place in found]
 
-    def _view(self, image: Image, hdu: int | str | None, stretch: str) -> np.ndarray:
+    def _view(self, image: Image, hdu: Hdu | None, stretch: str) -> np.ndarray:
         from paperclip_cli.images.reading import Reading
         from paperclip_cli.indexes.reader import image_view
 

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias, Union, Unpack
 
 import numpy as np
 
 from paperclip_cli.api.hits import Hits
-from paperclip_cli.api.options import QueryOptions, Image
+from paperclip_cli.api.options import Image, PathLike, QueryOptions
+from paperclip_cli.api.signatures import with_options
+from paperclip_cli.api.stages import placed, workspace
 from paperclip_cli.config import QueryConfig, configure
 from paperclip_cli.errors import UsageError
 from paperclip_cli.indexes.folder import IndexFolder, choose_index
 from paperclip_cli.indexes.folder import open_index as open_folder
 from paperclip_cli.indexes.query import Query, known_of
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
-from paperclip_cli.stages import place
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
     from astropy.table import QTable
 
 What: TypeAlias = Union[str, Sequence[str], Image, np.ndarray, None]
 
 
+@with_options(QueryConfig, QueryOptions)
 def query(
     text: str | Sequence[str] | None = None,
     *,
     index: str | None = None,
-    cache: str | os.PathLike[str] | None = None,
+    cache: PathLike | None = None,
     offline: bool = False,
     **options: Unpack[QueryOptions],
 ) -> Hits:
@@ -56,7 +55,7 @@ def query(
 
 
 def open_index(
-    name: str | None = None, *, cache: str | os.PathLike[str] | None = None, offline: bool = False
+    name: str | None = None, *, cache: PathLike | None = None, offline: bool = False
 ) -> Index:
     """Opens an index for many queries. Threads may share it.
 
@@ -65,8 +64,8 @@ def open_index(
     Raises:
         PaperclipError: there is no such index, or it is damaged.
     """
-    workspace = Workspace.locate(cache, offline)
-    return Index(open_folder(workspace.index(choose_index(name, workspace))), workspace)
+    here = workspace(cache, offline)
+    return Index(open_folder(here.index(choose_index(name, here))), here)
 
 
 class Index:
@@ -104,6 +103,7 @@ class Index:
     def __repr__(self) -> str:
         return f"<Index {self.name!r}: {counted(len(self), 'images')}, model {self.model}>"
 
+    @with_options(QueryConfig, QueryOptions)
     def search(
         self,
         what: What = None,
@@ -122,9 +122,7 @@ class Index:
         Raises:
             PaperclipError: an option is wrong, an image cannot be read, or the model is missing.
         """
-        given: dict[str, Any] = dict(options)
-        if isinstance(given.get("near"), str):
-            given["near"] = place.run(given["near"], self._workspace)
+        given: dict[str, Any] = placed(options, self._workspace)
         texts, images, vectors = _parts(what)
         given["image"] = [*images, *_listed(given.get("image"))]
         if vector is not None:

@@ -25,6 +25,7 @@ from paperclip_cli.config import (
     FetchConfig,
     GetConfig,
     IndexConfig,
+    QueryConfig,
     SummarizeConfig,
     TrainConfig,
     configure,
@@ -60,7 +61,7 @@ WHOLE = set(FUNCTIONS) - {
 }
 NO_FUNCTION = {
     "demo": "it shows how the commands work together, and prints them",
-    "query": "tested with what it returns",
+    "query": "its function stands with what it returns, and is tested below",
 }
 # Names that differ, and why.
 RENAMED = {
@@ -211,3 +212,17 @@ def test_the_cache_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert stages.workspace(None).root == tmp_path / "mine"
     assert stages.workspace(str(tmp_path)).root == tmp_path
     assert stages.workspace(tmp_path, offline=True).offline
+
+
+def test_a_search_has_the_options_of_query() -> None:
+    theirs, ours = set(option_names(QueryConfig)), set(get_type_hints(typed.QueryOptions))
+    assert ours == theirs - {"text", "index"}
+    of_query = set(parameters("query")) - COMMON
+    assert of_query == theirs
+    of_search = set(inspect.signature(paperclip_cli.Index.search).parameters)
+    assert of_search == ours | {"self", "what", "vector"}
+    shown = set(command_of("query")[0])
+    assert theirs - shown == set()
+    # The rest says how hits are printed, is short for another option, or is `words`.
+    printed = "format json paths copy_to html thumbnails samp open".split()
+    assert shown - theirs == {*printed, "no_collapse", "words"}
