@@ -6,27 +6,30 @@
     <cache>/datasets/<name>/data/<split>-00000.parquet
     <cache>/models/<name>/                           Hugging Face layout
     <cache>/training/<name>/                         checkpoints, only needed to resume a training
+    <cache>/decoded/<digest>/                        decoded images of a dataset, for trainings
     <cache>/indexes/<name>/
 
-Each of these folders holds a `manifest.json`, written last, with size and SHA-256 of the files that
-the stage wrote. Opening an artefact compares the sizes, `doctor --verify` the hashes as well.
+Each of these folders but `training` and `decoded` holds a `manifest.json`, written last, with size
+and SHA-256 of the files that the stage wrote. Opening an artefact compares the sizes,
+`doctor --verify` the hashes as well.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.files import hidden_names, recover, replace_file
+from paperclip_cli.files import hidden_names, recover, replace_file, sweep_folder
 
 MANIFEST = "manifest.json"
 FORMAT = 1  # of a manifest; older ones, without a format, count as 0
@@ -105,6 +108,9 @@ class Workspace:
 
     def training(self, name: str) -> Path:
         return self.root / "training" / checked_name(name, "model")
+
+    def decoded(self) -> Path:
+        return self.root / "decoded"
 
     def index(self, name: str) -> Path:
         return recover(self.root / "indexes" / checked_name(name, "index"))
@@ -282,6 +288,40 @@ def settings(config: object, *leave_out: str) -> dict:
     values = dataclasses.asdict(config)  # type: ignore[call-overload]
     kept = {name: value for name, value in values.items() if name not in leave_out}
     return json.loads(json.dumps(kept, default=str))
+
+
+def remembered(
+    workspace: Workspace,
+    folder: Path,
+    files: Sequence[Path],
+    make: Callable[[], str],
+    afresh: bool = False,
+) -> str:
+    """The fingerprint that `make` finds by reading `files`, remembered in the cache.
+
+    It holds as long as their sizes and modification times do. With `afresh` the files are read.
+    """
+    stamp = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
+    memo = workspace.root / "fingerprints" / f"{place}.json"
+    found = None if afresh else _recall(memo, stamp)
+    if found is not None:
+        return found
+
+    value = make()
+    memory = {"folder": str(folder), "fingerprint": value, "stamp": stamp}
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
+        replace_file(memo, json.dumps(memory, indent=2) + "\n")
+        sweep_folder(memo.parent)
+    return value
+
+
+def _recall(memo: Path, stamp: list) -> str | None:
+    try:
+        values = json.loads(memo.read_text(encoding="utf-8"))
+        return values["fingerprint"] if values["stamp"] == stamp else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no memo, or a damaged one: the files are read again
 
 
 def file_sha256(path: Path, size: int | None = None) -> str:

@@ -105,9 +105,6 @@ def _open(kind: str, name: str, workspace: Workspace) -> Path:
 
 
 def left_over(place: Path) -> list[str]:
-    """Hidden files and folders that a finished run must not leave.
-
-    Locks and decoded images may stay.
-    """
+    """Hidden files and folders that a finished run must not leave. Locks may stay."""
     found = (path.relative_to(place).as_posix() for path in place.rglob(".*"))
-    return sorted(path for path in found if not re.search(r"\.lock$|/\.store$", path))
+    return sorted(path for path in found if not re.search(r"\.lock$", path))

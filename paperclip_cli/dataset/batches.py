@@ -17,11 +17,11 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from paperclip_cli.dataset.captions import Caption
+from paperclip_cli.dataset.captions import Captions, Draw
 
 Item = TypeVar("Item")
-Tokenize = Callable[[Sequence[str]], np.ndarray]
-"""Texts -> int32 [B,L]."""
+Padded = Callable[[Sequence[list[int]]], np.ndarray]
+"""Token ids of B texts, of any length -> int32 [B,L]."""
 
 
 class HostBatch(NamedTuple):
@@ -44,26 +44,30 @@ class Inputs(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """The captions of a split, cut anew in each epoch.
+    """The captions of N pairs, cut anew in each epoch.
 
-    `room` is the number of tokens a caption may have, start and end token not counted. With
-    `any_run`, captions are runs of sentences of any length instead of the longest that fit.
+    `own`, int [N], is the number of each pair's caption. `draw` draws a run of at most `room`
+    tokens (or words), start and end token not counted. `padded` makes token ids as long as each
+    other.
     """
 
-    captions: Sequence[Caption]
-    tokenize: Tokenize
+    captions: Captions
+    own: np.ndarray
+    draw: Draw
     room: int
     seed: int
-    any_run: bool = False
+    padded: Padded
+
+    def __len__(self) -> int:
+        return len(self.own)
 
     def __call__(self, epoch: int, rows: np.ndarray) -> np.ndarray:
         """int32 [B,L]."""
-        return self.tokenize([self._caption(epoch, row) for row in rows])
+        return self.padded([self._tokens(epoch, row) for row in rows])
 
-    def _caption(self, epoch: int, row: int) -> str:
-        caption, rng = self.captions[row], np.random.default_rng([self.seed, 1, epoch, row])
-        draw = caption.any_run if self.any_run else caption.longest_run
-        return draw(self.room, rng)
+    def _tokens(self, epoch: int, row: int) -> list[int]:
+        own, rng = self.own[row], np.random.default_rng([self.seed, 1, epoch, row])
+        return self.captions.tokens(own, self.draw(self.captions.sizes(own), self.room, rng))
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Pictures:
     texts: Texts
 
     def __len__(self) -> int:
-        return len(self.texts.captions)
+        return len(self.texts)
 
     def __call__(self, epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.images(rows), self.texts(epoch, rows)
@@ -126,18 +130,18 @@ def _order(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, 0, epoch]).permutation(count)
 
 
-def exchanged(texts: Sequence[str], groups: np.ndarray, seed: int) -> list[str]:
-    """The texts of a control training, in which every group has the text of another group.
+def exchanged(own: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """The captions of a control training, in which every group has the caption of another group.
 
-    `groups`, int [N], is the proposal of each text. All pairs of a group get the first text of the
-    other one.
+    `own`, int [N], is the number of each pair's caption, `groups`, int [N], that of its proposal.
+    All pairs of a group get the first caption of the other one.
     """
     firsts = np.unique(groups, return_index=True)[1]
     order = np.random.default_rng([seed, 3]).permutation(len(firsts))
 
     giver = np.empty_like(order)
     giver[order] = np.roll(order, 1)
-    return [texts[firsts[giver[group]]] for group in groups]
+    return own[firsts[giver[groups]]]
 
 
 def look_ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +18,15 @@ from paperclip_cli.dataset.split import SPLITS
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.files import recover
 from paperclip_cli.records import Key, Observation
-from paperclip_cli.workspace import Workspace, whole_manifest
+from paperclip_cli.workspace import (
+    Workspace,
+    file_sha256,
+    read_manifest,
+    remembered,
+    whole_manifest,
+)
+
+Item = TypeVar("Item")
 
 ROWS_PER_GROUP = 100  # about 10 MB, which a reader that streams or shuffles holds at a time
 OBSERVATION_COLUMNS = (
@@ -160,21 +171,46 @@ def stream_split(dataset: Path, split: str, images: bool = True) -> Iterator[Pai
     Raises:
         PaperclipError: the split is missing or cannot be read.
     """
+    columns = ["image.path" if name == "image" and not images else name for name in COLUMNS]
+    return stream_rows(dataset, split, columns, _pair)
+
+
+def stream_rows(
+    dataset: Path, split: str, columns: Sequence[str], make: Callable[[Mapping], Item]
+) -> Iterator[Item]:
+    """What `make` makes of each row of some columns, with one row group in memory at a time.
+
+    Raises:
+        PaperclipError: the split is missing or cannot be read.
+    """
+    for path in present_files(dataset, split):
+        with reading(path), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
+                yield from map(make, batch.to_pylist())
+
+
+def present_files(dataset: Path, split: str) -> list[Path]:
+    """The files of a split.
+
+    Raises:
+        PaperclipError: there are none.
+    """
     present = available_splits(dataset)
     if split not in present:
         raise PaperclipError(f"no split {split!r} in {dataset}", f"it has {', '.join(present)}")
+    return split_files(dataset, split)
 
-    columns = ["image.path" if name == "image" and not images else name for name in COLUMNS]
-    for path in split_files(dataset, split):
-        try:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
-                    yield from (_pair(row) for row in batch.to_pylist())
-        except (pa.ArrowException, KeyError, TypeError) as error:
-            raise PaperclipError(
-                f"{path} is not a split of a dataset: {error}",
-                "rebuild it with `paperclip build-dataset --force`",
-            ) from error
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Says in words what Parquet says of a file that it cannot read."""
+    try:
+        yield
+    except (pa.ArrowException, KeyError, TypeError) as error:
+        raise PaperclipError(
+            f"{path} is not a split of a dataset: {error}",
+            "rebuild it with `paperclip build-dataset --force`",
+        ) from error
 
 
 def _pair(row: Mapping) -> Pair:
@@ -199,9 +235,8 @@ def read_keys(dataset: Path, split: str) -> list[Key]:
     keys: set[Key] = set()
     for path in split_files(dataset, split):
         with pq.ParquetFile(path) as file:  # `pq.read_table` would import pandas
-            keys.update(
-                Key(*row.values()) for row in file.read(["mission", "proposal_id"]).to_pylist()
-            )
+            for batch in file.iter_batches(columns=["mission", "proposal_id"]):
+                keys.update(Key(*row.values()) for row in batch.to_pylist())
     return sorted(keys)
 
 
@@ -234,3 +269,27 @@ def find_dataset(name_or_folder: str, workspace: Workspace) -> Path:
     available_splits(found)
     whole_manifest(found, ("data/",))
     return found
+
+
+def fingerprint(dataset: Path, workspace: Workspace) -> str:
+    """The SHA-256 of all SHA-256s of the Parquet files.
+
+    The manifest of a dataset of ours holds those of the files. Of another dataset the files are
+    read, and the result is remembered until they change.
+    """
+    manifest = read_manifest(dataset)
+    known: dict[str, str] = {}
+    if manifest:
+        stamps = {name: str(said["sha256"]) for name, said in manifest.files.items()}
+        known = manifest.extra.get("sha256", {}) | stamps
+
+    files = [path for split in available_splits(dataset) for path in split_files(dataset, split)]
+    names = [path.relative_to(dataset).as_posix() for path in files]
+
+    def digest() -> str:
+        sums = [
+            known.get(name) or file_sha256(path) for name, path in zip(names, files, strict=True)
+        ]
+        return hashlib.sha256("\n".join(sums).encode()).hexdigest()
+
+    return digest() if known.keys() >= set(names) else remembered(workspace, dataset, files, digest)

@@ -13,6 +13,7 @@ import numpy as np
 from paperclip_cli.dataset.batches import look_ahead
 from paperclip_cli.dataset.decoded import canvas
 from paperclip_cli.dataset.pairs import Pair, stream_split
+from paperclip_cli.dataset.texts import texts_of
 from paperclip_cli.evaluation.held_out import held_out
 from paperclip_cli.evaluation.retrieval import Embeddings
 from paperclip_cli.images import alternative_views
@@ -57,8 +58,8 @@ def embed_pairs(
                 task.advance(len(vectors[-1]))
 
     room = _caption_length(model) - ENDS
-    split = held_out(pairs, Tokenizer.load(model).count, room, runs)
-    return split.embeddings(np.concatenate(vectors), TextTower.open(model).embed(split.texts))
+    split, tokens = held_out(texts_of(pairs), Tokenizer.load(model).encode, room, runs)
+    return split.embeddings(np.concatenate(vectors), TextTower.open(model).embed_tokens(tokens))
 
 
 def look_through(

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from paperclip_cli.dataset.captions import Count, prepare
+from paperclip_cli.dataset.captions import (
+    Encode,
+    first_run,
+    joined,
+    longest_run,
+    pieces_of,
+    prepare,
+)
 from paperclip_cli.dataset.pairs import Pair
+from paperclip_cli.dataset.texts import PairTexts
 from paperclip_cli.evaluation.retrieval import Embeddings, number
 
 
@@ -28,34 +37,38 @@ class HeldOut:
         return Embeddings(images, texts, self.caption, self.proposal)
 
 
-def held_out(pairs: Sequence[Pair], count: Count, room: int, runs: int | None = None) -> HeldOut:
+class Tokenized(NamedTuple):
+    """A split, and the token ids of its M texts between the start and the end token, uncut."""
+
+    split: HeldOut
+    tokens: list[list[int]]
+
+
+def held_out(pairs: PairTexts, encode: Encode, room: int, runs: int | None = None) -> Tokenized:
     """Captions cut to at most `room` tokens, start and end token not counted.
 
     They are cut from their start or, with `runs`, a seed, from anywhere.
     """
-    captions = prepare([pair.caption for pair in pairs], count, are_summaries(pairs))
+    captions = prepare(pairs.captions, encode, pairs.are_summaries)
+    sizes = [captions.sizes(number) for number in range(len(captions))]
     if runs is None:
-        cut = [caption.first_run(room) for caption in captions]
+        chosen = [first_run(sizes[own], room) for own in pairs.caption]
     else:
-        streams = (np.random.default_rng([runs, row]) for row in range(len(captions)))
-        cut = [
-            caption.longest_run(room, stream)
-            for caption, stream in zip(captions, streams, strict=True)
+        streams = (np.random.default_rng([runs, row]) for row in range(len(pairs)))
+        chosen = [
+            longest_run(sizes[own], room, stream)
+            for own, stream in zip(pairs.caption, streams, strict=True)
         ]
-    return distinct(cut, pairs)
+
+    pieces = [pieces_of(text, pairs.are_summaries) for text in pairs.captions]
+    cut = [joined(pieces[own][run]) for own, run in zip(pairs.caption, chosen, strict=True)]
+    texts, caption = number(cut)
+    firsts = np.unique(caption, return_index=True)[1]
+    tokens = [captions.tokens(pairs.caption[row], chosen[row]) for row in firsts]
+    return Tokenized(HeldOut(texts, caption, pairs.proposal), tokens)
 
 
 def uncut(pairs: Sequence[Pair]) -> HeldOut:
     """The whole captions, for methods that read more than a text encoder can."""
-    return distinct([pair.caption for pair in pairs], pairs)
-
-
-def distinct(captions: Sequence[str], pairs: Sequence[Pair]) -> HeldOut:
-    """The distinct texts among `captions`, which has one caption for each pair."""
-    texts, caption = number(captions)
+    texts, caption = number([pair.caption for pair in pairs])
     return HeldOut(texts, caption, number([pair.key for pair in pairs])[1])
-
-
-def are_summaries(pairs: Sequence[Pair]) -> bool:
-    """Whether the captions are summaries rather than abstracts."""
-    return all(pair.caption == pair.summary for pair in pairs)

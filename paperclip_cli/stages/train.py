@@ -6,7 +6,6 @@ A training that resumes from a checkpoint continues exactly.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import shutil
 from contextlib import nullcontext
@@ -16,7 +15,8 @@ from pathlib import Path
 import jax
 
 from paperclip_cli.config import Recipe, TrainConfig, training_recipe
-from paperclip_cli.dataset.pairs import available_splits, find_dataset, read_keys, split_files
+from paperclip_cli.dataset.pairs import available_splits, find_dataset, read_keys
+from paperclip_cli.dataset.pairs import fingerprint as dataset_fingerprint
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.files import lock, replace_file, replace_folder
 from paperclip_cli.progress import Progress, SilentProgress
@@ -34,7 +34,6 @@ from paperclip_cli.training.step import TrainState
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,
-    file_sha256,
     read_manifest,
     stamps_of,
     whole_manifest,
@@ -108,7 +107,7 @@ def _train(
                 f"there is no training of model {config.name!r} to resume", "leave out --resume"
             )
 
-        training = prepare(recipe, config, dataset, base, plan.inputs, progress)
+        training = prepare(recipe, config, dataset, base, plan.inputs, workspace, progress)
         distributed.meet("all have read what was there")
         if distributed.leads():
             _open_state(state, plan, begun)
@@ -141,26 +140,10 @@ def _plan(
     base: ModelFolder | None,
     workspace: Workspace,
 ) -> Plan:
-    inputs = {"dataset": _dataset_fingerprint(dataset)}
+    inputs = {"dataset": dataset_fingerprint(dataset, workspace)}
     if base:
         inputs["base"] = fingerprint(base, workspace)
     return Plan({"init": config.init, "seed": config.seed, **dataclasses.asdict(recipe)}, inputs)
-
-
-def _dataset_fingerprint(dataset: Path) -> str:
-    """The SHA-256 of all SHA-256s of the Parquet files.
-
-    The manifest of a dataset of ours holds those of the files.
-    """
-    manifest = read_manifest(dataset)
-    known: dict[str, str] = {}
-    if manifest:
-        stamps = {name: said["sha256"] for name, said in manifest.files.items()}
-        known = manifest.extra.get("sha256", {}) | stamps
-
-    files = [path for split in available_splits(dataset) for path in split_files(dataset, split)]
-    sums = [known.get(str(path.relative_to(dataset))) or file_sha256(path) for path in files]
-    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
 def _begun(state: Path) -> Plan | None:

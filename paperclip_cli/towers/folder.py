@@ -7,7 +7,6 @@ Hub's client.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -16,12 +15,11 @@ from pathlib import Path
 
 from paperclip_cli.config import DEFAULT_MODEL
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.files import replace_file, sweep_folder
 from paperclip_cli.images.view import View
 from paperclip_cli.towers import hub
 from paperclip_cli.towers.config import ClipConfig, Extras
 from paperclip_cli.wording import counted
-from paperclip_cli.workspace import Workspace, whole_manifest
+from paperclip_cli.workspace import Workspace, remembered, whole_manifest
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PREPROCESSOR, CARD = "preprocessor_config.json", "paperclip.json"
@@ -153,20 +151,7 @@ def fingerprint(folder: ModelFolder, workspace: Workspace, afresh: bool = False)
     not read 600 MB. With `afresh` the files are read.
     """
     files = _files(folder)
-    stamp = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-
-    place = hashlib.sha256(str(folder.path.resolve()).encode()).hexdigest()[:32]
-    memo = workspace.root / "fingerprints" / f"{place}.json"
-    remembered = None if afresh else _recall(memo, stamp)
-    if remembered is not None:
-        return remembered
-
-    value = _hash(files)
-    memory = {"folder": str(folder.path), "fingerprint": value, "stamp": stamp}
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
-        replace_file(memo, json.dumps(memory, indent=2) + "\n")
-        sweep_folder(memo.parent)
-    return value
+    return remembered(workspace, folder.path, files, lambda: _hash(files), afresh)
 
 
 def fingerprint_now(folder: ModelFolder) -> str:
@@ -176,14 +161,6 @@ def fingerprint_now(folder: ModelFolder) -> str:
 
 def _files(folder: ModelFolder) -> list[Path]:
     return [folder.path / name for name in MODEL_FILES if (folder.path / name).is_file()]
-
-
-def _recall(memo: Path, stamp: list) -> str | None:
-    try:
-        values = json.loads(memo.read_text(encoding="utf-8"))
-        return values["fingerprint"] if values["stamp"] == stamp else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # no memo, or a damaged one: the files are read again
 
 
 def _hash(files: Sequence[Path]) -> str:

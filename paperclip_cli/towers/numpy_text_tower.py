@@ -51,11 +51,15 @@ class TextTower:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """float32 [N, D], each row of length 1. Texts over the limit are cut as CLIP cuts them."""
+        return self.embed_tokens(self._tokenizer.encode(texts))
+
+    def embed_tokens(self, texts: Sequence[list[int]]) -> np.ndarray:
+        """The same for texts as `Tokenizer.encode` gives them."""
         if not texts:
             return np.empty((0, self._projection_dim), np.float32)
 
         limit = self._config.max_position_embeddings
-        tokens = [self._until_pooled(cut(ids, limit)) for ids in self._tokenizer.encode(texts)]
+        tokens = [self._until_pooled(cut(ids, limit)) for ids in texts]
         groups = _by_length(tokens)
         # The tokens of all prompts are one array [T, W], so that a layer's products are few and
         # large. Only attention is computed by group.

@@ -92,8 +92,12 @@ class Tokenizer:
 
         Longer texts lose what lies before their end token; shorter ones are padded with it.
         """
+        return self.padded(self.encode(texts), length)
+
+    def padded(self, texts: Sequence[list[int]], length: int) -> np.ndarray:
+        """The same for texts as `encode` gives them."""
         ids = np.full((len(texts), length), self.end, np.int32)
-        for row, tokens in zip(ids, self.encode(texts), strict=True):
+        for row, tokens in zip(ids, texts, strict=True):
             kept = cut(tokens, length)
             row[: len(kept)] = kept
         return ids

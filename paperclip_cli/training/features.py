@@ -13,18 +13,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
 
+from paperclip_cli.dataset.arrays import StoredArray, new_array, open_array
 from paperclip_cli.dataset.batches import Pictures
-from paperclip_cli.dataset.decoded import is_array, new_array
+from paperclip_cli.errors import PaperclipError
 from paperclip_cli.progress import Progress, Task
 from paperclip_cli.towers import clip
 from paperclip_cli.towers.augment import random_view
 from paperclip_cli.training.encoders import Pixels
 from paperclip_cli.training.sharding import Devices
+
+
+class Rows(Protocol):
+    """An array, or one whose rows are made when a slice of them is asked for."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> np.ndarray | jax.Array: ...
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Features:
     Each view is an array of images and one of texts, float32 [N,W].
     """
 
-    views: tuple[tuple[np.ndarray, np.ndarray], ...]
+    views: tuple[tuple[StoredArray, StoredArray], ...]
 
     def __len__(self) -> int:
         return len(self.views[0][0])
@@ -44,10 +52,10 @@ class Features:
 
         A row moves on to its next view in each epoch, and rows begin with different views.
         """
-        turns = [(self.views[(epoch + row) % len(self.views)], row) for row in rows]
-        images = np.stack([images[row] for (images, _), row in turns])
-        texts = np.stack([texts[row] for (_, texts), row in turns])
-        return images, texts
+        turns = [(*self.views[(epoch + row) % len(self.views)], row) for row in rows.tolist()]
+        found = [(images[row : row + 1], texts[row : row + 1]) for images, texts, row in turns]
+        images, texts = zip(*found, strict=True)
+        return np.concatenate(images), np.concatenate(texts)
 
 
 class FrozenTowers:
@@ -72,9 +80,9 @@ class FrozenTowers:
             lambda params, tokens: _float32(clip.text_features(graph, params, tokens, how))
         )
 
-    def images(self, views: np.ndarray | jax.Array) -> np.ndarray:
+    def images(self, views: Rows) -> np.ndarray:
         """uint8 [B,S,S,c] -> float32 [B,W]."""
-        return self._run(self._images, np.asarray(views))
+        return self._run(self._images, views)
 
     def texts(self, tokens: np.ndarray) -> np.ndarray:
         """int32 [B,L] -> float32 [B,W]."""
@@ -93,16 +101,16 @@ class FrozenTowers:
 
     def _view(
         self, folder: Path, pictures: Pictures, view: int, key: jax.Array, task: Task
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[StoredArray, StoredArray]:
         paths = _Paths(folder / f"images-{view:03d}.npy", folder / f"texts-{view:03d}.npy")
         shapes = [(len(pictures), width) for width in self._widths()]
-        if all(
-            is_array(path, np.float32, shape) for path, shape in zip(paths, shapes, strict=True)
-        ):
+        if (found := _opened(paths, shapes)) is not None:
             task.advance(len(pictures))
-        else:
-            self._write(paths, shapes, pictures, view, key, task)
-        return np.load(paths.images, mmap_mode="r"), np.load(paths.texts, mmap_mode="r")
+            return found
+        self._write(paths, shapes, pictures, view, key, task)
+        if (found := _opened(paths, shapes)) is None:
+            raise PaperclipError(f"{folder} was removed while it was made", "run it again")
+        return found
 
     def _widths(self) -> tuple[int, int]:
         return self._params["vision"]["positions"].shape[1], self._params["text"][
@@ -124,12 +132,12 @@ class FrozenTowers:
         ):
             for rows in _groups(len(pictures), self._size):
                 stored, tokens = pictures(view, rows)
-                images[rows] = self.images(self._draw(stored, key, rows))
-                texts[rows] = self.texts(tokens)
+                images(self.images(self._draw(stored, key, rows)))
+                texts(self.texts(tokens))
                 task.advance(len(rows))
 
     def _run(
-        self, compiled: Callable[[clip.Params, jax.Array], jax.Array], rows: np.ndarray
+        self, compiled: Callable[[clip.Params, jax.Array], jax.Array], rows: Rows
     ) -> np.ndarray:
         return in_batches(partial(compiled, self._params), rows, self._size, self._devices)
 
@@ -139,13 +147,22 @@ class _Paths(NamedTuple):
     texts: Path
 
 
+def _opened(
+    paths: _Paths, shapes: Sequence[tuple[int, ...]]
+) -> tuple[StoredArray, StoredArray] | None:
+    images, texts = map(open_array, paths)
+    if images is None or texts is None or [images.shape, texts.shape] != shapes:
+        return None
+    return (images, texts) if images.dtype == texts.dtype == np.float32 else None
+
+
 def in_batches(
-    function: Callable[[jax.Array], jax.Array], rows: np.ndarray, size: int, devices: Devices
+    function: Callable[[jax.Array], jax.Array], rows: Rows, size: int, devices: Devices
 ) -> np.ndarray:
     """The joined results of a function that is compiled for `size` rows, for any number of rows."""
     parts = []
     for first in range(0, len(rows), size):
-        part = rows[first : first + size]
+        part = np.asarray(rows[first : first + size])
         padded = np.pad(part, [(0, size - len(part))] + [(0, 0)] * (part.ndim - 1))
         parts.append(np.asarray(function(devices.spread(padded[devices.part])))[: len(part)])
     return np.concatenate(parts)

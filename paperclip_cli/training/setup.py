@@ -14,14 +14,14 @@ import numpy as np
 
 from paperclip_cli.config import Recipe, TrainConfig
 from paperclip_cli.dataset.batches import Batches, Inputs, Pictures, Texts, exchanged
-from paperclip_cli.dataset.captions import Caption
+from paperclip_cli.dataset.captions import any_run, longest_run
 from paperclip_cli.dataset.captions import prepare as prepare_captions
-from paperclip_cli.dataset.decoded import centre, channels_of, decoder, open_store
-from paperclip_cli.dataset.pairs import Pair, available_splits, read_split
+from paperclip_cli.dataset.decoded import Centres, Decoded
+from paperclip_cli.dataset.pairs import available_splits
 from paperclip_cli.dataset.split import TRAIN, VALIDATION
+from paperclip_cli.dataset.texts import PairTexts, read_texts
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.evaluation.held_out import HeldOut, are_summaries, held_out
-from paperclip_cli.evaluation.retrieval import number
+from paperclip_cli.evaluation.held_out import Tokenized, held_out
 from paperclip_cli.images.view import View
 from paperclip_cli.progress import Progress
 from paperclip_cli.threads import in_a_thread
@@ -30,7 +30,7 @@ from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.tokenizer import ENDS
 from paperclip_cli.training import distributed, encoders
 from paperclip_cli.training.encoders import Pixels
-from paperclip_cli.training.features import FrozenTowers
+from paperclip_cli.training.features import FrozenTowers, Rows
 from paperclip_cli.training.loop import Training, compiled
 from paperclip_cli.training.losses import Objective
 from paperclip_cli.training.optimisers import optimiser
@@ -39,6 +39,7 @@ from paperclip_cli.training.start import Start, start
 from paperclip_cli.training.step import Batch, Learner, initial_state
 from paperclip_cli.training.validation import PERCENT, Validation
 from paperclip_cli.wording import counted
+from paperclip_cli.workspace import Workspace
 
 _WORDS = 77  # the length of a caption in the reference code
 
@@ -50,6 +51,7 @@ class _Setting:
     recipe: Recipe
     config: TrainConfig
     dataset: Path
+    decoded: Decoded
     begin: Start
     view: View
     length: int
@@ -78,33 +80,37 @@ def prepare(
     dataset: Path,
     base: ModelFolder | None,
     inputs: dict[str, str],
+    workspace: Workspace,
     progress: Progress,
 ) -> Training:
     """Reads the dataset, makes or loads the model, and notes the devices that will train it.
 
-    `inputs` are the fingerprints of both.
+    `inputs` are the fingerprints of both. Images are decoded in the workspace, if they are not
+    there yet.
     """
-    pairs = read_split(dataset, TRAIN)
+    pairs = read_texts(dataset, TRAIN)
     initial_key, key = jax.random.split(jax.random.key(config.seed))
-    model = base or scratch.new_model(config.init, (pair.caption for pair in pairs))
+    model = base or scratch.new_model(config.init, (pairs.captions[own] for own in pairs.caption))
     begin = start(model, recipe, config.seed, initial_key)
-    setting = _setting(recipe, config, dataset, begin, pairs, progress)
+    setting = _setting(recipe, config, dataset, begin, pairs, workspace, inputs, progress)
     learner = _learner(setting)
-    validated = _held_out(setting)
+    held = _held_out(setting)
 
     # XLA compiles the step in a thread while images are decoded and captions tokenized.
-    shapes, batch = _divided(begin.shapes, recipe)[1], _batch_shapes(setting, pairs)
+    shapes, batch = _divided(begin.shapes, recipe)[1], _batch_shapes(setting)
     step = in_a_thread(lambda: compiled(learner, setting.devices, shapes, batch, key))
 
-    groups = number([pair.key for pair in pairs])[1]
     frozen, trained = _divided(setting.params, recipe)
-    given = _inputs(setting, pairs, groups, inputs, key)
-    validation = validated and _validation(setting, learner, *validated)
+    given = _inputs(setting, pairs, inputs, key)
+    validation = held and _validation(setting, learner, held)
+    setting.decoded.check()
+    if distributed.leads():
+        setting.decoded.forget_older()
     if frozen:
         frozen = jax.device_get(frozen)  # the towers have done their work
     batches = Batches(
         inputs=given,
-        groups=groups,
+        groups=pairs.proposal,
         size=setting.size,
         seed=config.seed,
         unique=recipe.unique_proposals,
@@ -136,7 +142,9 @@ def _setting(
     config: TrainConfig,
     dataset: Path,
     begin: Start,
-    pairs: list[Pair],
+    pairs: PairTexts,
+    workspace: Workspace,
+    inputs: dict[str, str],
     progress: Progress,
 ) -> _Setting:
     view = replace(begin.folder.view, kind=recipe.view, crop=recipe.crop)
@@ -155,10 +163,18 @@ def _setting(
         + (smaller if size < recipe.batch_size else "")
     )
     length = _caption_length(recipe, begin.folder)
+    decoded = Decoded(
+        workspace=workspace,
+        dataset=dataset,
+        fingerprint=inputs["dataset"],
+        view=view,
+        progress=progress,
+    )
     return _Setting(
         recipe=recipe,
         config=config,
         dataset=dataset,
+        decoded=decoded,
         begin=begin,
         view=view,
         length=length,
@@ -192,7 +208,7 @@ def _learner(setting: _Setting) -> Learner:
     )
 
 
-def _batch_shapes(setting: _Setting, pairs: list[Pair]) -> Batch:
+def _batch_shapes(setting: _Setting) -> Batch:
     """The shapes of the batches to come: stored images and tokens, or, for heads, features."""
     shape, rows, recipe = setting.devices.batch_shape, setting.size, setting.recipe
     groups = shape((rows,), np.int32) if recipe.multi_positive else None
@@ -203,35 +219,31 @@ def _batch_shapes(setting: _Setting, pairs: list[Pair]) -> Batch:
         texts = shape((rows, towers.text.hidden_size), np.float32)
         return Batch(images, texts, groups)
 
+    if setting.config.cache == "none":
+        distributed.leader_first(lambda: setting.decoded.places(TRAIN))
     side = setting.view.store_side
-    images = shape((rows, side, side, channels_of(pairs)), np.uint8)
+    images = shape((rows, side, side, setting.decoded.channels(TRAIN)), np.uint8)
     return Batch(images, shape((rows, setting.length), np.int32), groups)
 
 
-def _inputs(
-    setting: _Setting, pairs: list[Pair], groups: np.ndarray, inputs: dict[str, str], key: jax.Array
-) -> Inputs:
+def _inputs(setting: _Setting, pairs: PairTexts, inputs: dict[str, str], key: jax.Array) -> Inputs:
     """The source of batches: images and captions or, for heads, the frozen towers' features."""
-    recipe, seed = setting.recipe, setting.config.seed
-    texts = [pair.caption for pair in pairs]
-    if recipe.shuffle_pairs:
-        texts = exchanged(texts, groups, seed)
-
-    captions = _captions(setting, texts, are_summaries(pairs))
-    room = _WORDS if recipe.caption_runs == "words" else setting.length - ENDS
-    tokenize = partial(setting.begin.tokenizer.batch, length=setting.length)
+    recipe, seed, words = setting.recipe, setting.config.seed, setting.begin.tokenizer
+    own = exchanged(pairs.caption, pairs.proposal, seed) if recipe.shuffle_pairs else pairs.caption
+    in_words = recipe.caption_runs == "words"
     cut = Texts(
-        captions=captions,
-        tokenize=tokenize,
-        room=room,
+        captions=prepare_captions(pairs.captions, words.encode, pairs.are_summaries, in_words),
+        own=own,
+        draw=any_run if recipe.caption_runs == "any" else longest_run,
+        room=_WORDS if in_words else setting.length - ENDS,
         seed=seed,
-        any_run=recipe.caption_runs == "any",
+        padded=partial(words.padded, length=setting.length),
     )
-    pictures = Pictures(_images(setting, pairs), cut)
+    pictures = Pictures(_images(setting), cut)
     if recipe.train == "full":
         return pictures
 
-    folder = setting.dataset / ".store" / f"features-{_features_digest(setting, inputs)}"
+    folder = setting.decoded.folder / f"features-{_features_digest(setting, inputs)}"
     return setting.towers.store(folder, pictures, recipe.head_views, key, setting.progress)
 
 
@@ -244,65 +256,49 @@ def _features_digest(setting: _Setting, inputs: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _captions(setting: _Setting, texts: list[str], summaries: bool) -> list[Caption]:
-    if setting.recipe.caption_runs == "words":
-        return prepare_captions(
-            texts, lambda pieces: [len(piece.split()) for piece in pieces], summaries
-        )
-    return prepare_captions(texts, setting.begin.tokenizer.count, summaries)
-
-
-def _images(setting: _Setting, pairs: list[Pair]) -> Callable[[np.ndarray], np.ndarray]:
+def _images(setting: _Setting) -> Callable[[np.ndarray], np.ndarray]:
     """A function from rows to their stored images.
 
-    They are decoded each time, mapped from a file, or on the device, as `--cache` says.
+    They are decoded each time, read from a file, or on the device, as `--cache` says.
     """
-    cache, devices = setting.config.cache_images, setting.devices
+    cache, devices, decoded = setting.config.cache_images, setting.devices, setting.decoded
     if cache == "none":
-        return decoder(pairs, setting.view)
+        return distributed.leader_first(lambda: decoded.decoder(TRAIN))
 
-    store = _store(setting, pairs, TRAIN)
+    store = distributed.leader_first(lambda: decoded.store(TRAIN))
     may_choose = cache == "auto" and setting.recipe.train == "full"
     if cache == "device" or (may_choose and devices.have_room(store.nbytes)):
         return devices.keep(store)  # type: ignore[return-value]
-    return lambda rows: store[rows]
+    return store
 
 
-def _store(setting: _Setting, pairs: list[Pair], split: str) -> np.ndarray:
-    place = setting.dataset / ".store" / split
-    return distributed.leader_first(
-        lambda: open_store(pairs, setting.view, place, setting.progress)
-    )
-
-
-def _held_out(setting: _Setting) -> tuple[list[Pair], HeldOut] | None:
-    """The validation split; None where the dataset has none."""
+def _held_out(setting: _Setting) -> Tokenized | None:
+    """The texts of the validation split; None where the dataset has none."""
     if VALIDATION not in available_splits(setting.dataset):
         return None
-    pairs = read_split(setting.dataset, VALIDATION)
-    split = held_out(pairs, setting.begin.tokenizer.count, setting.length - ENDS)
+    pairs = read_texts(setting.dataset, VALIDATION)
+    held = held_out(pairs, setting.begin.tokenizer.encode, setting.length - ENDS)
 
     needs_accuracy = setting.recipe.keep == "best" and setting.recipe.best_by == "accuracy"
-    if needs_accuracy and len(split.texts) * PERCENT < 100:
+    if needs_accuracy and len(held.tokens) * PERCENT < 100:
         raise PaperclipError(
-            f"{counted(len(split.texts), 'validation captions are')} too few "
+            f"{counted(len(held.tokens), 'validation captions are')} too few "
             f"for top-{PERCENT} % accuracy",
             "choose --best-by loss, or a dataset with more proposals in validation",
         )
-    return pairs, split
+    return held
 
 
-def _validation(
-    setting: _Setting, learner: Learner, pairs: list[Pair], split: HeldOut
-) -> Validation:
-    views, tokens = _seen(setting, pairs, split)
-    return Validation(learner, setting.devices, setting.size, views, tokens, split)
+def _validation(setting: _Setting, learner: Learner, held: Tokenized) -> Validation:
+    views, tokens = _seen(setting, held)
+    return Validation(learner, setting.devices, setting.size, views, tokens, held.split)
 
 
-def _seen(setting: _Setting, pairs: list[Pair], split: HeldOut) -> tuple[np.ndarray, np.ndarray]:
+def _seen(setting: _Setting, held: Tokenized) -> tuple[Rows, np.ndarray]:
     """The central views and the tokens of a split; for heads, their features."""
-    views = centre(_store(setting, pairs, VALIDATION), setting.view.size)
-    tokens = setting.begin.tokenizer.batch(split.texts, setting.length)
+    store = distributed.leader_first(lambda: setting.decoded.store(VALIDATION))
+    views = Centres(store, setting.view.size)
+    tokens = setting.begin.tokenizer.padded(held.tokens, setting.length)
     if setting.recipe.train == "full":
         return views, tokens
     return setting.towers.images(views), setting.towers.texts(tokens)
@@ -319,8 +315,8 @@ def _caption_length(recipe: Recipe, folder: ModelFolder) -> int:
     return recipe.caption_tokens or limit
 
 
-def _batch_size(recipe: Recipe, pairs: list[Pair], parts: int) -> int:
-    proposals = len({pair.key for pair in pairs})
+def _batch_size(recipe: Recipe, pairs: PairTexts, parts: int) -> int:
+    proposals = len(pairs.proposals)
     if proposals < 2:
         raise PaperclipError(
             "one proposal is too few to train on: there is no other to tell it from",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,20 @@ Tree = TypeVar("Tree")
 _AXIS = "batch"
 # The share of a device's memory for images. Model, optimiser and activations need the rest.
 SHARE_OF_MEMORY = 0.25
+_COPIED_AT_A_TIME = 2**26  # bytes
+
+
+class Stored(Protocol):
+    """An array, or one whose rows are read when a slice of them is asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype: ...
+    @property
+    def nbytes(self) -> int: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> np.ndarray: ...
 
 
 class Devices:
@@ -93,9 +108,19 @@ class Devices:
         """A stand-in for the result of `spread`, with the rows of all processes."""
         return jax.ShapeDtypeStruct(shape, dtype, sharding=self._shared)
 
-    def keep(self, store: np.ndarray) -> Callable[[np.ndarray], jax.Array]:
-        """Puts stored images on every device; returns the function from rows to spread images."""
-        kept = self.replicate(store)
+    def keep(self, store: Stored) -> Callable[[np.ndarray], jax.Array]:
+        """Puts stored images on every device; returns the function from rows to spread images.
+
+        They are copied in parts, so that they are never in the host's memory as a whole.
+        """
+        kept = jax.jit(
+            partial(jnp.zeros, store.shape, store.dtype), out_shardings=self.everywhere
+        )()
+        put = jax.jit(_with_rows, donate_argnums=0, out_shardings=self.everywhere)
+        rows = max(1, _COPIED_AT_A_TIME * len(store) // max(1, store.nbytes))
+        for first in range(0, len(store), rows):
+            part = self.replicate(store[first : first + rows])
+            kept = put(kept, part, self.replicate(np.int32(first)))
         take = jax.jit(lambda store, rows: store[rows], out_shardings=self._shared)
         return lambda rows: take(kept, self.spread(rows.astype(np.int32)))
 
@@ -107,6 +132,11 @@ class Devices:
         ours = [device for device in self.used if device.process_index == jax.process_index()]
         limits = [(device.memory_stats() or {}).get("bytes_limit", 0) for device in ours]
         return size <= SHARE_OF_MEMORY * min(limits)
+
+
+def _with_rows(store: jax.Array, rows: jax.Array, first: jax.Array) -> jax.Array:
+    """The array, with these rows from row `first` on."""
+    return jax.lax.dynamic_update_slice_in_dim(store, rows, first, axis=0)
 
 
 def compute(dtype: str, devices: Devices, config: ClipConfig, remat: bool) -> Compute:

@@ -11,7 +11,7 @@ import numpy as np
 from paperclip_cli.evaluation import retrieval
 from paperclip_cli.evaluation.held_out import HeldOut
 from paperclip_cli.towers import clip
-from paperclip_cli.training.features import in_batches
+from paperclip_cli.training.features import Rows, in_batches
 from paperclip_cli.training.sharding import Devices
 from paperclip_cli.training.step import Learner
 
@@ -41,7 +41,7 @@ class Validation:
         learner: Learner,
         devices: Devices,
         batch_size: int,
-        views: np.ndarray,
+        views: Rows,
         texts: np.ndarray,
         split: HeldOut,
     ) -> None:

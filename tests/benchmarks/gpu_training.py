@@ -34,8 +34,8 @@ import jax
 import numpy as np
 
 from paperclip_cli.config import PAPER_PRESET
+from paperclip_cli.dataset.arrays import StoredArray, new_array, open_array
 from paperclip_cli.dataset.batches import Batches, HostBatch, look_ahead
-from paperclip_cli.dataset.decoded import new_array
 from paperclip_cli.towers import clip, init
 from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
 from paperclip_cli.towers.folder import CLIP_MEAN, CLIP_STD
@@ -121,7 +121,7 @@ def measure(config: ClipConfig, folder: Path, size: int, steps: int, count: int)
     for cache in ("none", "device", "host"):
         # A step consumes its state. Averages left by earlier steps would not change the time.
         state = devices.replicate(initial_state(learner, jax.tree.map(jax.numpy.copy, params)))
-        images = devices.keep(store) if cache == "device" else lambda rows: store[rows]
+        images = devices.keep(store) if cache == "device" else store
         inputs = Synthetic(images, tokens)
         batches = Batches(inputs=inputs, groups=np.arange(count), size=size, seed=0)
         endless = repeated(batches, devices) if cache == "none" else drawn(batches)
@@ -140,23 +140,25 @@ def measure(config: ClipConfig, folder: Path, size: int, steps: int, count: int)
         yield described(config, devices, how, size, cache, first, seconds, float(metrics.loss))
 
 
-def synthetic(config: ClipConfig, folder: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Grey images uint8 [N,S,S,1] in a memory-mapped file, and token ids int32 [N,L].
+def synthetic(config: ClipConfig, folder: Path, count: int) -> tuple[StoredArray, np.ndarray]:
+    """Grey images uint8 [N,S,S,1] in a file, and token ids int32 [N,L].
 
     S is the side before the preset's crop.
     """
     rng, side = np.random.default_rng(0), round(config.vision.image_size / PAPER_PRESET.crop)
     path = folder / f"store-{side}.npy"
     if not path.is_file():
-        with new_array(path, np.uint8, (count, side, side, 1)) as array:
-            for row in range(count):
-                array[row] = rng.integers(0, 256, (side, side, 1), np.uint8)
+        with new_array(path, np.uint8, (count, side, side, 1)) as append:
+            for _ in range(count):
+                append(rng.integers(0, 256, (1, side, side, 1), np.uint8))
 
     tokens = rng.integers(
         1, config.text.vocab_size - 2, (count, config.text.max_position_embeddings), np.int32
     )
     tokens[:, -1] = config.text.eos_token_id
-    return np.load(path, mmap_mode="r"), tokens
+    stored = open_array(path)
+    assert stored is not None
+    return stored, tokens
 
 
 def drawn(batches: Batches) -> Iterator[HostBatch]:

@@ -24,6 +24,7 @@ import jax
 from paperclip_cli import malloc
 from paperclip_cli.config import BuildDatasetConfig, FetchConfig, TrainConfig, training_recipe
 from paperclip_cli.dataset.batches import look_ahead
+from paperclip_cli.dataset.pairs import fingerprint
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.stages import build_dataset, fetch
 from paperclip_cli.training.loop import Training
@@ -34,9 +35,10 @@ from paperclip_cli.workspace import Workspace
 
 def ready(options: argparse.Namespace, workspace: Workspace, cache: str) -> Training:
     config = TrainConfig(init=options.init, batch_size=options.batch_size, cache_images=cache)
-    return prepare(
-        training_recipe(config), config, workspace.dataset("default"), None, {}, SilentProgress()
-    )
+    dataset = workspace.dataset("default")
+    inputs = {"dataset": fingerprint(dataset, workspace)}
+    recipe = training_recipe(config)
+    return prepare(recipe, config, dataset, None, inputs, workspace, SilentProgress())
 
 
 def input_rate(training: Training, batches: int) -> float:

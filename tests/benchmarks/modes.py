@@ -35,6 +35,7 @@ from paperclip_cli.config import (
     TrainConfig,
 )
 from paperclip_cli.dataset.pairs import Pair, read_split
+from paperclip_cli.dataset.texts import texts_of
 from paperclip_cli.evaluation.held_out import held_out
 from paperclip_cli.images.pictures import decode_jpeg
 from paperclip_cli.images.tiles import tile_views
@@ -192,7 +193,7 @@ def by_tiles(
     vectors = flat.reshape(*tiles.shape[:2], -1)
 
     longest = model.config.text.max_position_embeddings - ENDS
-    split = held_out(inside, Tokenizer.load(model).count, longest)
+    split, _ = held_out(texts_of(inside), Tokenizer.load(model).encode, longest)
     best = (vectors @ TextTower.open(model).embed(split.texts).T).max(axis=1)
     # The products of these "embeddings" are the best tiles' similarities.
     return searched(split.embeddings(best, np.eye(best.shape[1], dtype=np.float32)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import numpy as np
@@ -20,21 +20,29 @@ from paperclip_cli.dataset.batches import (
     exchanged,
     look_ahead,
 )
-from paperclip_cli.dataset.captions import prepare
+from paperclip_cli.dataset.captions import longest_run, prepare
 
 STORE = np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3)
 
 
-def batches(seed: int = 0, part: slice = slice(None)) -> Batches:
-    def tokenize(texts: list[str]) -> np.ndarray:
-        return np.asarray([[ord(text[0]), int(text.split()[2][0])] for text in texts], np.int32)
+def encode(texts: Sequence[str]) -> list[list[int]]:
+    """A stand-in for a tokenizer: one token per character that is no space."""
+    return [[0, *(ord(sign) for sign in text if sign != " "), 1] for text in texts]
 
-    texts = [f"First of {i}. Second of {i}. Third of {i}." for i in range(10)]
-    captions = prepare(texts, lambda texts: [len(text.split()) for text in texts])
+
+def padded(texts: Sequence[list[int]]) -> np.ndarray:
+    """The first letter and the number in the first sentence of each text."""
+    found = [(chr(ids[1]), "".join(map(chr, ids[1:-1])).partition("of")[2][0]) for ids in texts]
+    return np.asarray([[ord(letter), int(number)] for letter, number in found], np.int32)
+
+
+def batches(seed: int = 0, part: slice = slice(None)) -> Batches:
+    captions = prepare([f"First of {i}. Second of {i}. Third of {i}." for i in range(10)], encode)
+    texts = Texts(
+        captions=captions, own=np.arange(10), draw=longest_run, room=19, seed=seed, padded=padded
+    )
     return Batches(
-        inputs=Pictures(
-            lambda rows: STORE[rows], Texts(captions=captions, tokenize=tokenize, room=6, seed=seed)
-        ),
+        inputs=Pictures(lambda rows: STORE[rows], texts),
         groups=np.arange(10),
         size=4,
         seed=seed,
@@ -106,11 +114,11 @@ def test_unique_batches_hold_no_proposal_twice_and_have_all_pairs_in_time(
 
 @given(groups_of_pairs.filter(lambda groups: groups.max() > 0), st.integers(0, 9))
 def test_exchanged_texts_are_another_proposals(groups: np.ndarray, seed: int) -> None:
-    texts = [str(group) for group in groups]
-    moved = exchanged(texts, groups, seed)
-    assert all(mine != theirs for mine, theirs in zip(texts, moved, strict=True))
-    given = set(zip(groups, moved, strict=True))
-    assert len(given) == len(set(texts)) == len(set(moved))
+    own = 100 + groups
+    moved = exchanged(own, groups, seed)
+    assert all(mine != theirs for mine, theirs in zip(own, moved, strict=True))
+    given = set(zip(groups.tolist(), moved.tolist(), strict=True))
+    assert len(given) == len(set(own)) == len(set(moved))
 
 
 def test_captions_change_from_epoch_to_epoch() -> None:

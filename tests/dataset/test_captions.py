@@ -11,13 +11,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.dataset.captions import items, prepare
+from paperclip_cli.dataset.captions import (
+    Captions,
+    any_run,
+    first_run,
+    items,
+    joined,
+    longest_run,
+    pieces_of,
+    prepare,
+)
+from paperclip_cli.errors import PaperclipError
 from paperclip_cli.text.sentences import sentences
+from paperclip_cli.towers import tokenizer
 
 
-def words(texts: Sequence[str]) -> list[int]:
+def words(texts: Sequence[str]) -> list[list[int]]:
     """A stand-in for a tokenizer: one token per word."""
-    return [len(text.split()) for text in texts]
+    return [[0, *map(len, text.split()), 1] for text in texts]
+
+
+class Caption:
+    """One caption, whose runs are given as texts."""
+
+    def __init__(self, text: str, summary: bool = False) -> None:
+        self._pieces = pieces_of(text, summary)
+        self._sizes = prepare([text], words, summary).sizes(0)
+
+    def first_run(self, room: int) -> str:
+        return self._text(first_run(self._sizes, room))
+
+    def longest_run(self, room: int, rng: np.random.Generator) -> str:
+        return self._text(longest_run(self._sizes, room, rng))
+
+    def any_run(self, room: int, rng: np.random.Generator) -> str:
+        return self._text(any_run(self._sizes, room, rng))
+
+    def _text(self, run: slice) -> str:
+        return joined(self._pieces[run])
 
 
 @pytest.mark.parametrize(
@@ -127,7 +158,7 @@ texts = st.lists(
 
 @given(texts, st.integers(1, 30), st.integers(0, 99))
 def test_a_run_is_whole_sentences_that_fit(text: str, room: int, seed: int) -> None:
-    (caption,) = prepare([text], words)
+    caption = Caption(text)
     whole = sentences(text)
     for run in (caption.first_run(room), caption.longest_run(room, np.random.default_rng(seed))):
         cut = sentences(run)
@@ -145,7 +176,7 @@ def test_a_run_is_whole_sentences_that_fit(text: str, room: int, seed: int) -> N
 
 @given(texts, st.integers(0, 99))
 def test_a_caption_that_fits_is_whole(text: str, seed: int) -> None:
-    (caption,) = prepare([text], words)
+    caption = Caption(text)
     whole = " ".join(sentences(text))
     assert caption.first_run(1_000) == whole
     assert caption.longest_run(1_000, np.random.default_rng(seed)) == whole
@@ -153,7 +184,7 @@ def test_a_caption_that_fits_is_whole(text: str, seed: int) -> None:
 
 def test_every_sentence_is_drawn() -> None:
     text = "One is here. Two is here. Three is here. Four is here. Five is here."
-    (caption,) = prepare([text], words)
+    caption = Caption(text)
     runs = [caption.longest_run(6, np.random.default_rng(seed)) for seed in range(200)]
     starts = [run.split()[0] for run in runs]
     assert {*starts} == {"One", "Two", "Three", "Four"}
@@ -163,7 +194,7 @@ def test_every_sentence_is_drawn() -> None:
 
 @given(texts, st.integers(1, 30), st.integers(0, 99))
 def test_a_run_of_any_length_is_whole_sentences_that_fit(text: str, room: int, seed: int) -> None:
-    (caption,) = prepare([text], words)
+    caption = Caption(text)
     whole, cut = sentences(text), sentences(caption.any_run(room, np.random.default_rng(seed)))
     assert any(whole[i : i + len(cut)] == cut for i in range(len(whole)))
     assert len(cut) == 1 or len(" ".join(cut).split()) <= room
@@ -171,16 +202,14 @@ def test_a_run_of_any_length_is_whole_sentences_that_fit(text: str, room: int, s
 
 def test_every_run_of_any_length_is_drawn() -> None:
     text = "One is here. Two is here. Three is here."
-    (caption,) = prepare([text], words)
+    caption = Caption(text)
     runs = {caption.any_run(100, np.random.default_rng(seed)) for seed in range(200)}
     parts = sentences(text)
     assert runs == {" ".join(parts[i:j]) for i in range(3) for j in range(i + 1, 4)}
 
 
 def test_summaries_are_cut_at_items() -> None:
-    (caption,) = prepare(
-        ["black holes, background stars; constrain mass, analyze motions"], words, summaries=True
-    )
+    caption = Caption("black holes, background stars; constrain mass, analyze motions", True)
     assert caption.first_run(4) == "black holes, background stars"
     assert caption.first_run(6) == "black holes, background stars; constrain mass"
     whole = "black holes, background stars; constrain mass, analyze motions"
@@ -188,7 +217,75 @@ def test_summaries_are_cut_at_items() -> None:
 
 
 def test_an_empty_caption_stays_empty() -> None:
-    (caption,) = prepare([""], words)
+    caption = Caption("")
     assert caption.first_run(5) == ""
     assert caption.longest_run(5, np.random.default_rng(0)) == ""
     assert caption.any_run(5, np.random.default_rng(0)) == ""
+
+
+LEARNED = tokenizer.train(
+    ["black holes, background stars; constrain mass (of M31), analyse motions. It is \u00e9tude."]
+    * 3,
+    700,
+)
+written = st.text(
+    st.one_of(
+        st.sampled_from("abM3 \n\t\u00e9\u0301\u03a3\u0130\u3000\x1c,;.)('"),
+        st.characters(exclude_categories=["Cs"]),
+    ),
+    max_size=60,
+)
+
+
+@given(st.lists(written, max_size=4), st.booleans(), st.data())
+def test_tokens_of_a_run_are_those_of_its_text(
+    texts: list[str], summaries: bool, data: st.DataObject
+) -> None:
+    captions = prepare(texts, LEARNED.encode, summaries)
+    assert len(captions) == len(texts)
+    for number, text in enumerate(texts):
+        pieces = pieces_of(text, summaries)
+        start = data.draw(st.integers(0, len(pieces) - 1))
+        run = slice(start, data.draw(st.integers(start + 1, len(pieces))))
+        assert captions.tokens(number, run) == LEARNED.encode([joined(pieces[run])])[0]
+        assert captions.sizes(number) == LEARNED.count(pieces)
+
+
+@pytest.mark.parametrize("text", ["", ",", ", ;", "a, ,", "a),; b(;,", "<|endoftext|>, b;", "a,;"])
+def test_a_run_ends_without_its_separators(text: str) -> None:
+    for summaries in (False, True):
+        captions, pieces = prepare([text], LEARNED.encode, summaries), pieces_of(text, summaries)
+        for start in range(len(pieces)):
+            for stop in range(start + 1, len(pieces) + 1):
+                whole = joined(pieces[start:stop])
+                assert captions.tokens(0, slice(start, stop)) == LEARNED.encode([whole])[0]
+
+
+def test_each_piece_is_tokenized_once_and_few_at_a_time() -> None:
+    asked: list[list[str]] = []
+
+    def encode(texts: Sequence[str]) -> list[list[int]]:
+        asked.append(list(texts))
+        return words(texts)
+
+    texts = [f"First of {i}. Second of {i}, third of {i}." for i in range(2_000)]
+    captions = prepare(texts, encode)
+    assert len(captions) == 2_000
+    seen = [text for some in asked[1:] for text in some]
+    assert len(seen) == len(set(seen)) == 4_000
+    assert max(map(len, asked)) <= 1_001
+
+
+def test_runs_may_be_measured_in_words() -> None:
+    text = "A nebula, planetary. It shines."
+    captions: Captions = prepare([text], LEARNED.encode, in_words=True)
+    assert captions.sizes(0) == [3, 2]
+    assert captions.tokens(0, slice(0, 2)) == LEARNED.encode([text])[0]
+
+
+def test_a_tokenizer_that_merges_across_spaces_is_refused() -> None:
+    def encode(texts: Sequence[str]) -> list[list[int]]:
+        return [[0, *([len(text)] * bool(text)), 1] for text in texts]
+
+    with pytest.raises(PaperclipError, match="does not keep words apart"):
+        prepare(["a b"], encode)

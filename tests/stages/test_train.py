@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, TrainConfig, training_recipe
+from paperclip_cli.dataset.pairs import available_splits, read_split, split_files
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.records import Key
@@ -195,6 +196,37 @@ def test_a_loss_that_is_not_finite_stops_with_the_step(trained: Workspace) -> No
         train.run(config, trained)
     assert "--learning-rate" in str(caught.value.hint)
     assert "wild" not in trained.names("models")
+
+
+def test_a_second_training_reads_no_jpeg_and_leaves_the_dataset_alone(workspace: Workspace) -> None:
+    """The JPEGs are gone, though size, time and manifest of their file are the same."""
+    write_fetched(workspace, proposals=12)
+    dataset = make_dataset(workspace, val_fraction=0.3, test_fraction=0)
+    before = {path.relative_to(dataset) for path in dataset.rglob("*")}
+    train.run(QUICK, workspace)
+    for split in available_splits(dataset):
+        (file,) = split_files(dataset, split)
+        data = file.read_bytes()
+        for pair in read_split(dataset, split):
+            data = data.replace(pair.image, bytes(len(pair.image)))
+        file.write_bytes(data)
+    train.run(dataclasses.replace(QUICK, name="again"), workspace)
+    assert same_tensors(tensors(workspace), tensors(workspace, "again"))
+    assert {path.relative_to(dataset) for path in dataset.rglob("*")} == before
+    with pytest.raises(PaperclipError, match="not a JPEG"):
+        train.run(dataclasses.replace(QUICK, name="new", crop=0.5), workspace)
+
+
+def test_a_dataset_that_is_rebuilt_leaves_no_old_images_behind(workspace: Workspace) -> None:
+    write_fetched(workspace, proposals=12)
+    make_dataset(workspace, val_fraction=0, test_fraction=0)
+    train.run(dataclasses.replace(QUICK, steps=1), workspace)
+    (old,) = workspace.decoded().iterdir()
+    make_dataset(workspace, val_fraction=0.3, test_fraction=0, force=True)
+    train.run(dataclasses.replace(QUICK, steps=1, name="again"), workspace)
+    (new,) = workspace.decoded().iterdir()
+    assert new != old
+    assert {path.name for path in new.iterdir()} == {"datasets.json", "train.npy", "validation.npy"}
 
 
 def test_nothing_to_train_on(workspace: Workspace, trained: Workspace) -> None:

@@ -12,6 +12,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, TrainConfig, training_recipe
+from paperclip_cli.dataset.captions import pieces_of
+from paperclip_cli.dataset.texts import read_texts
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.stages import build_dataset, evaluate, train
 from paperclip_cli.towers import scratch
@@ -114,7 +116,7 @@ def test_a_head_learns_and_nothing_else_changes(archive: Workspace) -> None:
     ].shape == (24, 1024)
     assert accuracy(archive, "head") > max(accuracy(archive, "base"), 1.5 * CHANCE)
     assert "heads.safetensors" in (archive.model("head") / "README.md").read_text()
-    (features,) = (archive.dataset("all") / ".store").glob("features-*")
+    (features,) = archive.decoded().glob("*/features-*")
     stamps = {path: path.stat().st_mtime_ns for path in features.iterdir()}
     assert len(stamps) == 6
     trained(archive, "again", **head | {"steps": 2})
@@ -128,6 +130,8 @@ def test_how_it_is_computed_does_not_change_what_is_trained(archive: Workspace) 
     assert [line["loss"] for line in parts] == pytest.approx(plain, rel=1e-3)
     kept = trained(archive, "kept", cache_images="device", steps=12)
     assert [line["loss"] for line in kept] == plain
+    alone = trained(archive, "alone", cache="none", steps=12)
+    assert [line["loss"] for line in alone] == plain
 
 
 def test_the_papers_recipe(archive: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,13 +143,13 @@ def test_the_papers_recipe(archive: Workspace, monkeypatch: pytest.MonkeyPatch) 
         "Texts",
         lambda **texts: (given.append((texts["captions"], texts["room"])), real(**texts))[1],
     )
+    whole = read_texts(archive.dataset("all"), "train").captions
     log = trained(archive, "paper", recipe="paper", steps=2, batch_size=None)
     ((captions, room),) = given
-    assert room == 77 and all(
-        tokens == len(piece.split())
-        for caption in captions
-        for piece, tokens in zip(caption.pieces, caption.tokens, strict=True)
-    )
+    assert room == 77 and len(captions) == len(whole) == 24
+    for number, caption in enumerate(whole):
+        words = [len(piece.split()) for piece in pieces_of(caption)]
+        assert captions.sizes(number) == words
     scale = float(weights_of(archive, "paper")["logit_scale"])
     assert log[0]["logit_scale"] == pytest.approx(2.6592, abs=1e-3) and scale == pytest.approx(
         log[-1]["logit_scale"], abs=0.01
