@@ -8,8 +8,10 @@ import io
 import numpy as np
 from PIL import Image
 
+from paperclip_cli.dataset.pairs import Pair
 from paperclip_cli.files import replace_file
-from paperclip_cli.records import Observation, Preview, Proposal, write_jsonl
+from paperclip_cli.images.pictures import encode_jpeg
+from paperclip_cli.records import Key, Observation, Preview, Proposal, write_jsonl
 from paperclip_cli.workspace import Manifest, Workspace, stamp_of, write_manifest
 
 # The kinds of pictures, with the titles and abstracts of their proposals.
@@ -167,3 +169,22 @@ def jpeg(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=95)
     return file.getvalue()
+
+
+def pair(number: int, grey: bool = False, image: bytes | None = None) -> Pair:
+    """A pair without texts; the image is noise of 40 pixels."""
+    rng = np.random.default_rng(number)
+    canvas = rng.integers(0, 256, (40, 40) if grey else (40, 40, 3), dtype=np.uint8)
+    return Pair(
+        key=Key("local", number),
+        image=image or encode_jpeg(canvas),
+        caption="",
+        abstract="",
+        summary=None,
+        seen_sky=None,
+        seen_text=None,
+        observation=Observation(),
+        title="",
+        category="",
+        path=f"{number}.jpg",
+    )

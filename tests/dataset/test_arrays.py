@@ -74,6 +74,18 @@ def test_neither_are_pickles_nor_columns(tmp_path: Path) -> None:
     assert open_array(tmp_path / "columns.npy") is None
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="maps are told by Linux alone")
+def test_nothing_of_it_is_mapped(tmp_path: Path) -> None:
+    """The pages of a mapped file count as memory of the process."""
+    path = tmp_path / "a.npy"
+    with new_array(path, np.uint8, (100, 10_000)) as append:
+        append(np.ones((100, 10_000), np.uint8))
+        assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    found = open_array(path)
+    assert found is not None and found[:].all() and found(np.arange(100)).all()
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+
+
 def test_it_outlives_its_file_and_tells_when_it_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     np.save(path, np.arange(6, dtype=np.uint8))

@@ -15,31 +15,13 @@ from PIL import Image
 from paperclip_cli.dataset.decoded import Centres, Decoded
 from paperclip_cli.dataset.pairs import Pair, fingerprint, split_files, write_split
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.images.pictures import centre_view, decode_jpeg, encode_jpeg, store_image
+from paperclip_cli.images.pictures import centre_view, decode_jpeg, store_image
 from paperclip_cli.images.view import View
 from paperclip_cli.progress import SilentProgress
-from paperclip_cli.records import Key, Observation
 from paperclip_cli.workspace import Workspace
+from tests.factories import pair
 
 VIEW = View(crop=0.8, size=16)
-
-
-def pair(number: int, grey: bool = False, image: bytes | None = None) -> Pair:
-    rng = np.random.default_rng(number)
-    canvas = rng.integers(0, 256, (40, 40) if grey else (40, 40, 3), dtype=np.uint8)
-    return Pair(
-        key=Key("local", number),
-        image=image or encode_jpeg(canvas),
-        caption="",
-        abstract="",
-        summary=None,
-        seen_sky=None,
-        seen_text=None,
-        observation=Observation(),
-        title="",
-        category="",
-        path=f"{number}.jpg",
-    )
 
 
 def decoded(

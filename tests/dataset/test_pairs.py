@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,13 +18,14 @@ from paperclip_cli.dataset.pairs import (
     Pair,
     available_splits,
     find_dataset,
+    fingerprint,
     read_split,
     split_files,
     write_split,
 )
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.records import Key, Observation
-from paperclip_cli.workspace import Workspace
+from paperclip_cli.workspace import Manifest, Workspace, file_sha256, stamps_of, write_manifest
 from tests.factories import KINDS, draw, jpeg
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -142,6 +145,32 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(MissingStage, match="no dataset"):
         find_dataset("default", Workspace(tmp_path / "cache"))
     assert find_dataset(str(tmp_path), Workspace(tmp_path / "cache")) == tmp_path
+
+
+def test_the_fingerprint_of_a_dataset(tmp_path: Path) -> None:
+    """Without a manifest, files are read once and again when they change; with one, never."""
+    workspace, dataset = Workspace(tmp_path / "cache"), tmp_path / "dataset"
+    write_split(dataset, "train", [plain_pair(1)])
+    write_split(dataset, "test", [plain_pair(2)])
+    files = [*split_files(dataset, "train"), *split_files(dataset, "test")]
+    sums = [file_sha256(file) for file in files]
+    expected = hashlib.sha256("\n".join(sums).encode()).hexdigest()
+    assert fingerprint(dataset, workspace) == expected
+
+    data, stamp = files[0].read_bytes(), files[0].stat()
+    files[0].write_bytes(bytes(len(data)))
+    os.utime(files[0], ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert fingerprint(dataset, workspace) == expected, "it is remembered"
+    os.utime(files[0], ns=(0, 0))
+    assert fingerprint(dataset, workspace) != expected
+    files[0].write_bytes(data)
+    assert fingerprint(dataset, workspace) == expected
+
+    names = [file.relative_to(dataset).as_posix() for file in files]
+    stamps = stamps_of(dataset, names)
+    write_manifest(dataset, Manifest(stage="build-dataset", config={}, files=stamps))
+    files[0].write_bytes(bytes(len(data)))
+    assert fingerprint(dataset, workspace) == expected
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1", b"not parquet at all"])

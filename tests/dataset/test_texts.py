@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from paperclip_cli.dataset.pairs import Pair, write_split
 from paperclip_cli.dataset.texts import PairTexts, read_texts, texts_of
 from paperclip_cli.errors import PaperclipError
-from tests.dataset.test_decoded import pair
+from tests.factories import pair
 
 written = st.lists(
     st.tuples(st.integers(1, 4), st.sampled_from(["", "a", "b; c"]), st.booleans()).map(
