@@ -72,12 +72,10 @@ class Decoded:
             return store.shape[3]
         if (places := self._open_places(split)) is not None:
             return _channels(places)
-        with self.progress.task(
-            "look for colour", count_rows(self.dataset, split), "images"
-        ) as task:
-            return (
-                1 if all(map(partial(_is_grey, task), stream_headers(self.dataset, split))) else 3
-            )
+        count = count_rows(self.dataset, split)
+        with self.progress.task("look for colour", count, "images") as task:
+            are_grey = map(partial(_is_grey, task), stream_headers(self.dataset, split))
+            return 1 if all(are_grey) else 3
 
     def store(self, split: str) -> StoredArray:
         """The images of a split, decoded if they are not there yet.
@@ -166,13 +164,11 @@ class Decoded:
     def _open(self, split: str) -> StoredArray | None:
         side = self.view.store_side
         wanted = [(count_rows(self.dataset, split), side, side, channels) for channels in (1, 3)]
-        found = open_array(self._path(split))
-        return found if found and found.dtype == np.uint8 and found.shape in wanted else None
+        return _kept(open_array(self._path(split)), np.uint8, wanted)
 
     def _open_places(self, split: str) -> StoredArray | None:
-        wanted = (count_rows(self.dataset, split), 4)
-        found = open_array(self._places_path(split))
-        return found if found and found.dtype == np.int64 and found.shape == wanted else None
+        wanted = [(count_rows(self.dataset, split), 4)]
+        return _kept(open_array(self._places_path(split)), np.int64, wanted)
 
     def _decoded(self, split: str) -> Iterator[np.ndarray]:
         """The decoded images in order, with a few in memory."""
@@ -256,6 +252,15 @@ def _is_grey(task: Task, jpeg: memoryview) -> bool:
 
 def _channels(places: StoredArray) -> int:
     return int(places[:][:, 3].max(initial=1))
+
+
+def _kept(
+    array: StoredArray | None, dtype: type, shapes: Sequence[tuple[int, ...]]
+) -> StoredArray | None:
+    """The array, if it is of this type and one of these shapes."""
+    if array is None or array.dtype != dtype or array.shape not in shapes:
+        return None
+    return array
 
 
 def _made(array: StoredArray | None, path: Path) -> StoredArray:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from paperclip_cli.dataset.pairs import present_files, reading, stream_rows
+from paperclip_cli.dataset.pairs import ROWS_PER_GROUP, present_files, reading, stream_rows
 from paperclip_cli.errors import PaperclipError
 
 _COLUMN = "image.bytes"
@@ -109,12 +109,12 @@ def _groups(dataset: Path, split: str) -> Iterator[tuple[_Group, Iterator[memory
                 said = file.metadata.row_group(number).column(column)
                 begin = said.dictionary_page_offset or said.data_page_offset
                 group = _Group(path, begin, said.total_compressed_size)
-                table = file.read_row_group(number, columns=[_COLUMN])
-                yield group, _values(table.column("image"))
+                batches = file.iter_batches(ROWS_PER_GROUP, [number], [_COLUMN])
+                yield group, _values(batches)
 
 
-def _values(column: pa.ChunkedArray) -> Iterator[memoryview]:
+def _values(batches: Iterable[pa.RecordBatch]) -> Iterator[memoryview]:
     """The bytes of each image, not copied."""
-    for chunk in column.chunks:
-        for value in chunk.field("bytes"):
+    for batch in batches:
+        for value in batch.column("image").field("bytes"):
             yield memoryview(value.as_buffer() or b"").cast("B")
