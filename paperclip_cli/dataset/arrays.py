@@ -20,11 +20,11 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.files import replacing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredArray:
     """An array in an open file, whose rows are read when they are asked for.
 
-    It outlives the removal of the file.
+    They begin at byte `begin`. The array outlives the removal of the file.
     """
 
     path: Path
@@ -75,7 +75,9 @@ def open_array(path: Path) -> StoredArray | None:
             size = file.tell() + math.prod(shape) * dtype.itemsize
             if by_columns or dtype.hasobject or os.fstat(file.fileno()).st_size != size:
                 return None
-            found = StoredArray(path, shape, dtype, os.dup(file.fileno()), file.tell())
+            found = StoredArray(
+                path=path, shape=shape, dtype=dtype, handle=os.dup(file.fileno()), begin=file.tell()
+            )
     except (OSError, ValueError):
         return None
     weakref.finalize(found, os.close, found.handle)

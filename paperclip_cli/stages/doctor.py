@@ -114,8 +114,11 @@ def _cache(workspace: Workspace) -> Iterator[Check]:
     for kind in _KINDS:
         if (root / kind).is_dir():
             names = ", ".join(workspace.names(kind)) or "nothing finished"
-            size = sum(path.lstat().st_size for path in (root / kind).rglob("*"))
-            yield Check(topic="cache", name=kind, found=f"{names} ({_size(size)})")
+            yield Check(topic="cache", name=kind, found=f"{names} ({_size_of(root / kind)})")
+    if workspace.decoded().is_dir():
+        size = _size_of(workspace.decoded())
+        found = f"images for trainings, which make them again where they are missing ({size})"
+        yield Check(topic="cache", name="decoded", found=found)
 
 
 def _health(config: DoctorConfig, workspace: Workspace, progress: Progress) -> Iterator[Check]:
@@ -288,6 +291,10 @@ def _note(name: str, found: str, advice: str) -> Check:
 
 def _problem(name: str, found: str, advice: str) -> Check:
     return Check(topic="health", name=name, found=found, state=State.PROBLEM, advice=advice)
+
+
+def _size_of(folder: Path) -> str:
+    return _size(sum(path.lstat().st_size for path in folder.rglob("*")))
 
 
 def _size(count: float) -> str:

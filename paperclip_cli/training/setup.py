@@ -219,7 +219,7 @@ def _batch_shapes(setting: _Setting) -> Batch:
         texts = shape((rows, towers.text.hidden_size), np.float32)
         return Batch(images, texts, groups)
 
-    if setting.config.cache == "none":
+    if setting.config.cache_images == "none":
         distributed.leader_first(lambda: setting.decoded.places(TRAIN))
     side = setting.view.store_side
     images = shape((rows, side, side, setting.decoded.channels(TRAIN)), np.uint8)

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,8 +56,7 @@ class Run(NamedTuple):
 def write_dataset(folder: Path, images: int, a_proposal: int = A_PROPOSAL) -> None:
     """A dataset of so many training images and a tenth as many for validation."""
     pairs = made_pairs(images + images // 10, a_proposal)
-    first = [next(pairs) for _ in range(images)]
-    write_split(folder, "train", first)
+    write_split(folder, "train", islice(pairs, images))
     write_split(folder, "validation", pairs)
     names = [path.relative_to(folder).as_posix() for path in folder.glob("data/*")]
     written = Manifest(stage="build-dataset", config={}, files=stamps_of(folder, names))

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from paperclip_cli.config import BuildDatasetConfig, DoctorConfig, IndexConfig, SummarizeConfig
+from paperclip_cli.files import replace_file
 from paperclip_cli.install import library_line
 from paperclip_cli.report import Check, State
 from paperclip_cli.services import environment
@@ -36,6 +37,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Workspa
     stamps = stamps_of(workspace.model("tiny"), MODEL_FILES)
     write_manifest(workspace.model("tiny"), Manifest(stage="train", config={}, files=stamps))
     index.run(IndexConfig(model="tiny"), workspace, **towers())  # type: ignore[arg-type]
+    replace_file(workspace.decoded() / "0" / "train.npy", bytes(2_000_000))
     return workspace
 
 
@@ -81,6 +83,7 @@ def test_a_sound_cache_is_sound(sound: Workspace, verify: bool) -> None:
         found["previews local"].startswith("20 images")
         and "model tiny" in found
         and "dataset default" in found
+        and found["decoded"].endswith("(2.0 MB)")
     )
 
 
