@@ -1,4 +1,5 @@
-"""A stand-in for MAST: a real HTTP server on loopback, in a process of its own.
+"""Stand-ins for the servers that paperclip talks to: real HTTP servers on loopback.
 
-It answers and fails as MAST does.
+MAST (`server`, in a process of its own), language models (`llm`) and the Hugging Face Hub (`hub`)
+answer and fail as the real ones do.
 """
