@@ -207,7 +207,12 @@ def _fail(error: Exception, message: str, hint: str | None, code: int, verbose: 
         import traceback
 
         traceback.print_exception(error)
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {_harmless(message)}", file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"hint: {_harmless(hint)}", file=sys.stderr)
     return code
+
+
+def _harmless(text: str) -> str:
+    """A message without control characters: it may quote the files of strangers."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)

@@ -39,7 +39,7 @@ def report(done: Report, quiet: bool = False, verbose: bool = False) -> None:
         for reason, count in done.excluded.items():
             print(f"  skipped {_counted_reason(count, reason)}", file=err)
         for note in done.notes:
-            print(f"  {note}", file=err)
+            print(f"  {printable(note)}", file=err)
         if done.output is not None:
             print(f"  in {done.output}", file=err)
     for reason, count in done.reasons().most_common():

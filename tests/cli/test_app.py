@@ -35,6 +35,11 @@ def run_raising(
         ),
         (UsageError("-k 0 is too small"), ExitCode.USAGE, "error: -k 0 is too small\n"),
         (
+            PaperclipError("no column \x1b[31mred\x07", "it has \u202edesrever"),
+            ExitCode.ERROR,
+            "error: no column ?[31mred?\nhint: it has ?desrever\n",
+        ),
+        (
             MissingStage("there is no index", "paperclip index"),
             ExitCode.ERROR,
             "error: there is no index\nhint: run `paperclip index` first\n",
