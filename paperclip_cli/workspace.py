@@ -4,6 +4,7 @@
     <cache>/previews/<mission>/previews.jsonl        previews, beside proposal_<ID>/<name>.jpg
     <cache>/summaries/<set>/summaries.jsonl
     <cache>/datasets/<name>/data/<split>-00000.parquet
+    <cache>/datasets-converted/<name>-<digest>/      the same, from datasets of others
     <cache>/models/<name>/                           Hugging Face layout
     <cache>/training/<name>/                         checkpoints, only needed to resume a training
     <cache>/decoded/<digest>/                        decoded images of a dataset, for trainings
@@ -41,6 +42,7 @@ _REMEDIES = {
     "previews": REFETCH,
     "summaries": "run the same `paperclip summarize` again: it makes what is missing",
     "datasets": "make it again with `paperclip build-dataset --force`",
+    "datasets-converted": "delete it: it is made again where it is needed",
     "models": "train it again with `paperclip train --force`",
     "indexes": "rebuild it with `paperclip index --force`",
 }
@@ -103,6 +105,10 @@ class Workspace:
     def dataset(self, name: str) -> Path:
         return recover(self.root / "datasets" / checked_name(name, "dataset"))
 
+    def converted(self, name: str) -> Path:
+        """The place of a dataset of others in our layout. Users do not name it."""
+        return recover(self.root / "datasets-converted" / checked_name(name, "dataset"))
+
     def model(self, name: str) -> Path:
         return recover(self.root / "models" / checked_name(name, "model"))
 
@@ -126,13 +132,18 @@ class Workspace:
         return sorted(name for name in found | hidden if _NAME.fullmatch(name))
 
 
+def is_name(name: str) -> bool:
+    """Whether a folder of the cache may have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def checked_name(name: str, what: str) -> str:
     """The name itself, if a folder may have it: no name leads out of the cache.
 
     Raises:
         UsageError: it may not.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise UsageError(
             f"{name!r} cannot be the name of a {what}", "use letters, digits, '.', '_' and '-'"
         )

@@ -14,8 +14,6 @@ FILE = Path(__file__).resolve().parents[1] / "pyproject.toml"
 PROJECT = tomllib.loads(FILE.read_text(encoding="utf-8"))["project"]
 # Libraries whose module has another name.
 MODULE = {"llama_cpp_python": "llama_cpp", "orbax_checkpoint": "orbax", "pillow": "PIL"}
-# Declared but not imported: it reads the Parquet files that `build-dataset` writes.
-NOT_IMPORTED = {"datasets"}
 # Installed by `llama_cpp`, which renders chats with it.
 BROUGHT_ALONG = {"jinja2"}
 
@@ -30,4 +28,4 @@ def test_every_library_is_declared_and_every_declared_one_is_imported() -> None:
     declared = modules(sum(extras, PROJECT["dependencies"]))
     named = set().union(*(imports(ast.parse(path.read_text("utf-8"))) for path in MODULES))
     ours = {"paperclip_cli", *sys.stdlib_module_names}
-    assert {name.split(".")[0] for name in named} - ours - BROUGHT_ALONG == declared - NOT_IMPORTED
+    assert {name.split(".")[0] for name in named} - ours - BROUGHT_ALONG == declared

@@ -30,8 +30,32 @@ def evaluate(
         Optional[str], typer.Option(help="A model to compare with.", autocompletion=model_names)
     ] = None,
     dataset: Annotated[
-        str, typer.Option(help="Name of a dataset in the cache, or its folder.")
+        str,
+        typer.Option(
+            help="A dataset: its name in the cache, a folder that datasets.load_dataset reads, or "
+            "a Hub name (org/name@revision)."
+        ),
     ] = DEFAULTS.dataset,
+    image_column: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Column of the images, in a dataset that others made. [default: the only one]"
+        ),
+    ] = None,
+    text_column: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Column of the texts; of a list the first, of a class its name. "
+            "[default: caption, else text, else the only one]"
+        ),
+    ] = None,
+    group_column: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Column of what stands for a proposal. [default: mission and proposal_id, else "
+            "equal texts are one group]"
+        ),
+    ] = None,
     split: Annotated[
         Optional[Split], typer.Option(help="Split to measure on. [default: test, else validation]")
     ] = None,
@@ -88,6 +112,9 @@ def evaluate(
         model=model,
         baseline=baseline,
         dataset=dataset,
+        image_column=image_column,
+        text_column=text_column,
+        group_column=group_column,
         split=split,
         protocol=protocol,
         direction=direction,

@@ -27,8 +27,32 @@ def train(
         ),
     ] = DEFAULTS.init,
     dataset: Annotated[
-        str, typer.Option(help="Name of a dataset in the cache, or its folder.")
+        str,
+        typer.Option(
+            help="A dataset: its name in the cache, a folder that datasets.load_dataset reads, or "
+            "a Hub name (org/name@revision)."
+        ),
     ] = DEFAULTS.dataset,
+    image_column: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Column of the images, in a dataset that others made. [default: the only one]"
+        ),
+    ] = None,
+    text_column: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Column of the texts; of a list the first, of a class its name. "
+            "[default: caption, else text, else the only one]"
+        ),
+    ] = None,
+    group_column: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Column of what stands for a proposal. [default: mission and proposal_id, else "
+            "equal texts are one group]"
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the model in the cache.")] = DEFAULTS.name,
     recipe: Annotated[
         Optional[choices.RecipeName],
@@ -175,6 +199,9 @@ def train(
         TrainConfig,
         init=init,
         dataset=dataset,
+        image_column=image_column,
+        text_column=text_column,
+        group_column=group_column,
         name=name,
         recipe=recipe,
         train=mode,

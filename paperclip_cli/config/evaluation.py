@@ -43,6 +43,8 @@ def _drawn(folder: object, option: str) -> bool:
 class EvaluateConfig:
     """What to measure, on which data, and how.
 
+    `dataset` and its columns are named as for a training.
+
     `split` None is the test split, or the validation split of a dataset without one. `others` are
     further models for the same table, and `baseline` is a model to compare with. `controls` adds
     rows that retrieve without seeing what an image shows. `plots` collects the data of the figures.
@@ -53,6 +55,9 @@ class EvaluateConfig:
     others: tuple[str, ...] = given("model", read=_further, default=())
     baseline: str | None = None
     dataset: str = "default"
+    image_column: str | None = None
+    text_column: str | None = None
+    group_column: str | None = None
     split: Split | None = None
     protocol: Ranking = "unique"
     direction: Direction = "image-to-text"

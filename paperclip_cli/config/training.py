@@ -46,6 +46,9 @@ class TrainConfig:
     explains them. `recipe` "paper" takes the settings of the paper's reference code, whatever
     `init` is.
 
+    `dataset` is a name in the cache, a folder or a Hub name. `image_column`, `text_column` and
+    `group_column` name columns of a dataset that others made (`dataset.columns`).
+
     The other fields change how a training is computed but, apart from rounding, not its result.
     `dtype` is the type the towers compute in (`auto`: bfloat16 on a GPU or TPU, else float32).
     `accumulate` is the number of parts in which a batch passes through the towers. `remat`
@@ -56,6 +59,9 @@ class TrainConfig:
 
     init: str = DEFAULT_MODEL
     dataset: str = "default"
+    image_column: str | None = None
+    text_column: str | None = None
+    group_column: str | None = None
     name: str = "default"
     recipe: RecipeName | None = None
     train: Mode | None = None

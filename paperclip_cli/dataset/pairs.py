@@ -19,6 +19,7 @@ from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.files import recover
 from paperclip_cli.records import Key, Observation
 from paperclip_cli.workspace import (
+    MANIFEST,
     Workspace,
     file_sha256,
     read_manifest,
@@ -255,6 +256,17 @@ def available_splits(dataset: Path) -> list[str]:
     if not found:
         raise MissingStage(f"no dataset in {dataset}", "paperclip build-dataset")
     return found
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is a dataset of ours, by its columns: others use the same places."""
+    files = [path for split in SPLITS for path in split_files(folder, split)]
+    try:
+        return bool(files) and {"image", "caption", *Key._fields} <= {
+            *pq.read_schema(files[0]).names
+        }
+    except (pa.ArrowException, OSError):
+        return (folder / MANIFEST).is_file()  # damaged: `find_dataset` says so
 
 
 def find_dataset(name_or_folder: str, workspace: Workspace) -> Path:

@@ -10,6 +10,7 @@ middle.
 from __future__ import annotations
 
 import io
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ __all__ = [
     "picture_of",
     "quiet_decoders",
     "read_picture",
+    "read_picture_bytes",
     "store_image",
 ]
 
@@ -105,6 +107,20 @@ def _checked(values: np.ndarray) -> np.ndarray:
     if values.dtype != np.uint8 and values.ndim == 3:
         raise BadItem(f"a colour image is an array of uint8, not of {values.dtype}")
     return values
+
+
+def read_picture_bytes(data: bytes) -> np.ndarray:
+    """`read_picture` of a file's content. FITS goes through a temporary file.
+
+    Raises:
+        BadItem: as for a file.
+    """
+    if not data.startswith((FITS_MAGIC, GZIP_MAGIC)):
+        return _decode(io.BytesIO(data))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return read_picture(Path(file.name))
 
 
 def make_canvas(picture: np.ndarray, size: int, pad: int = 255) -> np.ndarray:

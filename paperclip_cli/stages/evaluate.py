@@ -14,7 +14,9 @@ import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
 from paperclip_cli.config.evaluation import DIRECTIONS, PAPER_BATCH
-from paperclip_cli.dataset.pairs import Pair, available_splits, count_rows, find_dataset, read_split
+from paperclip_cli.dataset.columns import Wanted
+from paperclip_cli.dataset.imported import open_dataset
+from paperclip_cli.dataset.pairs import Pair, available_splits, count_rows, read_split
 from paperclip_cli.dataset.split import TEST, TRAIN, VALIDATION
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation import controls, retrieval
@@ -103,7 +105,9 @@ def run(
     """
     progress = progress or SilentProgress()
     judge = open_judge(config.judge, workspace, progress.note) if config.judge else None
-    dataset = find_dataset(config.dataset, workspace)
+    columns = Wanted(config.image_column, config.text_column, config.group_column)
+    opened = open_dataset(config.dataset, columns, workspace, progress)
+    dataset = opened.folder
     splits = _splits(config.split, dataset)
     models = [(MODEL, resolve(name, workspace)) for name in (config.model, *config.others)]
     models += [(BASELINE, resolve(config.baseline, workspace))] if config.baseline else []
@@ -148,7 +152,9 @@ def run(
     return Evaluation(
         rows=tuple(rows),
         splits=splits,
-        report=Report(stage=STAGE, counts=counts, failures=failures, notes=tuple(notes)),
+        report=opened.onto(
+            Report(stage=STAGE, counts=counts, failures=failures, notes=tuple(notes))
+        ),
         figures=figures,
         judgement=judgement,
     )

@@ -15,7 +15,9 @@ from pathlib import Path
 import jax
 
 from paperclip_cli.config import Recipe, TrainConfig, training_recipe
-from paperclip_cli.dataset.pairs import available_splits, find_dataset, read_keys
+from paperclip_cli.dataset.columns import Wanted
+from paperclip_cli.dataset.imported import open_dataset, origin_of
+from paperclip_cli.dataset.pairs import available_splits, read_keys
 from paperclip_cli.dataset.pairs import fingerprint as dataset_fingerprint
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.files import lock, replace_file, replace_folder
@@ -89,7 +91,9 @@ def _train(
     config: TrainConfig, workspace: Workspace, progress: Progress | None, requests: Requests
 ) -> Report:
     progress = progress if progress is not None and distributed.leads() else SilentProgress()
-    dataset = find_dataset(config.dataset, workspace)
+    columns = Wanted(config.image_column, config.text_column, config.group_column)
+    opened = open_dataset(config.dataset, columns, workspace, progress)
+    dataset = opened.folder
     base = base_model(config.init, workspace)
     recipe = _recipe(config, base)
     plan = _plan(config, recipe, dataset, base, workspace)
@@ -98,7 +102,7 @@ def _train(
     with lock(folder) if distributed.leads() else nullcontext():
         finished = None if config.force else whole_manifest(folder, (WEIGHTS, HEADS))
         if finished and plan == Plan(finished.config, finished.inputs):
-            return _report(finished, folder, unchanged=True)
+            return opened.onto(_report(finished, folder, unchanged=True))
         begun = None if config.force else _begun(state)
         old = Plan(finished.config, finished.inputs) if finished else None
         _refuse_other(plan, begun or old, config)
@@ -121,7 +125,9 @@ def _train(
         if distributed.leads():
             _finish(training, final, kept or recipe.steps, plan, dataset, folder, state)
         distributed.meet("the model is written")
-    return _report(read_manifest(folder), folder) if distributed.leads() else Report(stage=STAGE)
+    if not distributed.leads():
+        return Report(stage=STAGE)
+    return opened.onto(_report(read_manifest(folder), folder))
 
 
 def _recipe(config: TrainConfig, base: ModelFolder | None) -> Recipe:
@@ -210,7 +216,8 @@ def _finish(
     }
     base = training.folder.name
     licence = card.licence(training.folder.path, base)
-    paperclip = card.machine_card(plan.config | {"kept_step": step}, splits, base, licence)
+    trained = plan.config | {"kept_step": step}
+    paperclip = card.machine_card(trained, splits, base, licence, origin_of(dataset))
     done = Manifest(
         stage=STAGE,
         config=plan.config,

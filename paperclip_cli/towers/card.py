@@ -32,12 +32,21 @@ def licence(base: Path | None, name: str) -> str:
 
 
 def machine_card(
-    training: Mapping, splits: Mapping[str, Sequence[str]], base: str, terms: str
+    training: Mapping,
+    splits: Mapping[str, Sequence[str]],
+    base: str,
+    terms: str,
+    origin: Mapping[str, str] | None = None,
 ) -> dict:
-    """The content of `paperclip.json` except the view. `splits`: split -> keys of its proposals."""
+    """The content of `paperclip.json` except the view.
+
+    `splits`: split -> keys of its proposals. `origin`: name and revision of a dataset that others
+    made.
+    """
+    of_others = {"origin": dict(origin)} if origin else {}
     return {
         "training": dict(training),
-        "data": {"splits": {split: list(keys) for split, keys in splits.items()}},
+        "data": {"splits": {split: list(keys) for split, keys in splits.items()}, **of_others},
         "base": {"name": base, "license": terms},
     }
 
@@ -53,6 +62,10 @@ def readme(
     base, terms, splits = card["base"]["name"], card["base"]["license"], card["data"]["splits"]
     from_hub = f"base_model: {base}\n" if re.fullmatch(r"[\w.-]+/[\w.@-]+", base) else ""
     proposals = ", ".join(f"{len(keys):,} in {split}" for split, keys in splits.items())
+    origin = card["data"].get("origin", {"name": "", "revision": ""})
+    source = "{name} at {revision}; ".format_map(origin) if origin["name"] else ""
+    repository = re.fullmatch(r"([\w.-]+/[\w.-]+)(@.*)?", origin["name"])
+    trained_on = f"datasets:\n- {repository[1]}\n" if repository else ""
     seen = "the whole padded frame"
     if view.kind != "whole":
         seen = f"the central {view.crop:.3g} of the padded frame's side"
@@ -61,7 +74,7 @@ def readme(
     )
     return f"""---
 license: {terms}
-{from_hub}library_name: transformers
+{from_hub}{trained_on}library_name: transformers
 tags:
 - clip
 - astronomy
@@ -75,8 +88,8 @@ Trained by `paperclip train` (paperclip-cli {__version__}) from {base}, after PA
 loads this folder as it is.
 {_warnings(card["training"], extras)}
 - Input: {view.size} x {view.size} pixels of {seen} (`paperclip.json`).
-- Data: proposals: {proposals}. Their keys are in `paperclip.json`. Images and texts remain under
-  the terms of their sources.
+- Data: {source}proposals: {proposals}. Their keys are in
+  `paperclip.json`. Images and texts remain under the terms of their sources.
 - Licence of the base: {"not known" if terms == "other" else terms}.
 
 | {"validation" if scores else "no validation split"} | |
