@@ -14,11 +14,15 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from paperclip_cli.dataset.columns import BYTES, CLASS, IMAGE, NUMBER, OTHER, TEXT, TEXTS, Column
 from paperclip_cli.dataset.row_images import Places
 from paperclip_cli.dataset.split import SPLITS, TEST, TRAIN, VALIDATION
 from paperclip_cli.errors import PaperclipError
 
+_ROWS_AT_A_TIME = 32  # of a Parquet file, with their images
+_BUFFER = 2**20  # bytes of a Parquet file that are read at once
 _ALSO_VALIDATION = ("val", "valid", "dev", "eval")
 _CARD, _SETTINGS = "README.md", ".huggingface.yaml"  # which name the files of a dataset
 _SAVED_SPLITS, _SAVED = "dataset_dict.json", "state.json"  # of `Dataset.save_to_disk`
@@ -139,6 +143,7 @@ def _strings(value: object) -> Iterator[str]:
 def _open(name: str, places: Places, scratch: Path) -> Mapping[str, Any]:
     """The splits, by the names that the dataset gives them."""
     import datasets
+    from datasets.packaged_modules.parquet.parquet import Parquet
 
     saved = _saved(places.folder)
     if saved:
@@ -153,9 +158,31 @@ def _open(name: str, places: Places, scratch: Path) -> Mapping[str, Any]:
         }
 
     builder = datasets.load_dataset_builder(str(places.folder), cache_dir=str(scratch))
-    for paths in (builder.config.data_files or {}).values():
+    files = builder.config.data_files or {}
+    for paths in files.values():
         _refuse_links(name, places, map(Path, paths))
-    return builder.as_streaming_dataset()
+    streams = builder.as_streaming_dataset()
+    if not isinstance(builder, Parquet):
+        return streams
+    return {split: _Parquet(list(files[split]), rows.features) for split, rows in streams.items()}
+
+
+@dataclass(frozen=True)
+class _Parquet:
+    """The rows of Parquet files, a few of them in memory at a time.
+
+    `datasets` would read ahead of a slow consumer, up to the end of a file.
+    """
+
+    files: list[str | Path]
+    features: Any
+
+    def rows(self, columns: list[str]) -> Iterator[dict]:
+        for path in self.files:
+            # Arrow keeps what it reads ahead until the end of a file, so it may not read ahead.
+            with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as file:
+                for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=columns):
+                    yield from batch.to_pylist()
 
 
 def _saved(folder: Path) -> dict[str, Path]:
@@ -235,11 +262,14 @@ def _stream(name: str, folder: Path, rows: Any) -> Callable[[list[str]], Iterato
 
     def stream(columns: list[str]) -> Iterator[dict]:
         with _explained(name, folder):
-            chosen = rows
-            for column, feature in (rows.features or {}).items():
-                if column in columns and isinstance(feature, datasets.Image):
-                    chosen = chosen.cast_column(column, datasets.Image(decode=False))
-            iterator = iter(chosen.select_columns(columns))
+            if isinstance(rows, _Parquet):
+                iterator = rows.rows(columns)
+            else:
+                chosen = rows
+                for column, feature in (rows.features or {}).items():
+                    if column in columns and isinstance(feature, datasets.Image):
+                        chosen = chosen.cast_column(column, datasets.Image(decode=False))
+                iterator = iter(chosen.select_columns(columns))
         while True:
             with _explained(name, folder):
                 row = next(iterator, None)

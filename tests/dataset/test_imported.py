@@ -12,6 +12,7 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -19,7 +20,9 @@ from PIL import Image
 from paperclip_cli.dataset import imported
 from paperclip_cli.dataset.columns import Wanted
 from paperclip_cli.dataset.imported import Opened, open_dataset, origin_of
+from paperclip_cli.dataset.loading import loaded
 from paperclip_cli.dataset.pairs import Pair, available_splits, read_split, split_files, write_split
+from paperclip_cli.dataset.row_images import Places
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.images.pictures import decode_jpeg, make_canvas
 from paperclip_cli.progress import SilentProgress
@@ -29,6 +32,7 @@ from paperclip_cli.workspace import Workspace, read_manifest
 from tests.dataset.test_pairs import plain_pair
 from tests.foreign_datasets import (
     encoded,
+    parquet_table,
     picture,
     rows,
     text,
@@ -410,3 +414,27 @@ if "datasets" in sys.modules:
         assert done.returncode == 0 and done.stderr == "", done.stderr
         said.append(done.stdout.split())
     assert said == [["True", "False", "False"], ["False"]]
+
+
+def test_a_large_file_is_read_in_parts(tmp_path: Path) -> None:
+    """Arrow's memory does not grow with a file of 24 MB, however slow the reader of its rows is."""
+    generator = np.random.default_rng(0)
+    path = tmp_path / "theirs" / "train.parquet"
+    path.parent.mkdir()
+    writer = None
+    for _ in range(24):
+        members = [{"image": generator.bytes(10**5), "caption": "a"} for _ in range(10)]
+        table = parquet_table(members)
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()
+    del members, table
+    (tmp_path / "scratch").mkdir()
+    held = []
+    places = Places(path.parent, path.parent)
+    with loaded("theirs", places, tmp_path / "scratch") as found:
+        before = pa.total_allocated_bytes()
+        for _ in found.splits["train"](["image", "caption"]):
+            held.append(pa.total_allocated_bytes() - before)
+    assert len(held) == 240 and max(held) < 12e6
