@@ -35,6 +35,7 @@ from paperclip_cli.workspace import Manifest, Workspace, faults, file_sha256, re
 if TYPE_CHECKING:
     from paperclip_cli.indexes.hnsw import Graph
 
+STAGE = "index"
 THUMBNAILS = "thumbnails"
 
 

@@ -21,7 +21,7 @@ from paperclip_cli.images.reading import Reading, view_name
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.background import measure
 from paperclip_cli.indexes.database import Entry
-from paperclip_cli.indexes.folder import IndexFolder, open_index
+from paperclip_cli.indexes.folder import STAGE, IndexFolder, open_index
 from paperclip_cli.indexes.hnsw import build_graph, check_installed, graph_state
 from paperclip_cli.indexes.journal import Journal, discard_journal
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
@@ -39,8 +39,6 @@ from paperclip_cli.sky.wcs import unit_square
 from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
-
-STAGE = "index"
 
 
 class ImageTower(Protocol):
