@@ -33,8 +33,8 @@ MAY_IMPORT = {
     "simulation": {"archives"},
     "summaries": {"http", "text", "towers"},
     "dataset": {"images", "sky", "text"},
-    "towers": {"images"},
-    "indexes": {"images", "sky", "text", "towers"},
+    "towers": {"images", "services"},
+    "indexes": {"http", "images", "sky", "text", "towers"},
     "evaluation": {"dataset", "images", "indexes", "summaries", "text", "towers"},
     "training": {"dataset", "evaluation", "images", "towers"},
 }

@@ -7,25 +7,23 @@ so does the copy that another program left in the Hub's own cache.
 
 from __future__ import annotations
 
-import contextlib
-import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.progress import libraries_may_draw
+from paperclip_cli.services.hub import (
+    bars_on_a_terminal_only,
+    is_name,
+    split_name,
+    told,
+    transport_errors,
+)
 from paperclip_cli.workspace import Workspace
 
-_PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_NAME = re.compile(rf"({_PART}/{_PART})(?:@({_PART}(?:/{_PART})*))?")
+__all__ = ["folder_of", "is_name", "locate", "without_safetensors"]
+
 _CONVERTER = "SFconvertbot"
 Missing = Callable[[Path], list[str]]
-
-
-def is_name(name: str) -> bool:
-    """Whether `name` has the form `org/name` or `org/name@revision`."""
-    return _NAME.fullmatch(name) is not None
 
 
 def folder_of(name: str, workspace: Workspace) -> Path:
@@ -45,7 +43,7 @@ def locate(
     Only `files` are ever fetched. `missing` returns what a folder lacks to be a model; `advice`
     says what to do where the Hub lacks it.
     """
-    repository, revision = _split(name)
+    repository, revision = split_name(name)
     folder = folder_of(name, workspace)
     if not missing(folder):
         return folder
@@ -67,13 +65,6 @@ def locate(
     return folder
 
 
-def _split(name: str) -> tuple[str, str | None]:
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise ValueError(f"not a Hub name: {name!r}")
-    return match[1], match[2]
-
-
 def _in_hub_cache(repository: str, revision: str | None) -> Path | None:
     """The snapshot in the Hub's own cache (`HF_HOME`), if another program has fetched it."""
     import huggingface_hub
@@ -93,36 +84,23 @@ def _download(
     name: str, repository: str, revision: str | None, folder: Path, files: Sequence[str]
 ) -> None:
     import huggingface_hub
-    from huggingface_hub import errors
 
+    nowhere = "no such folder, and no such model on the Hub"
     at_hand = f"put the model's files in {folder}"
-    try:
-        with _bars_on_a_terminal_only():
-            huggingface_hub.snapshot_download(
-                repository, revision=revision, local_dir=folder, allow_patterns=list(files)
-            )
-    except errors.GatedRepoError as error:
-        raise PaperclipError(
-            f"{name}: its licence must be accepted first",
-            f"do so on the Hub and log in, or {at_hand}",
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise PaperclipError(
-            f"{repository} on the Hub has no revision {revision!r}", "look at its branches and tags"
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise PaperclipError(
-            f"{name}: no such folder, and no such model on the Hub", f"check the name, or {at_hand}"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise PaperclipError(
-            f"{name} could not be downloaded: {_first_line(error)}", f"try again, or {at_hand}"
-        ) from error
+    with told(name, revision, nowhere, instead=at_hand), bars_on_a_terminal_only():
+        huggingface_hub.snapshot_download(
+            repository, revision=revision, local_dir=folder, allow_patterns=list(files)
+        )
 
 
 def _what_else(repository: str, lacking: Sequence[str], advice: str) -> str:
     if not any(name.endswith(".safetensors") for name in lacking):
         return advice
+    return without_safetensors(repository)
+
+
+def without_safetensors(repository: str) -> str:
+    """The hint about a repository whose weights are in other formats only."""
     number = _converted(repository)
     revision = f"refs/pr/{number}"
     if number is None:
@@ -139,24 +117,6 @@ def _converted(repository: str) -> int | None:
             is_open = discussion.is_pull_request and discussion.status == "open"
             if is_open and discussion.author == _CONVERTER:
                 return discussion.num
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, *transport_errors()):  # type: ignore[misc]
         return None  # this only makes a hint more precise
     return None
-
-
-@contextlib.contextmanager
-def _bars_on_a_terminal_only() -> Iterator[None]:
-    from huggingface_hub import utils
-
-    if (libraries_may_draw.get() and sys.stderr.isatty()) or utils.are_progress_bars_disabled():
-        yield
-        return
-    utils.disable_progress_bars()
-    try:
-        yield
-    finally:
-        utils.enable_progress_bars()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

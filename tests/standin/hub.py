@@ -1,14 +1,15 @@
 """A stand-in for the Hugging Face Hub, in a thread of the test.
 
-The real client talks to it: `HubStandIn.environment(home)` is what a process needs for that, since
-the client reads `HF_ENDPOINT` when it is imported. The server knows models and datasets:
-creating repositories, commits (also of large files), what a repository holds at a revision, and
-the files themselves. Content is addressed by its hash, and so are commits: what a revision holds
-never changes.
+The real client talks to it: `environment(url, home)` is what a process needs for that, since the
+client reads `HF_ENDPOINT` when it is imported; `the_hub` does the same for this process. The server
+knows models and datasets: creating repositories, commits (also of large files), what a repository
+holds at a revision, and the files themselves. Content is addressed by its hash, and so are commits:
+what a revision holds never changes.
 
 `hub.faults` is a list of `{"on": part of "METHOD path", "do": kind, "times": how often, ...}`, and
-`hub.log` has the requests. Kinds are the methods `fault_...` of the handler. Tokens are
-`hf_writer` (of the user `org`) and `hf_reader`.
+`hub.log` has the requests. Kinds are `status` (with `status` and `headers`), `silent` (for
+`seconds`), and for a file `cut` (`after` bytes) and `tamper`. Tokens are `hf_writer` (of the user
+`org`) and `hf_reader`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
 import yaml
 
 WRITER, READER = "hf_writer", "hf_reader"
@@ -128,22 +130,22 @@ class HubStandIn(ThreadingHTTPServer):
             setattr(repository, option, value)
         return repository.commit(files, title, ref)
 
-    def environment(self, home: Path, token: str | None = None) -> dict[str, str]:
-        """The environment of a process that takes this server for the Hub.
-
-        `home` is the Hub's home of that process. Without `token` it is not logged in.
-        """
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-        kept |= {
-            "HF_ENDPOINT": self.url,
-            "HF_HOME": str(home),
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_HUB_ETAG_TIMEOUT": "5",
-            "HF_UPDATE_DOWNLOAD_COUNTS": "0",
-            "NO_PROXY": "127.0.0.1,localhost",
+    def offer_conversion(self, name: str, number: int) -> None:
+        """A pull request of the Hub's own converter, which adds safetensors to a model."""
+        offer = {
+            "num": number,
+            "title": "Adding `safetensors` variant of this model",
+            "author": {"name": "SFconvertbot"},
+            "createdAt": DATE,
+            "status": "open",
+            "isPullRequest": True,
+            "repo": {"name": name, "type": "model"},
         }
-        return kept if token is None else kept | {"HF_TOKEN": token}
+        self.repositories["model", name].discussions.append(offer)
+
+    def environment(self, home: Path, token: str | None = None) -> dict[str, str]:
+        """The environment of a process that takes this server for the Hub."""
+        return environment(self.url, home, token)
 
     def asked(self, start: str) -> list[str]:
         """The requests that begin with `start`, in order."""
@@ -575,6 +577,24 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
+def environment(url: str, home: Path, token: str | None = None) -> dict[str, str]:
+    """The environment of a process that takes the server at `url` for the Hub.
+
+    `home` is the Hub's home of that process. Without `token` it is not logged in.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    kept |= {
+        "HF_ENDPOINT": url,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_ETAG_TIMEOUT": "5",
+        "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    return kept if token is None else kept | {"HF_TOKEN": token}
+
+
 def header(readme: bytes) -> dict:
     """The YAML at the head of a card, as the Hub reads it."""
     parts = readme.decode("utf-8", "replace").split("---\n", 2)
@@ -607,6 +627,30 @@ def is_below(path: str, folder: str, deep: bool) -> bool:
     if folder and not path.startswith(f"{folder}/"):
         return False
     return deep or "/" not in path[len(folder) + bool(folder) :]
+
+
+@contextmanager
+def the_hub(server: HubStandIn, token: str | None) -> Iterator[None]:
+    """Makes the client in this process take a server for the Hub, logged in with a token or not."""
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    wanted = {
+        "ENDPOINT": server.url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": server.url + "/{repo_id}/resolve/{revision}/{filename}",
+        "HF_HUB_DISABLE_XET": True,
+        "HF_TOKEN_PATH": os.devnull,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in wanted.items():
+            patch.setattr(constants, name, value)
+        patch.delenv("HF_TOKEN", raising=False)
+        if token is not None:
+            patch.setenv("HF_TOKEN", token)
+        try:
+            yield
+        finally:
+            huggingface_hub.close_session()
 
 
 @contextmanager
