@@ -1,4 +1,4 @@
-"""Counts with their nouns in the singular or the plural."""
+"""Counts with their nouns in the singular or the plural, and sizes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def counted(count: int, plural: str) -> str:
     if count == 1 and plural == "times":
         return "once"
     return f"{count:,} {noun(count, plural)}"
+
+
+def in_bytes(count: float) -> str:
+    """`1.5 GB`, `0.3 MB`."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
 def noun(count: float, plural: str) -> str:

@@ -33,6 +33,7 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.files import hidden_names, recover, replace_file, sweep_folder
 
 MANIFEST = "manifest.json"
+PULLED = "pulled"  # in `extra`: the repository and the commit that an artefact came from
 FORMAT = 1  # of a manifest; older ones, without a format, count as 0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 REFETCH = "run the same `paperclip fetch` again: it restores the records from the files on disk"
@@ -201,8 +202,12 @@ def _check_stamp(name: str, said: object) -> None:
         raise ValueError(f"no size and SHA-256 of {name!r}")
 
 
-def remedy(folder: Path) -> str:
-    """The hint on how to repair a damaged artefact."""
+def remedy(folder: Path, manifest: Manifest | None = None) -> str:
+    """The hint on how to repair a damaged artefact, which its manifest makes more precise."""
+    origin = manifest.extra.get(PULLED) if manifest is not None else None
+    if isinstance(origin, dict):
+        again = f"{origin.get('repository')}@{origin.get('commit')}"
+        return f"get it again with `paperclip pull {again} --name {folder.name} --force`"
     return _REMEDIES.get(folder.parent.name, "redo the stage that wrote it with --force")
 
 
@@ -282,7 +287,7 @@ def whole_manifest(folder: Path, parts: tuple[str, ...] = ("",)) -> Manifest | N
     while manifest is not None and (found := next(faults(folder, manifest, parts), None)):
         newer = read_manifest(folder)
         if newer == manifest:
-            raise PaperclipError(f"{folder} is damaged: {found}", remedy(folder))
+            raise PaperclipError(f"{folder} is damaged: {found}", remedy(folder, manifest))
         manifest = newer  # a writer finished in between
     return manifest
 

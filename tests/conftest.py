@@ -15,6 +15,7 @@ from hypothesis import settings
 from paperclip_cli.workspace import Workspace
 
 if TYPE_CHECKING:
+    from tests.standin.hub import HubStandIn
     from tests.standin.process import StandInProcess
 
 # A first example may import astropy or compile. Nothing is timed in tests.
@@ -72,6 +73,15 @@ def gemma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert not reason, reason
     yield path
     path.unlink()
+
+
+@pytest.fixture
+def hub() -> Iterator[HubStandIn]:
+    """A stand-in of the Hub, which the client in this process takes for it, logged in as `org`."""
+    from tests.standin.hub import WRITER, hub_standin, the_hub
+
+    with hub_standin() as server, the_hub(server, WRITER):
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,8 @@ EXAMPLES = {
     "describe": "paperclip describe image.fits",
     "get": "paperclip get hst:15354 --out science",
     "cite": "paperclip cite --bibtex",
+    "publish": "paperclip publish model hubble org/hubble",
+    "pull": "paperclip pull org/hubble",
     "demo": "paperclip demo --out ~/demo",
     "doctor": "paperclip doctor --verify",
 }
@@ -45,7 +47,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 class Commands(TyperGroup):
     """The commands, each imported only when it is used.
 
-    So `paperclip query` does not wait for the modules and options of the other eleven.
+    So `paperclip query` does not wait for the modules and options of the others.
     """
 
     def list_commands(self, ctx: Context) -> list[str]:

@@ -23,6 +23,13 @@ def model_names(ctx: typer.Context, incomplete: str) -> list[str]:
     return _starting(_names(ctx, "models"), incomplete)
 
 
+def artefact_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of what `publish KIND` can publish."""
+    kinds = {"model": "models", "dataset": "datasets", "index": "indexes"}
+    kind = kinds.get(str(ctx.params.get("kind")))
+    return _starting(_names(ctx, kind), incomplete) if kind else []
+
+
 def instrument_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Instruments and detectors in the indexes, to complete the last of a comma-separated list."""
     before, comma, last = incomplete.rpartition(",")

@@ -8,6 +8,7 @@ from paperclip_cli.config.dataset import BuildDatasetConfig
 from paperclip_cli.config.evaluation import EvaluateConfig
 from paperclip_cli.config.given import configure
 from paperclip_cli.config.health import DoctorConfig
+from paperclip_cli.config.hub import PublishConfig, PullConfig
 from paperclip_cli.config.search import BundleConfig, DescribeConfig, IndexConfig, QueryConfig
 from paperclip_cli.config.summaries import SummarizeConfig
 from paperclip_cli.config.training import (
@@ -34,6 +35,8 @@ __all__ = [
     "FetchConfig",
     "GetConfig",
     "IndexConfig",
+    "PublishConfig",
+    "PullConfig",
     "QueryConfig",
     "Recipe",
     "SummarizeConfig",

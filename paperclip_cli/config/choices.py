@@ -10,6 +10,8 @@ from typing import Literal, get_args
 Backend = Literal["keywords", "llama-cpp", "outlines", "openai"]
 Captions = Literal["abstract", "summary"]
 
+Artefact = Literal["model", "dataset", "index"]
+
 Split = Literal["validation", "test", "all"]
 Ranking = Literal["unique", "paper-full", "paper-batch"]
 Direction = Literal["image-to-text", "text-to-image", "both"]

@@ -61,6 +61,8 @@ _TYPES = {
 }
 _TEXTS_AND_FLAGS = ("abstract", "summary", "caption", "seen_sky", "seen_text", "title", "category")
 COLUMNS = ("image", "mission", "proposal_id", *_TEXTS_AND_FLAGS, *OBSERVATION_COLUMNS)
+_NEEDED = (*COLUMNS[:3], "caption")
+_NOT_OURS = "choose a dataset that `paperclip build-dataset` made"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +241,17 @@ def read_keys(dataset: Path, split: str) -> list[Key]:
             for batch in file.iter_batches(columns=["mission", "proposal_id"]):
                 keys.update(Key(*row.values()) for row in batch.to_pylist())
     return sorted(keys)
+
+
+def check_columns(path: Path) -> None:
+    """PaperclipError unless a Parquet file has columns to train on."""
+    try:
+        columns = pq.read_schema(path).names
+    except (OSError, pa.ArrowException) as error:
+        raise PaperclipError(f"{path.name} is no Parquet file ({error})", _NOT_OURS) from error
+    missing = [name for name in _NEEDED if name not in columns]
+    if missing:
+        raise PaperclipError(f"{path.name} has no column {missing[0]!r}", _NOT_OURS)
 
 
 def count_rows(dataset: Path, split: str) -> int:

@@ -28,6 +28,7 @@ from paperclip_cli.records import Observation, Proposal, Wcs
 from paperclip_cli.wording import counted
 
 FORMAT = 1
+FILE = "index.zip"  # the name of a bundle that is published
 CARD = "bundle.json"
 VECTORS, IMAGES, PROPOSALS, THUMBNAILS = DATA = (
     "vectors.npy",

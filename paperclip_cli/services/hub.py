@@ -77,6 +77,7 @@ class Snapshot:
     kind: Kind
     commit: str
     licence: str
+    is_private: bool
     files: Mapping[str, RemoteFile]
 
 
@@ -155,6 +156,7 @@ def look(
         kind=kind,
         commit=commit,
         licence=str(licence) if is_licence(licence) else _NO_LICENCE,
+        is_private=bool(getattr(info, "private", False)),
         files=files,
     )
 
@@ -235,6 +237,8 @@ def _reason(error: BaseException) -> tuple[str, str]:
         return "the Hub asks for a pause (HTTP 429)", "try again in some minutes"
     if status is not None and status >= 500:
         return f"the Hub fails (HTTP {status})", "try again later"
+    if isinstance(error, RuntimeError) and error.__cause__ is not None:  # it only adds a file name
+        error = error.__cause__
     return first_line(error), "try again"
 
 

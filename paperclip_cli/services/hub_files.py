@@ -110,7 +110,7 @@ def _stream(snapshot: Snapshot, name: str, part: Path, arrived: Callable[[int], 
             arrived(-begun)
             begun = 0
         size = begun
-        for block in response.iter_bytes(_BLOCK):
+        for block in response.iter_bytes():  # as they come: nothing waits in a buffer
             size += len(block)
             if size > snapshot.files[name].size:
                 raise _other(

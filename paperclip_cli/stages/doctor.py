@@ -28,7 +28,7 @@ from paperclip_cli.services.environment import backends, network, versions
 from paperclip_cli.summaries.files import read_summaries
 from paperclip_cli.threads import in_threads, processors
 from paperclip_cli.towers.folder import WEIGHTS, resolve
-from paperclip_cli.wording import counted
+from paperclip_cli.wording import counted, in_bytes
 from paperclip_cli.workspace import Workspace, faults, read_manifest, remedy, whole_manifest
 
 STAGE = "doctor"
@@ -107,7 +107,7 @@ def _cache(workspace: Workspace) -> Iterator[Check]:
     yield Check(
         topic="cache",
         name="free space",
-        found=_size(free),
+        found=in_bytes(free),
         state=State.NOTE if is_little else State.OK,
         advice="all of Hubble needs 3 GB, a training 2 GB" if is_little else "",
     )
@@ -201,7 +201,7 @@ def _faults(name: str, folder: Path) -> Iterator[Check]:
     """The files that differ from their manifest. Every file is read completely."""
     manifest = read_manifest(folder)
     for fault in faults(folder, manifest, verify=True) if manifest else ():
-        yield _problem(name, f"{folder.name}/{fault}", remedy(folder))
+        yield _problem(name, f"{folder.name}/{fault}", remedy(folder, manifest))
 
 
 def _summaries(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Check]:
@@ -224,7 +224,7 @@ def _model(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
     model = resolve(name, workspace)
     if config.verify:
         yield from _faults(f"model {name}", model.path)
-    size, view = _size((model.path / WEIGHTS).stat().st_size), model.view.size
+    size, view = in_bytes((model.path / WEIGHTS).stat().st_size), model.view.size
     found = f"{size}, {view} pixels, {counted(model.config.projection_dim, 'dimensions')}"
     yield _sound(f"model {name}", found)
 
@@ -294,8 +294,4 @@ def _problem(name: str, found: str, advice: str) -> Check:
 
 
 def _size_of(folder: Path) -> str:
-    return _size(sum(path.lstat().st_size for path in folder.rglob("*")))
-
-
-def _size(count: float) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+    return in_bytes(sum(path.lstat().st_size for path in folder.rglob("*")))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paperclip_cli import __version__
 from paperclip_cli.images.view import View
+from paperclip_cli.services.hub_card import licence_of
 from paperclip_cli.towers.config import Extras
 
 _OPENAI_LICENCE = "mit"  # github.com/openai/CLIP; its model cards on the Hub name none
@@ -25,10 +26,7 @@ def licence(base: Path | None, name: str) -> str:
     if readme is None or not readme.is_file():
         return "other"
 
-    text = readme.read_text(encoding="utf-8", errors="replace")
-    header = re.match(r"---\n(.*?)\n---", text, re.DOTALL)
-    found = re.search(r"^license: *([\w.-]+) *$", header[1], re.MULTILINE) if header else None
-    return found[1] if found else "other"
+    return licence_of(readme.read_text(encoding="utf-8", errors="replace")) or "other"
 
 
 def machine_card(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +39,9 @@ MODEL_FILES = (
     CARD,
 )
 # These two are edited by hand; the others stay as they were written.
-_AS_WRITTEN = tuple(name for name in MODEL_FILES if name not in (CARD, PREPROCESSOR))
+AS_WRITTEN = tuple(name for name in MODEL_FILES if name not in (CARD, PREPROCESSOR))
+# Files for people, which are shared with a model and change no embedding.
+BESIDE = ("README.md", "metrics.jsonl", "metrics.csv")
 # Means and deviations of OpenAI's CLIP, for every model that does not say otherwise.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -93,10 +95,13 @@ REQUIRED = (CONFIG, WEIGHTS, f"{TOKENIZER} (or {VOCABULARY} and {MERGES})")
 
 def missing_files(path: Path) -> list[str]:
     """The files of `REQUIRED` that a folder lacks."""
-    tokenizer = (path / TOKENIZER).is_file() or (
-        (path / VOCABULARY).is_file() and (path / MERGES).is_file()
-    )
-    there = ((path / CONFIG).is_file(), (path / WEIGHTS).is_file(), tokenizer)
+    return missing_names([name for name in MODEL_FILES if (path / name).is_file()])
+
+
+def missing_names(names: Collection[str]) -> list[str]:
+    """The files of `REQUIRED` that are not among those names."""
+    tokenizer = TOKENIZER in names or (VOCABULARY in names and MERGES in names)
+    there = (CONFIG in names, WEIGHTS in names, tokenizer)
     return [name for name, found in zip(REQUIRED, there, strict=True) if not found]
 
 
@@ -115,7 +120,7 @@ def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
         name = _only_model(workspace)
 
     if name in workspace.names("models"):
-        whole_manifest(workspace.model(name), _AS_WRITTEN)
+        whole_manifest(workspace.model(name), AS_WRITTEN)
         return ModelFolder.open(workspace.model(name), name)
     folder = Path(name).expanduser()
     if folder.is_dir():

@@ -13,6 +13,7 @@ from pathlib import Path
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.services.hub import (
     bars_on_a_terminal_only,
+    client,
     is_name,
     split_name,
     told,
@@ -110,10 +111,8 @@ def without_safetensors(repository: str) -> str:
 
 def _converted(repository: str) -> int | None:
     """The number of the open pull request with the Hub's own conversion, if there is one."""
-    import huggingface_hub
-
     try:
-        for discussion in huggingface_hub.get_repo_discussions(repository, author=_CONVERTER):
+        for discussion in client().get_repo_discussions(repository, author=_CONVERTER):
             is_open = discussion.is_pull_request and discussion.status == "open"
             if is_open and discussion.author == _CONVERTER:
                 return discussion.num

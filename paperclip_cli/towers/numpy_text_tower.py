@@ -23,6 +23,17 @@ from paperclip_cli.towers.tokenizer import Tokenizer, cut
 _MODEL = "text_model"
 
 
+def check_text_tower(model: ModelFolder) -> None:
+    """Embeds a word with a model that somebody sent.
+
+    Raises:
+        PaperclipError: its weights do not belong to its configuration.
+        ValueError: it returns values that are not finite.
+    """
+    if not np.isfinite(TextTower.open(model).embed(["galaxy"])).all():
+        raise ValueError("the text tower returns values that are not finite")
+
+
 class TextTower:
     """A text tower that embeds texts as unit vectors."""
 

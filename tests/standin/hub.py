@@ -8,8 +8,8 @@ what a revision holds never changes.
 
 `hub.faults` is a list of `{"on": part of "METHOD path", "do": kind, "times": how often, ...}`, and
 `hub.log` has the requests. Kinds are `status` (with `status` and `headers`), `silent` (for
-`seconds`), and for a file `cut` (`after` bytes) and `tamper`. Tokens are `hf_writer` (of the user
-`org`) and `hf_reader`.
+`seconds`), and for a file `cut` (`after` bytes), `tamper` and `slow`. Tokens are `hf_writer` (of
+the user `org`) and `hf_reader`.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ class HubStandIn(ThreadingHTTPServer):
         self.page_size = 1000
         self.faults: list[dict] = []
         self.log: list[str] = []
+        self.ranges: list[str] = []
         self.with_token: list[str] = []
 
     @property
@@ -177,6 +178,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: HubStandIn
     body: bytes
+    blocks, pause = 0, 0.0  # bytes sent at once, and seconds after each; 0: all
 
     def log_message(self, format: str, *args: object) -> None:
         return None
@@ -537,10 +539,13 @@ class Handler(BaseHTTPRequestHandler):
             start = int(first) if first else max(0, len(whole) - int(last))
             end = min(int(last), len(whole) - 1) if first and last else len(whole) - 1
             status, data = 206, whole[start : end + 1]
+            self.server.ranges.append(f"bytes={start}-{end}/{len(whole)}")
             headers = {**headers, "Content-Range": f"bytes {start}-{end}/{len(whole)}"}
         if fault is not None and fault["do"] == "tamper":
             data = bytes(255 - byte for byte in data[:64]) + data[64:]
         length = len(data)
+        if fault is not None and fault["do"] == "slow":
+            self.blocks, self.pause = 2**16, fault.get("seconds", 0.01)
         if fault is not None and fault["do"] == "cut" and self.command == "GET":
             data = data[: fault.get("after", length // 2)]
             self.close_connection = True
@@ -567,7 +572,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            size = self.blocks or len(data) or 1
+            for start in range(0, len(data), size):
+                self.wfile.write(data[start : start + size])
+                time.sleep(self.pause)
 
     def fault_status(self, fault: dict) -> None:
         self.send({"error": "try later"}, fault["status"], fault.get("headers"))
