@@ -9,6 +9,7 @@
     <cache>/training/<name>/                         checkpoints, only needed to resume a training
     <cache>/decoded/<digest>/                        decoded images of a dataset, for trainings
     <cache>/indexes/<name>/
+    <cache>/hub/<org>--<name>@<revision>/            Hub models used by name; unfinished downloads
 
 Each of these folders but `training` and `decoded` holds a `manifest.json`, written last, with size
 and SHA-256 of the files that the stage wrote. Opening an artefact compares the sizes,

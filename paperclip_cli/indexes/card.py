@@ -53,7 +53,7 @@ tags:
 observation, and the text tower of the model, in one file (`index.zip`).
 
 ```sh
-paperclip pull {repository}
+paperclip pull {repository} --kind index
 paperclip query "galaxy mergers" --index {called}
 ```
 

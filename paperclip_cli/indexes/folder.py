@@ -30,7 +30,7 @@ from paperclip_cli.indexes.background import Background
 from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.vectors import open_vectors
 from paperclip_cli.records import Provenance
-from paperclip_cli.workspace import Manifest, Workspace, faults, file_sha256, read_manifest
+from paperclip_cli.workspace import Manifest, Workspace, faults, file_sha256, read_manifest, remedy
 
 if TYPE_CHECKING:
     from paperclip_cli.indexes.hnsw import Graph
@@ -152,7 +152,7 @@ def _open(folder: Path, manifest: Manifest) -> IndexFolder:
     for path in (vectors_path, observations_path):
         path.stat()  # FileNotFoundError: another generation may be the current one by now
     for fault in faults(folder, manifest):
-        raise PaperclipError(f"index {folder}: {fault}", "rebuild it with paperclip index --force")
+        raise PaperclipError(f"index {folder}: {fault}", remedy(folder, manifest))
 
     return IndexFolder(
         folder=folder,

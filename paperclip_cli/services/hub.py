@@ -27,6 +27,7 @@ _NAME = re.compile(rf"({_PART}/{_PART})(?:@({_PART}(?:/{_PART})*))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}")
 _NO_LICENCE = "not stated"
+_TIMEOUT = 30.0  # seconds for what a repository holds
 
 
 def is_name(name: str) -> bool:
@@ -131,7 +132,7 @@ def look(
 
     try:
         info = client().repo_info(
-            repository, repo_type=kind, revision=revision, files_metadata=True
+            repository, repo_type=kind, revision=revision, files_metadata=True, timeout=_TIMEOUT
         )
     except errors.GatedRepoError:  # a kind of RepositoryNotFoundError
         raise
@@ -243,8 +244,10 @@ def _reason(error: BaseException) -> tuple[str, str]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error, or its type."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """What the Hub says about an error, or the error's first line, or its type; printable."""
+    said = getattr(error, "server_message", None) or str(error)
+    line = (str(said).strip() or type(error).__name__).splitlines()[0][:200]
+    return "".join(sign if sign.isprintable() else " " for sign in line)
 
 
 @contextlib.contextmanager

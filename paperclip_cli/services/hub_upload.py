@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -23,8 +22,6 @@ from paperclip_cli.services.hub import (
 
 Content = Path | bytes
 _FAILED = "could not be published"
-# Paths that name a folder of this machine: /home/x, ~/x, C:\\x, file:///x. A lone / is a word.
-_PRIVATE = re.compile(r"(?:file://|~[\\/]|[A-Za-z]:[\\/]|[\\/]{1,2})[^\s\\/][^\n]*|file://.+")
 
 
 class Done(NamedTuple):
@@ -133,32 +130,3 @@ def _digest(digest: hashlib._Hash, data: Content) -> str:
 def size_of(data: Content) -> int:
     """The bytes of a file that is to be uploaded."""
     return len(data) if isinstance(data, bytes) else data.stat().st_size
-
-
-def without_paths(data: bytes) -> tuple[bytes, dict[str, str]]:
-    """JSON in which only the last part of an absolute path is left, and what was replaced by what.
-
-    Where nothing is, these are the same bytes: a fingerprint of them stays.
-
-    Raises:
-        ValueError: it is no JSON.
-    """
-    found: dict[str, str] = {}
-    cleaned = _cleaned(json.loads(data), found)
-    return (json.dumps(cleaned, indent=2) + "\n").encode() if found else data, found
-
-
-def _cleaned(value: object, found: dict[str, str]) -> object:
-    if isinstance(value, dict):
-        return {_cleaned(name, found): _cleaned(inner, found) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_cleaned(inner, found) for inner in value]
-    if isinstance(value, str) and _PRIVATE.fullmatch(value):
-        found[value] = last_part(value)
-        return found[value]
-    return value
-
-
-def last_part(path: str) -> str:
-    """The last part of a path that is absolute; any other text as it is."""
-    return re.split(r"[\\/]", path.rstrip("\\/"))[-1] if _PRIVATE.fullmatch(path) else path

@@ -14,14 +14,14 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.bundle_export import export_index
 from paperclip_cli.indexes.card import index_card
-from paperclip_cli.indexes.folder import Index, open_index
+from paperclip_cli.indexes.folder import IndexFolder, open_index
 from paperclip_cli.indexes.model import model_of
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
 from paperclip_cli.services import hub_upload
 from paperclip_cli.services.hub import Kind, address, is_licence, is_repository
-from paperclip_cli.services.hub_card import licence_of, with_licence
-from paperclip_cli.services.hub_upload import Content, last_part, size_of, without_paths
+from paperclip_cli.services.hub_card import last_part, licence_of, with_licence, without_paths
+from paperclip_cli.services.hub_upload import Content, size_of
 from paperclip_cli.towers.folder import (
     AS_WRITTEN,
     BESIDE,
@@ -73,9 +73,8 @@ def run(config: PublishConfig, workspace: Workspace, progress: Progress | None =
     """
     _check(config)
     with tempfile.TemporaryDirectory() as scratch:
-        parcel = _PARCELS[config.kind](
-            config, workspace, Path(scratch), progress or SilentProgress()
-        )
+        pack = _PARCELS[config.kind]
+        parcel = pack(config, workspace, Path(scratch), progress or SilentProgress())
         card = with_licence(parcel.card, config.licence) if config.licence else parcel.card
         files = {**parcel.files, README: card.encode()}
         notes = (*parcel.notes, *_about_licence(card))
@@ -104,7 +103,7 @@ def run(config: PublishConfig, workspace: Workspace, progress: Progress | None =
             *notes,
             *done.warnings,
             where,
-            f"others get it: `paperclip pull {config.repository}`",
+            f"others get it: `paperclip pull {config.repository}{_kind_option(config.kind)}`",
         ),
         unchanged=not done.changed,
     )
@@ -121,6 +120,11 @@ def _check(config: PublishConfig) -> None:
             f"--licence {config.licence!r} is not the name of a licence",
             "give the Hub's name of one, for example mit or cc-by-4.0",
         )
+
+
+def _kind_option(kind: str) -> str:
+    """What makes `pull` take a dataset or an index, even beside a model of the same name."""
+    return "" if kind == "model" else f" --kind {kind}"
 
 
 def _about_licence(card: str) -> tuple[str, ...]:
@@ -208,7 +212,7 @@ _PARCELS: dict[str, Callable[[PublishConfig, Workspace, Path, Progress], Parcel]
 }
 
 
-def _model_name(index: Index, workspace: Workspace) -> str:
+def _model_name(index: IndexFolder, workspace: Workspace) -> str:
     """The name under which others find the model of an index: on the Hub, if it came from there."""
     name = str(index.manifest.config["model"])
     manifest = read_manifest(workspace.model(name)) if name in workspace.names("models") else None

@@ -23,6 +23,7 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.files import lock, replace_file, replace_folder
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
+from paperclip_cli.services.hub_card import last_part
 from paperclip_cli.towers import card, weights
 from paperclip_cli.towers.folder import HEADS, MODEL_FILES, WEIGHTS, ModelFolder, fingerprint
 from paperclip_cli.training import distributed
@@ -214,10 +215,11 @@ def _finish(
         split: [str(key) for key in read_keys(dataset, split)]
         for split in available_splits(dataset)
     }
-    base = training.folder.name
-    licence = card.licence(training.folder.path, base)
-    trained = plan.config | {"kept_step": step}
-    paperclip = card.machine_card(trained, splits, base, licence, origin_of(dataset))
+    licence = card.licence(training.folder.path, training.folder.name)
+    # A model is shared: of a folder only the name is given, because its path is private.
+    base, init = last_part(training.folder.name), last_part(str(plan.config["init"]))
+    settings = plan.config | {"init": init, "kept_step": step}
+    paperclip = card.machine_card(settings, splits, base, licence, origin_of(dataset))
     done = Manifest(
         stage=STAGE,
         config=plan.config,

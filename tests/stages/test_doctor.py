@@ -231,14 +231,14 @@ def fetch_more(workspace: Workspace) -> None:
             False,
             "index default",
             State.PROBLEM,
-            "rebuild it with paperclip index --force",
+            "rebuild it with `paperclip index --force`",
         ),
         (
             empty_vectors,
             False,
             "index default",
             State.PROBLEM,
-            "rebuild it with paperclip index --force",
+            "rebuild it with `paperclip index --force`",
         ),
         (
             flip_signs,

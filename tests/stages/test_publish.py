@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from paperclip_cli.config import BuildDatasetConfig, IndexConfig, PublishConfig
+from paperclip_cli.dataset.pairs import count_rows
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.report import Report
 from paperclip_cli.stages import build_dataset, index, publish
@@ -272,3 +275,33 @@ def test_wrong_usage(
 def test_without_network_it_says_so(cache: Workspace) -> None:
     with pytest.raises(PaperclipError, match="org/tiny is on the Hub, and --offline is set"):
         send(Workspace(cache.root, offline=True))
+
+
+OTHER_PROGRAMS = """
+import datasets
+from transformers import CLIPModel
+found = datasets.load_dataset("org/pairs", token=False)
+model = CLIPModel.from_pretrained("org/tiny", token=False)
+print({name: len(rows) for name, rows in found.items()}, found["train"][0]["image"].size)
+print(sum(tensor.numel() for tensor in model.parameters()))
+"""
+
+
+def test_other_programs_read_what_was_published(
+    hub: HubStandIn, full: Workspace, tmp_path: Path
+) -> None:
+    send(full)
+    send(full, "dataset", "pairs")
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_PROGRAMS],
+        capture_output=True,
+        text=True,
+        env=hub.environment(tmp_path / "hf"),
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    splits, count = done.stdout.splitlines()
+    counts = {split: count_rows(full.dataset("pairs"), split) for split in ("train", "validation")}
+    assert all(f"'{split}': {number}" in splits for split, number in counts.items() if number)
+    assert int(count) > 10_000
+    assert not [line for line in hub.with_token if line.startswith("localhost")]
