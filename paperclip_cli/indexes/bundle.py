@@ -100,9 +100,8 @@ class BundleWriter:
     def member(self, name: str) -> Iterator[_Hashed]:
         """A file to write to. Text is compressed: vectors, weights and pictures gain little."""
         is_text = name.endswith((".json", ".jsonl", ".txt"))
-        info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+        info = _info(name)
         info.compress_type = zipfile.ZIP_DEFLATED if is_text else zipfile.ZIP_STORED
-        info.external_attr = 0o644 << 16
         with self._archive.open(info, "w", force_zip64=True) as file:
             hashed = _Hashed(file)
             yield hashed
@@ -110,7 +109,14 @@ class BundleWriter:
 
     def finish(self, manifest: Mapping) -> None:
         card = Card(dict(manifest), self._files)
-        self._archive.writestr(CARD, json.dumps(asdict(card), indent=2))
+        self._archive.writestr(_info(CARD), json.dumps(asdict(card), indent=2))
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    """A member without the time of day: the same index gives the same bytes."""
+    info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    info.external_attr = 0o644 << 16
+    return info
 
 
 class _Hashed:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +134,8 @@ def test_an_index_is_one_file_with_a_card_that_says_how_it_is_used(
     made_by = fingerprint_now(ModelFolder.open(full.model("tiny")))
     assert "paperclip pull org/sky" in card and made_by in card and "20 images of 12" in card
     assert "licence: cc-by-4.0" in report.notes
+    with zipfile.ZipFile(io.BytesIO(held["index.zip"])) as archive:
+        assert {info.date_time[0] for info in archive.infolist()} == {1980}, "no time of day"
     assert send(full, "index", "sky", licence="cc-by-4.0").unchanged
 
 
