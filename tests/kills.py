@@ -43,13 +43,20 @@ class Kill:
 
 
 def paperclip(
-    workspace: Workspace, *arguments: object, under: Sequence[str] = ()
+    workspace: Workspace,
+    *arguments: object,
+    under: Sequence[str] = (),
+    environment: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """A run of the program in a process of its own, for example `under` strace."""
+    """A run of the program in a process of its own, for example `under` strace.
+
+    It uses no network, except in the `environment` of a stand-in.
+    """
     program = [*under, sys.executable, "-m", "paperclip_cli"]
-    options = ["--cache-dir", str(workspace.root), "--offline", "--quiet"]
+    options = ["--cache-dir", str(workspace.root), "--quiet"]
+    options += ["--offline"] if environment is None else []
     command = [*program, *options, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
 def trace(log: Path, options: Sequence[str], calls: str = RENAMES) -> list[str]:

@@ -11,12 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from paperclip_cli.config import BuildDatasetConfig, FetchConfig, IndexConfig, SummarizeConfig
-from paperclip_cli.stages import build_dataset, fetch, index, summarize
+from paperclip_cli.config import (
+    BuildDatasetConfig,
+    FetchConfig,
+    IndexConfig,
+    PullConfig,
+    SummarizeConfig,
+)
+from paperclip_cli.stages import build_dataset, fetch, index, pull, summarize
 from paperclip_cli.workspace import Manifest, Workspace, write_manifest
 from tests.archive_on_disk import write_archive_folder
 from tests.kills import KINDS, Kill, can_trace, faulty, left_over, paperclip, trace
 from tests.small_indexes import towers
+from tests.standin.hub import HubStandIn
 
 pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is not installed, or may not trace")
 
@@ -72,6 +79,31 @@ def test_a_kill_hides_nothing_and_the_next_run_leaves_nothing(
     done = paperclip(copied, *command)
     assert done.returncode == 0, done.stderr
     assert list(faulty(copied, before)) == [] and left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "kill", [Kill(1), Kill(3), Kill(1, at_exchange=True), Kill(2, can_exchange=False)], ids=str
+)
+def test_a_kill_of_pull_leaves_the_model_that_was_there(
+    hub: HubStandIn, tiny_model: Path, tmp_path: Path, kill: Kill
+) -> None:
+    workspace, environment = Workspace(tmp_path / "cache"), hub.environment(tmp_path / "hf")
+    names = ("config.json", "model.safetensors", "tokenizer.json")
+    files = {name: (tiny_model / name).read_bytes() for name in names}
+    hub.put("org/tiny", files)
+    pull.run(PullConfig(repository="org/tiny"), workspace)
+    hub.put("org/tiny", files | {"config.json": files["config.json"] + b"\n"})
+    before = {"models": ["tiny"]}
+
+    command, under = ("pull", "org/tiny"), trace(tmp_path / "log", kill.options)
+    done = paperclip(workspace, *command, under=under, environment=environment)
+    assert done.returncode not in (0, 3), "it was not killed"
+    assert list(faulty(workspace, before)) == []
+
+    done = paperclip(workspace, *command, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert list(faulty(workspace, before)) == [] and left_over(workspace.root) == []
+    assert (workspace.model("tiny") / "config.json").read_bytes().endswith(b"\n")
 
 
 def test_what_takes_its_place_is_on_disk(finished: Path, copied: Workspace, tmp_path: Path) -> None:

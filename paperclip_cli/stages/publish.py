@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paperclip_cli import __version__
 from paperclip_cli.config import PublishConfig
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.files import lock
 from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.bundle_export import export_index
 from paperclip_cli.indexes.card import index_card
@@ -72,9 +74,9 @@ def run(config: PublishConfig, workspace: Workspace, progress: Progress | None =
         PaperclipError: the artefact is damaged, nobody is logged in, or the Hub refuses.
     """
     _check(config)
-    with tempfile.TemporaryDirectory() as scratch:
+    with _scratch(config, workspace) as scratch:
         pack = _PARCELS[config.kind]
-        parcel = pack(config, workspace, Path(scratch), progress or SilentProgress())
+        parcel = pack(config, workspace, scratch, progress or SilentProgress())
         card = with_licence(parcel.card, config.licence) if config.licence else parcel.card
         files = {**parcel.files, README: card.encode()}
         notes = (*parcel.notes, *_about_licence(card))
@@ -107,6 +109,24 @@ def run(config: PublishConfig, workspace: Workspace, progress: Progress | None =
         ),
         unchanged=not done.changed,
     )
+
+
+@contextmanager
+def _scratch(config: PublishConfig, workspace: Workspace) -> Iterator[Path]:
+    """A folder for a bundle, on the disk of the cache: it may have gigabytes.
+
+    While it is there nobody else may change the index. Models and datasets are sent as they are.
+    """
+    if config.kind != "index":
+        yield Path()
+        return
+    _known("indexes", config.name, workspace)
+    folder = workspace.index(config.name)
+    with (
+        lock(folder, shared=True),
+        tempfile.TemporaryDirectory(prefix=f".{folder.name}.new.", dir=folder.parent) as made,
+    ):
+        yield Path(made)
 
 
 def _check(config: PublishConfig) -> None:
@@ -183,7 +203,6 @@ def _dataset(
 def _index(
     config: PublishConfig, workspace: Workspace, scratch: Path, progress: Progress
 ) -> Parcel:
-    _known("indexes", config.name, workspace)
     index = open_index(workspace.index(config.name))
     _refuse_damaged(index.folder, index.manifest, ("",))
     model = replace(model_of(index, workspace), name=_model_name(index, workspace))
