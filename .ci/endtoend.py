@@ -21,7 +21,7 @@ from pathlib import Path
 
 PAPERCLIP = str(Path(sys.executable).with_name("paperclip"))
 SHOWN = ("typer", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "pyarrow", "astropy")
-TERMINATED = 143
+FAILED, TERMINATED = 1, 143
 TRAIN = ("train", "--init", "scratch:tiny", "--steps")
 QUERY = ("query", "galaxy mergers", "-k", "3")
 
@@ -113,6 +113,9 @@ def hand_on(folder: Path) -> None:
     paperclip(folder, "index", "--import", "index.zip", "--index", "copy")
     hits = json.loads(paperclip(folder, "query", "comet", "--index", "copy", "--json"))
     need(bool(hits), "the copy does not answer")
+    for kind in ("model", "dataset", "index"):
+        paperclip(folder, "publish", kind, "default", "org/name", "--dry-run")
+    ended(started(folder, "pull", "org/name"), FAILED)  # there is no network
     need("@" in paperclip(folder, "cite", "--index", "default", "--bibtex"), "nothing to cite")
     print(paperclip(folder, "doctor", "--verify"))
 

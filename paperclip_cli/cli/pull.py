@@ -34,7 +34,10 @@ def pull(
         bool, typer.Option("--yes", "-y", help="Do not ask before a download of more than 1 GB.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace what has this name and came from elsewhere.")
+        bool,
+        typer.Option(
+            "--force", help="Fetch again, and replace what has this name and came from elsewhere."
+        ),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show size, licence and revision.")

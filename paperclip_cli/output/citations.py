@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from paperclip_cli import __version__
+from paperclip_cli.output.console import printable
 from paperclip_cli.wording import noun
 
 # https://archive.stsci.edu/publishing/mission-acknowledgements
@@ -81,7 +82,7 @@ def plain(programs: Mapping[str, Sequence[int]], model: str | None) -> str:
     parts = {
         "Archive": acknowledgements(programs),
         "Method": [PAPERS["PAPERCLIP"], PAPERS["CLIP"]],
-        "Model": [model] if model else [],
+        "Model": [printable(model)] if model else [],
         "Software": [f"paperclip-cli {__version__}", PAPERS["astroquery"]],
     }
     sections = [
@@ -94,7 +95,7 @@ def plain(programs: Mapping[str, Sequence[int]], model: str | None) -> str:
 
 def bibtex(programs: Mapping[str, Sequence[int]], model: str | None) -> str:
     """BibTeX entries, preceded by the acknowledgements as comments."""
-    comments = [*acknowledgements(programs), *([model] if model else [])]
+    comments = [*acknowledgements(programs), *([printable(model)] if model else [])]
     version = f"  version = {{{__version__}}}"
     software = f"@software{{paperclip_cli,\n  title = {{paperclip-cli}},\n{version}\n}}"
     return "\n\n".join([*(f"% {line}" for line in comments), *_BIBTEX.values(), software]) + "\n"

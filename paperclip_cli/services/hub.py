@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from paperclip_cli import __version__
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.progress import libraries_may_draw
+from paperclip_cli.wording import in_bytes
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -27,6 +28,9 @@ _NAME = re.compile(rf"({_PART}/{_PART})(?:@({_PART}(?:/{_PART})*))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}")
 _NO_LICENCE = "not stated"
+README = "README.md"
+# Bytes of files without which an artefact is usable.
+_MOST_CARD, _MOST_TEXT = 2**20, 2**26
 _TIMEOUT = 30.0  # seconds for what a repository holds
 
 
@@ -160,6 +164,24 @@ def look(
         is_private=bool(getattr(info, "private", False)),
         files=files,
     )
+
+
+def texts_among(snapshot: Snapshot, names: Sequence[str]) -> list[str]:
+    """Those files for people that a repository has and that are not absurdly long."""
+    most = {README: _MOST_CARD}
+    held = [name for name in names if name in snapshot.files]
+    return [name for name in held if snapshot.files[name].size <= most.get(name, _MOST_TEXT)]
+
+
+def refuse_large(snapshot: Snapshot, name: str, most: int) -> None:
+    """PaperclipError if a file of a repository has more than `most` bytes."""
+    size = snapshot.files[name].size
+    if size > most:
+        raise PaperclipError(
+            f"{name} of {snapshot.repository} has {in_bytes(size)}, and no such file of ours has "
+            f"more than {in_bytes(most)}",
+            "tell the owner of the repository",
+        )
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from paperclip_cli.indexes.model import model_of
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
 from paperclip_cli.services import hub_upload
-from paperclip_cli.services.hub import Kind, address, is_licence, is_repository
+from paperclip_cli.services.hub import README, Kind, address, is_licence, is_repository
 from paperclip_cli.services.hub_card import last_part, licence_of, with_licence, without_paths
 from paperclip_cli.services.hub_upload import Content, size_of
 from paperclip_cli.towers.folder import (
@@ -46,7 +46,6 @@ from paperclip_cli.workspace import (
 )
 
 STAGE = "publish"
-README = "README.md"
 # Their strings are words, some of which look like paths.
 _WORDS = (TOKENIZER, VOCABULARY)
 _DATA = re.compile(r"data/[^/]+\.parquet")

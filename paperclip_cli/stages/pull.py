@@ -22,26 +22,21 @@ from paperclip_cli.indexes.bundle_import import Terms, import_bundle
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
 from paperclip_cli.services.hub import (
+    README,
     Kind,
     Snapshot,
     endpoint,
     find,
     is_commit,
     is_name,
+    refuse_large,
     split_name,
+    texts_among,
     told,
 )
 from paperclip_cli.services.hub_files import download, remaining
-from paperclip_cli.towers.folder import (
-    BESIDE,
-    MODEL_FILES,
-    REQUIRED,
-    WEIGHTS,
-    ModelFolder,
-    fingerprint,
-    missing_names,
-)
-from paperclip_cli.towers.hub import without_safetensors
+from paperclip_cli.towers.folder import ModelFolder, fingerprint
+from paperclip_cli.towers.hub_model import model_names
 from paperclip_cli.towers.numpy_text_tower import check_text_tower
 from paperclip_cli.wording import in_bytes
 from paperclip_cli.workspace import (
@@ -55,7 +50,6 @@ from paperclip_cli.workspace import (
 )
 
 STAGE = "pull"
-README = "README.md"
 _KINDS: dict[str | None, tuple[Kind, ...]] = {
     None: ("model", "dataset"),
     "model": ("model",),
@@ -63,9 +57,6 @@ _KINDS: dict[str | None, tuple[Kind, ...]] = {
     "index": ("dataset",),
 }
 _DATA = re.compile(rf"data/(?:{'|'.join(SPLITS)})-[A-Za-z0-9._-]+\.parquet")
-_MOST = 2**26  # bytes of a file that is read as a whole; no vocabulary is so large
-_MOST_TEXT = 2**20  # bytes of a card; without a longer one the artefact is usable
-_OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +96,8 @@ def run(
     progress = progress or SilentProgress()
     repository, revision = _asked(config.repository)
     name = config.name or repository.rpartition("/")[2]
-    if is_commit(revision) and (report := _held(config, repository, revision, name, workspace)):
+    report = _held(config, repository, revision, name, workspace) if is_commit(revision) else None
+    if report and not config.force:
         return report
     if workspace.offline:
         raise PaperclipError(
@@ -118,18 +110,13 @@ def run(
     kind, names = _recognised(snapshot, config.kind)
     folder = _folder(kind, name, workspace)
     _refuse_taken(folder, repository, config)
-    if report := _unchanged(folder, kind, repository, snapshot.commit):
+    partial = workspace.root / "hub" / f".{repository.replace('/', '--')}@{snapshot.commit}.part"
+    report = _unchanged(folder, kind, repository, snapshot.commit)
+    if report and not config.force:
+        _drop(partial)
         return report
 
-    partial = workspace.root / "hub" / f".{repository.replace('/', '--')}@{snapshot.commit}.part"
-    offer = Offer(
-        repository=repository,
-        commit=snapshot.commit,
-        kind=kind,
-        licence=snapshot.licence,
-        size=sum(snapshot.files[one].size for one in names),
-        left=remaining(snapshot, names, partial),
-    )
+    offer = _offer(snapshot, kind, names, partial)
     progress.note(str(offer))
     counts = {"files": len(names), "bytes": offer.size}
     if config.dry_run:
@@ -138,9 +125,9 @@ def run(
     if not agree(offer):
         raise PaperclipError(f"{repository} was not downloaded", "--yes downloads without asking")
 
+    origin = {"repository": repository, "revision": revision, "commit": snapshot.commit}
     with lock(folder), _kept(partial):
         _fetch(snapshot, names, partial, offer, progress)
-        origin = {"repository": repository, "revision": revision, "commit": snapshot.commit}
         _TAKE_IN[kind](partial, folder, names, {**origin, "licence": snapshot.licence})
         shutil.rmtree(partial)
     if kind != "dataset":  # remembered now, so that the first query is as fast as any other
@@ -228,13 +215,13 @@ def _recognised(snapshot: Snapshot, wanted: str | None) -> tuple[str, list[str]]
     Names are compared with those that are known: a name that the Hub lists is no path.
     """
     if snapshot.kind == "model":
-        return "model", _model_names(snapshot)
+        return "model", model_names(snapshot)
     if wanted != "dataset" and bundle.FILE in snapshot.files:
-        _refuse_large(snapshot, bundle.FILE, bundle.MAX_BYTES)
+        refuse_large(snapshot, bundle.FILE, bundle.MAX_BYTES)
         return "index", [bundle.FILE]
     data = sorted(name for name in snapshot.files if _DATA.fullmatch(name))
     if wanted != "index" and data:
-        return "dataset", data + _texts(snapshot, (README,))
+        return "dataset", data + texts_among(snapshot, (README,))
     what = "no index" if wanted == "index" else "neither an index nor a dataset"
     raise PaperclipError(
         f"{snapshot.repository} on the Hub holds {what} of paperclip",
@@ -242,39 +229,15 @@ def _recognised(snapshot: Snapshot, wanted: str | None) -> tuple[str, list[str]]
     )
 
 
-def _model_names(snapshot: Snapshot) -> list[str]:
-    there = [name for name in MODEL_FILES if name in snapshot.files]
-    missing = missing_names(there)
-    if missing and missing != [WEIGHTS]:
-        raise PaperclipError(
-            f"{snapshot.repository} on the Hub is no CLIP model: it has no {missing[0]}",
-            "a model needs " + ", ".join(REQUIRED),
-        )
-    if missing:
-        others = any(name.endswith(_OTHER_WEIGHTS) for name in snapshot.files)
-        hint = without_safetensors(snapshot.repository) if others else "choose a CLIP model"
-        raise PaperclipError(f"{snapshot.repository} on the Hub has no {WEIGHTS}", hint)
-    for name in there:
-        if name.endswith((".json", ".txt")):
-            _refuse_large(snapshot, name, _MOST)
-    return there + _texts(snapshot, BESIDE)
-
-
-def _texts(snapshot: Snapshot, names: Sequence[str]) -> list[str]:
-    """Those files for people that are there and not absurdly long."""
-    most = {README: _MOST_TEXT}
-    held = [name for name in names if name in snapshot.files]
-    return [name for name in held if snapshot.files[name].size <= most.get(name, _MOST)]
-
-
-def _refuse_large(snapshot: Snapshot, name: str, most: int) -> None:
-    size = snapshot.files[name].size
-    if size > most:
-        raise PaperclipError(
-            f"{name} of {snapshot.repository} has {in_bytes(size)}, and no such file of ours has "
-            f"more than {in_bytes(most)}",
-            "tell the owner of the repository",
-        )
+def _offer(snapshot: Snapshot, kind: str, names: Sequence[str], partial: Path) -> Offer:
+    return Offer(
+        repository=snapshot.repository,
+        commit=snapshot.commit,
+        kind=kind,
+        licence=snapshot.licence,
+        size=sum(snapshot.files[name].size for name in names),
+        left=remaining(snapshot, names, partial),
+    )
 
 
 def _check_room(offer: Offer, workspace: Workspace) -> None:
@@ -302,6 +265,13 @@ def _kept(partial: Path) -> Iterator[None]:
                 shutil.rmtree(other)
         make_folder(partial)
         yield
+
+
+def _drop(partial: Path) -> None:
+    """Removes what a kill between the last two steps has left of a download."""
+    if partial.exists():
+        with _kept(partial):
+            shutil.rmtree(partial)
 
 
 def _fetch(

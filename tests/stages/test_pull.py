@@ -26,6 +26,7 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.report import Report, State
 from paperclip_cli.services import hub_files
 from paperclip_cli.stages import build_dataset, cite, describe, doctor, index, publish, pull, query
+from paperclip_cli.towers import hub_model
 from paperclip_cli.towers.folder import MODEL_FILES, fingerprint, resolve
 from paperclip_cli.workspace import Workspace, read_manifest
 from tests.factories import write_fetched
@@ -171,6 +172,12 @@ def test_the_revision_is_pinned_and_the_second_time_nothing_is_done(
     again = get(cache, "org/tiny")
     assert again.unchanged and not [line for line in hub.log if "/resolve/" in line]
     assert again.notes[0] == f"org/tiny is here at commit {first}"
+    forced = get(cache, "org/tiny", force=True)
+    assert not forced.unchanged and [line for line in hub.log if "/resolve/" in line]
+
+    left = cache.root / "hub" / f".org--tiny@{first}.part"
+    left.mkdir()
+    assert get(cache, "org/tiny").unchanged and not left.exists()
 
     card = {"README.md": b"---\nlicense: mit\n---\nNew\n"}
     second = hub.put("org/tiny", model_files(origin) | card)
@@ -406,7 +413,7 @@ def test_a_disk_that_is_too_small_and_files_that_are_too_large(
         patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000))
         with pytest.raises(PaperclipError, match=r"org/tiny needs .* MB, and the disk of"):
             get(cache, "org/tiny")
-    monkeypatch.setattr(pull, "_MOST", 1_000)
+    monkeypatch.setattr(hub_model, "_MOST", 1_000)
     with pytest.raises(PaperclipError, match="and no such file of ours has more than"):
         get(cache, "org/tiny")
     assert not [line for line in hub.log if "/resolve/" in line]
