@@ -101,6 +101,9 @@ def test_bash_completes_names_of_the_cache(cache: Path, tmp_path: Path) -> None:
     assert complete("query", "dust", "--index", "", cache=cache) == ["mine"]
     assert complete("--cache-dir", str(cache), "cite", "--index", "m", cache=tmp_path) == ["mine"]
     assert complete("describe", "a.fits", "--model", "h", cache=cache) == ["home", "hubble"]
+    assert complete("publish", "m") == ["model"]
+    assert complete("publish", "model", "h", cache=cache) == ["home", "hubble"]
+    assert complete("publish", "index", "", cache=cache) == ["mine"]
     assert complete("query", "--instrument", "A", cache=cache) == ["ACS", "ACS/WFC"]
     assert complete("query", "--instrument", "WFC3,ACS/", cache=cache) == ["WFC3,ACS/WFC"]
 

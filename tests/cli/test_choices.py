@@ -14,6 +14,7 @@ from paperclip_cli.config import (
     DescribeConfig,
     EvaluateConfig,
     IndexConfig,
+    PullConfig,
     QueryConfig,
     SummarizeConfig,
     TrainConfig,
@@ -25,11 +26,13 @@ CONFIGURATIONS = {
     "describe": DescribeConfig,
     "evaluate": EvaluateConfig,
     "index": IndexConfig,
+    "pull": PullConfig,
     "query": QueryConfig,
     "summarize": SummarizeConfig,
     "train": TrainConfig,
 }
-LINES = {"describe": ["x.fits"], "query": ["dust"]}
+LINES = {"describe": ["x.fits"], "pull": ["org/x"], "query": ["dust"]}
+NEEDED: dict = {"train": {"init": "somewhere"}, "pull": {"repository": "org/x"}}
 
 
 def typed(name: str) -> str:
@@ -68,7 +71,7 @@ def offered(given: Any, incomplete: str = "") -> tuple[str, ...]:
 
 
 def test_there_are_as_many_as_there_were() -> None:
-    assert len(CASES) == 22
+    assert len(CASES) == 23
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ def test_the_command_line_offers_what_the_configuration_takes(
 def test_a_configuration_takes_each_and_no_other(
     command: str, name: str, values: tuple[str, ...]
 ) -> None:
-    needed: dict = {"init": "somewhere"} if command == "train" else {}
+    needed = NEEDED.get(command, {})
     for value in values:
         assert getattr(CONFIGURATIONS[command](**needed, **{name: value}), name) == value
     with pytest.raises(UsageError, match=f"{typed(name)} 'strange'") as caught:
