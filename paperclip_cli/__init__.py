@@ -33,6 +33,8 @@ _MODULES = {
     "index_status": "api.stages",
     "load_model": "api.model",
     "open_index": "api.search",
+    "publish": "api.stages",
+    "pull": "api.stages",
     "query": "api.search",
     "summarize": "api.stages",
     "train": "api.stages",

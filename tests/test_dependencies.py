@@ -14,8 +14,8 @@ FILE = Path(__file__).resolve().parents[1] / "pyproject.toml"
 PROJECT = tomllib.loads(FILE.read_text(encoding="utf-8"))["project"]
 # Libraries whose module has another name.
 MODULE = {"llama_cpp_python": "llama_cpp", "orbax_checkpoint": "orbax", "pillow": "PIL"}
-# Installed by `llama_cpp`, which renders chats with it.
-BROUGHT_ALONG = {"jinja2"}
+# Installed by `llama_cpp`, which renders chats with it; and by `datasets`.
+BROUGHT_ALONG = {"jinja2", "pandas"}
 
 
 def modules(requirements: list[str]) -> set[str]:

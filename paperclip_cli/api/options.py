@@ -127,6 +127,9 @@ class TrainOptions(TypedDict, total=False):
 
     init: PathLike
     dataset: PathLike
+    image_column: str | None
+    text_column: str | None
+    group_column: str | None
     name: str
     recipe: choices.RecipeName | None
     train: choices.Mode | None
@@ -168,6 +171,9 @@ class EvaluateOptions(TypedDict, total=False):
     model: PathLike | Iterable[PathLike] | None
     baseline: PathLike | None
     dataset: PathLike
+    image_column: str | None
+    text_column: str | None
+    group_column: str | None
     split: choices.Split | None
     protocol: choices.Ranking
     direction: choices.Direction
@@ -246,3 +252,21 @@ class QueryOptions(TypedDict, total=False):
     before: Date | None
     collapse: choices.Collapse
     rank_by: choices.RankBy
+
+
+class PublishOptions(TypedDict, total=False):
+    """Options of `publish`."""
+
+    licence: str | None
+    message: str | None
+    private: bool
+    dry_run: bool
+
+
+class PullOptions(TypedDict, total=False):
+    """Options of `pull`. `name` is the name in the cache."""
+
+    name: str | None
+    kind: choices.Artefact | None
+    force: bool
+    dry_run: bool

@@ -28,6 +28,8 @@ from paperclip_cli.api.options import (
     IndexOptions,
     PathLike,
     Paths,
+    PublishOptions,
+    PullOptions,
     SetOptions,
     SummarizeOptions,
     TrainOptions,
@@ -43,10 +45,13 @@ from paperclip_cli.config import (
     FetchConfig,
     GetConfig,
     IndexConfig,
+    PublishConfig,
+    PullConfig,
     SummarizeConfig,
     TrainConfig,
     configure,
 )
+from paperclip_cli.config.choices import Artefact
 from paperclip_cli.progress import Progress
 from paperclip_cli.report import Check, Report
 from paperclip_cli.workspace import Workspace
@@ -317,6 +322,42 @@ def doctor(
 
     config = configure(DoctorConfig, verify=verify)
     return list(stage.run(config, workspace(cache, offline), shown(progress)))
+
+
+@with_options(PublishConfig, PublishOptions)
+def publish(
+    kind: Artefact,
+    name: str,
+    repository: str,
+    *,
+    cache: PathLike | None = None,
+    progress: Shown = None,
+    **options: Unpack[PublishOptions],
+) -> Report:
+    """Uploads a model, a dataset or an index to the Hugging Face Hub, as `paperclip publish`."""
+    from paperclip_cli.stages import publish as stage
+
+    config = configure(PublishConfig, kind=kind, name=name, repository=repository, **options)
+    return stage.run(config, workspace(cache), shown(progress))
+
+
+@with_options(PullConfig, PullOptions)
+def pull(
+    repository: str,
+    *,
+    cache: PathLike | None = None,
+    offline: bool = False,
+    progress: Shown = None,
+    **options: Unpack[PullOptions],
+) -> Report:
+    """Fetches a model, an index or a dataset from the Hugging Face Hub, as `paperclip pull`.
+
+    Nobody is asked: `dry_run=True` tells the size first.
+    """
+    from paperclip_cli.stages import pull as stage
+
+    config = configure(PullConfig, repository=repository, **options)
+    return stage.run(config, workspace(cache, offline), shown(progress))
 
 
 def workspace(cache: PathLike | None, offline: bool = False) -> Workspace:

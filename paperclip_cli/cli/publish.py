@@ -8,7 +8,7 @@ import typer
 
 from paperclip_cli.cli.complete import artefact_names
 from paperclip_cli.cli.session import session
-from paperclip_cli.config import PublishConfig
+from paperclip_cli.config import PublishConfig, configure
 from paperclip_cli.config.choices import Artefact
 
 
@@ -45,7 +45,8 @@ def publish(
     from paperclip_cli.stages import publish as stage
 
     here = session()
-    config = PublishConfig(
+    config = configure(
+        PublishConfig,
         kind=kind,
         name=name,
         repository=repository,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from paperclip_cli.cli.session import session
-from paperclip_cli.config import PullConfig
+from paperclip_cli.config import PullConfig, configure
 from paperclip_cli.config.choices import Artefact
 
 _LARGE = 1e9  # bytes, from which a person at a terminal is asked
@@ -51,7 +51,9 @@ def pull(
     from paperclip_cli.stages import pull as stage
 
     here = session()
-    config = PullConfig(repository=repository, name=name, kind=kind, force=force, dry_run=dry_run)
+    config = configure(
+        PullConfig, repository=repository, name=name, kind=kind, force=force, dry_run=dry_run
+    )
     return here.finish(stage.run(config, here.workspace, here.progress, _agreed(yes)))
 
 

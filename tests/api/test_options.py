@@ -25,6 +25,8 @@ from paperclip_cli.config import (
     FetchConfig,
     GetConfig,
     IndexConfig,
+    PublishConfig,
+    PullConfig,
     QueryConfig,
     SummarizeConfig,
     TrainConfig,
@@ -32,6 +34,7 @@ from paperclip_cli.config import (
 )
 from paperclip_cli.config.given import option_names
 from paperclip_cli.errors import UsageError
+from tests.config.test_given import NEEDED
 
 # Each function with its command, its configuration and, where it has `**options`, their types.
 FUNCTIONS: dict[str, tuple[str, type, type | None]] = {
@@ -50,6 +53,8 @@ FUNCTIONS: dict[str, tuple[str, type, type | None]] = {
     "get": ("get", GetConfig, typed.GetOptions),
     "cite": ("cite", CiteConfig, None),
     "doctor": ("doctor", DoctorConfig, None),
+    "publish": ("publish", PublishConfig, typed.PublishOptions),
+    "pull": ("pull", PullConfig, typed.PullOptions),
 }
 # Those that take all options of their command; the others do one thing that an option asks for.
 WHOLE = set(FUNCTIONS) - {
@@ -78,6 +83,7 @@ ONLY_TYPED = {
     "export": "a function of its own",
     "import": "a function of its own",
     "status": "a function of its own",
+    "yes": "nobody is asked",
 }
 COMMON = {"cache", "offline", "progress"}  # the command has them before its name
 # The file or place that is the value of an option of the command.
@@ -162,7 +168,7 @@ def test_a_default_that_is_given_is_the_default(function: str) -> None:
         for name, one in parameters(function).items()
         if name in get_type_hints(options) and one.default is not inspect.Parameter.empty
     }
-    needed = {"place": "x"} if config is BundleConfig else {}
+    needed = NEEDED.get(config, {})
     usual = {"index": IndexConfig.name} if config is BundleConfig else {}
     assert configure(config, **needed, **shown) == configure(config, **needed, **usual)
 

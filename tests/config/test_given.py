@@ -37,6 +37,12 @@ CLASSES = [
     for name, one in vars(configurations).items()
     if name.endswith("Config") and dataclasses.is_dataclass(one)
 ]
+# What has no default.
+NEEDED: dict[type, dict[str, str]] = {
+    configurations.BundleConfig: {"place": "a.index"},
+    configurations.PublishConfig: {"kind": "model", "name": "a", "repository": "org/a"},
+    configurations.PullConfig: {"repository": "org/a"},
+}
 FIELDS = [(kind, one) for kind in CLASSES for one in dataclasses.fields(kind)]
 
 
@@ -59,7 +65,7 @@ def test_every_field_is_read_by_a_reader(kind: type, field: dataclasses.Field) -
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_without_options_the_defaults_hold(kind: type) -> None:
-    needed = {"place": "a.index"} if kind is configurations.BundleConfig else {}
+    needed = NEEDED.get(kind, {})
     assert configure(kind, **needed) == kind(**needed)
     nothing = dict.fromkeys(option_names(kind))
     assert configure(kind, **nothing | needed) == kind(**needed)
