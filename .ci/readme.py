@@ -1,4 +1,4 @@
-"""Run the README's commands: every `sh` block after `<!-- runs -->`, in order.
+"""Run the README's examples: every `sh` or `python` block after `<!-- runs -->`, in order.
 
     readme.py README --home HOME
 
@@ -14,7 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-BLOCK = re.compile(r"^<!-- runs -->\n+```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^<!-- runs -->\n+```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PROGRAM = {"sh": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 
 
 def main(readme: str, flag: str, home: str) -> int:
@@ -31,10 +32,9 @@ def main(readme: str, flag: str, home: str) -> int:
         "PAPERCLIP_CACHE_DIR": f"{home}/.cache/paperclip/demo",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    for block in blocks:
+    for language, block in blocks:
         print(block, flush=True)
-        bash = ["bash", "-euo", "pipefail", "-c", block]
-        subprocess.run(bash, cwd=folder, env=environment, check=True)
+        subprocess.run([*PROGRAM[language], block], cwd=folder, env=environment, check=True)
     print(f"{len(blocks)} blocks of the README ran")
     return 0
 
