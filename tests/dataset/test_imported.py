@@ -42,11 +42,6 @@ from tests.foreign_datasets import (
     write_tar,
 )
 
-# `datasets` leaves the tables that it read to the garbage collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
-)
-
 
 class Notes(SilentProgress):
     def __init__(self) -> None:

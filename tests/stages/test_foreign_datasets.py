@@ -33,10 +33,6 @@ QUICK = TrainConfig(
     keep="last",
     ema_decay=0.0,
 )
-# `datasets` leaves the tables that it read to the garbage collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
-)
 ITEMS = ("train row 3 (train/2.png)", "not a JPEG, PNG, TIFF or FITS file")
 
 
