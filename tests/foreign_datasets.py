@@ -114,12 +114,15 @@ def write_class_folders(folder: Path, count: int) -> Path:
     return folder
 
 
-def write_tar(folder: Path, members: Rows, split: str = "train") -> Path:
-    """A WebDataset: `<number>.png` and `<number>.txt`."""
+def write_tar(
+    folder: Path, members: Rows, split: str = "train", others: Mapping[str, bytes] | None = None
+) -> Path:
+    """A WebDataset: `<number>.png` and `<number>.txt`, and `others` by their suffixes."""
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(folder / f"{split}-000.tar", "w") as archive:
         for number, row in enumerate(members):
-            for suffix, data in (("png", row["image"]), ("txt", str(row["caption"]).encode())):
+            texts = {"png": row["image"], "txt": str(row["caption"]).encode()}
+            for suffix, data in (texts | dict(others or {})).items():
                 info = tarfile.TarInfo(f"{number:04}.{suffix}")
                 info.size = len(data)  # type: ignore[arg-type]
                 archive.addfile(info, io.BytesIO(data))  # type: ignore[arg-type]

@@ -21,6 +21,8 @@ from paperclip_cli.dataset.row_images import Places
 from paperclip_cli.dataset.split import SPLITS, TEST, TRAIN, VALIDATION
 from paperclip_cli.errors import PaperclipError
 
+# Members of a WebDataset that are texts and numbers.
+_DECODED = "txt text transcript json jsn cls cls2 index inx id".split()
 _ROWS_AT_A_TIME = 32  # of a Parquet file, with their images
 _BUFFER = 2**20  # bytes of a Parquet file that are read at once
 _ALSO_VALIDATION = ("val", "valid", "dev", "eval")
@@ -68,22 +70,27 @@ def loaded(name: str, places: Places, scratch: Path) -> Iterator[Loaded]:
 
 @contextmanager
 def _quiet_and_offline() -> Iterator[None]:
-    """Without bars, messages and requests of `datasets`; what was set before is set again."""
+    """Without bars, messages, requests and unpickling by `datasets`; all is put back at the end."""
     import datasets
     import huggingface_hub.utils
+    from datasets.packaged_modules.webdataset.webdataset import WebDataset
 
     config = datasets.config
     loggers = datasets.utils.logging, huggingface_hub.utils.logging
     levels = [logger.get_verbosity() for logger in loggers]
     had_bars = not datasets.are_progress_bars_disabled()
     before = config.HF_HUB_OFFLINE, config.HF_UPDATE_DOWNLOAD_COUNTS
+    decoders = WebDataset.DECODERS
     try:
         datasets.disable_progress_bars()
         for logger in loggers:
             logger.set_verbosity(logger.CRITICAL)
         config.HF_HUB_OFFLINE, config.HF_UPDATE_DOWNLOAD_COUNTS = True, False
+        # Others are for arrays; that of `.pth` unpickles.
+        WebDataset.DECODERS = {kind: decoders[kind] for kind in _DECODED if kind in decoders}
         yield
     finally:
+        WebDataset.DECODERS = decoders
         config.HF_HUB_OFFLINE, config.HF_UPDATE_DOWNLOAD_COUNTS = before
         for logger, level in zip(loggers, levels, strict=True):
             logger.set_verbosity(level)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 from paperclip_cli.dataset import imported
@@ -310,6 +311,22 @@ def test_no_program_is_run(tmp_path: Path, workspace: Workspace) -> None:
     with pytest.raises(PaperclipError, match=r"loading script \(theirs\.py\)"):
         opened(folder, workspace)
     assert not (tmp_path / "ran").exists()
+
+
+def test_nothing_is_unpickled(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpickled(*_: object, **__: object) -> None:
+        raise AssertionError("unpickled")
+
+    monkeypatch.setattr(torch, "load", unpickled)
+    others = {"pth": encoded(picture(0)), "npy": b"no array"}
+    folder = write_tar(tmp_path / "theirs", rows(0, 3), others=others)
+    with pytest.raises(AssertionError, match="unpickled"):
+        next(iter(datasets.load_dataset(str(folder), split="train", streaming=True)))
+    assert [pair.caption for pair in pairs(opened(folder, workspace))] == [
+        text(number) for number in range(3)
+    ]
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1", b"not parquet at all"])
