@@ -48,7 +48,7 @@ def publish(
     Raises:
         PaperclipError: nobody is logged in, or the Hub refuses.
     """
-    _check_token()
+    check_token()
     with told(repository, None, "no such repository", _FAILED), bars_on_a_terminal_only():
         held = look(repository, None, kind, may_be_missing=True)
         if held is None:
@@ -68,7 +68,8 @@ def publish(
     return Done(commit, len(changed) + len(gone), said)
 
 
-def _check_token() -> None:
+def check_token() -> None:
+    """PaperclipError if nobody is logged in to the Hub."""
     from huggingface_hub import get_token
 
     if get_token() is None:

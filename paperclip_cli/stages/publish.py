@@ -72,7 +72,7 @@ def run(config: PublishConfig, workspace: Workspace, progress: Progress | None =
         UsageError: no such artefact, or no such name of a repository.
         PaperclipError: the artefact is damaged, nobody is logged in, or the Hub refuses.
     """
-    _check(config)
+    _check(config, workspace)
     with _scratch(config, workspace) as scratch:
         pack = _PARCELS[config.kind]
         parcel = pack(config, workspace, scratch, progress or SilentProgress())
@@ -84,10 +84,6 @@ def run(config: PublishConfig, workspace: Workspace, progress: Progress | None =
             lines = (f"{name} ({in_bytes(size_of(data))})" for name, data in files.items())
             aim = f"nothing was uploaded; it would go to {address(config.repository, parcel.kind)}"
             return Report(stage=STAGE, counts=counts, notes=(*lines, *notes, aim))
-        if workspace.offline:
-            raise PaperclipError(
-                f"{config.repository} is on the Hub, and --offline is set", "leave out --offline"
-            )
         done = hub_upload.publish(
             config.repository,
             parcel.kind,
@@ -128,7 +124,8 @@ def _scratch(config: PublishConfig, workspace: Workspace) -> Iterator[Path]:
         yield Path(made)
 
 
-def _check(config: PublishConfig) -> None:
+def _check(config: PublishConfig, workspace: Workspace) -> None:
+    """Refuses what cannot succeed, before anything is packed."""
     if not is_repository(config.repository):
         raise UsageError(
             f"{config.repository!r} is not the name of a repository on the Hub",
@@ -139,6 +136,13 @@ def _check(config: PublishConfig) -> None:
             f"--licence {config.licence!r} is not the name of a licence",
             "give the Hub's name of one, for example mit or cc-by-4.0",
         )
+    if config.dry_run:
+        return
+    if workspace.offline:
+        raise PaperclipError(
+            f"{config.repository} is on the Hub, and --offline is set", "leave out --offline"
+        )
+    hub_upload.check_token()
 
 
 def _kind_option(kind: str) -> str:

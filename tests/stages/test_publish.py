@@ -270,7 +270,7 @@ def test_private_does_not_count_for_a_public_repository(hub: HubStandIn, cache: 
     ],
 )
 def test_wrong_usage(
-    cache: Workspace, kind: str, name: str, more: dict[str, str], message: str
+    hub: HubStandIn, cache: Workspace, kind: str, name: str, more: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
         send(cache, kind, name, **{"repository": "org/x", **more})
