@@ -32,7 +32,9 @@ _STYLE = f"""
 :root {{ color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }}
 body {{ margin: 2rem; }}{_CARDS}"""
 # Part of a page: nested, so that the rest of the page keeps its own style.
-_PART_STYLE = f""".paperclip-hits {{ font: 13px/1.4 system-ui, sans-serif;{_CARDS}}}
+_PART_STYLE = f""".paperclip-hits {{ font: 13px/1.4 system-ui, sans-serif;{_CARDS}
+section {{ grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .75rem; }}
+}}
 """
 
 

@@ -36,4 +36,4 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     shown = [output.data for output in outputs if output.output_type != "stream"]
     assert sum("data:image/jpeg;base64," in data.get("text/html", "") for data in shown) == 2
     assert sum("image/png" in data for data in shown) == 1
-    assert (tmp_path / "clusters.vot").is_file()
+    assert (tmp_path / "mergers.vot").is_file()
