@@ -54,15 +54,15 @@ def run_all(cache: Path, folder: Path, progress: Any = None) -> dict[str, Any]:
 
 
 def ask(cache: Path) -> None:
-    """Searches the index by a text and by an image."""
-    from paperclip_cli.config import QueryConfig
-    from paperclip_cli.stages import query
-    from paperclip_cli.workspace import Workspace
-
-    here = Workspace(cache, offline=True)
+    """Searches the index by a text, by an image and by a vector, and embeds with its model."""
     image = next((cache / "previews" / "sim").rglob("*.jpg"))
-    for config in (QueryConfig(texts=("a galaxy",)), QueryConfig(images=(image,))):
-        assert next(iter(query.run(config, here))).hits
+    index = paperclip_cli.open_index(cache=cache)
+    model = paperclip_cli.load_model(cache=cache)
+    for what in ("galaxy mergers", image, model.embed_texts(["comet"])[0]):
+        assert index.search(what)
+    assert len(index.observations()) == len(index)
+    assert model.describe(image, ["comet", "dust"])
+    assert len(paperclip_cli.query("comet", cache=cache).to_table())
 
 
 def command_lines(cache: Path, folder: Path) -> list[list[str]]:

@@ -16,7 +16,8 @@ from safetensors.numpy import load_file
 import paperclip_cli
 from paperclip_cli.cli.session import Session, open_session
 from paperclip_cli.progress import SilentProgress
-from paperclip_cli.towers import hub, scratch
+from paperclip_cli.services import hub
+from paperclip_cli.towers import scratch
 from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.workspace import Workspace
 from tests.api import sky
@@ -135,7 +136,7 @@ def test_the_hubs_bars_are_the_command_lines(
             return True
 
     def draws() -> bool:
-        with hub._bars_on_a_terminal_only():
+        with hub.bars_on_a_terminal_only():
             return not utils.are_progress_bars_disabled()
 
     def in_a_command(quiet: bool) -> bool:
