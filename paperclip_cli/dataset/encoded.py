@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from paperclip_cli.dataset.pairs import ROWS_PER_GROUP, present_files, reading, stream_rows
+from paperclip_cli.dataset.pairs import (
+    ROWS_PER_GROUP,
+    open_parquet,
+    present_files,
+    reading,
+    stream_rows,
+)
 from paperclip_cli.errors import PaperclipError
 
 _COLUMN = "image.bytes"
@@ -100,7 +105,7 @@ class _Group(NamedTuple):
 
 def _groups(dataset: Path, split: str) -> Iterator[tuple[_Group, Iterator[memoryview]]]:
     for path in present_files(dataset, split):
-        with reading(path), pq.ParquetFile(path) as file:
+        with reading(path), open_parquet(path) as file:
             names = [file.schema.column(i).path for i in range(len(file.schema))]
             column = names.index(_COLUMN) if _COLUMN in names else None
             if column is None:

@@ -30,6 +30,7 @@ from paperclip_cli.workspace import (
 Item = TypeVar("Item")
 
 ROWS_PER_GROUP = 100  # about 10 MB, which a reader that streams or shuffles holds at a time
+_BUFFER = 2**20  # bytes that are read at a time
 OBSERVATION_COLUMNS = (
     "target",
     "moving",
@@ -187,7 +188,7 @@ def stream_rows(
         PaperclipError: the split is missing or cannot be read.
     """
     for path in present_files(dataset, split):
-        with reading(path), pq.ParquetFile(path) as file:
+        with reading(path), open_parquet(path) as file:
             for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
                 yield from map(make, batch.to_pylist())
 
@@ -202,6 +203,15 @@ def present_files(dataset: Path, split: str) -> list[Path]:
     if split not in present:
         raise PaperclipError(f"no split {split!r} in {dataset}", f"it has {', '.join(present)}")
     return split_files(dataset, split)
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file that is read as it is used.
+
+    By default pyarrow would keep all that it has read until the file is closed (`pre_buffer`), and
+    read row groups as a whole.
+    """
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
 
 
 @contextmanager
@@ -237,7 +247,7 @@ def read_keys(dataset: Path, split: str) -> list[Key]:
     """The distinct proposals of a split, sorted, without reading the images."""
     keys: set[Key] = set()
     for path in split_files(dataset, split):
-        with pq.ParquetFile(path) as file:  # `pq.read_table` would import pandas
+        with open_parquet(path) as file:  # `pq.read_table` would import pandas
             for batch in file.iter_batches(columns=["mission", "proposal_id"]):
                 keys.update(Key(*row.values()) for row in batch.to_pylist())
     return sorted(keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from paperclip_cli.dataset.pairs import (
     fingerprint,
     read_split,
     split_files,
+    stream_split,
     write_split,
 )
 from paperclip_cli.errors import MissingStage, PaperclipError
@@ -199,3 +201,21 @@ def test_the_features_are_those_of_the_schema(tmp_path: Path) -> None:
     assert features["image"] == {"_type": "Image"}
     assert features["proposal_id"] == {"dtype": "int64", "_type": "Value"}
     assert list(features) == list(COLUMNS)
+
+
+def test_what_was_read_of_a_split_is_let_go(tmp_path: Path) -> None:
+    """The images of a split, 100 kB each, pass through the memory of a few of them."""
+    import pyarrow as pa
+
+    big = dataclasses.replace(plain_pair(1), image=bytes(100_000))
+    write_split(tmp_path, "train", (big for _ in range(5 * ROWS_PER_GROUP)))
+    with pq.ParquetFile(split_files(tmp_path, "train")[0]) as file:
+        table = file.read()
+    before = pa.total_allocated_bytes()
+    most = [pa.total_allocated_bytes() - before for _ in stream_split(tmp_path, "train")]
+    assert len(most) == 5 * ROWS_PER_GROUP and max(most) < 25e6, "10 MB are a row group"
+
+    pq.write_table(table, tmp_path / "data" / "train-00000.parquet", compression="NONE")
+    before = pa.total_allocated_bytes()
+    most = [pa.total_allocated_bytes() - before for _ in stream_split(tmp_path, "train")]
+    assert len(most) == 5 * ROWS_PER_GROUP and max(most) < 25e6, "one row group holds all"
