@@ -97,16 +97,18 @@ def curve(contestant: Contestant, protocol: str, direction: str) -> Curve:
     """The accuracy over all images, from the first candidate to all of them."""
     standing = retrieval.standing(contestant.found, protocol, direction)
     shares = Shares(contestant.found.proposal[standing.rows])
-    tops = np.unique(np.rint(np.geomspace(1, standing.total, _MOST_STEPS)).astype(int))
+    most = standing.total.max()
+    steps = 100 / most * np.unique(np.rint(np.geomspace(1, most, _MOST_STEPS)))
+    percents = np.union1d(steps, retrieval.PERCENTS)  # the curve goes through the table's values
 
-    found = [shares.of(standing.hits(top)) for top in tops]
+    found = [shares.of(standing.hits(standing.tops(percent))) for percent in percents]
     low, high = np.asarray([share.interval for share in found]).T
     return Curve(
         name=contestant.name,
         role=contestant.role,
         protocol=protocol,
         direction=direction,
-        fraction=tops / standing.total,
+        fraction=percents / 100,
         accuracy=np.asarray([share.by_item for share in found]),
         low=low,
         high=high,

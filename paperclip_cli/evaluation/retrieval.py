@@ -23,7 +23,7 @@ from paperclip_cli.wording import counted
 PERCENTS = (1, 5, 10, 20)
 LOSS_BATCH = 100  # the paper's: a model at chance has a loss of ln 100
 DROPPED_BATCHES = 2
-_BLOCK = 4_096
+_BLOCK = 1_024
 
 
 @dataclass(frozen=True)
@@ -47,38 +47,41 @@ class Embeddings:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Standing:
     """The standing of the true answers among all candidates, for the n images that count.
 
     `rows` int [n] are the images' rows in the embeddings. `better`, int [n], counts the candidates
-    that are more similar than the true answer, and `tied` the others that are equally similar;
-    `total` is the number of candidates. Where the order of ties is arbitrary (`breaks_ties`), an
-    answer counts by its chance of coming early enough. Elsewhere it stands in the middle of those
-    it is tied with.
+    that are more similar than the true answer, and `tied` the others that are equally similar, or
+    not comparable. `total`, int [n], is the number of candidates, the true answer included.
     """
 
     rows: np.ndarray
     better: np.ndarray
     tied: np.ndarray
-    total: int
-    breaks_ties: bool = False
+    total: np.ndarray
 
     @property
     def rank(self) -> np.ndarray:
         """The expected rank of the true answers, from 1: float64 [n]."""
         return 1 + self.better + self.tied / 2
 
-    def hits(self, top: int) -> np.ndarray:
-        """The chance that each true answer is among the first `top`: float64 [n], 0 to 1."""
-        if self.breaks_ties:
-            return np.clip((top - self.better) / (1 + self.tied), 0, 1)
-        return (self.rank <= top).astype(np.float64)
+    def tops(self, percent: float) -> np.ndarray:
+        """The number of candidates that count as found: floor(`percent` / 100 * total), int [n]."""
+        # Rounded first: 0.29 * 100 is 28.999999999999996.
+        return np.floor(np.round(percent * self.total / 100, 9)).astype(np.int64)
+
+    def hits(self, tops: np.ndarray | int) -> np.ndarray:
+        """The chance that each true answer is among its first `tops` [n]: float64 [n], 0 to 1.
+
+        Ties are in arbitrary order. So embeddings that tell nothing apart are at chance.
+        """
+        return np.clip((tops - self.better) / (1 + self.tied), 0, 1)
 
     def among(self, chosen: np.ndarray) -> Standing:
         """The same for a choice of images, bool [N], among the same candidates."""
         keep = chosen[self.rows]
-        return replace(self, rows=self.rows[keep], better=self.better[keep], tied=self.tied[keep])
+        return Standing(self.rows[keep], self.better[keep], self.tied[keep], self.total[keep])
 
 
 class Accuracy(NamedTuple):
@@ -102,17 +105,16 @@ def number(values: Sequence) -> tuple[list, np.ndarray]:
 
 
 def standing(found: Embeddings, protocol: str = UNIQUE, direction: str = IMAGE_TO_TEXT) -> Standing:
-    """The standing of the true answers in one of the protocols.
+    """The standing of the true answers in one of the protocols. Ties are in arbitrary order.
 
     `unique`: from image to text, the image's caption is looked for among the M captions. From text
-    to image, the image is looked for among itself and all images with other captions. Ties count at
-    their expected rank.
+    to image, the image is looked for among itself and all images of other proposals. The number of
+    these differs between the images.
 
     `paper-full`: all N pairs at once, and only the image's own pair is right. The caption of
-    another image of the same proposal is wrong, although it is the same text. Ties are in arbitrary
-    order.
+    another image of the same proposal is wrong, although it is the same text.
 
-    `paper-batch`: the same within consecutive batches of 100, without the last two.
+    `paper-batch`: the same within batches of 100, drawn with a seed, without the last two.
 
     Raises:
         PaperclipError: there are too few images for `paper-batch`.
@@ -120,20 +122,11 @@ def standing(found: Embeddings, protocol: str = UNIQUE, direction: str = IMAGE_T
     if protocol == PAPER_BATCH:
         return _in_batches(found, direction)
 
-    strict, images = protocol == PAPER_FULL, len(found.images)
+    images = len(found.images)
+    strict = protocol == PAPER_FULL
     blocks = [_compare(found, block, direction, strict) for block in _blocks(images)]
-    better, tied = map(np.concatenate, zip(*blocks, strict=True))
-
-    among_captions = protocol == UNIQUE and direction == IMAGE_TO_TEXT
-    total = len(found.texts) if among_captions else images
-    return Standing(
-        rows=np.arange(images), better=better, tied=tied, total=total, breaks_ties=strict
-    )
-
-
-def ranks(found: Embeddings, direction: str = IMAGE_TO_TEXT) -> np.ndarray:
-    """The rank of each image's true answer in the protocol `unique`, from 1: float64 [N]."""
-    return standing(found, UNIQUE, direction).rank
+    better, tied, total = map(np.concatenate, zip(*blocks, strict=True))
+    return Standing(np.arange(images), better, tied, total)
 
 
 def measure(
@@ -144,30 +137,19 @@ def measure(
     This is the measure of the paper's section 4.1. `proposal`, int [N], numbers the proposals of
     all images of the embeddings.
     """
-    hits = {k: found.hits(k * found.total // 100) for k in percents}
-    return _accuracy(hits, proposal[found.rows], found.total, seed)
-
-
-def accuracy(
-    rank: np.ndarray,
-    proposal: np.ndarray,
-    total: int,
-    percents: Sequence[int] = PERCENTS,
-    seed: int = 0,
-) -> Accuracy:
-    """The same as `measure`, from ranks [N] among `total` candidates."""
-    hits = {k: rank <= k * total // 100 for k in percents}
-    return _accuracy(hits, proposal, total, seed)
-
-
-def _accuracy(hits: dict[int, np.ndarray], proposal: np.ndarray, total: int, seed: int) -> Accuracy:
-    shares = Shares(proposal, seed)
-    tops = {k: k * total // 100 for k in hits}
-    found = {k: shares.of(hit) if tops[k] else None for k, hit in hits.items()}
+    shares = Shares(proposal[found.rows], seed)
+    tops = {k: found.tops(k) for k in percents}
+    measured = {k: shares.of(found.hits(top)) if top.any() else None for k, top in tops.items()}
     by_image, by_proposal, interval = (
-        {k: share and share[part] for k, share in found.items()} for part in range(3)
+        {k: share and share[part] for k, share in measured.items()} for part in range(3)
     )
-    return Accuracy(by_image, by_proposal, interval, {k: top / total for k, top in tops.items()})  # type: ignore[arg-type]
+    chance = {k: _mean(top / found.total) for k, top in tops.items()}
+    return Accuracy(by_image, by_proposal, interval, chance)  # type: ignore[arg-type]
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean; of equal values exactly that value, which a sum need not give."""
+    return float(values[0] if (values == values[0]).all() else values.mean())
 
 
 def similarities(found: Embeddings) -> tuple[np.ndarray, np.ndarray]:
@@ -237,14 +219,16 @@ def _logsumexp(logits: np.ndarray) -> np.ndarray:
 def _in_batches(found: Embeddings, direction: str) -> Standing:
     batches = _paper_batches(len(found.images))
     parts = [_compare(found.rows(rows), slice(None), direction, strict=True) for rows in batches]
-    better, tied = map(np.concatenate, zip(*parts, strict=True))
-    return Standing(
-        rows=np.concatenate(batches), better=better, tied=tied, total=LOSS_BATCH, breaks_ties=True
-    )
+    better, tied, total = map(np.concatenate, zip(*parts, strict=True))
+    return Standing(np.concatenate(batches), better, tied, total)
 
 
-def _paper_batches(images: int) -> list[np.ndarray]:
-    """Consecutive batches of 100, without the last two, one of which may be smaller."""
+def _paper_batches(images: int, seed: int = 0) -> list[np.ndarray]:
+    """Batches of 100 of a permutation, without the last two, one of which may be smaller.
+
+    In the order of a dataset, a batch would hold many images of few proposals, whose captions are
+    the same. The paper's loader shuffles.
+    """
     count = math.ceil(images / LOSS_BATCH) - DROPPED_BATCHES
     if count < 1:
         least = DROPPED_BATCHES * LOSS_BATCH + 1
@@ -254,35 +238,39 @@ def _paper_batches(images: int) -> list[np.ndarray]:
             f"give a split of at least {counted(least, 'images')}, for example --split all, "
             "or another --protocol",
         )
-    return np.split(np.arange(count * LOSS_BATCH), count)
+    order = np.random.default_rng(seed).permutation(images)
+    return np.split(order[: count * LOSS_BATCH], count)
 
 
 def _compare(
     found: Embeddings, rows: slice, direction: str, strict: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of candidates that are more similar than the true answer, and equally similar.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The numbers of candidates that are better than the true answer, tied with it, and in all.
 
-    Both are int [n]; the true answer itself is not counted.
-    With `strict`, everything that belongs to another image is wrong, even the same caption.
+    Each is int [n]. The true answer itself is counted in the last one only. With `strict`,
+    everything that belongs to another image is wrong, even the same caption.
     """
     caption = found.caption[rows]
-    place = np.arange(len(caption))
-
     if direction == IMAGE_TO_TEXT:
+        scores, true = found.images[rows] @ found.texts.T, caption
         # Equal captions are counted, not compared: their products may differ in the last bit.
         count = len(found.texts)
         times = np.bincount(found.caption, minlength=count) if strict else np.ones(count, np.int64)
-        scores, true = found.images[rows] @ found.texts.T, caption
+        is_candidate = np.ones(scores.shape, bool)
     else:
-        times = np.ones(len(found.images), np.int64)
-        scores, true = found.texts[caption] @ found.images.T, np.arange(len(found.images))[rows]
-        if not strict:
-            own = scores[place, true]
-            scores[found.caption[None, :] == caption[:, None]] = -np.inf
-            scores[place, true] = own
+        images = np.arange(len(found.images))
+        scores, true = found.texts[caption] @ found.images.T, images[rows]
+        times = np.ones(len(images), np.int64)
+        is_other = found.proposal != found.proposal[rows][:, None]
+        is_candidate = (
+            is_other | (images == true[:, None]) if not strict else np.ones_like(is_other)
+        )
 
-    score = scores[place, true][:, None]
-    return (scores > score) @ times, (scores == score) @ times - 1
+    score = np.take_along_axis(scores, true[:, None], axis=1)
+    total = is_candidate @ times
+    better = (is_candidate & (scores > score)) @ times
+    worse = (is_candidate & (scores < score)) @ times
+    return better, total - better - worse - 1, total
 
 
 def _blocks(count: int) -> Iterator[slice]:

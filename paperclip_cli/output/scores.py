@@ -116,23 +116,27 @@ def _whose(row: Result, split: str) -> dict:
 
 
 def _table(direction: str, rows: Sequence[Result]) -> None:
-    """One line per row, then chance, then the paper's values if measured in the same way."""
+    """One line per row, then the paper's values if measured in the same way.
+
+    Models cut captions to different lengths, so that their number, and chance, differ by row.
+    """
     first = rows[0]
     console.emit(
         f"\n{direction.replace('-', ' ')}, protocol {first.protocol}, "
-        f"{counted(first.n_images, 'images')}, {counted(first.n_captions, 'captions')}\n"
+        f"{counted(first.n_images, 'images')}\n"
     )
 
     percents = [k for k in first.accuracy.chance if k in (5, PERCENT, 20)]
     lines = [_cells(row, percents) for row in rows]
-    lines.append(["chance", "", *(_number(first.accuracy.chance[k]) for k in percents), "", "", ""])
     for name, (value, loss) in _paper(rows).items():
         accuracies = ["-" if k != PERCENT else _number(value) for k in percents]
-        lines.append([f"paper: {name}", "", *accuracies, "", "", _number(loss) if loss else ""])
+        lines.append(
+            [f"paper: {name}", "", "", *accuracies, "", "", "", _number(loss) if loss else ""]
+        )
 
     heads = [f"{k} %" for k in percents]
-    names = ["Model", "Images", *heads, f"95 % at {PERCENT} %", "Prop.", "Loss"]
-    widths = [None, 6, *(5 for _ in percents), 13, 5, 5]
+    names = ["Model", "Images", "Capt.", *heads, f"95 % at {PERCENT} %", "Chance", "Prop.", "Loss"]
+    widths = [None, 6, 6, *(5 for _ in percents), 13, 6, 5, 5]
     columns = [
         console.TableColumn(name, width, "right" if place > 1 else "left")
         for place, (name, width) in enumerate(zip(names, widths, strict=True))
@@ -151,8 +155,10 @@ def _cells(row: Result, percents: Iterable[int]) -> list[str]:
     return [
         row.name,
         row.subset,
+        f"{row.n_captions:,}",
         *(_number(accuracy.by_image[k]) for k in percents),
         f"{bounds[0]:.3f} - {bounds[1]:.3f}" if bounds else "-",
+        _number(accuracy.chance[PERCENT]),
         _number(accuracy.by_proposal[PERCENT]),
         _number(row.loss),
     ]

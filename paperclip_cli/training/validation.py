@@ -55,6 +55,5 @@ class Validation:
         images = in_batches(partial(self._image, params), self._views, self._size, self._devices)
         texts = in_batches(partial(self._text, params), self._texts, self._size, self._devices)
         found = self._split.embeddings(images, texts)
-        ranks = retrieval.ranks(found)
-        accuracy = retrieval.accuracy(ranks, found.proposal, len(texts), (PERCENT,))
+        accuracy = retrieval.measure(retrieval.standing(found), found.proposal, (PERCENT,))
         return Score(retrieval.loss(found, float(self._scale(params))), accuracy.by_image[PERCENT])

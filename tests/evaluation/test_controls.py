@@ -25,7 +25,7 @@ SPLIT = HeldOut(
 
 
 def first_hits(found: retrieval.Embeddings) -> list[float]:
-    return retrieval.ranks(found).tolist()
+    return retrieval.standing(found).rank.tolist()
 
 
 def test_neighbours_lead_to_their_captions() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from paperclip_cli.config.evaluation import (
 )
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation import retrieval
-from paperclip_cli.evaluation.retrieval import Embeddings, measure, standing
+from paperclip_cli.evaluation.retrieval import Accuracy, Embeddings, Standing, measure, standing
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -40,6 +41,15 @@ def random_embeddings(images: int, captions: int, seed: int, width: int = 16) ->
         caption,
         caption,
     )
+
+
+def accuracy(
+    rank: np.ndarray, proposal: np.ndarray, total: int, percents: Sequence[int] = retrieval.PERCENTS
+) -> Accuracy:
+    """The accuracy of answers at these ranks among `total` candidates."""
+    images = np.arange(len(rank))
+    ranked = Standing(images, rank - 1, np.zeros_like(images), np.full_like(images, total))
+    return measure(ranked, proposal, percents)
 
 
 sizes = st.tuples(st.integers(1, 30), st.integers(0, 30), st.integers(0, 1000)).map(
@@ -116,15 +126,15 @@ def test_a_tie_of_the_paper_counts_by_its_chance_in_arbitrary_order(
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_papers_protocols_are_those_of_plain_loops(direction: str) -> None:
-    """430 images in order, in batches of 100: the third one is the last that counts."""
+    """430 images, in batches of 100 in a drawn order: the third one is the last that counts."""
     found = random_embeddings(430, 150, seed=6)
+    drawn = np.random.default_rng(0).permutation(430)
     for protocol, rows, batch in ((PAPER_FULL, 430, 430), (PAPER_BATCH, 300, 100)):
+        order = drawn if protocol == PAPER_BATCH else np.arange(430)
         right = dict.fromkeys(retrieval.PERCENTS, 0)
         for first in range(0, rows, batch):
-            images, texts = (
-                found.images[first : first + batch],
-                found.texts[found.caption[first : first + batch]],
-            )
+            part = order[first : first + batch]
+            images, texts = found.images[part], found.texts[found.caption[part]]
             for i in range(batch):
                 one, many = (images[i], texts) if direction == IMAGE_TO_TEXT else (texts[i], images)
                 scores = [float(np.dot(one, other)) for other in many]
@@ -158,12 +168,10 @@ def test_some_of_the_images_are_ranked_among_all_candidates(protocol: str) -> No
     found = random_embeddings(320, 90, seed=2)
     chosen = np.arange(320) % 3 == 0
     all_of_them, some = standing(found, protocol), standing(found, protocol).among(chosen)
-    assert some.total == all_of_them.total and len(some.rows) == np.count_nonzero(
-        chosen[all_of_them.rows]
-    )
+    assert len(some.rows) == np.count_nonzero(chosen[all_of_them.rows])
     np.testing.assert_array_equal(some.rank, all_of_them.rank[chosen[all_of_them.rows]])
     assert measure(some, found.proposal).by_image[10] == pytest.approx(
-        all_of_them.hits(some.total // 10)[chosen[all_of_them.rows]].mean()
+        all_of_them.hits(all_of_them.tops(10))[chosen[all_of_them.rows]].mean()
     )
 
 
@@ -180,7 +188,7 @@ def test_a_tie_counts_at_the_mean_of_the_ranks_it_may_have(
     found = Embeddings(
         images, np.asarray(texts, np.float32), np.arange(len(texts)), np.arange(len(texts))
     )
-    for image, rank in enumerate(retrieval.ranks(found)):
+    for image, rank in enumerate(standing(found).rank):
         scores = [float(images[image] @ text) for text in found.texts]
         others = scores[:image] + scores[image + 1 :]
         best = 1 + sum(score > scores[image] for score in others)
@@ -188,11 +196,55 @@ def test_a_tie_counts_at_the_mean_of_the_ranks_it_may_have(
         assert rank == (best + worst) / 2
 
 
-def test_equal_embeddings_find_nothing() -> None:
-    same = np.ones((40, 4), np.float32) / 2
-    found = Embeddings(same, same, np.arange(40), np.arange(40))
-    assert retrieval.ranks(found).tolist() == [20.5] * 40
-    assert standing(found, PAPER_FULL).hits(4).tolist() == [0.1] * 40
+@pytest.mark.parametrize("value", [0.5, math.nan])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_embeddings_that_tell_nothing_apart_are_at_chance(
+    direction: str, protocol: str, value: float
+) -> None:
+    same = np.full((400, 4), value, np.float32)
+    proposal = np.arange(400) // 3
+    found = Embeddings(same, same[: proposal.max() + 1], proposal, proposal)
+    result = measure(standing(found, protocol, direction), proposal)
+    assert result.by_image == {k: pytest.approx(chance) for k, chance in result.chance.items()}
+
+
+def test_perfect_embeddings_are_right_in_the_papers_batches() -> None:
+    """At the paper's size: 3,194 images of 429 proposals, one direction for each proposal.
+
+    In key order a batch of 100 would hold 14 proposals, and score about 0.8.
+    """
+    proposal = np.sort(np.random.default_rng(0).integers(0, 429, 3_194))
+    texts = unit(np.random.default_rng(1).normal(size=(429, 512)))
+    found = Embeddings(texts[proposal], texts, proposal, proposal)
+    for direction in DIRECTIONS:
+        result = measure(standing(found, PAPER_BATCH, direction), proposal, (10,))
+        assert result.by_image[10] > 0.999
+    batches = retrieval.batch_rows(3_194, PAPER_BATCH)
+    assert np.mean([len(set(proposal[rows])) for rows in batches]) > 80
+
+
+def test_images_of_other_proposals_compete_though_their_captions_are_equal() -> None:
+    """Compared with a plain loop, where half of the cut captions are one text."""
+    rng = np.random.default_rng(7)
+    proposal = rng.integers(0, 60, 200)
+    texts = unit(rng.normal(size=(31, 16)))
+    caption = np.where(np.arange(60) < 30, 30, np.arange(60) - 30)[proposal]
+    found = Embeddings(unit(rng.normal(size=(200, 16))), texts, caption, proposal)
+    hits = dict.fromkeys(retrieval.PERCENTS, 0.0)
+    chance = dict.fromkeys(retrieval.PERCENTS, 0.0)
+    for image in range(200):
+        others = [other for other in range(200) if proposal[other] != proposal[image]]
+        scores = [float(texts[caption[image]] @ found.images[one]) for one in [image, *others]]
+        ahead = sum(score > scores[0] for score in scores)
+        for k in hits:
+            top = k * len(scores) // 100
+            hits[k] += (ahead < top) / 200
+            chance[k] += top / len(scores) / 200
+    result = measure(standing(found, UNIQUE, TEXT_TO_IMAGE), proposal)
+    assert result.by_image == pytest.approx(hits)
+    assert result.chance == pytest.approx(chance)
+    assert result.by_image[10] == pytest.approx(result.chance[10], abs=0.08)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -230,8 +282,8 @@ def test_perfect_embeddings_rank_first(direction: str) -> None:
     caption = np.arange(50) % 20
     found = Embeddings(texts[caption], texts, caption, caption)
     if direction == TEXT_TO_IMAGE:  # images with the same caption do not compete
-        assert set(retrieval.ranks(found, direction)) == {1.0}
-    result = retrieval.accuracy(retrieval.ranks(found, direction), caption, 20)
+        assert set(standing(found, UNIQUE, direction).rank) == {1.0}
+    result = accuracy(standing(found, UNIQUE, direction).rank, caption, 20)
     assert result.by_image == {1: None, 5: 1.0, 10: 1.0, 20: 1.0}
     assert result.chance == {1: 0.0, 5: 0.05, 10: 0.1, 20: 0.2}
     assert result.interval[1] is None and result.interval[10] == (1.0, 1.0)
@@ -243,7 +295,7 @@ def test_accuracy_is_monotonous_and_inside_its_interval_of_proposals(
 ) -> None:
     proposal = np.sort(np.random.default_rng(seed).integers(0, 5, len(rank)))
     proposal = np.unique(proposal, return_inverse=True)[1]
-    result = retrieval.accuracy(np.asarray(rank, float), proposal, 50, percents=(2, 10, 50, 100))
+    result = accuracy(np.asarray(rank, float), proposal, 50, percents=(2, 10, 50, 100))
     shares = [value for value in result.by_image.values() if value is not None]
     assert shares == sorted(shares) and shares[-1] == 1.0
     for k, bounds in result.interval.items():
@@ -258,7 +310,7 @@ def test_accuracy_is_monotonous_and_inside_its_interval_of_proposals(
 def test_the_interval_is_that_of_proposals_not_of_images() -> None:
     """4 proposals of 25 images, each all right or all wrong: as uncertain as 4 throws of a coin."""
     proposal = np.repeat(np.arange(4), 25)
-    low, high = retrieval.accuracy(np.where(proposal < 2, 1.0, 50.0), proposal, 100).interval[10]
+    low, high = accuracy(np.where(proposal < 2, 1.0, 50.0), proposal, 100).interval[10]
     assert (low, high) == (0.0, 1.0)
 
 
@@ -292,17 +344,17 @@ def test_every_image_counts_in_the_loss() -> None:
 def test_the_loss_of_the_papers_batches_is_that_of_each_in_order() -> None:
     found = random_embeddings(330, 100, seed=8)
     values = retrieval.losses(found, 20.0, retrieval.batch_rows(330, PAPER_BATCH))
-    for first in (0, 100):
-        part = found.rows(np.arange(first, first + 100))
-        assert values[first : first + 100].mean() == pytest.approx(retrieval.loss(part, 20.0))
-    assert np.isnan(values[200:]).all()
+    order = np.random.default_rng(0).permutation(330)
+    for rows in (order[:100], order[100:200]):
+        assert values[rows].mean() == pytest.approx(retrieval.loss(found.rows(rows), 20.0))
+    assert np.isnan(values[order[200:]]).all()
 
 
 def test_one_image_alone() -> None:
     one = Embeddings(
         np.ones((1, 1), np.float32), np.ones((1, 1), np.float32), np.zeros(1, int), np.zeros(1, int)
     )
-    assert retrieval.ranks(one, IMAGE_TO_TEXT).tolist() == [1.0]
+    assert standing(one).rank.tolist() == [1.0]
     assert retrieval.loss(one, 50.0) == 0.0
     true, shuffled = retrieval.similarity(one)
     assert true == 1.0 and math.isnan(shuffled)

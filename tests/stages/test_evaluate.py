@@ -251,7 +251,7 @@ def test_the_other_forms(ready: Workspace, capsys: pytest.CaptureFixture[str]) -
     table = capsys.readouterr().out
     assert (
         "10 %" in table
-        and "chance" in table
+        and "Chance" in table
         and "unseen" in table
         and "similarity of true pairs" in table
     )
