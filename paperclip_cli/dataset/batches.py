@@ -67,7 +67,8 @@ class Texts:
 
     def _tokens(self, epoch: int, row: int) -> list[int]:
         own, rng = self.own[row], np.random.default_rng([self.seed, 1, epoch, row])
-        return self.captions.tokens(own, self.draw(self.captions.sizes(own), self.room, rng))
+        run = self.captions.run(own, self.room, lambda sizes, room: self.draw(sizes, room, rng))
+        return self.captions.tokens(own, run)
 
 
 @dataclass(frozen=True)

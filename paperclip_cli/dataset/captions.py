@@ -6,6 +6,9 @@ that nothing is cut except a sentence that is too long by itself. Runs of any le
 small datasets, which a model would otherwise learn by heart. In evaluation the run starts at the
 beginning. Summaries (`objects; use cases`) are cut at items.
 
+The head of a caption, `Category: <category>.` before an abstract, goes with every run and is not
+one by itself: a caption that is only a category says little.
+
 Captions are tokenized once, by pieces: CLIP's tokenizer never merges across a space, so that the
 tokens of a run are those of its pieces, one after the other.
 """
@@ -32,6 +35,7 @@ _PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+")
 _TOKENS_A_PIECE = 1.13
 _AT_A_TIME = 1_000  # pieces; a tokenizer returns a hundred bytes for a token
 _SEPARATORS = ",;"  # a run does not end with one
+HEAD = "Category: "  # of an abstract
 
 
 def items(summary: str) -> list[str]:
@@ -42,6 +46,11 @@ def items(summary: str) -> list[str]:
 def pieces_of(text: str, is_summary: bool = False) -> list[str]:
     """The sentences of a caption, or the items of a summary. An empty one is one empty piece."""
     return (items(text) if is_summary else sentences(text)) or [""]
+
+
+def head_of(pieces: Sequence[str]) -> int:
+    """The number of pieces at the start that go with every run: the category, if more follows."""
+    return int(len(pieces) > 1 and pieces[0].startswith(HEAD))
 
 
 def joined(run: Sequence[str]) -> str:
@@ -83,13 +92,15 @@ def _run(sizes: Sequence[int], start: int, stop: int, room: int) -> slice:
 class Captions:
     """M captions as the token ids of their P pieces, in a few flat arrays.
 
-    The pieces of a caption are `first[m]` to `first[m + 1]`, `first` int64 [M+1]. `size`, int32
-    [P], is what runs are measured in: tokens, or words. The ids of a piece are `begin[p]` to
-    `begin[p + 1]` of `ids`, `begin` int64 [P+1]; at the end of a run, without separators, they are
-    those between `last[p]`, int64 [P,2]. `start` and `end` are the ids around every text.
+    The pieces of a caption are `first[m]` to `first[m + 1]`, `first` int64 [M+1]. Those before
+    `body[m]`, int64 [M], are its head; runs are counted from there. `size`, int32 [P], is what runs
+    are measured in: tokens, or words. The ids of a piece are `begin[p]` to `begin[p + 1]` of `ids`,
+    `begin` int64 [P+1]; at the end of a run, without separators, they are those between `last[p]`,
+    int64 [P,2]. `start` and `end` are the ids around every text.
     """
 
     first: np.ndarray
+    body: np.ndarray
     size: np.ndarray
     begin: np.ndarray
     last: np.ndarray
@@ -101,15 +112,24 @@ class Captions:
         return len(self.first) - 1
 
     def sizes(self, caption: int) -> list[int]:
-        """The sizes of a caption's pieces."""
-        return self.size[self.first[caption] : self.first[caption + 1]].tolist()
+        """The sizes of a caption's pieces after its head."""
+        return self.size[self.body[caption] : self.first[caption + 1]].tolist()
+
+    def run(self, caption: int, room: int, draw: Callable[[Sequence[int], int], slice]) -> slice:
+        """A run of the pieces after the head, drawn from their sizes and the room for them."""
+        head = self.size[self.first[caption] : self.body[caption]]
+        return draw(self.sizes(caption), room - int(head.sum()))
 
     def tokens(self, caption: int, run: slice) -> list[int]:
-        """The ids of a run, uncut, between the start and the end token."""
-        piece, final = self.first[caption] + run.start, self.first[caption] + run.stop - 1
-        before = self.ids[self.begin[piece] : self.begin[final]]
-        after = self.ids[slice(*self.last[final])]
-        return [self.start, *before.tolist(), *after.tolist(), self.end]
+        """The ids of the head and a run, uncut, between the start and the end token."""
+        head, body = self.begin[self.first[caption]], self.body[caption]
+        piece, final = body + run.start, body + run.stop - 1
+        parts = (
+            self.ids[head : self.begin[body]],
+            self.ids[self.begin[piece] : self.begin[final]],
+            self.ids[slice(*self.last[final])],
+        )
+        return [self.start, *np.concatenate(parts).tolist(), self.end]
 
 
 def prepare(
@@ -153,7 +173,8 @@ class _Maker:
 
     def __init__(self, start: int, end: int, in_words: bool) -> None:
         self._start, self._end, self._in_words = start, end, in_words
-        self._first, self._size, self._begin = array("q", [0]), array("i"), array("q", [0])
+        self._first, self._body = array("q", [0]), array("q")
+        self._size, self._begin = array("i"), array("q", [0])
         self._last, self._is_bare = array("q"), array("b")
         self._ids, self._bare = array("i"), array("i")
 
@@ -168,6 +189,7 @@ class _Maker:
         for piece, ids, differs in zip(pieces, encode(pieces), differ, strict=True):
             self._add(piece, ids[1:-1], next(bare)[1:-1] if differs else None)
         for caption in captions:
+            self._body.append(self._first[-1] + head_of(caption))
             self._first.append(self._first[-1] + len(caption))
 
     def _add(self, piece: str, ids: Sequence[int], bare: Sequence[int] | None) -> None:
@@ -188,6 +210,7 @@ class _Maker:
         ids = np.concatenate([np.asarray(self._ids), np.asarray(self._bare)])
         return Captions(
             first=np.asarray(self._first),
+            body=np.asarray(self._body),
             size=np.asarray(self._size),
             begin=np.asarray(self._begin),
             last=last,

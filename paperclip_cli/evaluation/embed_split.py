@@ -22,7 +22,7 @@ from paperclip_cli.progress import Progress
 from paperclip_cli.towers.embedder import ImageEmbedder
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.numpy_text_tower import TextTower
-from paperclip_cli.towers.tokenizer import ENDS, Tokenizer
+from paperclip_cli.towers.tokenizer import ENDS, Tokenizer, cut
 
 _DECODED_AT_A_TIME = 256
 
@@ -57,9 +57,10 @@ def embed_pairs(
                 vectors.append(embedder.embed(views[first : first + batch_size]))
                 task.advance(len(vectors[-1]))
 
-    room = _caption_length(model) - ENDS
-    split, tokens = held_out(texts_of(pairs), Tokenizer.load(model).encode, room, runs)
-    return split.embeddings(np.concatenate(vectors), TextTower.open(model).embed_tokens(tokens))
+    length = _caption_length(model)
+    split, tokens = held_out(texts_of(pairs), Tokenizer.load(model).encode, length - ENDS, runs)
+    texts = TextTower.open(model).embed_tokens([cut(ids, length) for ids in tokens])
+    return split.embeddings(np.concatenate(vectors), texts)
 
 
 def look_through(

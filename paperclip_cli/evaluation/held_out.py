@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from paperclip_cli.dataset.captions import (
     Encode,
     first_run,
+    head_of,
     joined,
     longest_run,
     pieces_of,
@@ -50,22 +52,26 @@ def held_out(pairs: PairTexts, encode: Encode, room: int, runs: int | None = Non
     They are cut from their start or, with `runs`, a seed, from anywhere.
     """
     captions = prepare(pairs.captions, encode, pairs.are_summaries)
-    sizes = [captions.sizes(number) for number in range(len(captions))]
-    if runs is None:
-        chosen = [first_run(sizes[own], room) for own in pairs.caption]
-    else:
-        streams = (np.random.default_rng([runs, row]) for row in range(len(pairs)))
-        chosen = [
-            longest_run(sizes[own], room, stream)
-            for own, stream in zip(pairs.caption, streams, strict=True)
-        ]
+    draws = (_draw(runs, row) for row in range(len(pairs)))
+    chosen = [captions.run(own, room, draw) for own, draw in zip(pairs.caption, draws, strict=True)]
 
     pieces = [pieces_of(text, pairs.are_summaries) for text in pairs.captions]
-    cut = [joined(pieces[own][run]) for own, run in zip(pairs.caption, chosen, strict=True)]
+    cut = [_text(pieces[own], run) for own, run in zip(pairs.caption, chosen, strict=True)]
     texts, caption = number(cut)
     firsts = np.unique(caption, return_index=True)[1]
     tokens = [captions.tokens(pairs.caption[row], chosen[row]) for row in firsts]
     return Tokenized(HeldOut(texts, caption, pairs.proposal), tokens)
+
+
+def _draw(runs: int | None, row: int) -> Callable[[Sequence[int], int], slice]:
+    if runs is None:
+        return first_run
+    return partial(longest_run, rng=np.random.default_rng([runs, row]))
+
+
+def _text(pieces: list[str], run: slice) -> str:
+    head = head_of(pieces)
+    return joined([*pieces[:head], *pieces[head:][run]])
 
 
 def uncut(pairs: Sequence[Pair]) -> HeldOut:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paperclip_cli.archives.catalogue import read_catalogue
 from paperclip_cli.dataset.captions import (
     Captions,
     any_run,
     first_run,
+    head_of,
     items,
     joined,
     longest_run,
     pieces_of,
     prepare,
 )
+from paperclip_cli.dataset.join import abstract_caption
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.text.sentences import sentences
 from paperclip_cli.towers import tokenizer
@@ -36,19 +40,20 @@ class Caption:
 
     def __init__(self, text: str, summary: bool = False) -> None:
         self._pieces = pieces_of(text, summary)
-        self._sizes = prepare([text], words, summary).sizes(0)
+        self._captions = prepare([text], words, summary)
 
     def first_run(self, room: int) -> str:
-        return self._text(first_run(self._sizes, room))
+        return self._text(self._captions.run(0, room, first_run))
 
     def longest_run(self, room: int, rng: np.random.Generator) -> str:
-        return self._text(longest_run(self._sizes, room, rng))
+        return self._text(self._captions.run(0, room, partial(longest_run, rng=rng)))
 
     def any_run(self, room: int, rng: np.random.Generator) -> str:
-        return self._text(any_run(self._sizes, room, rng))
+        return self._text(self._captions.run(0, room, partial(any_run, rng=rng)))
 
     def _text(self, run: slice) -> str:
-        return joined(self._pieces[run])
+        head = head_of(self._pieces)
+        return joined([*self._pieces[:head], *self._pieces[head:][run]])
 
 
 @pytest.mark.parametrize(
@@ -289,3 +294,39 @@ def test_a_tokenizer_that_merges_across_spaces_is_refused() -> None:
 
     with pytest.raises(PaperclipError, match="does not keep words apart"):
         prepare(["a b"], encode)
+
+
+CATEGORY = "Category: Stellar Populations."
+
+
+@pytest.mark.parametrize("room", [4, 8, 12, 40])
+@pytest.mark.parametrize("draw", ["first_run", "longest_run", "any_run"])
+def test_a_category_goes_with_every_run_and_is_none_by_itself(draw: str, room: int) -> None:
+    abstract = "One two three four five six seven eight nine. Ten eleven. Twelve."
+    caption = Caption(f"{CATEGORY} {abstract}")
+    for seed in range(20):
+        how = () if draw == "first_run" else (np.random.default_rng(seed),)
+        found = getattr(caption, draw)(room, *how)
+        head, rest = found[: len(CATEGORY)], found[len(CATEGORY) :].strip()
+        assert head == CATEGORY and rest and rest in abstract
+        ids = caption._captions.tokens(0, slice(0, 1))
+        assert len(ids) == 2 + 3 + 9, "a sentence too long is whole: the tokenizer cuts it"
+
+
+def test_a_category_alone_is_the_caption() -> None:
+    assert Caption(CATEGORY).first_run(40) == CATEGORY
+    assert Caption("Category. Not a head.").first_run(1) == "Category."
+
+
+def test_captions_of_real_abstracts_are_more_than_their_category(real_sample: Path) -> None:
+    """In 40 tokens many lost their first sentence, because it did not fit beside the category."""
+    proposals = read_catalogue(real_sample / "hst" / "abstracts.cat", "hst").proposals
+    texts = [abstract_caption(one) for one in proposals if one.category and one.abstract]
+    captions = prepare(texts, LEARNED.encode)
+    assert len(texts) >= 10
+    for number, text in enumerate(texts):
+        pieces = pieces_of(text)
+        run = captions.run(number, 38, first_run)
+        assert head_of(pieces) == 1 and run.start == 0 and run.stop > 0
+        whole = joined([pieces[0], *pieces[1:][run]])
+        assert captions.tokens(number, run) == LEARNED.encode([whole])[0]

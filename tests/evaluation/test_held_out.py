@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperclip_cli.dataset.captions import first_run, joined, longest_run, pieces_of
+from paperclip_cli.dataset.captions import first_run, head_of, joined, longest_run, pieces_of
 from paperclip_cli.dataset.texts import texts_of
 from paperclip_cli.evaluation.held_out import held_out, uncut
 from paperclip_cli.records import Key
@@ -43,13 +43,14 @@ def test_each_image_has_a_run_of_its_own_caption(
     expected = []
     for row, (_, text) in enumerate(drawn):
         pieces = pieces_of(text, summaries)
-        sizes = WORDS.count(pieces)
+        head = head_of(pieces)
+        sizes, room_left = WORDS.count(pieces[head:]), room - sum(WORDS.count(pieces[:head]))
         run = (
-            first_run(sizes, room)
+            first_run(sizes, room_left)
             if runs is None
-            else longest_run(sizes, room, np.random.default_rng([runs, row]))
+            else longest_run(sizes, room_left, np.random.default_rng([runs, row]))
         )
-        expected.append(joined(pieces[run]))
+        expected.append(joined([*pieces[:head], *pieces[head:][run]]))
     assert [split.texts[own] for own in split.caption] == expected
     assert split.texts == list(dict.fromkeys(expected))
     assert tokens == WORDS.encode(split.texts)
