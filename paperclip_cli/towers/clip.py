@@ -107,7 +107,11 @@ def head_embeddings(head: Params, pooled: jax.Array) -> jax.Array:
 def _model(graph: Graph, params: Params, how: Compute) -> Clip:
     own = {name: part for name, part in params.items() if name not in EXTRAS}
     if how.dtype is not None:
+        table = own["text"]["tokens"]
         own = jax.tree.map(lambda leaf: leaf.astype(how.dtype), own)
+        # It stays as it is: the rows of a batch are cast when they are taken from it. A frequent
+        # token's gradient is a sum of thousands of terms, which 16 bit would round at each step.
+        own = own | {"text": own["text"] | {"tokens": table}}
     return nnx.merge(graph, own)
 
 
@@ -172,7 +176,8 @@ class TextTower(nnx.Module):
 
     def __call__(self, ids: jax.Array, how: Compute) -> jax.Array:
         """Token ids [B, L] -> pooled [B, W]."""
-        tokens = self.tokens[...][ids] + self.positions[: ids.shape[1]][None]
+        positions = self.positions[: ids.shape[1]][None]
+        tokens = self.tokens[...][ids].astype(positions.dtype) + positions
         end = jnp.argmax(ids if self.end is None else ids == self.end, axis=1)
         return self.norm_out(self.layers(tokens, end, how))
 

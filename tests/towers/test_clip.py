@@ -209,3 +209,45 @@ def test_initial_weights_follow_openai_and_the_key() -> None:
     assert float(params["logit_scale"]) == pytest.approx(np.log(1 / 0.07), abs=1e-3)
     other = build(ODD, jax.random.key(1))[1]
     assert not jnp.array_equal(params["text"]["tokens"], other["text"]["tokens"])
+
+
+def test_the_gradient_of_a_frequent_token_is_a_sum_in_float32() -> None:
+    """Compared with NumPy's sum in float64 of what each place of the batch contributes.
+
+    The contributions come from the same towers, with a table that has a row for each place.
+    """
+    rows, length = 256, 16
+    text = TextConfig(
+        vocab_size=rows * length,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=length,
+        hidden_act="gelu",
+        layer_norm_eps=1e-5,
+        bos_token_id=0,
+        eos_token_id=2,  # pools at the highest id
+    )
+    graph, params = build(ClipConfig(text, VisionConfig(**ODD_VISION), 8), jax.random.key(0))
+    rng = np.random.default_rng(0)
+    ids = rng.zipf(1.3, (rows, length)).clip(max=50)
+    ids[:, -1] = 51
+    slope = jnp.asarray(rng.normal(size=(rows, 16)), jnp.float32)
+
+    def gradient(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        def product(tokens: jax.Array) -> jax.Array:
+            used = params | {"text": params["text"] | {"tokens": tokens}}
+            how = clip.Compute(jnp.bfloat16)
+            found = clip.text_features(graph, used, jnp.asarray(ids, jnp.int32), how)
+            return (found.astype(jnp.float32) * slope).sum()
+
+        return np.asarray(jax.grad(product)(jnp.asarray(table)))
+
+    table = rng.normal(size=(rows * length, 16)).astype(np.float32)
+    place = np.arange(rows * length).reshape(rows, length)
+    each = gradient(table[ids.ravel()], place)
+    expected = np.zeros(table.shape)
+    np.add.at(expected, ids.ravel(), each.astype(np.float64))
+    found = gradient(table, ids)
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
