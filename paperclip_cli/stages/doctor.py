@@ -34,6 +34,10 @@ from paperclip_cli.workspace import Workspace, faults, read_manifest, remedy, wh
 STAGE = "doctor"
 _LITTLE_SPACE = 5e9  # bytes
 _KINDS = ("proposals", "previews", "summaries", "datasets", "models", "indexes", "training", "hub")
+_MADE_AGAIN = {
+    "datasets-converted": "datasets of others, which are converted again where they are missing",
+    "decoded": "images for trainings, which make them again where they are missing",
+}
 
 
 def run(
@@ -115,10 +119,9 @@ def _cache(workspace: Workspace) -> Iterator[Check]:
         if (root / kind).is_dir():
             names = ", ".join(workspace.names(kind)) or "nothing finished"
             yield Check(topic="cache", name=kind, found=f"{names} ({_size_of(root / kind)})")
-    if workspace.decoded().is_dir():
-        size = _size_of(workspace.decoded())
-        found = f"images for trainings, which make them again where they are missing ({size})"
-        yield Check(topic="cache", name="decoded", found=found)
+    for kind, what in _MADE_AGAIN.items():
+        if (root / kind).is_dir():
+            yield Check(topic="cache", name=kind, found=f"{what} ({_size_of(root / kind)})")
 
 
 def _health(config: DoctorConfig, workspace: Workspace, progress: Progress) -> Iterator[Check]:

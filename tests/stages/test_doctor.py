@@ -37,6 +37,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Workspa
     stamps = stamps_of(workspace.model("tiny"), MODEL_FILES)
     write_manifest(workspace.model("tiny"), Manifest(stage="train", config={}, files=stamps))
     index.run(IndexConfig(model="tiny"), workspace, **towers())  # type: ignore[arg-type]
+    replace_file(workspace.converted("org--x-0") / "data" / "train-00000.parquet", bytes(3_000_000))
     replace_file(workspace.decoded() / "0" / "train.npy", bytes(2_000_000))
     return workspace
 
@@ -84,6 +85,7 @@ def test_a_sound_cache_is_sound(sound: Workspace, verify: bool) -> None:
         and "model tiny" in found
         and "dataset default" in found
         and found["decoded"].endswith("(2.0 MB)")
+        and found["datasets-converted"].endswith("(3.0 MB)")
     )
 
 
