@@ -31,8 +31,8 @@ MAY_IMPORT = {
     "archives": {"http", "images", "sky"},
     "previews": {"archives"},
     "simulation": {"archives"},
-    "summaries": {"http", "text", "towers"},
-    "dataset": {"images", "sky", "text"},
+    "summaries": {"http", "services", "text", "towers"},
+    "dataset": {"images", "services", "sky", "text"},
     "towers": {"images", "services"},
     "indexes": {"http", "images", "sky", "text", "towers"},
     "evaluation": {"dataset", "images", "indexes", "summaries", "text", "towers"},
@@ -110,6 +110,15 @@ def test_no_import_circle() -> None:
 def test_a_slow_library_is_imported_in_one_place(library: str) -> None:
     users = {name for name in NAMES if library in {found.split(".")[0] for found in IMPORTS[name]}}
     assert {NAMES[name].name for name in users} == IMPORTED_ONLY_BY[library]
+
+
+def test_one_room_talks_to_the_hub() -> None:
+    users = {
+        name for name in NAMES if any(one.startswith("huggingface_hub") for one in IMPORTS[name])
+    }
+    elsewhere = {name for name in users if room_of(name) != "services"}
+    # They keep it quiet while other libraries use it.
+    assert elsewhere == {"paperclip_cli.dataset.loading", "paperclip_cli.summaries.llm.outlines"}
 
 
 def test_no_room_is_most_of_the_house() -> None:

@@ -5,18 +5,23 @@ Only files that can hold data are downloaded: neither programs nor pickles.
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.services.hub import (
+    bars_on_a_terminal_only,
+    client,
+    in_clients_cache,
+    is_commit,
+    is_name,
+    look,
+    split_name,
+    told,
+)
 
-_PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_NAME = re.compile(rf"({_PART}/{_PART})(?:@({_PART}(?:/{_PART})*))?")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _KINDS = ("parquet", "arrow", "csv", "tsv", "json", "jsonl", "ndjson", "tar", "zip", "txt")
 _PICTURES = ("jpg", "jpeg", "png", "tif", "tiff", "fits", "fit", "fts", "gz", "fz")
 _CARDS = ("README.md", ".huggingface.yaml")
@@ -40,13 +45,12 @@ class HubDataset(NamedTuple):
     @property
     def commit(self) -> str | None:
         """The commit, where the name gives it in full."""
-        return self.revision if self.revision and _COMMIT.fullmatch(self.revision) else None
+        return self.revision if is_commit(self.revision) else None
 
 
 def parse(name: str) -> HubDataset | None:
     """The dataset that `org/name` or `org/name@revision` means; None for other forms."""
-    match = _NAME.fullmatch(name)
-    return HubDataset(match[1], match[2]) if match else None
+    return HubDataset(*split_name(name)) if is_name(name) else None
 
 
 def latest_commit(dataset: HubDataset) -> str:
@@ -55,19 +59,16 @@ def latest_commit(dataset: HubDataset) -> str:
     Raises:
         PaperclipError: there is none, its data come from a program, or the Hub does not answer.
     """
-    import huggingface_hub
-
-    with _explained(dataset):
-        found = huggingface_hub.HfApi().dataset_info(dataset.repository, revision=dataset.revision)
+    with _told(dataset):
+        found = look(dataset.repository, dataset.revision, "dataset")
+    assert found is not None  # else `look` has raised
     script = dataset.repository.partition("/")[2] + ".py"
-    if script in {sibling.rfilename for sibling in found.siblings or ()}:
+    if script in found.files:
         raise PaperclipError(
             f"{dataset.name} has a loading script ({script}), which is a program and is not run",
             f"the Hub may have its data as Parquet: try {dataset.repository}@refs/convert/parquet",
         )
-    if not found.sha:
-        raise PaperclipError(f"the Hub names no commit of {dataset.name}", "try again")
-    return found.sha
+    return found.commit
 
 
 def download(dataset: HubDataset, commit: str | None, offline: bool) -> Path:
@@ -78,62 +79,25 @@ def download(dataset: HubDataset, commit: str | None, offline: bool) -> Path:
     Raises:
         PaperclipError: they cannot be fetched or, offline, are not there.
     """
-    import huggingface_hub
-
-    with _explained(dataset, offline), _bars_on_a_terminal_only():
-        found = huggingface_hub.snapshot_download(
-            dataset.repository,
-            repo_type="dataset",
-            revision=commit or dataset.revision,
-            allow_patterns=_FILES,
-            local_files_only=offline,
+    revision = commit or dataset.revision
+    if offline:
+        there = in_clients_cache(dataset.repository, revision, "dataset")
+        if there is None:
+            raise PaperclipError(
+                f"{dataset.name} is not on this machine, and the network may not be used",
+                "run without --offline",
+            )
+        return there
+    with _told(dataset), bars_on_a_terminal_only():
+        found = client().snapshot_download(
+            dataset.repository, repo_type="dataset", revision=revision, allow_patterns=_FILES
         )
     return Path(found)
 
 
 @contextmanager
-def _explained(dataset: HubDataset, offline: bool = False) -> Iterator[None]:
-    from huggingface_hub import errors
-
-    name = dataset.name
-    try:
+def _told(dataset: HubDataset) -> Iterator[None]:
+    missing = "no such folder, and no such dataset on the Hub"
+    before = "use what was converted before with --offline"
+    with told(dataset.name, dataset.revision, missing, instead=before):
         yield
-    except errors.GatedRepoError as error:
-        raise PaperclipError(
-            f"{name}: its terms must be accepted first", "do so on the Hub and log in"
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise PaperclipError(
-            f"{dataset.repository} on the Hub has no revision {dataset.revision!r}",
-            "look at its branches and tags",
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise PaperclipError(
-            f"{name}: no such folder, and no such dataset on the Hub",
-            "check the name; a private dataset needs a login (`hf auth login`)",
-        ) from error
-    except (OSError, ValueError) as error:
-        if offline:
-            raise PaperclipError(
-                f"{name} is not on this machine, and the network may not be used",
-                "run without --offline",
-            ) from error
-        said: Sequence[str] = str(error).strip().splitlines() or [type(error).__name__]
-        raise PaperclipError(
-            f"{name} could not be downloaded: {said[0]}",
-            "try again, or use what was converted before with --offline",
-        ) from error
-
-
-@contextmanager
-def _bars_on_a_terminal_only() -> Iterator[None]:
-    from huggingface_hub import utils
-
-    if sys.stderr.isatty() or utils.are_progress_bars_disabled():
-        yield
-        return
-    utils.disable_progress_bars()
-    try:
-        yield
-    finally:
-        utils.enable_progress_bars()

@@ -20,6 +20,7 @@ from paperclip_cli.dataset.columns import BYTES, CLASS, IMAGE, NUMBER, OTHER, TE
 from paperclip_cli.dataset.row_images import Places
 from paperclip_cli.dataset.split import SPLITS, TEST, TRAIN, VALIDATION
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.services.hub import import_client
 
 # Members of a WebDataset that are texts and numbers.
 _DECODED = "txt text transcript json jsn cls cls2 index inx id".split()
@@ -71,6 +72,7 @@ def loaded(name: str, places: Places, scratch: Path) -> Iterator[Loaded]:
 @contextmanager
 def _quiet_and_offline() -> Iterator[None]:
     """Without bars, messages, requests and unpickling by `datasets`; all is put back at the end."""
+    import_client()
     import datasets
     import huggingface_hub.utils
     from datasets.packaged_modules.webdataset.webdataset import WebDataset

@@ -7,11 +7,14 @@ certificates) count here as everywhere. A token is never read here, and never pr
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from paperclip_cli import __version__
@@ -86,8 +89,23 @@ class Snapshot:
     files: Mapping[str, RemoteFile]
 
 
+@functools.cache
+def import_client() -> None:
+    """Imports the Hub's client, and with it tqdm, by which it and other libraries draw bars.
+
+    In a notebook without ipywidgets tqdm warns while it is imported, and only then. So this is
+    called before any other library that imports tqdm is imported. Those are not imported here,
+    because their own filters of warnings would be taken back with ours.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "IProgress not found")
+        # The client loads its parts when they are used. This one imports tqdm.
+        from huggingface_hub.utils import are_progress_bars_disabled  # noqa: F401
+
+
 def client() -> HfApi:
     """The Hub's client. It takes the token of `hf auth login` or of `HF_TOKEN`."""
+    import_client()
     from huggingface_hub import HfApi
 
     return HfApi(library_name="paperclip", library_version=__version__)
@@ -166,6 +184,20 @@ def look(
     )
 
 
+def in_clients_cache(repository: str, revision: str | None, kind: Kind) -> Path | None:
+    """The snapshot in the Hub's own cache (`HF_HOME`), if another program has fetched it.
+
+    It may be a part of what the repository holds. No request is made.
+    """
+    try:
+        found = client().snapshot_download(
+            repository, repo_type=kind, revision=revision, local_files_only=True
+        )
+    except (OSError, ValueError):
+        return None
+    return Path(found)
+
+
 def texts_among(snapshot: Snapshot, names: Sequence[str]) -> list[str]:
     """Those files for people that a repository has and that are not absurdly long."""
     most = {README: _MOST_CARD}
@@ -214,7 +246,8 @@ def told(
             "look at its branches and tags",
         ) from no_revision
     except errors.RepositoryNotFoundError as no_repository:
-        hint = "check the name" if instead else "check the name; for a private one, log in"
+        private = "log in if it is private"
+        hint = f"check the name, {private}" if instead else f"check the name, or {private}"
         raise error(f"{name}: {missing}", hint) from no_repository
     except (OSError, ValueError, RuntimeError, *transport_errors()) as other:  # type: ignore[misc]
         reason, hint = _reason(other)
@@ -275,6 +308,7 @@ def first_line(error: BaseException) -> str:
 @contextlib.contextmanager
 def bars_on_a_terminal_only() -> Iterator[None]:
     """Keeps the client's progress bars off a log."""
+    import_client()
     from huggingface_hub import utils
 
     if (libraries_may_draw.get() and sys.stderr.isatty()) or utils.are_progress_bars_disabled():

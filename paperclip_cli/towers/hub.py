@@ -14,6 +14,7 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.services.hub import (
     bars_on_a_terminal_only,
     client,
+    in_clients_cache,
     is_name,
     split_name,
     told,
@@ -48,7 +49,7 @@ def locate(
     folder = folder_of(name, workspace)
     if not missing(folder):
         return folder
-    elsewhere = _in_hub_cache(repository, revision)
+    elsewhere = in_clients_cache(repository, revision, "model")
     if elsewhere is not None and not missing(elsewhere):
         return elsewhere
 
@@ -66,30 +67,13 @@ def locate(
     return folder
 
 
-def _in_hub_cache(repository: str, revision: str | None) -> Path | None:
-    """The snapshot in the Hub's own cache (`HF_HOME`), if another program has fetched it."""
-    import huggingface_hub
-
-    try:
-        found = huggingface_hub.snapshot_download(
-            repository,
-            revision=revision,
-            local_files_only=True,  # no network
-        )
-        return Path(found)
-    except (OSError, ValueError):
-        return None
-
-
 def _download(
     name: str, repository: str, revision: str | None, folder: Path, files: Sequence[str]
 ) -> None:
-    import huggingface_hub
-
     nowhere = "no such folder, and no such model on the Hub"
     at_hand = f"put the model's files in {folder}"
     with told(name, revision, nowhere, instead=at_hand), bars_on_a_terminal_only():
-        huggingface_hub.snapshot_download(
+        client().snapshot_download(
             repository, revision=revision, local_dir=folder, allow_patterns=list(files)
         )
 

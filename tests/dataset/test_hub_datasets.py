@@ -184,7 +184,7 @@ def test_what_the_hub_refuses_is_one_line(server: HubStandIn, tmp_path: Path) ->
         "org/none: no such folder, and no such dataset on the Hub",
         f"{NAME} on the Hub has no revision 'nothing'",
         "org/script has a loading script (script.py), which is a program and is not run",
-        "org/terms: its terms must be accepted first",
+        "org/terms: its licence must be accepted first",
         "org/secret: no such folder, and no such dataset on the Hub",
     ]
     assert said[5].startswith("org/text cannot be read as a dataset: ")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.services import hub as services
 from paperclip_cli.services.hub import first_line, is_commit, is_licence, is_repository, split_name
+from tests.foreign_datasets import rows, write_parquet
 from tests.standin.hub import HubStandIn
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
@@ -70,3 +75,59 @@ def test_a_hub_that_is_silent_is_not_waited_for(
     hub.faults = [{"on": "GET", "do": "silent", "seconds": 1.0}]
     with pytest.raises(PaperclipError, match="org/x could not be looked up: "):
         services.find("org/x", None, ("model",))
+
+
+# What tqdm sees in the kernel of a notebook, without ipywidgets.
+KERNEL = """
+import contextlib, sys, types
+from pathlib import Path
+sys.modules |= {name: types.ModuleType(name) for name in ("ipykernel.zmqshell", "IPython")}
+sys.modules["IPython"].get_ipython = lambda: None
+sys.modules["ipywidgets"] = None
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.progress import SilentProgress
+from paperclip_cli.workspace import Workspace
+"""
+LANGUAGE_MODEL = """
+from paperclip_cli.summaries.llm.outlines import TransformerWriter
+from paperclip_cli.summaries.llm.prompt import PLACE, Prompt
+(empty := Path(sys.argv[1]) / "empty").mkdir()
+(empty / "config.json").write_text("{}")
+writer = TransformerWriter(empty, "empty", Prompt.parse(PLACE), 1, 4096)
+with contextlib.suppress(PaperclipError):
+"""
+
+
+def in_a_kernel(code: str, folder: Path) -> str:
+    """What some code writes on stderr. It must import tqdm, which is what could warn."""
+    code = f"{KERNEL}{code}\nassert 'tqdm.auto' in sys.modules"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_tqdm_warns_in_this_kernel(tmp_path: Path) -> None:
+    assert "IProgress not found" in in_a_kernel("import tqdm.auto", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from paperclip_cli.services.hub import in_clients_cache\n"
+        "assert in_clients_cache('org/none', None, 'model') is None",
+        "from paperclip_cli.services.hub import bars_on_a_terminal_only as bars\nwith bars(): pass",
+        "from paperclip_cli.dataset.columns import Wanted\n"
+        "from paperclip_cli.dataset.imported import open_dataset\n"
+        "cache = Workspace(Path(sys.argv[1]) / 'cache', offline=True)\n"
+        "open_dataset(str(Path(sys.argv[1]) / 'made'), Wanted(), cache, SilentProgress())",
+        LANGUAGE_MODEL + "    writer.count('a star')",
+        LANGUAGE_MODEL + "    writer.room",
+        LANGUAGE_MODEL + "    writer.prepare()",
+    ],
+    ids=["client", "bars", "datasets", "tokenizer", "transformers", "outlines"],
+)
+def test_no_library_warns_of_bars_in_a_notebook(code: str, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "made", train=rows(0, 2))
+    assert in_a_kernel(code, tmp_path) == ""

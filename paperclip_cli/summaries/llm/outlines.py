@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.services.hub import import_client
 from paperclip_cli.summaries.llm import schema
 from paperclip_cli.summaries.llm.base import (
     MOST_TOKENS,
@@ -142,6 +143,7 @@ class TransformerWriter:
 
     @cached_property
     def _tokenizer(self) -> Any:
+        import_client()
         from transformers import AutoTokenizer
 
         tokenizer = self._loaded(AutoTokenizer)
@@ -152,6 +154,7 @@ class TransformerWriter:
 
     @cached_property
     def _model(self) -> Any:
+        import_client()
         import torch
         from transformers import AutoModelForCausalLM
 
@@ -175,6 +178,7 @@ class TransformerWriter:
     @cached_property
     def _processor(self) -> Any:
         """Outlines' automaton over this vocabulary, compiled once."""
+        import_client()
         try:
             import outlines
             import torch  # noqa: F401
