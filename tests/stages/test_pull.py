@@ -76,7 +76,7 @@ def get(workspace: Workspace, repository: str, **more: object) -> Report:
 def answers(workspace: Workspace, **more: object) -> list[tuple]:
     config = QueryConfig(texts=("spiral galaxy",), collapse="none", index="sky", **more)  # type: ignore[arg-type]
     hits = next(iter(query.run(config, workspace))).hits
-    return [(hit.key, hit.observation.obs_id, hit.title, hit.split) for hit in hits]
+    return [(hit.key, hit.obs_id, hit.title, hit.split) for hit in hits]
 
 
 def nothing_left(workspace: Workspace) -> bool:
