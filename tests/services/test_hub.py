@@ -67,6 +67,22 @@ def test_what_the_hub_says_is_passed_on_without_control_characters(hub: HubStand
     assert first_line(OSError()) == "OSError" and len(first_line(OSError("x" * 999))) == 200
 
 
+@pytest.mark.parametrize(
+    ("instead", "hint"),
+    [
+        ("", "check the name, or log in if it is private"),
+        ("use a folder", "check the name, log in if it is private, or use a folder"),
+    ],
+)
+def test_a_repository_that_is_not_seen_may_be_private(
+    hub: HubStandIn, instead: str, hint: str
+) -> None:
+    told = services.told("org/x", None, "not there", instead=instead)
+    with pytest.raises(PaperclipError) as caught, told:
+        services.look("org/x", None, "model")
+    assert (caught.value.message, caught.value.hint) == ("org/x: not there", hint)
+
+
 def test_a_hub_that_is_silent_is_not_waited_for(
     hub: HubStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
