@@ -20,9 +20,9 @@ from paperclip_cli.config.choices import (
     Schedule,
     ViewKind,
 )
+from paperclip_cli.config.models import DEFAULT_MODEL
 from paperclip_cli.errors import UsageError
 
-DEFAULT_MODEL = "openai/clip-vit-base-patch16"
 _CHOICES: dict[str, object] = {
     "recipe": RecipeName,
     "train": Mode,

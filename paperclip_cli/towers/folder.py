@@ -16,7 +16,6 @@ from pathlib import Path
 from paperclip_cli.config import DEFAULT_MODEL
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.images.view import View
-from paperclip_cli.towers import hub
 from paperclip_cli.towers.config import ClipConfig, Extras
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace, remembered, whole_manifest
@@ -125,6 +124,8 @@ def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return ModelFolder.open(folder.absolute(), name)
+    from paperclip_cli.towers import hub  # most models are in the cache
+
     if hub.is_name(name):
         return ModelFolder.open(hub.locate(name, workspace, MODEL_FILES, missing_files), name)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import datetime
+import importlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -33,9 +35,7 @@ from paperclip_cli.config.readers import numbers, values
 from paperclip_cli.errors import UsageError
 
 CLASSES = [
-    one
-    for name, one in vars(configurations).items()
-    if name.endswith("Config") and dataclasses.is_dataclass(one)
+    getattr(configurations, name) for name in configurations.__all__ if name.endswith("Config")
 ]
 # What has no default.
 NEEDED: dict[type, dict[str, str]] = {
@@ -286,3 +286,19 @@ def test_what_is_recognised_by_what_it_can_do_needs_no_astropy() -> None:
     place = SimpleNamespace(icrs=SimpleNamespace(ra=1.0, dec=2.0))
     assert read(QueryConfig, "near", near=place) == (1.0, 2.0)
     assert read(FetchConfig, "after", after=SimpleNamespace(mjd=5.0)) == 5.0
+
+
+def test_a_name_of_the_configurations_is_that_of_its_module() -> None:
+    """The imports for type checkers and the names that are imported when they are used."""
+    tree = ast.parse(Path(configurations.__file__).read_text("utf-8"))
+    imported = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("paperclip_cli.config.")
+        for alias in node.names
+    }
+    assert imported.keys() == set(configurations.__all__)
+    for name, module in imported.items():
+        assert getattr(configurations, name) is getattr(importlib.import_module(str(module)), name)
+    with pytest.raises(AttributeError, match="no attribute 'NoConfig'"):
+        _ = configurations.NoConfig
