@@ -14,6 +14,7 @@ from paperclip_cli.cli.app import run
 from paperclip_cli.errors import ExitCode
 
 
+@pytest.mark.nightly
 def test_the_demo_ends_in_a_contact_sheet_and_reuses_its_work(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import time
 
+import pytest
+
 from paperclip_cli.config import BuildDatasetConfig
 from paperclip_cli.errors import ExitCode
 from paperclip_cli.stages import build_dataset
@@ -38,6 +40,7 @@ def stop_after(
     return ended(process)
 
 
+@pytest.mark.nightly
 def test_a_training_that_is_terminated_and_killed_ends_as_one_that_was_not(
     workspace: Workspace,
 ) -> None:

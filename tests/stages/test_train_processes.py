@@ -40,6 +40,7 @@ def ready(workspace: Workspace) -> Workspace:
     return workspace
 
 
+@pytest.mark.nightly
 def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
     """Two processes give the losses and validation of one, and write the model and state once.
 
