@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,11 +13,12 @@ import numpy as np
 
 from paperclip_cli.api.options import Hdu, Image, PathLike
 from paperclip_cli.api.stages import workspace
-from paperclip_cli.config import DescribeConfig
-from paperclip_cli.config.given import listed
+from paperclip_cli.config import DescribeConfig, configure
+from paperclip_cli.config.given import text
 from paperclip_cli.config.search import image_name
 from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
+from paperclip_cli.images.reading import Reading
 from paperclip_cli.indexes.vectors import best
 from paperclip_cli.towers.folder import ModelFolder, resolve
 from paperclip_cli.towers.numpy_text_tower import TextTower
@@ -40,7 +40,7 @@ class Label(NamedTuple):
 
 
 def load_model(
-    name: PathLike | None = None, *, cache: PathLike | None = None, offline: bool = False
+    name: PathLike | None = None, cache: PathLike | None = None, *, offline: bool = False
 ) -> Model:
     """Opens a model: one in the cache, a folder in the Hugging Face layout, or a name on the Hub.
 
@@ -51,7 +51,7 @@ def load_model(
         PaperclipError: there is no such model, or it cannot be used.
     """
     here = workspace(cache, offline)
-    return Model(resolve(None if name is None else os.fspath(name), here), here)
+    return Model(resolve(None if name is None else text(name, "name"), here), here)
 
 
 class Model:
@@ -102,13 +102,15 @@ class Model:
             stretch: the intensity stretch of FITS files, `preview` or `zscale`.
 
         Raises:
-            PaperclipError: an image cannot be read; the message names it.
+            PaperclipError: an image cannot be read (the message names it), or an option is wrong.
         """
         if isinstance(images, str | os.PathLike):
             raise TypeError("embed_images takes a list of images, not one path")
+        config = configure(DescribeConfig, hdu=hdu, stretch=stretch)
+        reading = Reading(hdu=config.hdu, stretch=config.stretch)
         parts = [np.zeros((0, self.dimension), np.float32)]
         for start in range(0, len(images), _BATCH):
-            views = [self._view(image, hdu, stretch) for image in images[start : start + _BATCH]]
+            views = [self._view(image, reading) for image in images[start : start + _BATCH]]
             with self._opening:  # the tower halves its batch when memory runs out
                 parts.append(self._images.embed(np.stack(views), 1 if len(views) == 1 else _BATCH))
         return np.concatenate(parts)
@@ -128,26 +130,28 @@ class Model:
         `labels` None are the paper's 77 phrases. `{}` in a `template` stands for the label.
 
         Raises:
-            PaperclipError: the image cannot be read, or a template has no place for the label.
+            PaperclipError: the image cannot be read, or an option is wrong: a template, say, has
+                no place for the label.
         """
         from paperclip_cli.towers.prompts import embed_phrases
 
+        if isinstance(labels, str):
+            raise TypeError("describe takes a list of labels, not one text")
         phrases = list(PAPER_PHRASES if labels is None else labels)
         if not phrases:
             raise UsageError("there are no labels", "give at least one")
-        config = replace(DEFAULTS, k=k, templates=listed(template))
+        config = configure(DescribeConfig, k=k, template=template)
         texts = embed_phrases(phrases, config.templates, self._folder, self._workspace)
         cosines = texts @ self.embed_images([image], hdu=hdu, stretch=stretch)[0]
-        found = enumerate(best(cosines, k).tolist(), 1)
+        found = enumerate(best(cosines, config.k).tolist(), 1)
         return [Label(rank, phrases[place], float(cosines[place])) for rank, place in found]
 
-    def _view(self, image: Image, hdu: Hdu | None, stretch: str) -> np.ndarray:
-        from paperclip_cli.images.reading import Reading
+    def _view(self, image: Image, reading: Reading) -> np.ndarray:
         from paperclip_cli.indexes.reader import image_view
 
         given = Path(image) if isinstance(image, str | os.PathLike) else image
         try:
-            return image_view(given, self._folder.view, Reading(hdu=hdu, stretch=stretch))
+            return image_view(given, self._folder.view, reading)
         except BadItem as error:
             raise PaperclipError(
                 f"{image_name(given, whole=True)}: {error}",

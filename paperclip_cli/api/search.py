@@ -12,6 +12,7 @@ from paperclip_cli.api.options import Image, PathLike, QueryOptions
 from paperclip_cli.api.signatures import with_options
 from paperclip_cli.api.stages import placed, workspace
 from paperclip_cli.config import QueryConfig, configure
+from paperclip_cli.config.given import text as text_of
 from paperclip_cli.errors import UsageError
 from paperclip_cli.indexes.folder import IndexFolder, choose_index
 from paperclip_cli.indexes.folder import open_index as open_folder
@@ -55,7 +56,7 @@ def query(
 
 
 def open_index(
-    name: str | None = None, *, cache: PathLike | None = None, offline: bool = False
+    name: str | None = None, cache: PathLike | None = None, *, offline: bool = False
 ) -> Index:
     """Opens an index for many queries. Threads may share it.
 
@@ -65,7 +66,8 @@ def open_index(
         PaperclipError: there is no such index, or it is damaged.
     """
     here = workspace(cache, offline)
-    return Index(open_folder(here.index(choose_index(name, here))), here)
+    wanted = None if name is None else text_of(name, "name")
+    return Index(open_folder(here.index(choose_index(wanted, here))), here)
 
 
 class Index:

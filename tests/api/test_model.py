@@ -97,8 +97,16 @@ def test_wrong_calls_are_one_clear_error(tiny_model: Path, tmp_path: Path) -> No
         model.embed_images("one.png")
     with pytest.raises(UsageError, match="no place for the label"):
         model.describe(tmp_path / "bad.png", template="x")
+    with pytest.raises(TypeError, match="a list of labels"):
+        model.describe(tmp_path / "bad.png", "a comet")
+    with pytest.raises(UsageError, match="-k '2' is not a whole number"):
+        model.describe(tmp_path / "bad.png", k="2")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="unknown --stretch 'log'"):
+        model.embed_images([], stretch="log")
     with pytest.raises(UsageError, match="no labels"):
         model.describe(tmp_path / "bad.png", [])
     with pytest.raises(UsageError, match="no model 'nothing'"):
-        load_model("nothing", cache=tmp_path)
+        load_model("nothing", tmp_path)
+    with pytest.raises(UsageError, match="name 3 is not a text"):
+        load_model(3, tmp_path)  # type: ignore[arg-type]
     assert repr(model).startswith("<Model ")

@@ -38,7 +38,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def opened(cache: Path) -> Index:
-    return open_index(cache=cache)
+    return open_index("default", cache)
 
 
 def command(cache: Path, *arguments: str) -> str:
@@ -231,6 +231,8 @@ def test_wrong_calls_are_one_clear_error(cache: Path, opened: Index, tmp_path: P
         query("dust", index="mine", cache=cache)
     with pytest.raises(MissingStage, match="there is no index"):
         query("dust", cache=tmp_path)
+    with pytest.raises(UsageError, match="name 3 is not a text"):
+        open_index(3, cache)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="the query is empty"):
         opened.search()
     with pytest.raises(TypeError, match="'instruments'; did you mean 'instrument'"):
