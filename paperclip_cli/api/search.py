@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias, Union, Unpack
 
 import numpy as np
@@ -24,7 +25,7 @@ from paperclip_cli.workspace import Workspace
 if TYPE_CHECKING:
     from astropy.table import QTable
 
-What: TypeAlias = Union[str, Sequence[str], Image, np.ndarray, None]
+What: TypeAlias = Union[str, Sequence[str], Image, Sequence[Image], np.ndarray, None]
 
 
 @with_options(QueryConfig, QueryOptions)
@@ -116,8 +117,8 @@ class Index:
         """Finds images that match a text, look like an image, or lie near a vector.
 
         Args:
-            what: a text or several, a path or an image in memory, or a vector. To combine them,
-                give the others as `image`, `minus` and `vector`.
+            what: a text or several, a path or an image in memory, or several of these, or a vector.
+                To combine them, give the others as `image`, `minus` and `vector`.
             vector: [D] floats of any length, from the model of this index (`load_model`).
             options: the options of `paperclip query`, as for `paperclip_cli.query`.
 
@@ -160,6 +161,8 @@ def _parts(what: What) -> tuple[list[str], list[Image], list[np.ndarray]]:
         return [what], [], []
     if isinstance(what, list | tuple) and all(isinstance(one, str) for one in what):
         return list(what), [], []
+    if isinstance(what, list | tuple) and not all(isinstance(one, Real) for one in what):
+        return [], list(what), []
     if isinstance(what, list | tuple) or hasattr(what, "__array__"):
         what = np.asarray(what)
     is_vector = isinstance(what, np.ndarray) and what.ndim == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 import paperclip_cli.config.readers as readers
-from paperclip_cli.config.checks import at_least, one_of
+from paperclip_cli.config.checks import at_least, one_of, within
 from paperclip_cli.config.choices import Collapse, IndexView, RankBy, Stretch
 from paperclip_cli.config.given import given
 from paperclip_cli.errors import UsageError
@@ -117,6 +117,9 @@ class QueryConfig:
         at_least("-k", self.k, 1)
         one_of("--collapse", self.collapse, Collapse)
         one_of("--rank-by", self.rank_by, RankBy)
+        within("--min-score", self.min_score, "from -1 to 1", lambda score: not math.isnan(score))
+        if not all(text.strip() for text in (*self.texts, *self.minus)):
+            raise UsageError("a text of the query is empty", "say what to look for, or leave it out")
         if not all(0 < weight < math.inf for weight in self.weights):
             raise UsageError("--weight is not a number above 0", "use --minus for texts to avoid")
         if len(self.weights) not in (0, len(self._parts)) and not (

@@ -231,11 +231,16 @@ class Query:
 
 
 def _unit(vector: np.ndarray, index: IndexFolder) -> np.ndarray:
-    given, size = np.asarray(vector, np.float32), index.vectors.shape[1]
-    if given.shape != (size,) or not np.isfinite(given).all():
+    size = index.vectors.shape[1]
+    given = np.asarray(vector)
+    kind = given.dtype
+    if kind.kind in "iuf":
+        with np.errstate(over="ignore"):  # what is too large is not finite then
+            given = given.astype(np.float32)
+    if given.dtype != np.float32 or given.shape != (size,) or not np.isfinite(given).all():
         raise UsageError(
             f"a vector of {size} finite numbers is needed to search index {index.name!r}, "
-            f"not an array of shape {list(given.shape)}",
+            f"not an array {list(given.shape)} of {kind}",
             "take it from the index's own model",
         )
     return normalised(given)

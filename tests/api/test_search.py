@@ -193,6 +193,8 @@ def test_an_image_is_a_path_an_array_or_of_pillow(opened: Index) -> None:
     assert all(images_of(hits) == images_of(found[0]) for hits in found)
     name = Path(hit.image).name
     assert [hits.query for hits in found] == [name, "image", "image", name]
+    pair = [Path(hit.image), np.zeros((8, 9), np.uint8)]
+    assert images_of(opened.search(pair)) == images_of(opened.search(image=pair))
     assert opened.search("dust", image=hit.image).query == f"dust + {Path(hit.image).name}"
     with pytest.raises(PaperclipError, match=r"nowhere\.jpg: cannot be read"):
         opened.search(Path("nowhere.jpg"))
@@ -205,6 +207,10 @@ def test_a_vector_is_an_array_or_a_list(opened: Index) -> None:
         assert hit.score == pytest.approx(1, abs=1e-6)
     combined = opened.search("dust", vector=vector, k=1)
     assert combined.query == "dust + vector"
+    size = len(vector)
+    for wrong in ("abc", [None] * size, [1, 2], [1e300] * size, [float("nan")] * size):
+        with pytest.raises(UsageError, match=f"a vector of {size} finite numbers is needed"):
+            opened.search(vector=wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="two vectors"):
         opened.search(vector, vector=vector)
 

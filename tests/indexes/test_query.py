@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -129,3 +130,17 @@ def test_a_plain_cone_search_needs_no_model_and_gives_the_nearest_first(
 def test_what_needs_something_to_look_for_is_refused(indexed: Workspace, config: dict) -> None:
     with pytest.raises(UsageError):
         Asker(indexed)(**config)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"texts": ("",)}, "a text of the query is empty"),
+        ({"texts": ("dust", " \t")}, "a text of the query is empty"),
+        ({"texts": ("dust",), "minus": ("",)}, "a text of the query is empty"),
+        ({"texts": ("dust",), "min_score": math.nan}, "--min-score nan"),
+    ],
+)
+def test_what_would_be_answered_at_random_is_refused(config: dict, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        QueryConfig(**config)
