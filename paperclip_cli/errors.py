@@ -38,6 +38,10 @@ class MissingStage(PaperclipError):
 
     def __init__(self, what: str, command: str) -> None:
         super().__init__(what, f"run `{command}` first")
+        self.command = command
+
+    def __reduce__(self) -> tuple[type[MissingStage], tuple[str, str]]:
+        return type(self), (self.message, self.command)  # a pool of processes sends errors back
 
 
 class ReaderGone(Exception):

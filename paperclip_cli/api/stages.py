@@ -178,14 +178,13 @@ def evaluate(
     from paperclip_cli.stages import evaluate as stage
 
     config = configure(EvaluateConfig, **options)
-    folder = options.get("plots")
-    if folder is None:
+    if not config.plots:
         return stage.run(config, workspace(cache, offline), shown(progress))
 
     from paperclip_cli.config.given import path as path_of
     from paperclip_cli.output import plots
 
-    place = path_of(folder, "--plots")
+    place = path_of(options["plots"], "--plots")
     plots.require_matplotlib()
     done = stage.run(config, workspace(cache, offline), shown(progress))
     if done.figures is not None:
@@ -301,7 +300,8 @@ def cite(
 ) -> str:
     """What to acknowledge in a paper, as `paperclip cite` prints it.
 
-    Without `hits` (see `get`), all proposals of the index count, or else all that were fetched.
+    Without `hits` (see `get`), all proposals of the index count, or else all that were fetched. A
+    query that found nothing has no proposals.
     """
     from paperclip_cli.output import citations
     from paperclip_cli.stages import cite as stage

@@ -33,6 +33,6 @@ def cite(
     from paperclip_cli.output import citations, console
     from paperclip_cli.stages import cite as stage
 
-    debts = stage.run(configure(CiteConfig, hits=hits, index=index), session().workspace)
+    debts = stage.run(configure(CiteConfig, hits=hits or None, index=index), session().workspace)
     console.emit((citations.bibtex if bibtex else citations.plain)(debts.programs, debts.model))
     return ExitCode.OK

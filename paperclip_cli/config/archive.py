@@ -121,9 +121,9 @@ class GetConfig:
 class CiteConfig:
     """Which proposals to acknowledge.
 
-    `hits` are as the user typed them, or hits of a query. Without any, the proposals of an index
-    are taken, or else everything that was fetched.
+    `hits` are as the user typed them, or hits of a query. None are the proposals of an index, or
+    else everything that was fetched.
     """
 
-    hits: tuple[object, ...] = given("hits", read=readers.hits, default=())
+    hits: tuple[object, ...] | None = given("hits", read=readers.hits, default=None)
     index: str | None = None

@@ -47,8 +47,7 @@ def read_references(given: Sequence[Any]) -> list[Reference]:
 
 def _read(word: Any) -> Iterable[Reference]:
     if not isinstance(word, str):
-        seen = getattr(word, "observation", word)
-        return [Reference(word.key, _text(seen.obs_id), _text(seen.product_uri))]
+        return [Reference(word.key, _text(word.obs_id), _text(word.product_uri))]
     if word == "-":
         return _hits(sys.stdin.read(), "standard input")
     if Path(word).is_file():

@@ -34,7 +34,7 @@ def run(config: CiteConfig, workspace: Workspace) -> Debts:
         MissingStage: there is nothing to acknowledge.
     """
     index = _index(config, workspace)
-    if config.hits:
+    if config.hits is not None:
         keys = [reference.key for reference in read_references(config.hits)]
         if None in keys:
             raise UsageError(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import paperclip_cli
-from paperclip_cli.records import Hit, Key, Observation
+from paperclip_cli.records import Hit, Key
 from paperclip_cli.workspace import Workspace, read_manifest
 from tests.api.programs import program
 from tests.api.test_options import FUNCTIONS
@@ -86,7 +87,6 @@ def test_the_results_are_those_of_the_commands(
 
 def test_hits_may_be_given_as_they_are(tmp_path: Path) -> None:
     """As hits of a query, as keys of proposals, and as texts."""
-    seen = Observation(obs_id="hst_1_a", product_uri="mast:HST/product/a_drz.fits")
     hit = Hit(
         rank=1,
         query="",
@@ -97,7 +97,8 @@ def test_hits_may_be_given_as_they_are(tmp_path: Path) -> None:
         image="a.jpg",
         title="",
         split="none",
-        observation=seen,
+        obs_id="hst_1_a",
+        product_uri="mast:HST/product/a_drz.fits",
     )
     got = paperclip_cli.get([hit], cache=tmp_path, out=tmp_path, dry_run=True)
     assert got.addresses == ("mast:HST/product/a_drz.fits",)
@@ -127,3 +128,10 @@ def test_a_missing_stage_is_an_error_with_its_command(tmp_path: Path) -> None:
     with pytest.raises(paperclip_cli.MissingStage) as caught:
         paperclip_cli.build_dataset(cache=tmp_path)
     assert "paperclip fetch" in (caught.value.hint or "")
+    sent = pickle.loads(pickle.dumps(caught.value))
+    assert (str(sent), sent.hint) == (str(caught.value), caught.value.hint)
+
+
+def test_figures_may_be_declined(tmp_path: Path) -> None:
+    with pytest.raises(paperclip_cli.MissingStage):
+        paperclip_cli.evaluate(plots=False, cache=tmp_path)  # type: ignore[arg-type]

@@ -48,6 +48,7 @@ def test_some_hits(workspace: Workspace, tmp_path: Path) -> None:
     assert cite.run(
         CiteConfig(hits=(str(tmp_path / "hits.json"), "jwst:9")), workspace
     ).programs == {"hst": (5, 7), "jwst": (9,)}
+    assert cite.run(CiteConfig(hits=()), workspace).programs == {}, "no hits are not all hits"
     with pytest.raises(UsageError, match="does not name its proposal"):
         cite.run(CiteConfig(hits=("hst_15001_01_acs_wfc_total_j00101",)), workspace)
 
