@@ -225,7 +225,8 @@ def _recognised(snapshot: Snapshot, wanted: str | None) -> tuple[str, list[str]]
     what = "no index" if wanted == "index" else "neither an index nor a dataset"
     raise PaperclipError(
         f"{snapshot.repository} on the Hub holds {what} of paperclip",
-        "other datasets are read with `datasets.load_dataset`; models are in model repositories",
+        f"`paperclip train --dataset {snapshot.repository}` reads datasets that others made; models "
+        "are in model repositories",
     )
 
 

@@ -391,7 +391,11 @@ def test_a_repository_that_is_nothing_for_paperclip_says_what_it_lacks(
     for repository, message, hint in [
         ("org/pickled", "has no model.safetensors", "try org/pickled@refs/pr/7"),
         ("org/text", "is no CLIP model: it has no tokenizer.json", "a model needs"),
-        ("org/table", "holds neither an index nor a dataset of paperclip", "load_dataset"),
+        (
+            "org/table",
+            "holds neither an index nor a dataset of paperclip",
+            "train --dataset org/table",
+        ),
         ("org/broken", "is no CLIP model that works here .*JSON", "choose another"),
         ("org/other", "is no CLIP model that works here", "choose another"),
         ("org/cut", "is no CLIP model that works here .*safetensors", "choose another"),
