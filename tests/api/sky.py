@@ -50,6 +50,11 @@ def run_all(cache: Path, folder: Path, progress: Any = None) -> dict[str, Any]:
     done["get"] = paperclip_cli.get("sim:1", out=folder, dry_run=True, **told)
     done["cite"] = paperclip_cli.cite(cache=cache)
     done["doctor"] = paperclip_cli.doctor(offline=True, **told)
+    done["publish"] = paperclip_cli.publish("index", "default", "org/name", dry_run=True, **told)
+    try:
+        paperclip_cli.pull("org/name", offline=True, **told)
+    except paperclip_cli.PaperclipError as error:  # the Hub is far away
+        done["pull"] = error
     return done
 
 
