@@ -119,7 +119,9 @@ class QueryConfig:
         one_of("--rank-by", self.rank_by, RankBy)
         within("--min-score", self.min_score, "from -1 to 1", lambda score: not math.isnan(score))
         if not all(text.strip() for text in (*self.texts, *self.minus)):
-            raise UsageError("a text of the query is empty", "say what to look for, or leave it out")
+            raise UsageError(
+                "a text of the query is empty", "say what to look for, or leave it out"
+            )
         if not all(0 < weight < math.inf for weight in self.weights):
             raise UsageError("--weight is not a number above 0", "use --minus for texts to avoid")
         if len(self.weights) not in (0, len(self._parts)) and not (

@@ -43,6 +43,7 @@ from paperclip_cli.workspace import (
     PULLED,
     Manifest,
     Workspace,
+    checked_name,
     faults,
     read_manifest,
     stamps_of,
@@ -96,6 +97,7 @@ def run(
     progress = progress or SilentProgress()
     repository, revision = _asked(config.repository)
     name = config.name or repository.rpartition("/")[2]
+    checked_name(name, "model, dataset or index")
     report = _held(config, repository, revision, name, workspace) if is_commit(revision) else None
     if report and not config.force:
         return report

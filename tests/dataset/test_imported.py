@@ -343,6 +343,8 @@ def test_what_was_tried_is_listed(tmp_path: Path, workspace: Workspace) -> None:
         with pytest.raises(MissingStage, match=r"no dataset .*cache.*folder.*org/name") as caught:
             opened(name, workspace)
         assert "build-dataset" in str(caught.value.hint)
+    with pytest.raises(PaperclipError, match="the name of the dataset is empty"):
+        open_dataset("", Wanted(), workspace, SilentProgress())
     (tmp_path / "empty").mkdir()
     with pytest.raises(PaperclipError, match="empty cannot be read as a dataset"):
         opened(tmp_path / "empty", workspace)

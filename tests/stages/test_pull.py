@@ -481,4 +481,5 @@ def test_a_name_that_leads_out_of_the_cache(
     hub.put("org/tiny", model_files(origin))
     with pytest.raises(UsageError, match="cannot be the name of a model"):
         get(cache, "org/tiny", name="../../x")
+    assert hub.log == [], "nobody is asked before"
     assert cache.names("models") == []
