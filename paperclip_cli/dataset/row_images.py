@@ -44,10 +44,14 @@ class Places:
         """
         if "://" in said or "\0" in said:
             raise BadItem("an address instead of an image of the dataset")
-        path = Path(self.folder, said).resolve()
-        if not self.holds(path):
-            raise BadItem("a file outside the dataset")
-        if not path.is_file():
+        try:
+            path = Path(self.folder, said).resolve()
+            if not self.holds(path):
+                raise BadItem("a file outside the dataset")
+            is_there = path.is_file()
+        except (OSError, RuntimeError):  # a name that is too long, or links that lead to each other
+            is_there = False
+        if not is_there:
             raise BadItem("no such file in the dataset")
         return path
 

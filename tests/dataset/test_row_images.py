@@ -87,6 +87,8 @@ def test_a_jpeg_that_is_a_canvas_is_kept_and_no_other(places: Places) -> None:
         ("../private.png", "outside the dataset"),
         ("link.png", "outside the dataset"),
         ("sub/../../private.png", "outside the dataset"),
+        ("round.png", "no such file"),
+        ("a" * 300, "no such file"),
         ("https://example.org/a.png", "an address"),
         ("file:///etc/passwd", "an address"),
         ("hf://datasets/org/name/a.png", "an address"),
@@ -102,6 +104,7 @@ def test_a_jpeg_that_is_a_canvas_is_kept_and_no_other(places: Places) -> None:
 )
 def test_an_image_elsewhere_is_refused(places: Places, said: str, reason: str) -> None:
     (places.folder / "link.png").symlink_to(places.folder.parent / "private.png")
+    (places.folder / "round.png").symlink_to("round.png")
     with zipfile.ZipFile(places.folder / "there.zip", "w") as archive:
         archive.write(places.folder / "1.png", "a.png")
     with pytest.raises(BadItem, match=reason):
