@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _BUFFER = 2**20  # bytes of a Parquet file that are read at once
 _ALSO_VALIDATION = ("val", "valid", "dev", "eval")
 _CARD, _SETTINGS = "README.md", ".huggingface.yaml"  # which name the files of a dataset
 _SAVED_SPLITS, _SAVED = "dataset_dict.json", "state.json"  # of `Dataset.save_to_disk`
+# The settings of `datasets` are the whole process's: each thread must find them as they were.
+_ONE_AT_A_TIME = threading.Lock()
 _ADVICE = "see the documentation of datasets.load_dataset, or save the dataset as Parquet"
 
 
@@ -59,7 +62,7 @@ def loaded(name: str, places: Places, scratch: Path) -> Iterator[Loaded]:
             f"{name} has a loading script ({script.name}), which is a program and is not run",
             "save the dataset as Parquet",
         )
-    with _quiet_and_offline():
+    with _ONE_AT_A_TIME, _quiet_and_offline():
         with _explained(name, places.folder):
             _refuse_elsewhere(name, places)
             found = _open(name, places, scratch)

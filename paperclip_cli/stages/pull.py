@@ -227,8 +227,8 @@ def _recognised(snapshot: Snapshot, wanted: str | None) -> tuple[str, list[str]]
     what = "no index" if wanted == "index" else "neither an index nor a dataset"
     raise PaperclipError(
         f"{snapshot.repository} on the Hub holds {what} of paperclip",
-        f"`paperclip train --dataset {snapshot.repository}` reads datasets that others made; models "
-        "are in model repositories",
+        f"`paperclip train --dataset {snapshot.repository}` reads datasets that others made; "
+        "models are in model repositories",
     )
 
 
