@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, get_type_hints
 
-from paperclip_cli.config.given import option_defaults
+from paperclip_cli.config.given import must_exist, option_defaults
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -15,6 +16,7 @@ def with_options(config: type, options: type, **defaults: object) -> Callable[[F
     """Gives a function with `**options` a signature that names each of them with its default.
 
     `config` has the defaults, unless `defaults` are given, and the TypedDict `options` the types.
+    Options that the signature lacks are a TypeError, even if `config` knows them.
     """
     known = option_defaults(config) | defaults
 
@@ -30,7 +32,14 @@ def with_options(config: type, options: type, **defaults: object) -> Callable[[F
             for name, hint in get_type_hints(options).items()
         ]
         signature = plain.replace(parameters=[*first, *of_config, *last])
-        function.__signature__ = signature  # type: ignore[attr-defined]
-        return function
+
+        @functools.wraps(function)
+        def checked(*arguments: Any, **given: Any) -> Any:
+            for name in given:
+                must_exist(name, signature.parameters)
+            return function(*arguments, **given)
+
+        checked.__signature__ = signature  # type: ignore[attr-defined]
+        return checked  # type: ignore[return-value]
 
     return sign

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import partial
 from numbers import Integral, Real
@@ -86,7 +86,7 @@ def configure(kind: type[Config], /, **options: object) -> Config:
     """
     names = option_names(kind)
     for name in options:
-        _must_exist(name, names)
+        must_exist(name, names)
     found = {}
     for one in fields(kind):  # type: ignore[arg-type]
         source = options_of(one)
@@ -164,7 +164,8 @@ def _plain(one: Field, value: object, option: str) -> object:
     return READERS.get(annotation, _choice)(value, option)
 
 
-def _must_exist(name: str, names: list[str]) -> None:
+def must_exist(name: str, names: Collection[str]) -> None:
+    """TypeError, with the nearest of the `names`, unless the option `name` is one of them."""
     if name in names:
         return
     from difflib import get_close_matches

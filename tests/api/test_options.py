@@ -187,6 +187,8 @@ def test_an_unknown_option_is_a_type_error(tmp_path: Path) -> None:
         paperclip_cli.fetch(cache=tmp_path, simulated=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         paperclip_cli.doctor(verified=True)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="there is no option 'llm'"):  # one of `summarize` only
+        paperclip_cli.export_summaries(tmp_path / "a.csv", llm="x", cache=tmp_path)  # type: ignore[call-arg]
 
 
 def test_a_wrong_value_is_the_error_of_the_command(tmp_path: Path) -> None:

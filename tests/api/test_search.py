@@ -243,6 +243,8 @@ def test_wrong_calls_are_one_clear_error(cache: Path, opened: Index, tmp_path: P
         opened.search()
     with pytest.raises(TypeError, match="'instruments'; did you mean 'instrument'"):
         opened.search("dust", instruments="ACS")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="there is no option 'index'"):
+        opened.search("dust", index="another")  # type: ignore[call-arg]
     with pytest.raises(UsageError, match="not an angle with a unit"):
         opened.search("dust", near=(10, -55), radius=2)  # type: ignore[arg-type]
     with pytest.raises(PaperclipError, match="--offline: the position of 'M 51'"):
