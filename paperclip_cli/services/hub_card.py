@@ -10,6 +10,7 @@ import re
 
 _HEADER = re.compile(r"---\n(.*?)\n---", re.DOTALL)
 _LICENCE = re.compile(r"^license: *([\w.-]+) *$", re.MULTILINE)
+_LICENCES = re.compile(r"^license:.*(?:\n[ \t-].*)*$", re.MULTILINE)  # a list of them, too
 # Paths that name a folder of this machine: /home/x, ~/x, C:\\x, file:///x. A lone / is a word.
 _PRIVATE = re.compile(r"(?:file://|~[\\/]|[A-Za-z]:[\\/]|[\\/]{1,2})[^\s\\/][^\n]*|file://.+")
 
@@ -26,7 +27,7 @@ def with_licence(card: str, licence: str) -> str:
     line, header = f"license: {licence}", _HEADER.match(card)
     if header is None:
         return f"---\n{line}\n---\n\n{card}"
-    changed, count = re.subn(r"^license:.*$", line, header[1], flags=re.MULTILINE)
+    changed, count = _LICENCES.subn(line, header[1])
     values = changed if count else f"{line}\n{changed}"
     return f"---\n{values}\n---{card[header.end() :]}"
 

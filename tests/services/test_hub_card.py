@@ -17,6 +17,8 @@ CARDS = [
     "---\nlicense: other\ntags:\n- a\n---\n# A\n",
     "---\ntags:\n- license: mit\n---\nlicense: in the text\n",
     "---\nlicense: [mit, other]\n---\n",
+    "---\nlicense:\n- mit\n- other\ntags:\n- a\n---\n# A\n",
+    "---\ntags:\n- a\nlicense:\n  - mit\n  - other\n---\n",
 ]
 
 
@@ -32,7 +34,7 @@ def test_a_licence_is_put_into_the_header_and_nothing_else_changes(card: str, li
 
 
 def test_a_licence_outside_of_the_header_is_none() -> None:
-    assert [licence_of(card) for card in CARDS] == [None, "other", None, None]
+    assert [licence_of(card) for card in CARDS] == [None, "other", None, None, None, None]
 
 
 @pytest.mark.parametrize(
