@@ -108,6 +108,7 @@ class Hits(Sequence[Hit]):
 
         Raises:
             UsageError: the suffix is another one.
+            PaperclipError: the file cannot be written.
         """
         place = Path(path).expanduser()
         written = _WRITERS.get(place.suffix.lower())
@@ -116,7 +117,14 @@ class Hits(Sequence[Hit]):
                 f"{place}: there is no format for the suffix {place.suffix!r}",
                 f"use one of {', '.join(_WRITERS)}",
             )
-        replace_file(place, written(self))
+        content = written(self)
+        try:
+            replace_file(place, content)
+        except OSError as error:
+            raise PaperclipError(
+                f"{place} cannot be written ({error.strerror or error})",
+                "give a file in a folder that you may write to",
+            ) from error
         return place
 
     def _meta(self) -> dict[str, str]:

@@ -143,6 +143,10 @@ def test_no_other_suffix_is_written(opened: Index, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no format for the suffix"):
             hits.write(tmp_path / name)
     assert not list(tmp_path.iterdir())
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(PaperclipError, match=r"folder\.csv cannot be written \(Is a directory"):
+        hits.write(tmp_path / "folder.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.csv"]
     assert "<h1>dust</h1>" in hits.write(tmp_path / "hits.HTML").read_text("utf-8")
     assert len(hits.write(tmp_path / "a.jsonl").read_text("utf-8").splitlines()) == len(hits)
 
