@@ -28,7 +28,7 @@ class PaperclipError(Exception):
 
 
 class UsageError(PaperclipError):
-    """The command line itself is wrong (exit 2)."""
+    """The command line, or a call from Python, is wrong in itself (exit 2)."""
 
     exit_code = ExitCode.USAGE
 

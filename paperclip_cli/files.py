@@ -58,6 +58,20 @@ def replacing(path: Path, flush_parent: bool = True) -> Iterator[Path]:
         os.close(handle)
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """The path with `~` or `~user` replaced by the home directory.
+
+    Raises:
+        PaperclipError: there is no such user, or nobody knows where home is.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise PaperclipError(
+            f"{os.fspath(path)}: there is no such home directory", "write the path in full"
+        ) from error
+
+
 def replace_file(path: Path, content: str | bytes, flush_parent: bool = True) -> None:
     """Replaces a file as a whole, as `replacing` does."""
     data = content.encode("utf-8") if isinstance(content, str) else content

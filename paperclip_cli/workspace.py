@@ -31,7 +31,7 @@ from pathlib import Path, PurePosixPath
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.files import hidden_names, recover, replace_file, sweep_folder
+from paperclip_cli.files import expanded, hidden_names, recover, replace_file, sweep_folder
 
 MANIFEST = "manifest.json"
 PULLED = "pulled"  # in `extra`: the repository and the commit that an artefact came from
@@ -90,7 +90,7 @@ class Workspace:
 
             cache_dir = platformdirs.user_cache_dir("paperclip", appauthor=False)
 
-        root = Path(cache_dir).expanduser().absolute()
+        root = expanded(cache_dir).absolute()
         if root.exists() and not root.is_dir():
             raise UsageError(f"the cache {root} is not a directory", "give --cache-dir a folder")
         return cls(root, offline)

@@ -19,10 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli import files
+from paperclip_cli.cli import app
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.files import (
     append_lines,
     cut_torn_line,
+    expanded,
     hidden_names,
     lock,
     recover,
@@ -192,6 +194,7 @@ WRITER = """
 import os, signal, sys
 from pathlib import Path
 from paperclip_cli import files
+from paperclip_cli.cli import app
 place, at, can_exchange = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3] == "True"
 rename, exchange, count = os.replace, files._exchange, 0
 
@@ -276,6 +279,7 @@ def test_a_writer_that_lives_is_not_disturbed(tmp_path: Path) -> None:
 import sys, time
 from pathlib import Path
 from paperclip_cli import files
+from paperclip_cli.cli import app
 files._tidy = lambda folder: None  # as if it were between its two renames
 with files.lock(Path(sys.argv[1])):
     print("held", flush=True)
@@ -380,3 +384,15 @@ def test_a_folder_is_no_file_to_replace_and_that_is_told_at_once(tmp_path: Path)
     with pytest.raises(IsADirectoryError, match="there"), replacing(tmp_path / "there"):
         pytest.fail("the work has begun")
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_a_home_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert expanded("~/a") == Path.home() / "a" and expanded("a~b") == Path("a~b")
+    with pytest.raises(PaperclipError, match="~nobody-of-this-name/a: there is no such home"):
+        expanded("~nobody-of-this-name/a")
+    for line in (
+        ["--cache-dir", "~nobody-of-this-name", "doctor"],
+        ["index", "~nobody-of-this-name"],
+    ):
+        assert app.run(line) == 1
+        assert "there is no such home directory" in capsys.readouterr().err

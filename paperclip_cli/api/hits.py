@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.files import replace_file
+from paperclip_cli.files import expanded, replace_file
 from paperclip_cli.records import Hit
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Hits(Sequence[Hit]):
             UsageError: the suffix is another one.
             PaperclipError: the file cannot be written.
         """
-        place = Path(path).expanduser()
+        place = expanded(path)
         written = _WRITERS.get(place.suffix.lower())
         if written is None:
             raise UsageError(

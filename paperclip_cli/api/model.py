@@ -59,7 +59,7 @@ class Model:
 
     def __init__(self, folder: ModelFolder, workspace: Workspace) -> None:
         self._folder, self._workspace = folder, workspace
-        self._opening = threading.Lock()
+        self._opening, self._seeing = threading.Lock(), threading.Lock()  # texts, images
 
     @property
     def name(self) -> str:
@@ -111,7 +111,7 @@ class Model:
         parts = [np.zeros((0, self.dimension), np.float32)]
         for start in range(0, len(images), _BATCH):
             views = [self._view(image, reading) for image in images[start : start + _BATCH]]
-            with self._opening:  # the tower halves its batch when memory runs out
+            with self._seeing:  # the tower halves its batch when memory runs out
                 parts.append(self._images.embed(np.stack(views), 1 if len(views) == 1 else _BATCH))
         return np.concatenate(parts)
 

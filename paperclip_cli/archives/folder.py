@@ -25,6 +25,7 @@ from paperclip_cli.archives.base import Candidate
 from paperclip_cli.archives.catalogue import Catalogue, read_catalogue
 from paperclip_cli.archives.observation_table import ObservationTable, read_observations
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.files import expanded
 from paperclip_cli.images.find import is_image_name
 from paperclip_cli.records import Key, Observation, Proposal
 
@@ -87,14 +88,14 @@ def open_folder(root: Path, mission: str, catalog: Path | None = None) -> Folder
     Raises:
         PaperclipError: DIR is not an archive.
     """
-    root = Path(os.path.realpath(root.expanduser()))
+    root = Path(os.path.realpath(expanded(root)))
     if not root.is_dir():
         raise PaperclipError(
             f"{root} is not a folder",
             "give --from the folder that contains abstracts.cat and observations*/",
         )
 
-    catalogue = read_catalogue(catalog.expanduser() if catalog else root / CATALOGUE, mission)
+    catalogue = read_catalogue(expanded(catalog) if catalog else root / CATALOGUE, mission)
     excluded: Counter[str] = Counter()
     images = _list_images(root, mission, excluded)
     if not images:

@@ -15,6 +15,7 @@ import typer
 from paperclip_cli import signals
 from paperclip_cli.cli.session import Session, session
 from paperclip_cli.errors import ExitCode, PaperclipError
+from paperclip_cli.files import expanded
 
 PROPOSALS, STEPS = 900, 1_500
 HITS = "hits.jsonl"
@@ -40,7 +41,7 @@ def demo(
     """
     here, start = session(), time.monotonic()
     cache = here.workspace.root / "demo"
-    folder = (out or cache).expanduser().absolute()
+    folder = expanded(out or cache).absolute()
     _say("# A demo of how paperclip works, on a simulated sky. It says nothing about real data.")
     _say(f"export PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")
     for arguments in _commands(proposals, steps):

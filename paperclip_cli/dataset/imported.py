@@ -28,7 +28,7 @@ from paperclip_cli.dataset.row_images import Places, jpeg_of, name_of, parts
 from paperclip_cli.dataset.sources import Folder, OnHub, Source, slug
 from paperclip_cli.dataset.split import TRAIN
 from paperclip_cli.errors import BadItem, MissingStage, PaperclipError, UsageError
-from paperclip_cli.files import lock, recover, replace_folder
+from paperclip_cli.files import expanded, lock, recover, replace_folder
 from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.progress import Progress, Task
 from paperclip_cli.report import Failure, Report
@@ -82,7 +82,7 @@ def open_dataset(name: str, wanted: Wanted, workspace: Workspace, progress: Prog
     """
     if not name:  # it would be the folder in which the program was started
         raise UsageError("the name of the dataset is empty", "give the name or the folder of one")
-    folder = recover(Path(name).expanduser())
+    folder = recover(expanded(name))
     in_cache = workspace.dataset(name) if is_name(name) else None
     if in_cache is not None and in_cache.is_dir():
         folder = in_cache

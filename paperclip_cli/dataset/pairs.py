@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from paperclip_cli.dataset.split import SPLITS
 from paperclip_cli.errors import MissingStage, PaperclipError
-from paperclip_cli.files import recover
+from paperclip_cli.files import expanded, recover
 from paperclip_cli.records import Key, Observation
 from paperclip_cli.workspace import (
     MANIFEST,
@@ -299,7 +299,7 @@ def find_dataset(name_or_folder: str, workspace: Workspace) -> Path:
         MissingStage: there is no such dataset.
         PaperclipError: some of its files are cut.
     """
-    folder = recover(Path(name_or_folder).expanduser())
+    folder = recover(expanded(name_or_folder))
     found = folder if (folder / "data").is_dir() else workspace.dataset(name_or_folder)
     available_splits(found)
     whole_manifest(found, ("data/",))

@@ -129,7 +129,8 @@ def open_index(folder: Path) -> IndexFolder:
             newer = read_manifest(folder)
             if newer == manifest:
                 raise PaperclipError(
-                    f"index {folder}: {error} is missing", "rebuild it with paperclip index --force"
+                    f"index {folder}: {Path(str(error.filename or error)).name} is missing",
+                    "rebuild it with paperclip index --force",
                 ) from error
             manifest = newer
     raise MissingStage(f"there is no index in {folder}", "paperclip index")

@@ -31,7 +31,8 @@ class QueryEmbedder:
     def __init__(self, index: IndexFolder, workspace: Workspace) -> None:
         self._index, self._workspace = index, workspace
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()
-        self._opening, self._remembering = threading.Lock(), threading.Lock()
+        self._remembering = threading.Lock()
+        self._opening, self._seeing = threading.Lock(), threading.Lock()  # texts, images
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """Texts as unit vectors float32 [N, D]. Those of the last few thousand are remembered."""
@@ -61,7 +62,7 @@ class QueryEmbedder:
                     "give --image a JPEG, PNG, TIFF or FITS file",
                 ) from error
         # One thread at a time: the tower halves its batch when memory runs out.
-        with self._opening:
+        with self._seeing:
             return self._image_tower.embed(np.stack(views))
 
     def _remember(self, new: dict[str, np.ndarray]) -> None:

@@ -16,7 +16,7 @@ from paperclip_cli.dataset.join import Row, join, mark_seen
 from paperclip_cli.dataset.pairs import Pair, write_split
 from paperclip_cli.dataset.split import SPLITS, TEST, TRAIN, VALIDATION, split_keys
 from paperclip_cli.errors import BadItem, MissingStage, PaperclipError
-from paperclip_cli.files import lock, replace_folder
+from paperclip_cli.files import expanded, lock, replace_folder
 from paperclip_cli.previews.records import (
     fetched_fingerprints,
     fetched_missions,
@@ -59,7 +59,7 @@ def run(
     missions = fetched_missions(workspace, config.missions)
     chosen = choose_set(workspace, config.summaries, needed=config.captions == "summary")
     config = replace(config, missions=missions, summaries=chosen)
-    folder = config.out.expanduser().absolute() if config.out else workspace.dataset(config.name)
+    folder = expanded(config.out).absolute() if config.out else workspace.dataset(config.name)
     if config.out or not config.force:
         _refuse_foreign(folder, may_be_damaged=config.out is not None)
 

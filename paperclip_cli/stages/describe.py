@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from paperclip_cli.config import DescribeConfig
 from paperclip_cli.dataset.labels import read_labels
 from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
+from paperclip_cli.files import expanded
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.reading import Reading
@@ -112,7 +112,7 @@ def run(
 
 def _candidates(name: str, takes_folders: bool, workspace: Workspace) -> list[Candidate]:
     """A file, the images of a folder, or the previews of a proposal if no file has that name."""
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_dir():
         if not takes_folders:
             raise UsageError(f"{name} is a folder", "add --batch, or give the files in it")

@@ -14,6 +14,7 @@ from paperclip_cli.archives.mast.open import open_wire
 from paperclip_cli.archives.mast.products import file_of, find_product
 from paperclip_cli.config import GetConfig
 from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.files import expanded
 from paperclip_cli.indexes.references import Reference, read_references
 from paperclip_cli.previews.records import read_previews
 from paperclip_cli.progress import Progress, SilentProgress
@@ -81,7 +82,7 @@ def _wanted(
     for reference in references:
         try:
             for uri in _addresses(reference, held, ask):
-                yield file_of(uri, config.out.expanduser()), uri
+                yield file_of(uri, expanded(config.out)), uri
         except BadItem as error:
             failures.append(Failure(str(reference), str(error)))
 

@@ -14,7 +14,7 @@ import numpy as np
 from paperclip_cli.config import IndexConfig
 from paperclip_cli.dataset.phrases import UNRELATED_TEXTS
 from paperclip_cli.errors import MissingStage, PaperclipError
-from paperclip_cli.files import lock
+from paperclip_cli.files import expanded, lock
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.reading import Reading, view_name
@@ -188,7 +188,7 @@ def _build_graph(folder: Path, progress: Progress) -> bool:
 def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
     """The images that `config` selects: files and folders, or the cached previews."""
     if config.paths:
-        roots = [path.expanduser().resolve() for path in config.paths]
+        roots = [expanded(path).resolve() for path in config.paths]
         found = [Candidate(path=path, stored=str(path)) for path in find_images(roots)]
         if not found:
             names = ", ".join(map(str, config.paths))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from paperclip_cli.config import BundleConfig
+from paperclip_cli.files import expanded
 from paperclip_cli.indexes.bundle import pictureless
 from paperclip_cli.indexes.bundle_export import export_index
 from paperclip_cli.indexes.folder import choose_index, open_index
@@ -22,7 +22,7 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
         MissingStage: there is no such index.
         PaperclipError: its model is missing, or the file cannot be written.
     """
-    place = Path(config.place).expanduser()
+    place = expanded(config.place)
     index = open_index(workspace.index(choose_index(config.name, workspace)))
     model = replace(model_of(index, workspace), name=str(index.manifest.config["model"]))
     lengths = export_index(index, model, place, workspace, progress or SilentProgress())

@@ -8,7 +8,7 @@ from pathlib import Path
 from paperclip_cli.config import BundleConfig
 from paperclip_cli.dataset.split import SPLITS
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.files import lock
+from paperclip_cli.files import expanded, lock
 from paperclip_cli.http.download import download, is_url
 from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.bundle import pictureless
@@ -56,7 +56,7 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
 
 def _fetched(config: BundleConfig, workspace: Workspace, folder: Path, progress: Progress) -> Path:
     if not is_url(config.place):
-        path = Path(config.place).expanduser()
+        path = expanded(config.place)
         if not path.is_file():
             raise PaperclipError(
                 f"there is no file {path}", "give a file that `index --export` wrote, or its URL"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from paperclip_cli.config import IndexConfig
+from paperclip_cli.files import expanded
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.reading import view_name
 from paperclip_cli.indexes.folder import choose_index, open_index
@@ -57,7 +58,7 @@ def run(config: IndexConfig, workspace: Workspace) -> dict:
 
 
 def _new_files(config: IndexConfig, known: Container[str]) -> list[Path]:
-    roots = (path.expanduser().resolve() for path in config.paths)
+    roots = (expanded(path).resolve() for path in config.paths)
     return [path for path in find_images(roots) if str(path) not in known]
 
 

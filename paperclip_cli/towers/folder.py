@@ -15,6 +15,7 @@ from pathlib import Path
 
 from paperclip_cli.config import DEFAULT_MODEL
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.files import expanded
 from paperclip_cli.images.view import View
 from paperclip_cli.towers.config import ClipConfig, Extras
 from paperclip_cli.wording import counted
@@ -121,7 +122,7 @@ def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
     if name in workspace.names("models"):
         whole_manifest(workspace.model(name), AS_WRITTEN)
         return ModelFolder.open(workspace.model(name), name)
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if folder.is_dir():
         return ModelFolder.open(folder.absolute(), name)
     from paperclip_cli.towers import hub  # most models are in the cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from paperclip_cli.archives.catalogue import decode, parse, read_catalogue
 from paperclip_cli.archives.mast.archive import MastArchive, Terms
@@ -15,7 +14,7 @@ from paperclip_cli.archives.mast.missions import Mission, mission_named
 from paperclip_cli.archives.sampling import is_selected
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, UsageError
-from paperclip_cli.files import replace_file
+from paperclip_cli.files import expanded, replace_file
 from paperclip_cli.http.download import is_url
 from paperclip_cli.http.retry import Pace
 from paperclip_cli.progress import Progress
@@ -89,7 +88,7 @@ def _catalogue(
 ) -> Sequence[Proposal]:
     given = config.catalog
     if given is not None and not is_url(given):
-        return read_catalogue(Path(given).expanduser(), mission.name).proposals
+        return read_catalogue(expanded(given), mission.name).proposals
     addresses = mission.catalogues if given is None else (given,)
     if not addresses:
         raise UsageError(

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from paperclip_cli.errors import UsageError
+from paperclip_cli.files import expanded
 from paperclip_cli.towers import hub
 from paperclip_cli.workspace import Workspace
 
@@ -25,7 +26,7 @@ def gguf_file(name: str, workspace: Workspace) -> Path:
 
     The latter is named `org/name:file.gguf` or `org/name@revision:file.gguf`.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_file():
         return path.absolute()
     match = _GGUF.fullmatch(name)
@@ -49,7 +50,7 @@ def language_folder(name: str, workspace: Workspace) -> Path:
 
     The latter is named `org/name` or `org/name@revision`.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_dir():
         return path.absolute()
     if not hub.is_name(name):
