@@ -8,7 +8,15 @@ from typing import Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import model_names
-from paperclip_cli.cli.session import Format, session, spin_no_threads
+from paperclip_cli.cli.session import (
+    DatasetOption,
+    Format,
+    GroupColumnOption,
+    ImageColumnOption,
+    TextColumnOption,
+    session,
+    spin_no_threads,
+)
 from paperclip_cli.config import EvaluateConfig, SummarizeConfig, configure
 from paperclip_cli.config.choices import Backend, Direction, Ranking, Split
 from paperclip_cli.wording import counted
@@ -29,33 +37,10 @@ def evaluate(
     baseline: Annotated[
         Optional[str], typer.Option(help="A model to compare with.", autocompletion=model_names)
     ] = None,
-    dataset: Annotated[
-        str,
-        typer.Option(
-            help="A dataset: its name in the cache, a folder that datasets.load_dataset reads, or "
-            "a Hub name (org/name@revision)."
-        ),
-    ] = DEFAULTS.dataset,
-    image_column: Annotated[
-        Optional[str],
-        typer.Option(
-            help="Column of the images, in a dataset that others made. [default: the only one]"
-        ),
-    ] = None,
-    text_column: Annotated[
-        Optional[str],
-        typer.Option(
-            help="Column of the texts; of a list the first, of a class its name. "
-            "[default: caption, else text, else the only one]"
-        ),
-    ] = None,
-    group_column: Annotated[
-        Optional[str],
-        typer.Option(
-            help="Column of what stands for a proposal. [default: mission and proposal_id, else "
-            "equal texts are one group]"
-        ),
-    ] = None,
+    dataset: DatasetOption = DEFAULTS.dataset,
+    image_column: ImageColumnOption = None,
+    text_column: TextColumnOption = None,
+    group_column: GroupColumnOption = None,
     split: Annotated[
         Optional[Split], typer.Option(help="Split to measure on. [default: test, else validation]")
     ] = None,

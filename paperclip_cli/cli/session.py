@@ -28,6 +28,33 @@ class Format(enum.StrEnum):
     csv = "csv"
 
 
+DatasetOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="A dataset: its name in the cache, a folder that datasets.load_dataset reads, or "
+        "a Hub name (org/name@revision)."
+    ),
+]
+ImageColumnOption: TypeAlias = Annotated[
+    Optional[str],
+    typer.Option(
+        help="Column of the images, in a dataset that others made. [default: the only one]"
+    ),
+]
+TextColumnOption: TypeAlias = Annotated[
+    Optional[str],
+    typer.Option(
+        help="Column of the texts; of a list the first, of a class its name. "
+        "[default: caption, else text, else the only one]"
+    ),
+]
+GroupColumnOption: TypeAlias = Annotated[
+    Optional[str],
+    typer.Option(
+        help="Column of what stands for a proposal. [default: mission and proposal_id, else "
+        "equal texts are one group]"
+    ),
+]
 HduOption: TypeAlias = Annotated[
     Optional[str],
     typer.Option(

@@ -6,7 +6,13 @@ from typing import Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.session import session
+from paperclip_cli.cli.session import (
+    DatasetOption,
+    GroupColumnOption,
+    ImageColumnOption,
+    TextColumnOption,
+    session,
+)
 from paperclip_cli.config import PAPER_PRESET as PAPER
 from paperclip_cli.config import TINY_PRESET as TINY
 from paperclip_cli.config import TrainConfig, choices, configure
@@ -26,33 +32,10 @@ def train(
             help="Model to start from: a Hub name, a folder, scratch:tiny or scratch:base."
         ),
     ] = DEFAULTS.init,
-    dataset: Annotated[
-        str,
-        typer.Option(
-            help="A dataset: its name in the cache, a folder that datasets.load_dataset reads, or "
-            "a Hub name (org/name@revision)."
-        ),
-    ] = DEFAULTS.dataset,
-    image_column: Annotated[
-        Optional[str],
-        typer.Option(
-            help="Column of the images, in a dataset that others made. [default: the only one]"
-        ),
-    ] = None,
-    text_column: Annotated[
-        Optional[str],
-        typer.Option(
-            help="Column of the texts; of a list the first, of a class its name. "
-            "[default: caption, else text, else the only one]"
-        ),
-    ] = None,
-    group_column: Annotated[
-        Optional[str],
-        typer.Option(
-            help="Column of what stands for a proposal. [default: mission and proposal_id, else "
-            "equal texts are one group]"
-        ),
-    ] = None,
+    dataset: DatasetOption = DEFAULTS.dataset,
+    image_column: ImageColumnOption = None,
+    text_column: TextColumnOption = None,
+    group_column: GroupColumnOption = None,
     name: Annotated[str, typer.Option(help="Name of the model in the cache.")] = DEFAULTS.name,
     recipe: Annotated[
         Optional[choices.RecipeName],
