@@ -63,7 +63,8 @@ class Image:
 class Observations:
     """The observations of an index, open for reading. Images are numbered by their first vector.
 
-    Threads may share it: each has a connection of its own, opened when it first asks.
+    Threads may share it, and take turns. Its file stays open, so that it outlives an update of the
+    index, which removes the file.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -73,17 +74,11 @@ class Observations:
         if not path.is_file():
             raise FileNotFoundError(path)
         self.path = path
-        self._own = threading.local()
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        found = getattr(self._own, "connection", None)
-        if found is None:
-            # Immutable: no lock is taken, so an index in a read-only folder works, too.
-            address = f"file:{_quoted(self.path)}?mode=ro&immutable=1"
-            found = self._own.connection = sqlite3.connect(address, uri=True)
-            found.create_function("names", 2, names, deterministic=True)
-        return found
+        # Immutable: no lock is taken, so an index in a read-only folder works, too.
+        address = f"file:{_quoted(path)}?mode=ro&immutable=1"
+        self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        self._connection.create_function("names", 2, names, deterministic=True)
+        self._turn = threading.Lock()
 
     def execute(self, sql: str, parameters: Iterable = ()) -> list[tuple]:
         """All rows of an SQL query.
@@ -92,7 +87,8 @@ class Observations:
             PaperclipError: the file is not one that `write_observations` makes.
         """
         try:
-            return self._connection.execute(sql, tuple(parameters)).fetchall()
+            with self._turn:
+                return self._connection.execute(sql, tuple(parameters)).fetchall()
         except sqlite3.DatabaseError as error:
             raise PaperclipError(
                 f"{self.path} cannot be read ({error})", "rebuild the index with --force"
@@ -153,9 +149,7 @@ class Observations:
         return f"{counted(tiles, 'rows')} for {counted(vectors, 'vectors')}"
 
     def close(self) -> None:
-        """Closes the connection of this thread."""
         self._connection.close()
-        del self._own.connection
 
 
 def names(target: str | None, wanted: str) -> bool:

@@ -718,7 +718,7 @@ def test_a_total_is_found_by_the_filters_of_its_visit(
     assert (
         len(found["F814W"]) == 5
         and found["F435W"] == []
-        and found["F814W"][0].observation.product_uri is not None
+        and found["F814W"][0].product_uri is not None
     )
 
 

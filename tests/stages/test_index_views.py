@@ -9,8 +9,10 @@ import pytest
 
 from paperclip_cli.config import IndexConfig, QueryConfig
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.indexes.model import model_of
 from paperclip_cli.stages import index as stage
 from paperclip_cli.stages import index_status, query
+from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace
 from tests.small_indexes import FakeTower, holds, index_of, run, write_picture
 
@@ -104,7 +106,6 @@ def test_an_index_of_tiles_is_updated_and_asked_as_such(
     )
     scores = {Path(hit.image).name: hit.score for hit in answer.hits}
     from paperclip_cli.towers.folder import ModelFolder
-    from paperclip_cli.towers.numpy_text_tower import TextTower
 
     cosines = index.vectors @ TextTower.open(ModelFolder.open(Path(model))).embed(["x"])[0]
     assert scores == pytest.approx({"2.png": cosines[:9].max(), "3.png": cosines[9:].max()})
@@ -134,9 +135,7 @@ def test_a_hit_of_tiles_says_which_part_of_the_sky_it_means(
     (hit,) = next(query.run(QueryConfig(texts=("x",)), workspace)).hits
     index = index_of(workspace)
     tile = int(
-        np.argmax(
-            index.vectors @ query.TextTower.open(query.model_of(index, workspace)).embed(["x"])[0]
-        )
+        np.argmax(index.vectors @ TextTower.open(model_of(index, workspace)).embed(["x"])[0])
     )
     corners = np.array(str(hit.tile_region).split()[2:], float).reshape(4, 2)
     across, down = (corners.mean(axis=0) - (10, 20)) * (-np.cos(np.radians(20)), -1) / 0.04
