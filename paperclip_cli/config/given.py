@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from functools import partial
+from functools import cache, partial
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +55,7 @@ def given(
     return field(default=default, metadata={_OPTIONS: Options(names, read, defaults)})  # type: ignore[call-overload]
 
 
+@cache
 def options_of(one: Field) -> Options:
     """The options that a field is read from: most fields are named like their option."""
     return one.metadata.get(_OPTIONS) or Options((one.name,))

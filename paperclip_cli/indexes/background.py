@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,7 +32,11 @@ class Background:
 
     def percentile(self, score: float) -> float:
         """Percent of the background scores below `score`. It never falls as the score grows."""
-        return float(np.interp(score, self.scores, LEVELS))
+        return float(np.interp(score, self._quantiles, LEVELS))
+
+    @cached_property
+    def _quantiles(self) -> np.ndarray:
+        return np.asarray(self.scores)
 
 
 def measure(vectors: np.ndarray, texts: np.ndarray) -> Background:

@@ -167,10 +167,10 @@ def names(target: str | None, wanted: str) -> bool:
 
 
 def _image(row: int, values: tuple) -> Image:
-    id, split, *rest = values
-    proposal = dict(zip(PROPOSAL, rest[: len(PROPOSAL)], strict=True))
-    file = dict(zip(FILE, rest[len(PROPOSAL) :], strict=False))
-    observed = dict(zip(OBSERVED, rest[len(PROPOSAL) + len(FILE) :], strict=True))
+    id, split = values[:2]
+    proposal = dict(zip(PROPOSAL, values[2:], strict=False))
+    file = dict(zip(FILE, values[2 + len(PROPOSAL) :], strict=False))
+    observed = dict(zip(OBSERVED, values[2 + len(PROPOSAL) + len(FILE) :], strict=True))
 
     if file["wcs"] is not None:
         file["wcs"] = from_dict(Wcs, json.loads(file["wcs"]))
