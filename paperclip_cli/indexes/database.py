@@ -11,7 +11,7 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -95,19 +95,32 @@ class Observations:
             ) from error
 
     def image(self, row: int) -> Image:
-        """The image of a row of the vectors.
+        """The image of a row of the vectors. See `images_of`."""
+        return self.images_of([row])[0]
+
+    def images_of(self, rows: Sequence[int]) -> list[Image]:
+        """The images of some rows of the vectors, in their order.
 
         Raises:
-            PaperclipError: no image has that row.
+            PaperclipError: no image has one of the rows.
         """
-        found = self.execute(
-            f"{_WHOLE_IMAGE} WHERE images.id <= ? ORDER BY images.id DESC LIMIT 1", (row,)
-        )
-        if not found:
-            raise PaperclipError(
-                f"{self.path} does not know vector {row}", "rebuild the index with --force"
+        asked = ", ".join(["(?)"] * len(rows))
+        found = {
+            place: _image(place, values)
+            for place, *values in self.execute(
+                f"WITH asked(place) AS (VALUES {asked}) SELECT place, images.id, split, {_COLUMNS}"
+                " FROM asked JOIN images ON images.id ="
+                " (SELECT max(id) FROM images WHERE id <= place)"
+                " LEFT JOIN proposals ON proposals.id = proposal",
+                rows,
             )
-        return _image(row, found[0])
+        }
+        for row in rows:
+            if row not in found:
+                raise PaperclipError(
+                    f"{self.path} does not know vector {row}", "rebuild the index with --force"
+                )
+        return [found[row] for row in rows]
 
     def group(self, image: Image, collapse: str) -> list[tuple[int, int]]:
         """(first row, tiles) of the images that one hit represents.
@@ -166,7 +179,7 @@ def names(target: str | None, wanted: str) -> bool:
     return re.search(f"(?<!{before}){middle}(?!{after})", target, re.IGNORECASE) is not None
 
 
-def _image(row: int, values: tuple) -> Image:
+def _image(row: int, values: Sequence) -> Image:
     id, split = values[:2]
     proposal = dict(zip(PROPOSAL, values[2:], strict=False))
     file = dict(zip(FILE, values[2 + len(PROPOSAL) :], strict=False))

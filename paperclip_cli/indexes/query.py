@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from paperclip_cli.records import Hit, Observation, Provenance
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
+_READ_AT_ONCE = 32  # images of hits
 # The fields of an observation that a hit has, too.
 _OBSERVED = [name for name in Observation.__dataclass_fields__ if name in Hit.__dataclass_fields__]
 
@@ -159,21 +161,35 @@ class Query:
         config, observations = self._config, self._index.observations
         seen: set[int] = set()
         rank = 0
-        for row, cosine in ranked:
+        for row, cosine, image in self._with_images(self._good_enough(ranked), seen):
             if row in seen:
                 continue
-            if config.min_score is not None and cosine is not None and cosine < config.min_score:
-                if config.rank_by == "semantic":
-                    return
-                continue
-
-            image = observations.image(row)
             group = observations.group(image, config.collapse)
             seen.update(row for first, tiles in group for row in range(first, first + tiles))
             rank += 1
             yield self._hit(rank, name, cosine, image, _selected(group, self._selection.rows) - 1)
             if rank == config.k:
                 return
+
+    def _good_enough(
+        self, ranked: Iterator[tuple[int, float | None]]
+    ) -> Iterator[tuple[int, float | None]]:
+        """The rows that `min_score` lets through."""
+        least, is_sorted = self._config.min_score, self._config.rank_by == "semantic"
+        for row, cosine in ranked:
+            if least is None or cosine is None or cosine >= least:
+                yield row, cosine
+            elif is_sorted:
+                return
+
+    def _with_images(
+        self, ranked: Iterator[tuple[int, float | None]], seen: Container[int]
+    ) -> Iterator[tuple[int, float | None, Image]]:
+        """Rows that were not `seen`, with their images, which are read some at a time."""
+        size = min(self._config.k, _READ_AT_ONCE)
+        while some := list(islice((found for found in ranked if found[0] not in seen), size)):
+            images = self._index.observations.images_of([row for row, _ in some])
+            yield from ((row, cosine, one) for (row, cosine), one in zip(some, images, strict=True))
 
     def _hit(self, rank: int, name: str, cosine: float | None, image: Image, more: int) -> Hit:
         cone = self._selection.cone
