@@ -138,11 +138,8 @@ def test_tqdm_warns_in_this_kernel(tmp_path: Path) -> None:
         "from paperclip_cli.dataset.imported import open_dataset\n"
         "cache = Workspace(Path(sys.argv[1]) / 'cache', offline=True)\n"
         "open_dataset(str(Path(sys.argv[1]) / 'made'), Wanted(), cache, SilentProgress())",
-        LANGUAGE_MODEL + "    writer.count('a star')",
-        LANGUAGE_MODEL + "    writer.room",
-        LANGUAGE_MODEL + "    writer.prepare()",
     ],
-    ids=["client", "bars", "datasets", "tokenizer", "transformers", "outlines"],
+    ids=["client", "bars", "datasets"],
 )
 def test_no_library_warns_of_bars_in_a_notebook(code: str, tmp_path: Path) -> None:
     write_parquet(tmp_path / "made", train=rows(0, 2))
