@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from paperclip_cli.api.options import Hdu, Image, PathLike
 from paperclip_cli.api.stages import workspace
-from paperclip_cli.config import DescribeConfig, configure
+from paperclip_cli.config import DescribeConfig, configure, readers
 from paperclip_cli.config.given import text
-from paperclip_cli.config.search import image_name
 from paperclip_cli.dataset.phrases import PAPER_PHRASES
-from paperclip_cli.errors import BadItem, PaperclipError, UsageError
+from paperclip_cli.errors import UsageError
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.indexes.vectors import best
 from paperclip_cli.towers.folder import ModelFolder, resolve
-from paperclip_cli.towers.numpy_text_tower import TextTower
+from paperclip_cli.towers.open_towers import OpenTowers
 from paperclip_cli.workspace import Workspace
-
-if TYPE_CHECKING:
-    from paperclip_cli.towers.embedder import ImageEmbedder
 
 _BATCH = 16
 DEFAULTS = DescribeConfig()
@@ -59,7 +53,7 @@ class Model:
 
     def __init__(self, folder: ModelFolder, workspace: Workspace) -> None:
         self._folder, self._workspace = folder, workspace
-        self._opening, self._seeing = threading.Lock(), threading.Lock()  # texts, images
+        self._towers = OpenTowers(lambda: folder, lambda: folder, _BATCH)
 
     @property
     def name(self) -> str:
@@ -86,9 +80,7 @@ class Model:
         """
         if isinstance(texts, str):
             raise TypeError("embed_texts takes a list of texts, not one text")
-        with self._opening:
-            tower = self._texts
-        return tower.embed(texts)
+        return self._towers.texts(texts)
 
     def embed_images(
         self, images: Sequence[Image], *, hdu: Hdu | None = None, stretch: str = "preview"
@@ -108,11 +100,15 @@ class Model:
             raise TypeError("embed_images takes a list of images, not one path")
         config = configure(DescribeConfig, hdu=hdu, stretch=stretch)
         reading = Reading(hdu=config.hdu, stretch=config.stretch)
+        from paperclip_cli.indexes.reader import seen
+
+        given = readers.images(list(images), "images")
+        hint = "give a JPEG, PNG, TIFF or FITS file, or an array"
         parts = [np.zeros((0, self.dimension), np.float32)]
-        for start in range(0, len(images), _BATCH):
-            views = [self._view(image, reading) for image in images[start : start + _BATCH]]
-            with self._seeing:  # the tower halves its batch when memory runs out
-                parts.append(self._images.embed(np.stack(views), 1 if len(views) == 1 else _BATCH))
+        for start in range(0, len(given), _BATCH):
+            some = given[start : start + _BATCH]
+            views = [seen(image, self._folder.view, reading, hint) for image in some]
+            parts.append(self._towers.views(np.stack(views)))
         return np.concatenate(parts)
 
     def describe(
@@ -145,25 +141,3 @@ class Model:
         cosines = texts @ self.embed_images([image], hdu=hdu, stretch=stretch)[0]
         found = enumerate(best(cosines, config.k).tolist(), 1)
         return [Label(rank, phrases[place], float(cosines[place])) for rank, place in found]
-
-    def _view(self, image: Image, reading: Reading) -> np.ndarray:
-        from paperclip_cli.indexes.reader import image_view
-
-        given = Path(image) if isinstance(image, str | os.PathLike) else image
-        try:
-            return image_view(given, self._folder.view, reading)
-        except BadItem as error:
-            raise PaperclipError(
-                f"{image_name(given, whole=True)}: {error}",
-                "give a JPEG, PNG, TIFF or FITS file, or an array",
-            ) from error
-
-    @cached_property
-    def _texts(self) -> TextTower:
-        return TextTower.open(self._folder)
-
-    @cached_property
-    def _images(self) -> ImageEmbedder:
-        from paperclip_cli.towers.embedder import ImageEmbedder
-
-        return ImageEmbedder(self._folder, _BATCH)

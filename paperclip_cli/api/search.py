@@ -12,7 +12,7 @@ from paperclip_cli.api.hits import Hits
 from paperclip_cli.api.options import Image, PathLike, QueryOptions
 from paperclip_cli.api.signatures import with_options
 from paperclip_cli.api.stages import placed, workspace
-from paperclip_cli.config import QueryConfig, configure
+from paperclip_cli.config import QueryConfig, configure, readers
 from paperclip_cli.config.given import text as text_of
 from paperclip_cli.errors import UsageError
 from paperclip_cli.indexes.folder import IndexFolder, choose_index
@@ -127,7 +127,9 @@ class Index:
         """
         given: dict[str, Any] = placed(options, self._workspace)
         texts, images, vectors = _parts(what)
-        given["image"] = [*images, *_listed(given.get("image"))]
+        if given.get("image") is not None:
+            images = [*images, *readers.images(given["image"], "--image")]
+        given["image"] = images
         if vector is not None:
             vectors = [*vectors, vector]
         if len(vectors) > 1:
@@ -167,9 +169,3 @@ def _parts(what: What) -> tuple[list[str], list[Image], list[np.ndarray]]:
         what = np.asarray(what)
     is_vector = isinstance(what, np.ndarray) and what.ndim == 1
     return ([], [], [what]) if is_vector else ([], [what], [])  # type: ignore[list-item]
-
-
-def _listed(images: object) -> Sequence[Any]:
-    if images is None:
-        return []
-    return images if isinstance(images, list | tuple) else [images]

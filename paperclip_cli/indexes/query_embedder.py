@@ -8,15 +8,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 
-from paperclip_cli.config.search import QueryImage, image_name
-from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.config.search import QueryImage
 from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.indexes.model import model_of, whole_model_of
-from paperclip_cli.towers.numpy_text_tower import TextTower
+from paperclip_cli.towers.open_towers import OpenTowers
 from paperclip_cli.workspace import Workspace
 
 _REMEMBERED = 4_096  # texts whose embeddings are kept: 8 MB with 512 dimensions
@@ -29,10 +27,12 @@ class QueryEmbedder:
     """
 
     def __init__(self, index: IndexFolder, workspace: Workspace) -> None:
-        self._index, self._workspace = index, workspace
+        self._index = index
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()
         self._remembering = threading.Lock()
-        self._opening, self._seeing = threading.Lock(), threading.Lock()  # texts, images
+        self._towers = OpenTowers(
+            lambda: model_of(index, workspace), lambda: whole_model_of(index, workspace), 1
+        )
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """Texts as unit vectors float32 [N, D]. Those of the last few thousand are remembered."""
@@ -40,7 +40,7 @@ class QueryEmbedder:
             found = {text: self._known[text] for text in texts if text in self._known}
         new = [text for text in dict.fromkeys(texts) if text not in found]
         if new:
-            found.update(zip(new, self._opened().embed(new), strict=True))
+            found.update(zip(new, self._towers.texts(new), strict=True))
             self._remember({text: found[text] for text in new})
         return np.stack([found[text] for text in texts])
 
@@ -50,37 +50,14 @@ class QueryEmbedder:
         Raises:
             PaperclipError: an image cannot be read.
         """
-        from paperclip_cli.indexes.reader import image_view
+        from paperclip_cli.indexes.reader import seen
 
-        views = []
-        for image in images:
-            try:
-                views.append(image_view(image, self._index.view, self._index.reading))
-            except BadItem as error:
-                raise PaperclipError(
-                    f"{image_name(image, whole=True)}: {error}",
-                    "give --image a JPEG, PNG, TIFF or FITS file",
-                ) from error
-        # One thread at a time: the tower halves its batch when memory runs out.
-        with self._seeing:
-            return self._image_tower.embed(np.stack(views))
+        index, hint = self._index, "give --image a JPEG, PNG, TIFF or FITS file"
+        views = [seen(image, index.view, index.reading, hint) for image in images]
+        return self._towers.views(np.stack(views))
 
     def _remember(self, new: dict[str, np.ndarray]) -> None:
         with self._remembering:
             self._known.update(new)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-
-    def _opened(self) -> TextTower:
-        with self._opening:
-            return self._text_tower
-
-    @cached_property
-    def _text_tower(self) -> TextTower:
-        return TextTower.open(model_of(self._index, self._workspace))
-
-    @cached_property
-    def _image_tower(self):  # type: ignore[no-untyped-def]  # naming the class would import JAX
-        from paperclip_cli.towers.embedder import ImageEmbedder
-
-        return ImageEmbedder(whole_model_of(self._index, self._workspace), 1)

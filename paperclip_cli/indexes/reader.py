@@ -11,8 +11,8 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from paperclip_cli.config import PREVIEW_SIZE
-from paperclip_cli.config.search import QueryImage
-from paperclip_cli.errors import BadItem
+from paperclip_cli.config.search import QueryImage, image_name
+from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.images.picture_file import read_file
 from paperclip_cli.images.pictures import centre_view, make_canvas, picture_of
 from paperclip_cli.images.reading import PLAIN, Reading
@@ -134,6 +134,18 @@ def image_view(image: QueryImage, view: View, reading: Reading = PLAIN) -> np.nd
         raise BadItem(f"cannot be read: {error.strerror or error}") from error
     assert picture is not None
     return _views(picture, view, replace(reading, tiles=False), is_canvas=False)[0]
+
+
+def seen(image: QueryImage, view: View, reading: Reading, hint: str) -> np.ndarray:
+    """The same of an image that is needed.
+
+    Raises:
+        PaperclipError: it cannot be read; the message names it, and `hint` says what can.
+    """
+    try:
+        return image_view(image, view, reading)
+    except BadItem as error:
+        raise PaperclipError(f"{image_name(image, whole=True)}: {error}", hint) from error
 
 
 def _views(picture: np.ndarray, view: View, reading: Reading, is_canvas: bool) -> np.ndarray:
