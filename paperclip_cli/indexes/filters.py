@@ -13,21 +13,28 @@ from paperclip_cli.config import QueryConfig
 from paperclip_cli.indexes.database import Observations
 
 if TYPE_CHECKING:
-    from paperclip_cli.sky.cone import Cone
+    from paperclip_cli.sky.cone import Cone, Place
 
 
 @dataclass(frozen=True)
 class Selection:
     """The vectors that may be ranked: `rows` int64 [M], None for all.
 
-    In a `cone`, `angles` float64 [M] are the distances from its centre in degrees, and `moving`
-    counts the images of moving targets that it left out.
+    In a `cone`, `placed` are the first row and the place of each image, and `moving` counts the
+    images of moving targets that it left out.
     """
 
     rows: np.ndarray | None
     cone: Cone | None = None
-    angles: np.ndarray | None = None
+    placed: Sequence[tuple[int, Place]] = ()
     moving: int = 0
+
+    def by_distance(self) -> list[int]:
+        """The first rows of the images in the cone, the nearest first."""
+        assert self.cone is not None
+        return [
+            row for _, row in sorted((self.cone.angle(place), row) for row, place in self.placed)
+        ]
 
 
 def select(observations: Observations, config: QueryConfig) -> Selection:
@@ -85,14 +92,13 @@ def _in_cone(
     cone = Cone(*near, config.radius, config.centre_only)
     columns = f"images.id, tiles, moving, {', '.join(Place._fields)}"
     found = _where(observations, columns, [*conditions, ("sky_dec IS NOT NULL", ()), cone.band()])
-    placed = ((id, tiles, moving, Place(*place)) for id, tiles, moving, *place in found)
-    held = [(id, tiles, moving, place) for id, tiles, moving, place in placed if cone.meets(place)]
+    images = ((id, tiles, moving, Place(*place)) for id, tiles, moving, *place in found)
+    held = [image for image in images if cone.meets(image[3])]
 
     kept = [image for image in held if config.include_moving or not image[2]]
-    images = [(id, tiles) for id, tiles, *_ in kept]
-    angles = np.asarray([cone.angle(place) for *_, place in kept], np.float64)
-    angles = np.repeat(angles, [tiles for _, tiles in images])
-    return Selection(_rows(images), cone, angles, len(held) - len(kept))
+    rows = _rows([(id, tiles) for id, tiles, *_ in kept])
+    placed = [(id, place) for id, *_, place in kept]
+    return Selection(rows, cone, placed, len(held) - len(kept))
 
 
 def _rows(images: Sequence[tuple[int, int]]) -> np.ndarray:

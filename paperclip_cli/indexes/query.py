@@ -150,11 +150,11 @@ class Query:
         return np.asarray(weights, np.float32) @ vectors
 
     def _by_distance(self) -> tuple[str, Iterator[tuple[int, None]]]:
-        """The name of a plain cone search, and the rows in the cone, the nearest first."""
-        cone, rows, angles = self._selection.cone, self._selection.rows, self._selection.angles
-        assert cone is not None and rows is not None and angles is not None
+        """The name of a plain cone search, and a row of each image in it, the nearest first."""
+        cone = self._selection.cone
+        assert cone is not None
         name = f"within {cone.radius * 60:g} arcmin of {cone.ra:.6g} {cone.dec:+.6g}"
-        return name, ((row, None) for row in rows[np.lexsort((rows, angles))].tolist())
+        return name, ((row, None) for row in self._selection.by_distance())
 
     def _hits(self, name: str, ranked: Iterator[tuple[int, float | None]]) -> Iterator[Hit]:
         """The hits in order, one for each group of images that `collapse` puts together."""
