@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from paperclip_cli.indexes.query import Answer
 
 _SHOWN = 40  # hits that a notebook or a prompt shows
+_FORMS = {
+    ".vot": "votable",
+    ".xml": "votable",
+    ".ecsv": "ecsv",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".html": "html",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,14 +119,16 @@ class Hits(Sequence[Hit]):
             UsageError: the suffix is another one.
             PaperclipError: the file cannot be written.
         """
+        from paperclip_cli.output.formats import written
+
         place = expanded(path)
-        written = _WRITERS.get(place.suffix.lower())
-        if written is None:
+        form = _FORMS.get(place.suffix.lower())
+        if form is None:
             raise UsageError(
                 f"{place}: there is no format for the suffix {place.suffix!r}",
-                f"use one of {', '.join(_WRITERS)}",
+                f"use one of {', '.join(_FORMS)}",
             )
-        content = written(self)
+        content = written(self, form, self._meta())
         try:
             replace_file(place, content)
         except OSError as error:
@@ -129,41 +140,3 @@ class Hits(Sequence[Hit]):
 
     def _meta(self) -> dict[str, str]:
         return {"query": self.query, **self.provenance}
-
-
-def _votable(hits: Hits) -> str:
-    from paperclip_cli.output.votable import votable
-
-    return votable(hits, hits._meta())
-
-
-def _ecsv(hits: Hits) -> str:
-    from paperclip_cli.output.votable import ecsv
-
-    return ecsv(hits, hits._meta())
-
-
-def _sheet(hits: Hits) -> str:
-    from paperclip_cli.output.contact_sheet import contact_sheet
-
-    return contact_sheet(hits, hits._meta())
-
-
-def _rows(form: str) -> Callable[[Hits], str]:
-    def written(hits: Hits) -> str:
-        from paperclip_cli.output.hits import rows_of
-
-        return rows_of(hits, form)
-
-    return written
-
-
-_WRITERS: dict[str, Callable[[Hits], str]] = {
-    ".vot": _votable,
-    ".xml": _votable,
-    ".ecsv": _ecsv,
-    ".csv": _rows("csv"),
-    ".json": _rows("json"),
-    ".jsonl": _rows("jsonl"),
-    ".html": _sheet,
-}

@@ -197,11 +197,11 @@ def query(
     printed = "paths" if paths else "json" if json else form.value
     shown = _show(answers, printed, is_stream, thumbnails)
 
+    from paperclip_cli.output.formats import written
+
     hits = [hit for answer in shown for hit in answer.hits]
     if html is not None:
-        from paperclip_cli.output.contact_sheet import contact_sheet
-
-        replace_file(html, contact_sheet(hits, _provenance(shown)))
+        replace_file(html, written(hits, "html", _provenance(shown)))
     if samp:
         _send(shown, here)
     if open_ and hits:
@@ -236,6 +236,7 @@ def _show(
     """Prints the answers, as they come if the format allows it, and returns them."""
     from paperclip_cli.output import console
     from paperclip_cli.output import hits as forms
+    from paperclip_cli.output.formats import written
 
     shown: list[Answer] = []
     for answer in answers:
@@ -250,16 +251,11 @@ def _show(
         elif form == "paths":
             console.emit("".join(f"{console.path_line(hit.image)}\n" for hit in answer.hits))
         elif form == "jsonl":
-            console.emit(forms.rows_of(answer.hits, form))
+            console.emit(written(answer.hits, form, {}))
 
     hits = [hit for answer in shown for hit in answer.hits]
-    if form in ("json", "csv"):
-        console.emit(forms.rows_of(hits, form))
-    elif form in ("votable", "ecsv"):
-        from paperclip_cli.output.votable import ecsv, votable
-
-        write = votable if form == "votable" else ecsv
-        console.emit(write(hits, _provenance(shown)))
+    if form not in ("table", "paths", "jsonl"):  # those were printed as they came
+        console.emit(written(hits, form, _provenance(shown)))
     return shown
 
 
@@ -275,12 +271,13 @@ def _send(answers: Sequence[Answer], here: Session) -> None:
 
     The table stays in the cache until the next one is sent.
     """
+    from paperclip_cli.output.formats import written
     from paperclip_cli.output.samp import send_table
-    from paperclip_cli.output.votable import votable
 
     provenance = _provenance(answers)
     path = here.workspace.root / "samp" / "hits.vot"
-    replace_file(path, votable([hit for answer in answers for hit in answer.hits], provenance))
+    hits = [hit for answer in answers for hit in answer.hits]
+    replace_file(path, written(hits, "votable", provenance))
     names = send_table(path, f"paperclip: {provenance['query']}")
     if not here.quiet:
         print(f"sent to {', '.join(names)}", file=sys.stderr)
