@@ -203,10 +203,16 @@ def _check_stamp(name: str, said: object) -> None:
         raise ValueError(f"no size and SHA-256 of {name!r}")
 
 
+def pulled_from(manifest: Manifest | None) -> dict:
+    """The repository and the commit that an artefact was pulled from; empty for any other."""
+    found = manifest.extra.get(PULLED) if manifest is not None else None
+    return found if isinstance(found, dict) else {}
+
+
 def remedy(folder: Path, manifest: Manifest | None = None) -> str:
     """The hint on how to repair a damaged artefact, which its manifest makes more precise."""
-    origin = manifest.extra.get(PULLED) if manifest is not None else None
-    if isinstance(origin, dict):
+    origin = pulled_from(manifest)
+    if origin:
         again = f"{origin.get('repository')}@{origin.get('commit')}"
         return f"get it again with `paperclip pull {again} --name {folder.name} --force`"
     return _REMEDIES.get(folder.parent.name, "redo the stage that wrote it with --force")

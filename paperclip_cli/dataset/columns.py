@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -17,12 +16,12 @@ import pyarrow as pa
 from paperclip_cli.dataset.pairs import OBSERVATION_COLUMNS, Pair, schema
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Key, Observation
+from paperclip_cli.workspace import is_name
 
 IMAGE, TEXT, TEXTS = "image", "string", "list of strings"
 BYTES, CLASS, NUMBER, OTHER = "bytes", "class", "number", "other"
 _USUAL_TEXTS = ("caption", "text")
 _OWN_KEY = ("mission", "proposal_id")
-_MISSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LARGEST = 2**63 - 1  # of the column `proposal_id`
 
 
@@ -92,7 +91,7 @@ class Columns:
         """
         if self.has_keys:
             mission, number = row.get("mission"), _number(row.get("proposal_id"))
-            if isinstance(mission, str) and _MISSION.fullmatch(mission) and number is not None:
+            if isinstance(mission, str) and is_name(mission) and number is not None:
                 return Key(mission, number)
             raise LeftOut("rows without a mission and a proposal")
 

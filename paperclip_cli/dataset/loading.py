@@ -15,9 +15,8 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from paperclip_cli.dataset.columns import BYTES, CLASS, IMAGE, NUMBER, OTHER, TEXT, TEXTS, Column
+from paperclip_cli.dataset.pairs import open_parquet
 from paperclip_cli.dataset.row_images import Places
 from paperclip_cli.dataset.split import SPLITS, TEST, TRAIN, VALIDATION
 from paperclip_cli.errors import PaperclipError
@@ -26,7 +25,6 @@ from paperclip_cli.services.hub import import_client
 # Members of a WebDataset that are texts and numbers.
 _DECODED = "txt text transcript json jsn cls cls2 index inx id".split()
 _ROWS_AT_A_TIME = 32  # of a Parquet file, with their images
-_BUFFER = 2**20  # bytes of a Parquet file that are read at once
 _ALSO_VALIDATION = ("val", "valid", "dev", "eval")
 _CARD, _SETTINGS = "README.md", ".huggingface.yaml"  # which name the files of a dataset
 _SAVED_SPLITS, _SAVED = "dataset_dict.json", "state.json"  # of `Dataset.save_to_disk`
@@ -176,7 +174,10 @@ def _open(name: str, places: Places, scratch: Path) -> Mapping[str, Any]:
     streams = builder.as_streaming_dataset()
     if not isinstance(builder, Parquet):
         return streams
-    return {split: _Parquet(list(files[split]), rows.features) for split, rows in streams.items()}
+    return {
+        split: _Parquet(list(map(Path, files[split])), rows.features)
+        for split, rows in streams.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -186,13 +187,12 @@ class _Parquet:
     `datasets` would read ahead of a slow consumer, up to the end of a file.
     """
 
-    files: list[str | Path]
+    files: list[Path]
     features: Any
 
     def rows(self, columns: list[str]) -> Iterator[dict]:
         for path in self.files:
-            # Arrow keeps what it reads ahead until the end of a file, so it may not read ahead.
-            with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as file:
+            with open_parquet(path) as file:
                 for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=columns):
                     yield from batch.to_pylist()
 

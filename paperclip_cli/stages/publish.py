@@ -37,10 +37,10 @@ from paperclip_cli.towers.folder import (
 from paperclip_cli.wording import counted, in_bytes
 from paperclip_cli.workspace import (
     MANIFEST,
-    PULLED,
     Manifest,
     Workspace,
     faults,
+    pulled_from,
     read_manifest,
     remedy,
 )
@@ -238,8 +238,8 @@ def _model_name(index: IndexFolder, workspace: Workspace) -> str:
     """The name under which others find the model of an index: on the Hub, if it came from there."""
     name = str(index.manifest.config["model"])
     manifest = read_manifest(workspace.model(name)) if name in workspace.names("models") else None
-    origin = manifest.extra.get(PULLED) if manifest else None
-    if isinstance(origin, dict):
+    origin = pulled_from(manifest)
+    if origin:
         return f"{origin['repository']}@{origin['commit']}"
     return last_part(name)
 

@@ -45,6 +45,7 @@ from paperclip_cli.workspace import (
     Workspace,
     checked_name,
     faults,
+    pulled_from,
     read_manifest,
     stamps_of,
     write_manifest,
@@ -164,10 +165,7 @@ def _use(kind: str, name: str) -> str:
 
 
 def _origin(folder: Path) -> dict:
-    """The repository and the commit from which an artefact was pulled; empty for any other."""
-    manifest = read_manifest(folder, may_be_damaged=True)
-    found = manifest.extra.get(PULLED) if manifest else None
-    return found if isinstance(found, dict) else {}
+    return pulled_from(read_manifest(folder, may_be_damaged=True))
 
 
 def _held(
