@@ -31,6 +31,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 import yaml
 
+from tests.standin.running import running
+
 WRITER, READER = "hf_writer", "hf_reader"
 USERS = {WRITER: "org", READER: "reader"}
 DATE = "2026-01-02T03:04:05.000Z"
@@ -664,12 +666,5 @@ def the_hub(server: HubStandIn, token: str | None) -> Iterator[None]:
 @contextmanager
 def hub_standin() -> Iterator[HubStandIn]:
     """A running stand-in."""
-    server = HubStandIn()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with running(HubStandIn()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)

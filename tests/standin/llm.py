@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.standin.running import running
+
 SUMMARY = json.dumps(
     {"objects_and_phenomena": ["black holes"], "science_use_cases": ["weigh black holes"]}
 )
@@ -144,12 +146,5 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def llm_standin() -> Iterator[LlmStandIn]:
     """A running stand-in."""
-    server = LlmStandIn()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with running(LlmStandIn()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
