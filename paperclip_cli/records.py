@@ -207,8 +207,10 @@ class Hit:
     of the observation are as in `Observation`.
 
     `score` is a cosine, and `percentile` (0 to 100) its rank among the scores of unrelated texts
-    against the same index. Both are None for the hits of a plain cone search. `image` is an
-    absolute path. `separation`, in arcmin, is measured from the centre of the observation to the
+    against the same index. Both are None for the hits of a plain cone search. `p_chance` (0 to 1)
+    is the estimated probability that a text which has nothing to do with the images would find a
+    hit as good under the same conditions; None where the query has no text. `image` is an absolute
+    path. `separation`, in arcmin, is measured from the centre of the observation to the
     centre of the cone. `more` counts the other images of the same proposal and target that this hit
     represents. `split` is its side of the model's data: train, validation, test or none. In an
     index of tiles, `tile_region` is the STC-S polygon of the tile that scored. `provenance` names
@@ -219,6 +221,7 @@ class Hit:
     query: str
     score: float | None
     percentile: float | None
+    p_chance: float | None = None
     mission: str | None
     proposal_id: int | None
     image: str

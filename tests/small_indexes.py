@@ -18,6 +18,9 @@ from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.scratch import SHAPES
 from paperclip_cli.workspace import Workspace
 
+# The first part of the names of an index's files.
+FILES = {"manifest.json", "vectors", "observations", "unrelated", "spread", "nearest", "words"}
+
 
 class FakeTower:
     """A tower that gives each content a direction of its own and counts what it embeds.

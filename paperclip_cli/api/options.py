@@ -238,6 +238,7 @@ class QueryOptions(TypedDict, total=False):
     weight: float | Sequence[float]
     k: int
     min_score: float | None
+    max_chance: float | None
     mission: Texts | None
     proposal: Numbers | None
     instrument: Texts | None

@@ -112,6 +112,12 @@ def query(
     min_score: Annotated[
         Optional[float], typer.Option(help="Only hits with at least this cosine.")
     ] = None,
+    max_chance: Annotated[
+        Optional[float],
+        typer.Option(
+            help="Only hits with at most this probability of being found by an unrelated text: 0.1."
+        ),
+    ] = None,
     collapse: Annotated[
         Collapse,
         typer.Option(help="Images grouped into one hit; target: those of a proposal's target."),
@@ -178,6 +184,7 @@ def query(
         index=index,
         k=k,
         min_score=min_score,
+        max_chance=max_chance,
         mission=mission,
         proposal=proposal,
         instrument=instrument,

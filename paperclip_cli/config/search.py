@@ -98,6 +98,7 @@ class QueryConfig:
     index: str | None = None
     k: int = 10
     min_score: float | None = None
+    max_chance: float | None = None
     missions: tuple[str, ...] = given("mission", "proposal", read=readers.missions, default=())
     proposals: tuple[int, ...] = given("proposal", read=readers.proposals, default=())
     instruments: tuple[str, ...] = given("instrument", read=readers.values, default=())
@@ -118,6 +119,7 @@ class QueryConfig:
         one_of("--collapse", self.collapse, Collapse)
         one_of("--rank-by", self.rank_by, RankBy)
         within("--min-score", self.min_score, "from -1 to 1", lambda score: not math.isnan(score))
+        within("--max-chance", self.max_chance, "from 0 to 1", lambda share: 0 <= share <= 1)
         if not all(text.strip() for text in (*self.texts, *self.minus)):
             raise UsageError(
                 "a text of the query is empty", "say what to look for, or leave it out"

@@ -75,7 +75,7 @@ def _said(manifest: Manifest, model: str) -> dict:
     return {
         "config": {"model": model, **kept},
         "inputs": manifest.inputs,
-        "extra": {name: manifest.extra[name] for name in ("dimension", "background")},
+        "extra": {"dimension": manifest.extra["dimension"]},
         "created": manifest.created,
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,15 +16,16 @@ from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.tiles import tile_count
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes import bundle
-from paperclip_cli.indexes.background import Background
 from paperclip_cli.indexes.bundle import BundledImage, BundledProposal
 from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.indexes.folder import STAGE, THUMBNAILS, folder_sha256, generation_paths
-from paperclip_cli.indexes.vectors import write_vectors
+from paperclip_cli.indexes.unrelated import table_paths, unrelated_texts
+from paperclip_cli.indexes.update import write_unrelated
+from paperclip_cli.indexes.vectors import open_vectors, write_vectors
 from paperclip_cli.records import Key, checked, from_dict
 from paperclip_cli.towers.folder import MODEL_FILES, ModelFolder, fingerprint_now
-from paperclip_cli.towers.numpy_text_tower import check_text_tower
+from paperclip_cli.towers.numpy_text_tower import checked_embeddings
 from paperclip_cli.workspace import Manifest, checked_name, stamps_of, write_manifest
 
 _MAX_THUMBNAIL = 2**17  # bytes
@@ -87,14 +87,10 @@ def _build(
             "leave out --model",
         )
     view, reading = View(**said["config"]["view"]), Reading(**said["config"].get("reading", {}))
-    measured = said["extra"]["background"]
-    background = Background(tuple(map(float, measured["scores"])), float(measured["best"]))
-    if not all(map(math.isfinite, (*background.scores, background.best))):
-        raise ValueError("the background scores are not finite")
 
     (unpacked / "model").rename(new / "model")
     model = ModelFolder.open(new / "model", name)
-    check_text_tower(model)
+    texts = checked_embeddings(model, unrelated_texts())
     images = [_image(line) for line in _lines(unpacked / bundle.IMAGES)]
     shape = sum(image.tiles for image in images), model.config.projection_dim
     if {image.tiles for image in images} - {tile_count(view, reading)}:
@@ -123,7 +119,7 @@ def _build(
     extra = {
         "generation": 1,
         "dimension": shape[1],
-        "background": asdict(background),
+        **write_unrelated(new, 1, open_vectors(vectors_path, shape), texts),
         "text_tower": fingerprint_now(model),
         "exported": str(said.get("created"))[:40],
         THUMBNAILS: folder_sha256(new / THUMBNAILS),
@@ -135,7 +131,9 @@ def _build(
         inputs={"model": made_by},
         counts={"images": len(entries), "vectors": shape[0]},
         extra=extra,
-        files=stamps_of(new, [vectors_path.name, observations_path.name]),
+        files=stamps_of(
+            new, [path.name for path in (vectors_path, observations_path, *table_paths(new, 1))]
+        ),
     )
     write_manifest(new, manifest)
     return shape[0], [image.thumbnail for image in images]

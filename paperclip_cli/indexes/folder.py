@@ -1,9 +1,11 @@
 """An index: a folder that can be copied, and whose state is replaced in one step.
 
     manifest.json                 the model's name, folder and fingerprint, the view, the
-                                  background, and the number of the current generation
+                                  background, the evidence of unrelated texts, and the number
+                                  of the current generation
     vectors-<number>.npy          float32 [N, D], rows in the order of the images
     observations-<number>.sqlite  the observations of the images
+    unrelated-<number>.npy, ...   what unrelated texts find (`indexes.unrelated`)
     graph-<number>.*              a graph of the vectors (`indexes.hnsw`), if one was built
     thumbnails/, model/           the thumbnails and the text tower of an imported index
                                   (`indexes.bundle`)
@@ -15,6 +17,7 @@ last. A query therefore sees the old state or the new one, even if the writer di
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +31,7 @@ from paperclip_cli.images.reading import Reading
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.background import Background
 from paperclip_cli.indexes.database import Entry, Observations
+from paperclip_cli.indexes.unrelated import Evidence, Unrelated
 from paperclip_cli.indexes.vectors import open_vectors
 from paperclip_cli.records import Provenance
 from paperclip_cli.workspace import Manifest, Workspace, faults, file_sha256, read_manifest, remedy
@@ -41,13 +45,19 @@ THUMBNAILS = "thumbnails"
 
 @dataclass(frozen=True, kw_only=True)
 class IndexFolder:
-    """An open index: its `vectors` float32 [N, D], mapped read-only, and its observations."""
+    """An open index: its `vectors` float32 [N, D], mapped read-only, and its observations.
+
+    `evidence` is what unrelated texts find in it, and `unrelated` has the tables behind it. Both
+    are None in an index of an earlier version.
+    """
 
     folder: Path
     manifest: Manifest
     vectors: np.ndarray
     observations: Observations
     background: Background
+    evidence: Evidence | None = None
+    unrelated: Unrelated | None = None
 
     @property
     def name(self) -> str:
@@ -139,10 +149,8 @@ def open_index(folder: Path) -> IndexFolder:
 def _open(folder: Path, manifest: Manifest) -> IndexFolder:
     try:
         number, dimension = int(manifest.extra["generation"]), int(manifest.extra["dimension"])
-        background = Background(
-            tuple(manifest.extra["background"]["scores"]),
-            float(manifest.extra["background"]["best"]),
-        )
+        background = Background(tuple(manifest.extra["background"]["scores"]))
+        evidence = _evidence(manifest.extra.get("evidence"))
         shape = int(manifest.counts["vectors"]), dimension
     except (KeyError, TypeError, ValueError) as error:
         raise PaperclipError(
@@ -161,7 +169,16 @@ def _open(folder: Path, manifest: Manifest) -> IndexFolder:
         vectors=open_vectors(vectors_path, shape),
         observations=Observations(observations_path),
         background=background,
+        evidence=evidence,
+        unrelated=None if evidence is None else Unrelated.open(folder, number, shape[0]),
     )
+
+
+def _evidence(stored: Mapping[str, Sequence[float]] | None) -> Evidence | None:
+    if stored is None:
+        return None
+    pictures, words = (np.array(stored[name], float) for name in ("pictures", "words"))
+    return Evidence(pictures, words)
 
 
 def folder_sha256(folder: Path) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.config.search import image_name
-from paperclip_cli.errors import UsageError
+from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.indexes.chance import Chance
 from paperclip_cli.indexes.database import Image
 from paperclip_cli.indexes.filters import select
 from paperclip_cli.indexes.folder import IndexFolder
@@ -22,6 +23,9 @@ from paperclip_cli.records import Hit, Observation, Provenance
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
+Chances: TypeAlias = Callable[[float], float]  # `p_chance` of a hit by its cosine
+
+WEAK = 0.2  # the `p_chance` of a best hit from which the answer says so
 _READ_AT_ONCE = 32  # images of hits
 # The fields of an observation that a hit has, too.
 _OBSERVED = [name for name in Observation.__dataclass_fields__ if name in Hit.__dataclass_fields__]
@@ -51,9 +55,9 @@ def is_plain_cone(config: QueryConfig, has_vector: bool = False) -> bool:
         raise UsageError(
             "the query is empty", 'describe what to look for: paperclip query "galaxy mergers"'
         )
-    if config.min_score is not None or config.rank_by != "semantic":
+    if (config.min_score, config.max_chance) != (None, None) or config.rank_by != "semantic":
         raise UsageError(
-            "--min-score and --rank-by need something to look for",
+            "--min-score, --max-chance and --rank-by need something to look for",
             "leave them out of a plain cone search",
         )
     return True
@@ -108,6 +112,9 @@ class Query:
         self._selection = select(index.observations, config)
         self._search = Search(index, self._selection.rows, is_many, stays_open)
         self._note = self._search.note  # said once
+        self._chance = None
+        if index.unrelated is not None:
+            self._chance = Chance(index, index.unrelated, self._selection.rows, self._common)
 
     def answer(self) -> Answer:
         """The answer to the texts of the configuration."""
@@ -129,13 +136,48 @@ class Query:
     def _answer(
         self, texts: tuple[str, ...], weights: tuple[float, ...], wanted: np.ndarray
     ) -> Answer:
+        if self._config.max_chance is not None and not texts:
+            raise UsageError("--max-chance needs a text", "add a text, or leave out the option")
         words, rank_by = " ".join(texts), self._config.rank_by
-        ranked = self._search.ranked(normalised(wanted), words, rank_by)
-        return self._told(self._name(texts, weights), ranked)
+        nearest, ranked = self._search.ranked(normalised(wanted), words, rank_by)
+        chance = self._chance_of(words, sum(weights), nearest) if texts and nearest else None
+        return self._told(self._name(texts, weights), ranked, chance, nearest)
 
-    def _told(self, name: str, ranked: Iterator[tuple[int, float | None]]) -> Answer:
-        hits = tuple(self._hits(name, ranked))
-        return Answer(name, hits, tuple(self._notes(hits)), self._index.provenance)
+    def _told(
+        self,
+        name: str,
+        ranked: Iterator[tuple[int, float | None]],
+        chance: Chances | None = None,
+        nearest: Sequence[tuple[int, float]] = (),
+    ) -> Answer:
+        hits = tuple(self._hits(name, ranked, chance))
+        best = None if chance is None else chance(nearest[0][1])
+        return Answer(name, hits, tuple(self._notes(hits, best)), self._index.provenance)
+
+    def _chance_of(
+        self, words: str, weight: float, nearest: Sequence[tuple[int, float]]
+    ) -> Chances | None:
+        """What gives the hits of a text their `p_chance`; None in an index of an earlier version.
+
+        Raises:
+            PaperclipError: there is none, and `max_chance` needs it.
+        """
+        if self._chance is not None:
+            try:
+                return self._chance.of(words, weight, nearest)
+            except IndexError as error:
+                raise PaperclipError(
+                    f"the tables of index {self._index.name!r} are damaged ({error})",
+                    "rebuild it with paperclip index --force",
+                ) from error
+        remedy = f"paperclip index --index {self._index.name}"
+        if self._config.max_chance is not None:
+            raise PaperclipError(
+                f"index {self._index.name!r} is of an earlier version and gives no p_chance",
+                f"update it with {remedy}, which embeds no image again",
+            )
+        self._note = f"the index is of an earlier version; {remedy} gives its hits a p_chance"
+        return None
 
     def _texts(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> np.ndarray:
         return self._sum(weights, self._embedder.texts(texts) if texts else None)
@@ -156,28 +198,36 @@ class Query:
         name = f"within {cone.radius * 60:g} arcmin of {cone.ra:.6g} {cone.dec:+.6g}"
         return name, ((row, None) for row in self._selection.by_distance())
 
-    def _hits(self, name: str, ranked: Iterator[tuple[int, float | None]]) -> Iterator[Hit]:
+    def _hits(
+        self, name: str, ranked: Iterator[tuple[int, float | None]], chance: Chances | None
+    ) -> Iterator[Hit]:
         """The hits in order, one for each group of images that `collapse` puts together."""
         config, observations = self._config, self._index.observations
         seen: set[int] = set()
         rank = 0
-        for row, cosine, image in self._with_images(self._good_enough(ranked), seen):
+        for row, cosine, image in self._with_images(self._good_enough(ranked, chance), seen):
             if row in seen:
                 continue
             group = observations.group(image, config.collapse)
             seen.update(row for first, tiles in group for row in range(first, first + tiles))
             rank += 1
-            yield self._hit(rank, name, cosine, image, _selected(group, self._selection.rows) - 1)
+            p_chance = None if chance is None or cosine is None else chance(cosine)
+            more = _selected(group, self._selection.rows) - 1
+            yield self._hit(rank, name, cosine, p_chance, image, more)
             if rank == config.k:
                 return
 
     def _good_enough(
-        self, ranked: Iterator[tuple[int, float | None]]
+        self, ranked: Iterator[tuple[int, float | None]], chance: Chances | None
     ) -> Iterator[tuple[int, float | None]]:
-        """The rows that `min_score` lets through."""
-        least, is_sorted = self._config.min_score, self._config.rank_by == "semantic"
+        """The rows that `min_score` and `max_chance` let through."""
+        config, is_sorted = self._config, self._config.rank_by == "semantic"
+        least, most = config.min_score, config.max_chance
         for row, cosine in ranked:
-            if least is None or cosine is None or cosine >= least:
+            if cosine is None or (
+                (least is None or cosine >= least)
+                and (most is None or chance is None or chance(cosine) <= most)
+            ):
                 yield row, cosine
             elif is_sorted:
                 return
@@ -191,13 +241,22 @@ class Query:
             images = self._index.observations.images_of([row for row, _ in some])
             yield from ((row, cosine, one) for (row, cosine), one in zip(some, images, strict=True))
 
-    def _hit(self, rank: int, name: str, cosine: float | None, image: Image, more: int) -> Hit:
+    def _hit(
+        self,
+        rank: int,
+        name: str,
+        cosine: float | None,
+        p_chance: float | None,
+        image: Image,
+        more: int,
+    ) -> Hit:
         cone = self._selection.cone
         return Hit(
             rank=rank,
             query=name,
             score=cosine,
             percentile=None if cosine is None else self._index.background.percentile(cosine),
+            p_chance=p_chance,
             separation=None if cone is None else cone.arcminutes(image.entry.observation),
             more=more,
             provenance=str(self._index.provenance),
@@ -212,27 +271,19 @@ class Query:
 
         return tile_region(self._index.view, image.tile, image.entry.wcs)
 
-    def _notes(self, hits: tuple[Hit, ...]) -> Iterator[str]:
+    def _notes(self, hits: tuple[Hit, ...], best: float | None) -> Iterator[str]:
+        """What to say beside the hits. `best` is the `p_chance` of the nearest vector."""
         if self._note:
             yield self._note
             self._note = ""
         if self._selection.moving:
             moving = counted(self._selection.moving, "images of moving targets")
             yield f"skipped {moving} near this position (--moving includes them)"
-        if not hits:
+        most = WEAK if hits else self._config.max_chance
+        if best is not None and most is not None and best > most:
+            yield f"no strong match: an unrelated text does as well with a chance of {best:.2f}"
+        elif not hits:
             yield "no image meets the conditions"
-        elif not self._stands_out(hits):
-            yield "no strong match: unrelated queries score as high"
-
-    def _stands_out(self, hits: tuple[Hit, ...]) -> bool:
-        """Whether the best hit beats unrelated texts; true where that is not known.
-
-        They are texts, and were compared with all images.
-        """
-        if self._selection.rows is not None or self._config.images or self._vector is not None:
-            return True
-        best = max(hit.score for hit in hits if hit.score is not None)
-        return best >= self._index.background.best
 
     def _name(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> str:
         """The query in one line: `spiral galaxy + 2 × M51.fits - edge-on`."""

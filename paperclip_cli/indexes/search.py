@@ -6,11 +6,13 @@ In both, only the vectors that meet the query's conditions are ranked.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, islice
 
 import numpy as np
 
 from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.indexes.ranking import keyword_order, keyword_strengths, ranked
+from paperclip_cli.indexes.unrelated import BEST
 from paperclip_cli.indexes.vectors import best, score
 
 # The graph is quicker than exact search if at least this many vectors may be ranked, and if they
@@ -55,22 +57,24 @@ class Search:
 
     def ranked(
         self, query: np.ndarray, words: str = "", rank_by: str = "semantic"
-    ) -> Iterator[tuple[int, float]]:
-        """Rows and their cosines with a normalised `query` float32 [D], best first.
+    ) -> tuple[list[tuple[int, float]], Iterator[tuple[int, float]]]:
+        """The rows that are nearest to a normalised `query` float32 [D], and all rows, best first.
 
-        They are ranked by cosine, by `words`, or by both.
+        They come with their cosines. The first are the ten of highest cosine. All are ranked by
+        cosine, by `words`, or by both.
         """
         if rank_by == "semantic" and self._graph is not None:
-            return self._by_graph(query)
+            return _begun(self._by_graph(query))
         scores = self._scores(query)
         if rank_by == "semantic":
-            return self._exactly(scores)
+            return _begun(self._exactly(scores))
 
         strength = keyword_strengths(self.index.observations, words, len(self.index.vectors))
         if self.rows is not None:
             strength = strength[self.rows]
         order = keyword_order(strength, scores, is_hybrid=rank_by == "hybrid")
-        return self._exactly(scores, order)
+        nearest = list(islice(self._exactly(scores), BEST))
+        return nearest, self._exactly(scores, order)
 
     def _scores(self, query: np.ndarray) -> np.ndarray:
         if self._gathered is not None:
@@ -99,3 +103,11 @@ class Search:
             count *= _MORE
 
         yield from (found for found in self._exactly(self._scores(query)) if found[0] not in seen)
+
+
+def _begun(
+    found: Iterator[tuple[int, float]],
+) -> tuple[list[tuple[int, float]], Iterator[tuple[int, float]]]:
+    """The first ten, and all of them."""
+    first = list(islice(found, BEST))
+    return first, chain(first, found)

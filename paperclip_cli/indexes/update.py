@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli.indexes.database import Entry
+from paperclip_cli.indexes.background import measure
+from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.indexes.folder import IndexFolder, generation_paths
 from paperclip_cli.indexes.journal import Journal
+from paperclip_cli.indexes.unrelated import TABLES, table_paths, write_tables
 from paperclip_cli.indexes.vectors import open_vectors, write_vectors
 from paperclip_cli.records import Key, Proposal
 from paperclip_cli.workspace import Manifest, read_manifest, stamps_of, write_manifest
 
 _BLOCK = 8_192  # images whose vectors are in memory at once while a generation is written
-_GENERATION = re.compile(r"(vectors|observations|graph)-(\d{6,})\.(npy|sqlite|hnsw|json)")
+_GENERATION = re.compile(
+    rf"(vectors|observations|graph|{'|'.join(TABLES)})-(\d{{6,}})\.(npy|sqlite|hnsw|json)"
+)
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,26 @@ def write_generation(
     return number, open_vectors(vectors_path, shape)
 
 
+def write_unrelated(folder: Path, number: int, vectors: np.ndarray, texts: np.ndarray) -> dict:
+    """Writes what unrelated texts find in a generation; returns what the manifest says of it.
+
+    `texts` float32 [T, D] are their embeddings.
+    """
+    observations = Observations(generation_paths(folder, number)[1])
+    try:
+        evidence = write_tables(folder, number, vectors, observations, texts)
+    finally:
+        observations.close()
+    return {
+        "background": asdict(measure(vectors, texts)),
+        "evidence": {name: found.tolist() for name, found in asdict(evidence).items()},
+    }
+
+
 def publish(folder: Path, manifest: Manifest, number: int) -> None:
     """Makes a generation the current one."""
-    files = stamps_of(folder, [path.name for path in generation_paths(folder, number)])
+    paths = [*generation_paths(folder, number), *table_paths(folder, number)]
+    files = stamps_of(folder, [path.name for path in paths if path.exists()])
     extra = {"generation": number, **manifest.extra}
     write_manifest(folder, replace(manifest, extra=extra, files=files))
 

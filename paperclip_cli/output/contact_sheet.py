@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from paperclip_cli.output.hits import instrument, number
+from paperclip_cli.output.hits import chance, instrument, number
 from paperclip_cli.records import Hit
 
 _SIDE = 384  # longest side of an image in the page, in pixels
@@ -81,7 +81,7 @@ def _figure(hit: Hit) -> str:
 
 def _numbers(hit: Hit) -> Iterator[tuple[str, str]]:
     yield "score", number(hit.score, 3)
-    yield "percentile", number(hit.percentile, 2)
+    yield "chance", chance(hit.p_chance)
     yield "arcmin", number(hit.separation, 2)
     yield "split", hit.split
 

@@ -41,6 +41,13 @@ COLUMNS = (
         always=True,
     ),
     Column(
+        name="p_chance",
+        kind="float",
+        description="Probability that an unrelated text finds a hit as good",
+        ucd="stat.probability",
+        always=True,
+    ),
+    Column(
         name="mission",
         kind="str",
         description="Mission of the proposal",
@@ -156,11 +163,18 @@ COLUMNS = (
 
 
 # The columns that describe an image, whatever the query.
-_OF_A_QUERY = {"rank", "query", "score", "percentile", "separation", "tile_region", "more"}
+_OF_A_QUERY = {
+    *("rank", "query", "score", "percentile", "p_chance", "separation", "tile_region", "more")
+}
 IMAGE_COLUMNS = tuple(
     column for column in COLUMNS if column.name not in {*_OF_A_QUERY, "provenance"}
 )
-_DIGITS = {"score": 6, "percentile": 3, "separation": 5}  # the last ones that mean anything
+_DIGITS = {
+    "score": 6,
+    "percentile": 3,
+    "p_chance": 4,
+    "separation": 5,
+}  # the last ones that mean anything
 
 
 def values(hit: Hit) -> dict:
@@ -218,7 +232,7 @@ def hit_table(hits: Sequence[Hit], width: int) -> tuple[list[TableColumn], list[
         TableColumn("Filters", 20): lambda hit: " ".join(hit.filters) if wider else "",
         TableColumn("Arcmin", 8, "right"): lambda hit: number(hit.separation, 2),
         TableColumn("Score", 6, "right"): lambda hit: number(hit.score, 3),
-        TableColumn("%ile", 6, "right"): lambda hit: number(hit.percentile, 2),
+        TableColumn("Chance", 6, "right"): lambda hit: chance(hit.p_chance),
         TableColumn("Split", 10 if wide else 5): lambda hit: hit.split,
     }
     rows = [[cell(hit) for cell in columns.values()] for hit in hits]
@@ -233,6 +247,11 @@ def _linked_title(hit: Hit) -> Link:
 def number(value: float | None, digits: int) -> str:
     """A number for a person; empty where it is unknown."""
     return "" if value is None else f"{value:.{digits}f}"
+
+
+def chance(value: float | None) -> str:
+    """A probability for a person: `0.42`, `<0.01`; empty where it is unknown."""
+    return "<0.01" if value is not None and value < 0.005 else number(value, 2)
 
 
 def instrument(hit: Hit) -> str:

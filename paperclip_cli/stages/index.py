@@ -12,20 +12,26 @@ from typing import Protocol
 import numpy as np
 
 from paperclip_cli.config import IndexConfig
-from paperclip_cli.dataset.phrases import UNRELATED_TEXTS
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.files import expanded, lock
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.reading import Reading, view_name
 from paperclip_cli.images.view import View
-from paperclip_cli.indexes.background import measure
 from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.folder import STAGE, IndexFolder, open_index
 from paperclip_cli.indexes.hnsw import build_graph, check_installed, graph_state
 from paperclip_cli.indexes.journal import Journal, discard_journal
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
-from paperclip_cli.indexes.update import Embeddings, State, publish, sweep, write_generation
+from paperclip_cli.indexes.unrelated import unrelated_texts
+from paperclip_cli.indexes.update import (
+    Embeddings,
+    State,
+    publish,
+    sweep,
+    write_generation,
+    write_unrelated,
+)
 from paperclip_cli.previews.records import (
     fetched_missions,
     read_previews,
@@ -152,7 +158,8 @@ def run(
                 f"{failures[0].item}: {failures[0].reason}"
             )
 
-        is_unchanged = old is not None and after == before
+        # An index of an earlier version lacks what unrelated texts find, and is written anew.
+        is_unchanged = old is not None and after == before and old.evidence is not None
         if not is_unchanged:
             _publish(folder, after, embeddings, maker)
         has_lost_graph = (
@@ -320,7 +327,8 @@ def _unknown(key: Key) -> Proposal:
 
 def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -> None:
     number, vectors = write_generation(folder, state, _splits(maker.model), embeddings)
-    background = measure(vectors, maker.texts(maker.model).embed(UNRELATED_TEXTS))
+    texts = maker.texts(maker.model).embed(unrelated_texts())
+    unrelated = write_unrelated(folder, number, vectors, texts)
     config = {
         "model": maker.model.name,
         "model_folder": str(maker.model.path),
@@ -332,7 +340,7 @@ def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -
         config=config,
         inputs={"model": maker.fingerprint},
         counts={"images": len(state.entries), "vectors": len(vectors)},
-        extra={"dimension": embeddings.dimension, "background": asdict(background)},
+        extra={"dimension": embeddings.dimension, **unrelated},
     )
     publish(folder, manifest, number)
 

@@ -37,7 +37,7 @@ from paperclip_cli.services.hub import (
 from paperclip_cli.services.hub_files import download, remaining
 from paperclip_cli.towers.folder import ModelFolder, fingerprint
 from paperclip_cli.towers.hub_model import model_names
-from paperclip_cli.towers.numpy_text_tower import check_text_tower
+from paperclip_cli.towers.numpy_text_tower import checked_embeddings
 from paperclip_cli.wording import in_bytes
 from paperclip_cli.workspace import (
     PULLED,
@@ -288,7 +288,7 @@ def _fetch(
 
 def _take_in_model(partial: Path, folder: Path, names: Sequence[str], origin: dict) -> None:
     try:
-        check_text_tower(ModelFolder.open(partial, origin["repository"]))
+        checked_embeddings(ModelFolder.open(partial, origin["repository"]), ["galaxy"])
     except (PaperclipError, ValueError, KeyError, TypeError, IndexError) as error:
         shutil.rmtree(partial)
         raise PaperclipError(

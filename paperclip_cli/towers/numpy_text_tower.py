@@ -23,15 +23,17 @@ from paperclip_cli.towers.tokenizer import Tokenizer, cut
 _MODEL = "text_model"
 
 
-def check_text_tower(model: ModelFolder) -> None:
-    """Embeds a word with a model that somebody sent.
+def checked_embeddings(model: ModelFolder, texts: Sequence[str]) -> np.ndarray:
+    """The unit vectors float32 [N, D] that a model gives texts, which somebody sent.
 
     Raises:
         PaperclipError: its weights do not belong to its configuration.
         ValueError: it returns values that are not finite.
     """
-    if not np.isfinite(TextTower.open(model).embed(["galaxy"])).all():
+    vectors = TextTower.open(model).embed(texts)
+    if not np.isfinite(vectors).all():
         raise ValueError("the text tower returns values that are not finite")
+    return vectors
 
 
 class TextTower:

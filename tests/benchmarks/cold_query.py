@@ -26,12 +26,19 @@ from pathlib import Path
 import _checkout  # noqa: F401
 import numpy as np
 
-from paperclip_cli.indexes.background import LEVELS
 from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.journal import Journal
-from paperclip_cli.indexes.update import Embeddings, State, publish, write_generation
+from paperclip_cli.indexes.unrelated import unrelated_texts
+from paperclip_cli.indexes.update import (
+    Embeddings,
+    State,
+    publish,
+    write_generation,
+    write_unrelated,
+)
 from paperclip_cli.records import Key, Observation, Proposal
 from paperclip_cli.towers.folder import ModelFolder, fingerprint
+from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Manifest, Workspace, write_manifest
 
 QUERY = "galaxy mergers"
@@ -166,11 +173,12 @@ def make_index(workspace: Workspace, model: ModelFolder, count: int) -> None:
         block = random.standard_normal((min(10_000, count - start), 512), dtype=np.float32)
         block /= np.linalg.norm(block, axis=1, keepdims=True)
         journal.append([(f"{start + row:064x}", vector[None]) for row, vector in enumerate(block)])
-    number, _ = write_generation(
+    number, vectors = write_generation(
         folder, State(tuple(entries), proposals), {}, Embeddings(None, (), journal)
     )
 
-    background = {"scores": np.linspace(-0.2, 0.2, len(LEVELS)).tolist(), "best": 0.2}
+    texts = TextTower.open(model).embed(unrelated_texts())
+    unrelated = write_unrelated(folder, number, vectors, texts)
     config = {"model": model.name, "model_folder": str(model.path), "view": {}}
     publish(
         folder,
@@ -179,7 +187,7 @@ def make_index(workspace: Workspace, model: ModelFolder, count: int) -> None:
             config=config,
             inputs={"model": fingerprint(model, workspace)},
             counts={"images": count, "vectors": count},
-            extra={"dimension": 512, "background": background},
+            extra={"dimension": 512, **unrelated},
         ),
         number,
     )

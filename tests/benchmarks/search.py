@@ -15,7 +15,6 @@ import argparse
 import os
 import tempfile
 import time
-from itertools import islice
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")
@@ -46,7 +45,7 @@ def timed(searching: Search, queries: np.ndarray) -> tuple[float, list[set[int]]
     """Milliseconds per search, and the ten rows that each found."""
 
     def top(query: np.ndarray) -> set[int]:
-        return {row for row, _ in islice(searching.ranked(query), 10)}
+        return {row for row, _ in searching.ranked(query)[0]}
 
     top(queries[0])
     begin = time.perf_counter()
@@ -70,7 +69,7 @@ def main() -> None:
             manifest=Manifest(stage="index", config={}, extra={"generation": 1}),
             vectors=vectors,
             observations=None,  # type: ignore[arg-type]
-            background=Background(tuple([0.0] * len(LEVELS)), 0.0),
+            background=Background(tuple([0.0] * len(LEVELS))),
         )
         print_graph_times(index)
         print(" share     rows   exact ms   graph ms   recall")

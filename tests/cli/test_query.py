@@ -153,7 +153,7 @@ def test_the_table_fits_the_terminal_and_nothing_hostile_reaches_it(
     lines = plain.replace("\r\n", "\n").splitlines()
     assert "\x1b" not in plain and len(lines) == 21
     assert all(cell_len(line) <= columns for line in lines)
-    for name in ("Title", "Target", "Instr", "Score", "%ile", "Split"):
+    for name in ("Title", "Target", "Instr", "Score", "Chance", "Split"):
         assert name in lines[0]
     assert "[red]Ev" in plain, "markup is text"
     assert "\x1b]8;" in text and "https://mast.stsci.edu/1" in text
@@ -229,7 +229,7 @@ def test_no_hits_are_an_answer_too(cache: Path) -> None:
             "no image meets the conditions\n",
         )
     assert run(cache, "query", "dust", "--target", "nothing", "--format", "csv").stdout.startswith(
-        "rank,query,score,percentile,mission,"
+        "rank,query,score,percentile,p_chance,mission,"
     )
 
 
@@ -414,6 +414,6 @@ def test_a_position_without_words_is_a_plain_cone_search(cache: Path) -> None:
     assert len(hits) > 1 and angles == sorted(angles)
     assert {(hit["score"], hit["percentile"]) for hit in hits} == {(None, None)}
     shown = run(cache, *asked).stdout
-    assert "Arcmin" in shown and "Score" not in shown and "%ile" not in shown
+    assert "Arcmin" in shown and "Score" not in shown and "Chance" not in shown
     for form in ("csv", "votable", "ecsv"):
         assert run(cache, *asked, "--format", form).stdout.count("within 1500 arcmin of 10 -55")

@@ -44,7 +44,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> IndexFolder:
         manifest=Manifest(stage="index", config={}, extra={"generation": 7}),
         vectors=vectors,
         observations=Observations(folder / "o.sqlite"),
-        background=Background(tuple(np.linspace(-1, 1, len(LEVELS)).tolist()), 0.0),
+        background=Background(tuple(np.linspace(-1, 1, len(LEVELS)).tolist())),
     )
 
 
@@ -55,7 +55,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def top(searching: Search, query: np.ndarray, count: int) -> list[tuple[int, float]]:
-    return list(islice(searching.ranked(query), count))
+    return list(islice(searching.ranked(query)[1], count))
 
 
 @pytest.mark.parametrize("rows", [None, np.arange(0, COUNT, 2)], ids=["all", "half"])
@@ -80,7 +80,7 @@ def test_the_graph_finds_what_exact_search_finds(
 
 def test_whoever_asks_on_gets_every_row_once(index: IndexFolder) -> None:
     for rows in (None, np.arange(0, COUNT, 2)):
-        found = [row for row, _ in Search(index, rows, is_many=True).ranked(clustered(1, 3)[0])]
+        found = [row for row, _ in Search(index, rows, is_many=True).ranked(clustered(1, 3)[0])[1]]
         assert sorted(found) == list(range(COUNT) if rows is None else rows)
 
 

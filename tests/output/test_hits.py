@@ -19,6 +19,7 @@ FULL = Hit(
     query="galaxy mergers",
     score=0.31,
     percentile=99.9,
+    p_chance=0.012,
     mission="hst",
     proposal_id=15354,
     image="/data/a.jpg",
@@ -49,6 +50,7 @@ BARE = Hit(
     query="galaxy mergers",
     score=0.3,
     percentile=99.0,
+    p_chance=0.001,
     mission=None,
     proposal_id=None,
     image="/data/b.jpg",
@@ -56,7 +58,7 @@ BARE = Hit(
     split="none",
 )
 ALWAYS = [
-    *"rank query score percentile mission proposal_id image title split".split(),
+    *"rank query score percentile p_chance mission proposal_id image title split".split(),
     *"more provenance".split(),
 ]
 CONTRACT = [
@@ -151,8 +153,8 @@ def test_a_column_is_shown_where_it_says_something() -> None:
         return [column.name for column in columns]
 
     assert names([FULL, BARE], 200) == (
-        "# Proposal Title More Target Instrument Filters Arcmin Score %ile Split".split()
+        "# Proposal Title More Target Instrument Filters Arcmin Score Chance Split".split()
     )
-    assert names([FULL, BARE], 80) == "# Title Target Instr. Arcmin Score %ile Split".split()
-    assert names([BARE], 200) == "# Title Score %ile Split".split()
-    assert "Score" not in names([replace(FULL, score=None, percentile=None)], 80)
+    assert names([FULL, BARE], 80) == "# Title Target Instr. Arcmin Score Chance Split".split()
+    assert names([BARE], 200) == "# Title Score Chance Split".split()
+    assert "Score" not in names([replace(FULL, score=None, p_chance=None)], 80)

@@ -14,12 +14,12 @@ import pytest
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.indexes import folder as index_folder
-from paperclip_cli.indexes import update
+from paperclip_cli.indexes import unrelated, update
 from paperclip_cli.indexes.folder import open_index
 from paperclip_cli.stages import index as stage
 from paperclip_cli.stages import query
 from paperclip_cli.workspace import Workspace
-from tests.small_indexes import FakeTower, holds, index_of, run, write_picture
+from tests.small_indexes import FILES, FakeTower, holds, index_of, run, write_picture
 
 # Points at which a process may die: in the middle of embedding, and before or after each file of
 # a new state is written.
@@ -28,7 +28,8 @@ DEATHS: list[tuple[object, str]] = [
     (update, "write_observations"),
     (update, "write_manifest"),
     (stage, "publish"),
-    (stage, "measure"),
+    (stage, "write_unrelated"),
+    (unrelated, "share_table"),
     (stage, "discard_journal"),
 ]
 
@@ -73,7 +74,7 @@ def test_death_at_any_step_loses_nothing(
     fresh = Workspace(tmp_path / "fresh", offline=True)
     run(tmp_path / "p", fresh, model)
     assert holds(index_of(workspace)) == holds(index_of(fresh))
-    assert len(list(workspace.index("default").iterdir())) == 3
+    assert {path.name.split("-")[0] for path in workspace.index("default").iterdir()} == FILES
 
 
 def test_death_between_batches_costs_one_batch(
@@ -99,7 +100,7 @@ from pathlib import Path
 from paperclip_cli.config import IndexConfig
 from paperclip_cli.stages import index
 from paperclip_cli.workspace import Workspace
-from tests.small_indexes import FakeTower, towers
+from tests.small_indexes import FILES, FakeTower, towers
 class Killed(FakeTower):
     def embed(self, items):
         if self.embedded >= 8: os.kill(os.getpid(), signal.SIGKILL)
@@ -165,7 +166,7 @@ def test_an_index_whose_files_are_gone_says_so(
     write_picture(tmp_path / "p" / "0.png", 0)
     run(tmp_path / "p", workspace, model)
     next(workspace.index("default").glob("*.npy")).unlink()
-    with pytest.raises(PaperclipError, match=r"vectors-000001.npy.* is missing"):
+    with pytest.raises(PaperclipError, match=r"-000001.npy.* is missing"):
         open_index(workspace.index("default"))
 
 
