@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 RESAMPLES = 1_000
+_AT_A_TIME = 2**24  # numbers: resamples times items
 
 
 class Share(NamedTuple):
@@ -50,3 +51,18 @@ class Shares:
             float((sums / self._counts).mean()),
             (float(low), float(high)),
         )
+
+    def median(self, values: np.ndarray) -> tuple[float, tuple[float, float]]:
+        """The median of `values` [n], and its 95 % interval. The middle two are averaged."""
+        order = np.argsort(values, kind="stable")
+        ordered, group = values[order], self._group[order]
+        some = max(1, _AT_A_TIME // len(values))
+        medians: list[np.ndarray] = []
+        for first in range(0, len(self._draws), some):
+            upto = self._draws[first : first + some, group].cumsum(axis=1)
+            count = upto[:, -1:]
+            # The places of the middle two (one, where their number is odd), counted from 0.
+            middle = [(upto <= (count + more) // 2).sum(axis=1) for more in (-1, 0)]
+            medians.append((ordered[middle[0]] + ordered[middle[1]]) / 2)
+        low, high = np.quantile(np.concatenate(medians), (0.025, 0.975))
+        return float(np.median(values)), (float(low), float(high))

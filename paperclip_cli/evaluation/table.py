@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from paperclip_cli.dataset.pairs import Pair
-from paperclip_cli.evaluation import retrieval
+from paperclip_cli.evaluation import ranks, retrieval
+from paperclip_cli.evaluation.ranks import Ranks
 from paperclip_cli.evaluation.retrieval import Accuracy, Embeddings, Standing
 from paperclip_cli.wording import counted
 
@@ -56,6 +57,7 @@ class Result:
     trained_on: int
     loss: float | None
     accuracy: Accuracy
+    ranks: Ranks
     similarity: tuple[float, float] | None
     has_paper_loss: bool = False
 
@@ -121,6 +123,7 @@ def _result(
         trained_on=int(np.count_nonzero(contestant.trained_on[rows])),
         loss=None if losses is None else float(losses[rows].mean()),
         accuracy=retrieval.measure(standing, found.proposal),
+        ranks=ranks.measure(standing, found.proposal),
         similarity=means if contestant.has_cosines else None,
         has_paper_loss=contestant.has_paper_loss,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from paperclip_cli.config.evaluation import PAPER_BATCH, TEXT_TO_IMAGE
 from paperclip_cli.dataset import paper
+from paperclip_cli.evaluation.ranks import TOPS, Ranks
 from paperclip_cli.evaluation.relevance import TOP, Judgement
 from paperclip_cli.evaluation.table import ALL, BASELINE, CONTROL, Result
 from paperclip_cli.output import console
@@ -26,7 +27,9 @@ def show(rows: Sequence[Result], judgement: Judgement | None, split: str, form: 
     if form == "table":
         ordered = sorted(rows, key=lambda row: row.direction)
         for direction, group in itertools.groupby(ordered, key=lambda row: row.direction):
-            _table(direction, list(group))
+            same = list(group)
+            _table(direction, same)
+            _ranks_table(direction, same)
         if judgement:
             _relevance_table(judgement)
     elif form == "json":
@@ -53,11 +56,23 @@ def values(row: Result, split: str) -> dict:
         "n_proposals": row.n_proposals,
         "trained_on": row.trained_on,
         "loss": _finite(row.loss),
-        "retrieval_accuracy": _by_percent(accuracy.by_image),
-        "retrieval_accuracy_by_proposal": _by_percent(accuracy.by_proposal),
-        "interval": _by_percent(accuracy.interval),
-        "chance": _by_percent(accuracy.chance),
+        "retrieval_accuracy": _by_name(accuracy.by_image),
+        "retrieval_accuracy_by_proposal": _by_name(accuracy.by_proposal),
+        "interval": _by_name(accuracy.interval),
+        "chance": _by_name(accuracy.chance),
         "similarity": similarity,
+        **_rank_values(row.ranks),
+    }
+
+
+def _rank_values(ranks: Ranks) -> dict:
+    """Recall by its k, the other measures of ranks, and their intervals and chance by name."""
+    measured = {name: _finite(value) for name, value in ranks.named().items()}
+    return {
+        "recall": _by_name(ranks.recall),
+        **{name: measured[name] for name in ("median_rank", "mrr", "ndcg")},
+        "rank_interval": _by_name({name: ranks.interval[name] for name in measured}),
+        "rank_chance": _by_name(ranks.chance),
     }
 
 
@@ -98,6 +113,7 @@ def _lines(row: Result, split: str) -> list[dict]:
             "loss": row.loss,
             "similarity_true": _finite(true),
             "similarity_shuffled": _finite(others),
+            **{name: _finite(value) for name, value in row.ranks.named().items()},
         }
         for k, by_image in accuracy.by_image.items()
         for low, high in [accuracy.interval[k] or (None, None)]
@@ -161,6 +177,31 @@ def _cells(row: Result, percents: Iterable[int]) -> list[str]:
         _number(accuracy.chance[PERCENT]),
         _number(accuracy.by_proposal[PERCENT]),
         _number(row.loss),
+    ]
+
+
+def _ranks_table(direction: str, rows: Sequence[Result]) -> None:
+    """Recall, median rank, MRR and nDCG. Chance is last: it depends on the candidates alone.
+
+    Models that cut captions to different lengths have different numbers of candidates.
+    """
+    console.emit(f"\nranks, {direction.replace('-', ' ')}\n")
+    shown = [(row.name, row.subset, row.ranks.named()) for row in rows]
+    chances = {tuple(_rank_cells(row.ranks.chance)): row for row in reversed(rows)}
+    for row in reversed(chances.values()):
+        whose = ("chance", "") if len(chances) == 1 else (f"chance: {row.name}", row.subset)
+        shown.append((*whose, row.ranks.chance))
+
+    heads = [*(f"R@{k}" for k in TOPS), "Median", "MRR", "nDCG"]
+    columns = [console.TableColumn("Model"), console.TableColumn("Images", 6)]
+    columns += [console.TableColumn(name, 6, "right") for name in heads]
+    console.table(columns, [[name, subset, *_rank_cells(one)] for name, subset, one in shown])
+
+
+def _rank_cells(measured: Mapping[str, float]) -> list[str]:
+    return [
+        f"{value:,.1f}" if name == "median_rank" else f"{value:.3f}"
+        for name, value in measured.items()
     ]
 
 
@@ -245,7 +286,7 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _by_percent(given: Mapping) -> dict[str, object]:
+def _by_name(given: Mapping) -> dict[str, object]:
     return {
         str(k): [round(bound, 6) for bound in value] if isinstance(value, tuple) else _finite(value)
         for k, value in given.items()

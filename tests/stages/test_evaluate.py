@@ -230,6 +230,16 @@ def test_json_is_what_was_promised(ready: Workspace, capsys: pytest.CaptureFixtu
                 or values["interval"][str(k)][0] <= share <= values["interval"][str(k)][1]
             )
         assert values["similarity"].keys() == {"true_mean", "shuffled_mean"} and values["loss"] > 0
+        names = {"recall_1", "recall_5", "recall_10", "median_rank", "mrr", "ndcg"}
+        assert values["rank_interval"].keys() == values["rank_chance"].keys() == names
+        for k, share in values["recall"].items():
+            assert values["rank_chance"][f"recall_{k}"] == pytest.approx(
+                int(k) / captions, abs=1e-6
+            )
+            assert 0 <= share <= 1 and int(k) in (1, 5, 10)
+        for name in ("median_rank", "mrr", "ndcg"):
+            low, high = values["rank_interval"][name]
+            assert low <= values[name] <= high
     assert printed["rows"][0] == {
         name: value for name, value in printed.items() if name not in ("baseline", "rows")
     }
@@ -256,6 +266,11 @@ def test_the_other_forms(ready: Workspace, capsys: pytest.CaptureFixture[str]) -
         and "unseen" in table
         and "similarity of true pairs" in table
     )
+    ranks = table[table.index("ranks, text to image") :].splitlines()
+    assert ranks[1].split() == ["Model", "Images", "R@1", "R@5", "R@10", "Median", "MRR", "nDCG"]
+    assert [line.split()[0] for line in ranks[2:]] == ["one", "one", "chance:", "chance:"]
+    assert [line.split()[-7] for line in ranks[4:]] == ["all", "unseen"], "other proposals differ"
+    assert max(map(len, table.splitlines())) <= 80
     assert app.run([*base, "--format", "csv"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert (
