@@ -184,6 +184,9 @@ class EvaluateOptions(TypedDict, total=False):
     judge_backend: choices.Backend
     llm: PathLike | None
     base_url: str | None
+    labels: str | None
+    labels_from: PathLike | None
+    template: Texts
 
 
 class IndexOptions(TypedDict, total=False):

@@ -81,6 +81,25 @@ def evaluate(
     base_url: Annotated[
         Optional[str], typer.Option(help="URL of the server that judges (openai).", metavar="URL")
     ] = None,
+    labels: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Also retrieve by class: a column of the dataset, such as category or instrument.",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    labels_from: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="CSV file with that column, and a column image or proposal_id.", metavar="TABLE"
+        ),
+    ] = None,
+    template: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            help="Text around the name of a class, as for `describe`. [default: the name alone]"
+        ),
+    ] = None,
     batch_size: Annotated[
         int, typer.Option(help="Number of images embedded at once.")
     ] = DEFAULTS.batch_size,
@@ -110,6 +129,9 @@ def evaluate(
         judge_backend=judge_backend,
         llm=llm,
         base_url=base_url,
+        labels=labels,
+        labels_from=labels_from,
+        template=template,
     )
 
     here.remember_compilations()
@@ -123,7 +145,8 @@ def evaluate(
     if plots is not None:
         figures.require_matplotlib()
     done = stage.run(config, here.workspace, here.progress)
-    scores.show(done.rows, done.judgement, "+".join(done.splits), Format.json if json else form)
+    shown = Format.json if json else form
+    scores.show(done.rows, done.judgement, "+".join(done.splits), shown, done.classes)
     if plots is not None and done.figures is not None:
         files = figures.draw(done.figures, plots)
         here.progress.note(f"{counted(len(files), 'figures')} in {plots}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from paperclip_cli.config.choices import values_of
 from paperclip_cli.errors import UsageError
@@ -34,6 +34,16 @@ def one_of(option: str, value: str | None, choice: object) -> None:
     """`choice` is a type of `config.choices`."""
     if value is not None and value not in values_of(choice):
         raise UsageError(f"unknown {option} {value!r}", f"choose {' or '.join(values_of(choice))}")
+
+
+def each_has_a_place(templates: Iterable[str]) -> None:
+    """Every `--template` says where the label stands."""
+    for template in templates:
+        if "{}" not in template:
+            raise UsageError(
+                f"--template {template!r} has no place for the label",
+                'write for example --template "an image of {}"',
+            )
 
 
 def option(name: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import paperclip_cli.config.readers as readers
-from paperclip_cli.config.checks import at_least, one_of
+from paperclip_cli.config.checks import at_least, each_has_a_place, one_of
 from paperclip_cli.config.choices import Direction, Ranking, Split, values_of
 from paperclip_cli.config.given import configure, given, switch
+from paperclip_cli.config.search import DescribeConfig
 from paperclip_cli.config.summaries import SummarizeConfig
 from paperclip_cli.errors import UsageError
 
@@ -49,6 +51,8 @@ class EvaluateConfig:
     further models for the same table, and `baseline` is a model to compare with. `controls` adds
     rows that retrieve without seeing what an image shows. `plots` collects the data of the figures.
     `judge` is the backend that judges the best images for the paper's queries by their abstracts.
+    `labels` is a column of classes by which images are retrieved, of the dataset or of the table
+    `labels_from`. `{}` in `templates` is replaced by the name of a class.
     """
 
     model: str | None = given("model", read=_first, default=None)
@@ -71,12 +75,30 @@ class EvaluateConfig:
         typed=False,
         judge_backend=SummarizeConfig.backend,
     )
+    labels: str | None = None
+    labels_from: Path | None = None
+    templates: tuple[str, ...] = given("template", default=DescribeConfig.templates)
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
         one_of("--split", self.split, Split)
         one_of("--protocol", self.protocol, Ranking)
         one_of("--direction", self.direction, Direction)
+        each_has_a_place(self.templates)
+        self._check_labels()
         names = [self.model, *self.others, *([self.baseline] if self.baseline else [])]
         if len(set(names)) < len(names):
             raise UsageError("a model is given twice", "give each model once")
+
+    def _check_labels(self) -> None:
+        if self.labels is None and self.labels_from is not None:
+            raise UsageError(
+                f"--labels-from {self.labels_from} without a column", "give it with --labels"
+            )
+        if self.labels is None and self.templates != EvaluateConfig.templates:
+            raise UsageError("--template is for the names of classes", "add --labels COLUMN")
+        if self.labels is not None and self.protocol == PAPER_BATCH:
+            raise UsageError(
+                f"--labels does not go with --protocol {PAPER_BATCH}, which has no classes",
+                f"choose {UNIQUE} or {PAPER_FULL}",
+            )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 import paperclip_cli.config.readers as readers
-from paperclip_cli.config.checks import at_least, one_of, within
+from paperclip_cli.config.checks import at_least, each_has_a_place, one_of, within
 from paperclip_cli.config.choices import Collapse, IndexView, RankBy, Stretch
 from paperclip_cli.config.given import given
 from paperclip_cli.errors import UsageError
@@ -178,9 +178,4 @@ class DescribeConfig:
     def __post_init__(self) -> None:
         at_least("-k", self.k, 1)
         one_of("--stretch", self.stretch, Stretch)
-        for template in self.templates:
-            if "{}" not in template:
-                raise UsageError(
-                    f"--template {template!r} has no place for the label",
-                    'write for example --template "an image of {}"',
-                )
+        each_has_a_place(self.templates)

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from paperclip_cli.evaluation.bootstrap import Shares
-from paperclip_cli.evaluation.retrieval import Standing
+from paperclip_cli.evaluation.retrieval import PERCENTS, Standing
 
-TOPS = (1, 5, 10)
+TOPS = PERCENTS[:3]  # 1, 5 and 10, here as numbers of candidates
 
 
 class Ranks(NamedTuple):

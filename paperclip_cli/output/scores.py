@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from paperclip_cli.config.evaluation import PAPER_BATCH, TEXT_TO_IMAGE
 from paperclip_cli.dataset import paper
+from paperclip_cli.evaluation.class_table import ByClass
 from paperclip_cli.evaluation.ranks import TOPS, Ranks
 from paperclip_cli.evaluation.relevance import TOP, Judgement
 from paperclip_cli.evaluation.table import ALL, BASELINE, CONTROL, Result
-from paperclip_cli.output import console
+from paperclip_cli.output import class_scores, console
 from paperclip_cli.wording import counted
 
 PERCENT = 10  # the percentage whose interval a table shows
@@ -22,24 +23,40 @@ CIRCULAR = (
 )
 
 
-def show(rows: Sequence[Result], judgement: Judgement | None, split: str, form: str) -> None:
+def show(
+    rows: Sequence[Result],
+    judgement: Judgement | None,
+    split: str,
+    form: str,
+    classes: ByClass | None = None,
+) -> None:
     """Prints results in one of the formats of `cli.session.Format`."""
+    protocol = rows[0].protocol
     if form == "table":
         ordered = sorted(rows, key=lambda row: row.direction)
         for direction, group in itertools.groupby(ordered, key=lambda row: row.direction):
             same = list(group)
             _table(direction, same)
             _ranks_table(direction, same)
+        if classes:
+            class_scores.table(classes)
         if judgement:
             _relevance_table(judgement)
     elif form == "json":
-        judged = {"judge": _judge_object(judgement, split)} if judgement else {}
-        console.emit(json.dumps(_object(rows, split) | judged, indent=2) + "\n")
+        more: dict[str, object] = {}
+        if classes:
+            more["labels"] = class_scores.as_object(classes, split, protocol)
+        if judgement:
+            more["judge"] = _judge_object(judgement, split)
+        console.emit(json.dumps(_object(rows, split) | more, indent=2) + "\n")
     elif form == "jsonl":
-        lines = [values(row, split) for row in rows] + _judged(judgement, split)
+        lines = [values(row, split) for row in rows]
+        lines += class_scores.values(classes, split, protocol) if classes else []
+        lines += _judged(judgement, split)
         console.emit(console.rows(lines, form))
     else:
         lines = [line for row in rows for line in _lines(row, split)]
+        lines += class_scores.lines(classes, split, protocol) if classes else []
         lines += map(_judged_line, _judged(judgement, split))
         console.emit(console.rows(lines, form))
 

@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from paperclip_cli.config import EvaluateConfig
-from paperclip_cli.config.evaluation import DIRECTIONS, PAPER_BATCH
+from paperclip_cli.config.evaluation import DIRECTIONS, PAPER_BATCH, PAPER_FULL
+from paperclip_cli.dataset.classes import of_column, of_table
 from paperclip_cli.dataset.columns import Wanted
 from paperclip_cli.dataset.imported import open_dataset
 from paperclip_cli.dataset.pairs import Pair, available_splits, count_rows, read_split
 from paperclip_cli.dataset.split import TEST, TRAIN, VALIDATION
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.evaluation import controls, retrieval
+from paperclip_cli.evaluation.class_table import ByClass, Labelled, by_class, labelled
 from paperclip_cli.evaluation.embed_split import embed_pairs, look_through
 from paperclip_cli.evaluation.gallery import gallery
 from paperclip_cli.evaluation.held_out import uncut
@@ -36,6 +38,7 @@ from paperclip_cli.evaluation.table import (
     Seen,
     results,
 )
+from paperclip_cli.files import expanded
 from paperclip_cli.images import alternative_views
 from paperclip_cli.images.alternative_views import Look
 from paperclip_cli.progress import Progress, SilentProgress
@@ -43,6 +46,7 @@ from paperclip_cli.report import Failure, Report
 from paperclip_cli.summaries.llm.open import open_judge
 from paperclip_cli.text.words import spaced, stems
 from paperclip_cli.towers.folder import WEIGHTS, ModelFolder, resolve
+from paperclip_cli.towers.prompts import embed_phrases
 from paperclip_cli.towers.safetensors import TensorFile
 from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.wording import counted
@@ -80,7 +84,7 @@ class HeldOutPairs:
 class Evaluation:
     """The table and the splits it was measured on.
 
-    The first row is that of the first model on all images.
+    The first row is that of the first model on all images. `classes` is retrieval by class.
     """
 
     rows: tuple[Result, ...]
@@ -88,6 +92,7 @@ class Evaluation:
     report: Report
     figures: Figures | None = None
     judgement: Judgement | None = None
+    classes: ByClass | None = None
 
     @property
     def result(self) -> Result:
@@ -113,6 +118,7 @@ def run(
     models += [(BASELINE, resolve(config.baseline, workspace))] if config.baseline else []
 
     pairs = [pair for split in splits for pair in read_split(dataset, split, images=False)]
+    labelled = _labelled(config, dataset, splits, pairs) if config.labels else None
     seen = Seen(pairs)
     measured = HeldOutPairs(dataset, splits, pairs)
     contestants = [_contestant(role, model, config, measured, progress) for role, model in models]
@@ -143,6 +149,14 @@ def run(
 
     found = [model for _, model in models]
     figures = _figures(contestants, found, config, measured, directions) if config.plots else None
+    classes = labelled and by_class(
+        contestants,
+        labelled,
+        [embed_phrases(labelled.phrases, config.templates, model, workspace) for model in found],
+        seen.unseen,
+        strict=config.protocol == PAPER_FULL,
+    )
+    notes += classes.notes() if classes else []
     judgement: Judgement | None = None
     failures: tuple[Failure, ...] = ()
     if judge:
@@ -157,6 +171,7 @@ def run(
         ),
         figures=figures,
         judgement=judgement,
+        classes=classes,
     )
 
 
@@ -176,6 +191,16 @@ def _splits(wanted: str | None, dataset: Path) -> tuple[str, ...]:
             f"the dataset {dataset} has no {chosen} split", f"it has {' and '.join(present)}"
         )
     return (chosen,)
+
+
+def _labelled(
+    config: EvaluateConfig, dataset: Path, splits: Sequence[str], pairs: Sequence[Pair]
+) -> Labelled:
+    """The classes of the pairs, from a column of the dataset or of the user's table."""
+    column = str(config.labels)
+    if config.labels_from is None:
+        return labelled(column, of_column(dataset, splits, column))
+    return labelled(column, of_table(expanded(config.labels_from), column, pairs))
 
 
 def _contestant(
