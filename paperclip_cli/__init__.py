@@ -18,6 +18,7 @@ _MODULES = {
     "Progress": "progress",
     "Report": "report",
     "UsageError": "errors",
+    "benchmark": "api.stages",
     "build_dataset": "api.stages",
     "cite": "api.stages",
     "describe": "api.stages",

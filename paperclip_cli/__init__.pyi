@@ -5,6 +5,7 @@ from paperclip_cli.api.model import load_model as load_model
 from paperclip_cli.api.search import Index as Index
 from paperclip_cli.api.search import open_index as open_index
 from paperclip_cli.api.search import query as query
+from paperclip_cli.api.stages import benchmark as benchmark
 from paperclip_cli.api.stages import build_dataset as build_dataset
 from paperclip_cli.api.stages import cite as cite
 from paperclip_cli.api.stages import describe as describe

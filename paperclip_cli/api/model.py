@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from paperclip_cli.api.arguments import workspace
 from paperclip_cli.api.options import Hdu, Image, PathLike
-from paperclip_cli.api.stages import workspace
 from paperclip_cli.config import DescribeConfig, configure, readers
 from paperclip_cli.config.given import text
 from paperclip_cli.dataset.phrases import PAPER_PHRASES

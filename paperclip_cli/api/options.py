@@ -189,6 +189,14 @@ class EvaluateOptions(TypedDict, total=False):
     template: Texts
 
 
+class BenchmarkOptions(TypedDict, total=False):
+    """Options of `evaluate --benchmark`."""
+
+    model: PathLike | Iterable[PathLike] | None
+    baseline: PathLike | None
+    batch_size: int
+
+
 class IndexOptions(TypedDict, total=False):
     """Options of `index`. `index` is the name of the index."""
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union, Unpack
 
 import numpy as np
 
+from paperclip_cli.api.arguments import placed, workspace
 from paperclip_cli.api.hits import Hits
 from paperclip_cli.api.options import Image, PathLike, QueryOptions
 from paperclip_cli.api.signatures import with_options
-from paperclip_cli.api.stages import placed, workspace
 from paperclip_cli.config import QueryConfig, configure, readers
 from paperclip_cli.config.given import text as text_of
 from paperclip_cli.errors import UsageError

@@ -15,10 +15,12 @@ OMP_WAIT_POLICY=passive before llama.cpp is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
+from paperclip_cli.api.arguments import Shown, placed, shown, workspace
 from paperclip_cli.api.options import (
+    BenchmarkOptions,
     BuildDatasetOptions,
     BundleOptions,
     DescribeOptions,
@@ -36,6 +38,7 @@ from paperclip_cli.api.options import (
 )
 from paperclip_cli.api.signatures import with_options
 from paperclip_cli.config import (
+    BenchmarkConfig,
     BuildDatasetConfig,
     BundleConfig,
     CiteConfig,
@@ -51,17 +54,14 @@ from paperclip_cli.config import (
     TrainConfig,
     configure,
 )
-from paperclip_cli.config.choices import Artefact
-from paperclip_cli.progress import Progress
+from paperclip_cli.config.choices import Artefact, Benchmark
 from paperclip_cli.report import Check, Report
-from paperclip_cli.workspace import Workspace
 
 if TYPE_CHECKING:
     from paperclip_cli.stages.describe import Descriptions
     from paperclip_cli.stages.evaluate import Evaluation
+    from paperclip_cli.stages.evaluate_benchmark import Benchmarked
     from paperclip_cli.stages.get import Got
-
-Shown = Progress | bool | None
 
 
 @with_options(FetchConfig, FetchOptions)
@@ -190,6 +190,26 @@ def evaluate(
     if done.figures is not None:
         plots.draw(done.figures, place)
     return done
+
+
+@with_options(BenchmarkConfig, BenchmarkOptions)
+def benchmark(
+    kind: Benchmark,
+    folder: PathLike,
+    *,
+    cache: PathLike | None = None,
+    offline: bool = False,
+    progress: Shown = None,
+    **options: Unpack[BenchmarkOptions],
+) -> Benchmarked:
+    """Measures models on a benchmark of others, as `paperclip evaluate --benchmark KIND FOLDER`.
+
+    `.rows` has the agreement of each model with people, and `.report` the report.
+    """
+    from paperclip_cli.stages import evaluate_benchmark as stage
+
+    config = configure(BenchmarkConfig, kind=kind, folder=folder, **options)
+    return stage.run(config, workspace(cache, offline), shown(progress))
 
 
 @with_options(IndexConfig, IndexOptions)
@@ -358,31 +378,3 @@ def pull(
 
     config = configure(PullConfig, repository=repository, **options)
     return stage.run(config, workspace(cache, offline), shown(progress))
-
-
-def workspace(cache: PathLike | None, offline: bool = False) -> Workspace:
-    """The cache directory that is given, else that of the command line."""
-    from paperclip_cli.config.given import path as path_of
-
-    return Workspace.locate(None if cache is None else path_of(cache, "cache"), offline)
-
-
-def shown(progress: Shown) -> Progress | None:
-    """Who is told of progress. True is the command line's own bars, on stderr."""
-    if not isinstance(progress, bool):
-        return progress
-    if not progress:
-        return None
-    from paperclip_cli.output import bars
-
-    return bars.progress()
-
-
-def placed(options: Mapping[str, object], here: Workspace) -> dict[str, object]:
-    """The options with the position of `near`, where it is a name or coordinates in a text."""
-    near = options.get("near")
-    if not isinstance(near, str):
-        return dict(options)
-    from paperclip_cli.stages import place
-
-    return {**options, "near": place.run(near, here)}

@@ -13,12 +13,14 @@ from paperclip_cli.cli.session import (
     Format,
     GroupColumnOption,
     ImageColumnOption,
+    Session,
     TextColumnOption,
     session,
     spin_no_threads,
 )
-from paperclip_cli.config import EvaluateConfig, SummarizeConfig, configure
+from paperclip_cli.config import BenchmarkConfig, EvaluateConfig, SummarizeConfig, configure
 from paperclip_cli.config.choices import Backend, Direction, Ranking, Split
+from paperclip_cli.errors import UsageError
 from paperclip_cli.wording import counted
 
 DEFAULTS = EvaluateConfig()
@@ -100,6 +102,15 @@ def evaluate(
             help="Text around the name of a class, as for `describe`. [default: the name alone]"
         ),
     ] = None,
+    benchmark: Annotated[
+        Optional[tuple[str, Path]],
+        typer.Option(
+            help="Measure on a benchmark of others instead. hisp DIR: rank correlation of image "
+            "distances with those that people see, in the files of the Hubble Image Similarity "
+            "Project and their images.",
+            metavar="hisp DIR",
+        ),
+    ] = None,
     batch_size: Annotated[
         int, typer.Option(help="Number of images embedded at once.")
     ] = DEFAULTS.batch_size,
@@ -134,6 +145,10 @@ def evaluate(
         template=template,
     )
 
+    shown = Format.json if json else form
+    if benchmark is not None:
+        return _benchmark(here, benchmark, config, model, shown)
+
     here.remember_compilations()
     spin_no_threads(judge_backend)
     from paperclip_cli.malloc import keep_freed_pages
@@ -145,9 +160,44 @@ def evaluate(
     if plots is not None:
         figures.require_matplotlib()
     done = stage.run(config, here.workspace, here.progress)
-    shown = Format.json if json else form
     scores.show(done.rows, done.judgement, "+".join(done.splits), shown, done.classes)
     if plots is not None and done.figures is not None:
         files = figures.draw(done.figures, plots)
         here.progress.note(f"{counted(len(files), 'figures')} in {plots}")
+    return here.finish(done.report)
+
+
+def _benchmark(
+    here: Session,
+    benchmark: tuple[str, Path],
+    given: EvaluateConfig,
+    model: list[str] | None,
+    form: Format,
+) -> int:
+    """`evaluate --benchmark`, which takes the options on models alone."""
+    plain = EvaluateConfig(
+        model=given.model, others=given.others, baseline=given.baseline, batch_size=given.batch_size
+    )
+    if given != plain:
+        raise UsageError(
+            "--benchmark measures models on images of its own",
+            "give it with --model, --baseline, --batch-size and --format only",
+        )
+    config = configure(
+        BenchmarkConfig,
+        kind=benchmark[0],
+        folder=benchmark[1],
+        model=model,
+        baseline=given.baseline,
+        batch_size=given.batch_size,
+    )
+    here.remember_compilations()
+    from paperclip_cli.malloc import keep_freed_pages
+    from paperclip_cli.output import agreement_scores
+    from paperclip_cli.stages import evaluate_benchmark as stage
+
+    keep_freed_pages()
+    done = stage.run(config, here.workspace, here.progress)
+    rows = [(row.name, row.role, row.agreement) for row in done.rows]
+    agreement_scores.show(done.kind, rows, done.images, done.missing, form)
     return here.finish(done.report)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from paperclip_cli.config.archive import PREVIEW_SIZE, CiteConfig, FetchConfig, GetConfig
     from paperclip_cli.config.dataset import BuildDatasetConfig
-    from paperclip_cli.config.evaluation import EvaluateConfig
+    from paperclip_cli.config.evaluation import BenchmarkConfig, EvaluateConfig
     from paperclip_cli.config.given import configure
     from paperclip_cli.config.health import DoctorConfig
     from paperclip_cli.config.hub import PublishConfig, PullConfig
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "archive": "PREVIEW_SIZE CiteConfig FetchConfig GetConfig",
     "dataset": "BuildDatasetConfig",
-    "evaluation": "EvaluateConfig",
+    "evaluation": "BenchmarkConfig EvaluateConfig",
     "given": "configure",
     "health": "DoctorConfig",
     "hub": "PublishConfig PullConfig",

@@ -15,6 +15,7 @@ Artefact = Literal["model", "dataset", "index"]
 Split = Literal["validation", "test", "all"]
 Ranking = Literal["unique", "paper-full", "paper-batch"]
 Direction = Literal["image-to-text", "text-to-image", "both"]
+Benchmark = Literal["hisp"]
 
 ViewKind = Literal["centre", "whole"]
 IndexView = Literal["centre", "whole", "tiles"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import paperclip_cli.config.readers as readers
 from paperclip_cli.config.checks import at_least, each_has_a_place, one_of
-from paperclip_cli.config.choices import Direction, Ranking, Split, values_of
+from paperclip_cli.config.choices import Benchmark, Direction, Ranking, Split, values_of
 from paperclip_cli.config.given import configure, given, switch
 from paperclip_cli.config.search import DescribeConfig
 from paperclip_cli.config.summaries import SummarizeConfig
@@ -86,9 +86,7 @@ class EvaluateConfig:
         one_of("--direction", self.direction, Direction)
         each_has_a_place(self.templates)
         self._check_labels()
-        names = [self.model, *self.others, *([self.baseline] if self.baseline else [])]
-        if len(set(names)) < len(names):
-            raise UsageError("a model is given twice", "give each model once")
+        _each_once(self.model, self.others, self.baseline)
 
     def _check_labels(self) -> None:
         if self.labels is None and self.labels_from is not None:
@@ -102,3 +100,26 @@ class EvaluateConfig:
                 f"--labels does not go with --protocol {PAPER_BATCH}, which has no classes",
                 f"choose {UNIQUE} or {PAPER_FULL}",
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkConfig:
+    """Which benchmark of others to measure models on: its name, and the folder of its files."""
+
+    kind: Benchmark
+    folder: Path
+    model: str | None = given("model", read=_first, default=None)
+    others: tuple[str, ...] = given("model", read=_further, default=())
+    baseline: str | None = None
+    batch_size: int = EvaluateConfig.batch_size
+
+    def __post_init__(self) -> None:
+        one_of("--benchmark", self.kind, Benchmark)
+        at_least("--batch-size", self.batch_size, 1)
+        _each_once(self.model, self.others, self.baseline)
+
+
+def _each_once(model: str | None, others: tuple[str, ...], baseline: str | None) -> None:
+    names = [model, *others, *([baseline] if baseline else [])]
+    if len(set(names)) < len(names):
+        raise UsageError("a model is given twice", "give each model once")

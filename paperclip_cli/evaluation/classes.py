@@ -58,12 +58,11 @@ def by_image(images: np.ndarray, label: np.ndarray, proposal: np.ndarray, strict
     Candidates are the images of other proposals: another image of the same object is no evidence.
     With `strict`, as in the paper's protocols, they are all other images.
     """
-    vectors = images.astype(np.float64)
     parts: list[tuple[np.ndarray, ...]] = []
     for rows in _blocks(len(images)):
         apart = np.arange(len(images)) if strict else proposal
         may_be = apart[rows][:, None] != apart
-        scores = _similarities(vectors[rows], vectors)
+        scores = similarities(images[rows], images)
         parts.append((rows, *_ranked(scores, label[rows][:, None] == label, may_be)))
     rows, right, total, precision, average = map(np.concatenate, zip(*parts, strict=True))
     some = right > 0
@@ -75,7 +74,7 @@ def by_image(images: np.ndarray, label: np.ndarray, proposal: np.ndarray, strict
 
 def zero_shot(images: np.ndarray, classes: np.ndarray, label: np.ndarray) -> np.ndarray:
     """The chance that the class [C,D] which is most similar to an image is its own: float64 [N]."""
-    scores = _similarities(images.astype(np.float64), classes.astype(np.float64))
+    scores = similarities(images, classes)
     best = scores == scores.max(axis=1, keepdims=True)
     return best[np.arange(len(label)), label] / best.sum(axis=1)
 
@@ -88,8 +87,9 @@ def measured(
     return Measured(share.by_item, Shares(label).of(values).by_group, share.interval, chance)
 
 
-def _similarities(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    products = np.round(queries @ candidates.T, _DIGITS)
+def similarities(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Dot products of [n,D] and [m,D], float64 [n,m]; - inf where they are no numbers."""
+    products = np.round(queries.astype(np.float64) @ candidates.astype(np.float64).T, _DIGITS)
     return np.where(np.isnan(products), -np.inf, products)
 
 

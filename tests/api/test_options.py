@@ -12,10 +12,11 @@ import pytest
 import typer
 
 import paperclip_cli
+from paperclip_cli.api import arguments
 from paperclip_cli.api import options as typed
-from paperclip_cli.api import stages
 from paperclip_cli.cli.app import EXAMPLES, app
 from paperclip_cli.config import (
+    BenchmarkConfig,
     BuildDatasetConfig,
     BundleConfig,
     CiteConfig,
@@ -45,6 +46,7 @@ FUNCTIONS: dict[str, tuple[str, type, type | None]] = {
     "build_dataset": ("build-dataset", BuildDatasetConfig, typed.BuildDatasetOptions),
     "train": ("train", TrainConfig, typed.TrainOptions),
     "evaluate": ("evaluate", EvaluateConfig, typed.EvaluateOptions),
+    "benchmark": ("evaluate", BenchmarkConfig, typed.BenchmarkOptions),
     "index": ("index", IndexConfig, typed.IndexOptions),
     "index_status": ("index", IndexConfig, None),
     "export_index": ("index", BundleConfig, None),
@@ -58,6 +60,7 @@ FUNCTIONS: dict[str, tuple[str, type, type | None]] = {
 }
 # Those that take all options of their command; the others do one thing that an option asks for.
 WHOLE = set(FUNCTIONS) - {
+    "benchmark",
     "export_summaries",
     "import_summaries",
     "index_status",
@@ -83,15 +86,17 @@ ONLY_TYPED = {
     "export": "a function of its own",
     "import": "a function of its own",
     "status": "a function of its own",
+    "benchmark": "a function of its own",
     "yes": "nobody is asked",
 }
 COMMON = {"cache", "offline", "progress"}  # the command has them before its name
-# The file or place that is the value of an option of the command.
+# The file, or kind and place, that is the value of an option of the command.
 ARGUMENT = {
-    "export_summaries": "path",
-    "import_summaries": "path",
-    "export_index": "path",
-    "import_index": "place",
+    "export_summaries": ("path",),
+    "import_summaries": ("path",),
+    "export_index": ("path",),
+    "import_index": ("place",),
+    "benchmark": ("kind", "folder"),
 }
 
 
@@ -134,7 +139,7 @@ def test_a_function_has_the_defaults_of_its_command(function: str) -> None:
     typed_ones, called = command_of(command)
     defaults = inspect.signature(called).parameters
     for name, one in parameters(function).items():
-        if name in COMMON or name == ARGUMENT.get(function):
+        if name in COMMON or name in ARGUMENT.get(function, ()):
             continue
         default = defaults[typed_ones[name].name].default
         if default is inspect.Parameter.empty:  # what the command needs, the function needs, too
@@ -208,18 +213,18 @@ def test_near_may_be_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         return 202.47, 47.195
 
     monkeypatch.setattr(place, "resolve_name", resolve)
-    here = stages.workspace(tmp_path)
-    assert stages.placed({"near": "M 51", "limit": 1}, here)["near"] == (202.47, 47.195)
-    assert stages.placed({"near": "10 20"}, here)["near"] == (10.0, 20.0)
-    assert stages.placed({"near": (1, 2)}, here) == {"near": (1, 2)}
+    here = arguments.workspace(tmp_path)
+    assert arguments.placed({"near": "M 51", "limit": 1}, here)["near"] == (202.47, 47.195)
+    assert arguments.placed({"near": "10 20"}, here)["near"] == (10.0, 20.0)
+    assert arguments.placed({"near": (1, 2)}, here) == {"near": (1, 2)}
     assert asked == ["M 51"]
 
 
 def test_the_cache_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PAPERCLIP_CACHE_DIR", str(tmp_path / "mine"))
-    assert stages.workspace(None).root == tmp_path / "mine"
-    assert stages.workspace(str(tmp_path)).root == tmp_path
-    assert stages.workspace(tmp_path, offline=True).offline
+    assert arguments.workspace(None).root == tmp_path / "mine"
+    assert arguments.workspace(str(tmp_path)).root == tmp_path
+    assert arguments.workspace(tmp_path, offline=True).offline
 
 
 def test_a_search_has_the_options_of_query() -> None:

@@ -38,7 +38,8 @@ CLASSES = [
     getattr(configurations, name) for name in configurations.__all__ if name.endswith("Config")
 ]
 # What has no default.
-NEEDED: dict[type, dict[str, str]] = {
+NEEDED: dict[type, dict[str, Any]] = {
+    configurations.BenchmarkConfig: {"kind": "hisp", "folder": Path("a")},
     configurations.BundleConfig: {"place": "a.index"},
     configurations.PublishConfig: {"kind": "model", "name": "a", "repository": "org/a"},
     configurations.PullConfig: {"repository": "org/a"},
