@@ -160,7 +160,7 @@ def evaluate(
     if plots is not None:
         figures.require_matplotlib()
     done = stage.run(config, here.workspace, here.progress)
-    scores.show(done.rows, done.judgement, "+".join(done.splits), shown, done.classes)
+    scores.show(done.rows, done.judgement, "+".join(done.splits), shown, done.classes, done.seeds)
     if plots is not None and done.figures is not None:
         files = figures.draw(done.figures, plots)
         here.progress.note(f"{counted(len(files), 'figures')} in {plots}")
@@ -199,5 +199,5 @@ def _benchmark(
     keep_freed_pages()
     done = stage.run(config, here.workspace, here.progress)
     rows = [(row.name, row.role, row.agreement) for row in done.rows]
-    agreement_scores.show(done.kind, rows, done.images, done.missing, form)
+    agreement_scores.show(done.kind, rows, done.images, done.missing, form, done.seeds)
     return here.finish(done.report)

@@ -6,20 +6,29 @@ import json
 from collections.abc import Sequence
 
 from paperclip_cli.evaluation.agreement import Agreement
-from paperclip_cli.output import console
+from paperclip_cli.evaluation.seeds import SeedResult
+from paperclip_cli.output import console, seed_scores
 from paperclip_cli.wording import counted
 
 Named = tuple[str, str, Agreement]  # a model's name and role, and its agreement
 
 
-def show(kind: str, rows: Sequence[Named], images: int, missing: int, form: str) -> None:
+def show(
+    kind: str,
+    rows: Sequence[Named],
+    images: int,
+    missing: int,
+    form: str,
+    seeds: Sequence[SeedResult] = (),
+) -> None:
     """Prints results in one of the formats of `cli.session.Format`."""
     plain = [_values(kind, *row, images) for row in rows]
     if form == "table":
-        _table(kind, rows, images)
+        _table(kind, rows, images, seeds)
     elif form == "json":
         shared = {"benchmark": kind, "n_images": images, "n_missing": missing}
-        console.emit(json.dumps(plain[0] | shared | {"rows": plain}, indent=2) + "\n")
+        spreads = {"seeds": seed_scores.benchmark_values(seeds)} if seeds else {}
+        console.emit(json.dumps(plain[0] | shared | {"rows": plain} | spreads, indent=2) + "\n")
     elif form == "jsonl":
         console.emit(console.rows(plain, form))
     else:
@@ -49,7 +58,7 @@ def _flat(row: dict) -> dict:
     return found
 
 
-def _table(kind: str, rows: Sequence[Named], images: int) -> None:
+def _table(kind: str, rows: Sequence[Named], images: int, seeds: Sequence[SeedResult]) -> None:
     pairs = counted(rows[0][2].pairs, "pairs")
     console.emit(
         f"\n{kind}: rank correlation with the distances that people see, "
@@ -68,6 +77,10 @@ def _table(kind: str, rows: Sequence[Named], images: int) -> None:
         ]
         for name, _, found in rows
     ]
+    for one in seeds:
+        both, by_image = map(seed_scores.cell, one.figures.values())
+        mean = f"mean of {counted(len(one.names), 'seeds')}"
+        lines.append([mean, "", both, "", by_image])
     console.table(columns, [*lines, ["chance", "0.000", "", "0.000", ""]])
 
 

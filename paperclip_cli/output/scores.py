@@ -12,8 +12,9 @@ from paperclip_cli.dataset import paper
 from paperclip_cli.evaluation.class_table import ByClass
 from paperclip_cli.evaluation.ranks import TOPS, Ranks
 from paperclip_cli.evaluation.relevance import TOP, Judgement
+from paperclip_cli.evaluation.seeds import SeedResult
 from paperclip_cli.evaluation.table import ALL, BASELINE, CONTROL, Result
-from paperclip_cli.output import class_scores, console
+from paperclip_cli.output import class_scores, console, seed_scores
 from paperclip_cli.wording import counted
 
 PERCENT = 10  # the percentage whose interval a table shows
@@ -29,6 +30,7 @@ def show(
     split: str,
     form: str,
     classes: ByClass | None = None,
+    seeds: Sequence[SeedResult] = (),
 ) -> None:
     """Prints results in one of the formats of `cli.session.Format`."""
     protocol = rows[0].protocol
@@ -40,23 +42,28 @@ def show(
             _ranks_table(direction, same)
         if classes:
             class_scores.table(classes)
+        seed_scores.tables(seeds)
         if judgement:
             _relevance_table(judgement)
     elif form == "json":
         more: dict[str, object] = {}
         if classes:
             more["labels"] = class_scores.as_object(classes, split, protocol)
+        if seeds:
+            more["seeds"] = seed_scores.values(seeds, split, protocol)
         if judgement:
             more["judge"] = _judge_object(judgement, split)
         console.emit(json.dumps(_object(rows, split) | more, indent=2) + "\n")
     elif form == "jsonl":
         lines = [values(row, split) for row in rows]
         lines += class_scores.values(classes, split, protocol) if classes else []
+        lines += seed_scores.values(seeds, split, protocol)
         lines += _judged(judgement, split)
         console.emit(console.rows(lines, form))
     else:
         lines = [line for row in rows for line in _lines(row, split)]
         lines += class_scores.lines(classes, split, protocol) if classes else []
+        lines += seed_scores.lines(seeds, split, protocol)
         lines += map(_judged_line, _judged(judgement, split))
         console.emit(console.rows(lines, form))
 

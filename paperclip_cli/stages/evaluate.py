@@ -29,6 +29,7 @@ from paperclip_cli.evaluation.judging import judge_best_images
 from paperclip_cli.evaluation.plot_data import Figures, TrainingLog, curve, similarities
 from paperclip_cli.evaluation.relevance import Judgement
 from paperclip_cli.evaluation.retrieval import Embeddings
+from paperclip_cli.evaluation.seeds import SeedResult, over_seeds, same_model
 from paperclip_cli.evaluation.table import (
     BASELINE,
     CONTROL,
@@ -85,6 +86,7 @@ class Evaluation:
     """The table and the splits it was measured on.
 
     The first row is that of the first model on all images. `classes` is retrieval by class.
+    `seeds` are means and spreads over models that differ in the seed alone.
     """
 
     rows: tuple[Result, ...]
@@ -93,6 +95,7 @@ class Evaluation:
     figures: Figures | None = None
     judgement: Judgement | None = None
     classes: ByClass | None = None
+    seeds: tuple[SeedResult, ...] = ()
 
     @property
     def result(self) -> Result:
@@ -157,6 +160,10 @@ def run(
         strict=config.protocol == PAPER_FULL,
     )
     notes += classes.notes() if classes else []
+    alike = same_model(
+        [model.name for role, model in models if role == MODEL],
+        [model.card for role, model in models if role == MODEL],
+    )
     judgement: Judgement | None = None
     failures: tuple[Failure, ...] = ()
     if judge:
@@ -172,6 +179,7 @@ def run(
         figures=figures,
         judgement=judgement,
         classes=classes,
+        seeds=tuple(over_seeds(alike, rows, classes)),
     )
 
 

@@ -14,7 +14,8 @@ from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.evaluation import hisp
 from paperclip_cli.evaluation.agreement import Agreement, agreement, distances
 from paperclip_cli.evaluation.hisp import Compared, Cutout
-from paperclip_cli.evaluation.table import BASELINE, MODEL
+from paperclip_cli.evaluation.seeds import SeedResult, same_model, spread
+from paperclip_cli.evaluation.table import ALL, BASELINE, MODEL
 from paperclip_cli.files import expanded
 from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.view import View
@@ -40,13 +41,17 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmarked:
-    """The rows of all models on the same `images`, of which `missing` were not there."""
+    """The rows of all models on the same `images`, beside which `missing` could not be read.
+
+    `seeds` are means and spreads over models that differ in the seed alone.
+    """
 
     kind: str
     rows: tuple[Row, ...]
     images: int
     missing: int
     report: Report
+    seeds: tuple[SeedResult, ...] = ()
 
 
 def run(
@@ -85,7 +90,31 @@ def run(
         notes=(source, *_left_out(images, pairs)),
     )
     return Benchmarked(
-        kind=config.kind, rows=tuple(rows), images=images, missing=len(failures), report=report
+        kind=config.kind,
+        rows=tuple(rows),
+        images=images,
+        missing=len(failures),
+        report=report,
+        seeds=_over_seeds(rows, [model for role, model in models if role == MODEL], config.kind),
+    )
+
+
+def _over_seeds(
+    rows: Sequence[Row], models: Sequence[ModelFolder], kind: str
+) -> tuple[SeedResult, ...]:
+    found = {row.name: row.agreement for row in rows}
+    groups = same_model([model.name for model in models], [model.card for model in models])
+    return tuple(
+        SeedResult(
+            names,
+            kind,
+            ALL,
+            {
+                "rank_correlation": spread([found[name].correlation for name in names]),
+                "rank_correlation_by_image": spread([found[name].by_image for name in names]),
+            },
+        )
+        for names in groups
     )
 
 
