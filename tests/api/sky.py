@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import paperclip_cli
+from tests.hisp_files import write_benchmark
 from tests.small_trainings import SMALL
 
 SKY: dict[str, Any] = {"simulate": 24, "size": 64, "max_images": 2}
@@ -42,6 +43,7 @@ def run_all(cache: Path, folder: Path, progress: Any = None) -> dict[str, Any]:
     done["build_dataset"] = paperclip_cli.build_dataset(**SPLIT, **told)
     done["train"] = paperclip_cli.train(**TRAINING, **told)
     done["evaluate"] = paperclip_cli.evaluate(controls=True, plots=folder / "plots", **told)
+    done["benchmark"] = paperclip_cli.benchmark("hisp", write_benchmark(folder / "hisp"), **told)
     done["index"] = paperclip_cli.index(**told)
     done["index_status"] = paperclip_cli.index_status(cache=cache)
     done["export_index"] = paperclip_cli.export_index(folder / "sky.index", **told)

@@ -21,6 +21,7 @@ from paperclip_cli.stages import build_dataset, evaluate
 from paperclip_cli.workspace import Workspace
 from tests.clip_models import write_model
 from tests.factories import write_fetched
+from tests.hisp_files import write_benchmark
 
 CARD = {
     "training": {"seed": 0, "steps": 100, "kept_step": 50, "loss": "softmax"},
@@ -130,8 +131,6 @@ def test_every_form(ready: Workspace, capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_benchmark_has_the_spread_too(
     ready: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tests.stages.test_evaluate_benchmark import write_benchmark
-
     folder = write_benchmark(tmp_path / "hisp")
     command = ["--cache-dir", str(ready.root), "evaluate", "--model", "s0,long,s1"]
     command += ["--benchmark", "hisp", str(folder)]
