@@ -9,15 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from paperclip_cli.records import Observation
-from paperclip_cli.sky.footprint import (
-    Shape,
-    angles_between,
-    enclose,
-    observed_footprint,
-    parse_region,
-    separation,
-    unit_vector,
-)
+from paperclip_cli.sky.footprint import angles_between, enclose, observed_footprint, separation
+from paperclip_cli.sky.region import Shape, parse_region
+from paperclip_cli.sky.vectors import unit_vector
 
 _SLACK = 1e-9  # degrees: the rim itself is inside, whatever the last bit says
 

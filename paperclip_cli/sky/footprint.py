@@ -9,23 +9,14 @@ hemisphere.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from paperclip_cli.records import Observation
-
-_FRAMES = {"ICRS", "J2000", "FK5"}
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A polygon of unit vectors (x, y, z), and its rim in radians (for a circle, the radius)."""
-
-    vertices: tuple[tuple[float, float, float], ...]
-    rim: float = 0.0
+from paperclip_cli.sky.region import Shape, latitude, longitude, parse_region
+from paperclip_cli.sky.vectors import unit_vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,56 +35,13 @@ def observed_footprint(observation: Observation) -> Footprint | None:
         if shapes:
             return enclose(shapes)
 
-    ra, dec = observation.s_ra, observation.s_dec
-    if ra is None or dec is None or not _on_sky(ra, dec):
+    if observation.s_ra is None or observation.s_dec is None:
         return None
-    return enclose([Shape((unit_vector(ra, dec),))])
-
-
-def parse_region(text: str) -> list[Shape]:
-    """Parse one or several STC-S `POLYGON`s and `CIRCLE`s in ICRS degrees.
-
-    The list is empty if any part of the text is something else.
-    """
-    before, *pieces = re.split(r"\b(POLYGON|CIRCLE)\b", text.upper())
-    if not set(re.findall(r"\w+", before)) <= _FRAMES | {"UNION"}:
-        return []
-    shapes = [
-        _shape(kind, re.sub(r"[(),]", " ", rest).split())
-        for kind, rest in zip(pieces[::2], pieces[1::2], strict=True)
-    ]
-    return [] if None in shapes else [shape for shape in shapes if shape is not None]
-
-
-def _shape(kind: str, words: Sequence[str]) -> Shape | None:
     try:
-        values = [float(word) for word in (words[1:] if words and words[0] in _FRAMES else words)]
+        ra, dec = longitude(observation.s_ra), latitude(observation.s_dec)
     except ValueError:
         return None
-    if kind == "CIRCLE":
-        if len(values) != 3 or not _on_sky(*values[:2]) or not 0 <= values[2] <= 90:
-            return None
-        return Shape((unit_vector(*values[:2]),), math.radians(values[2]))
-
-    if len(values) % 2 or len(values) < 6:
-        return None
-    corners = list(zip(values[::2], values[1::2], strict=True))
-    if not all(_on_sky(*corner) for corner in corners):
-        return None
-    vertices = [unit_vector(*corner) for corner in corners]
-    # A corner that repeats the one before it (STC-S allows a closed ring) spans no arc.
-    distinct = tuple(vertex for i, vertex in enumerate(vertices) if vertex != vertices[i - 1])
-    return Shape(distinct or (vertices[0],))
-
-
-def _on_sky(ra: float, dec: float) -> bool:
-    return math.isfinite(ra) and math.isfinite(dec) and abs(ra) <= 360 and abs(dec) <= 90
-
-
-def unit_vector(ra: float, dec: float) -> tuple[float, float, float]:
-    """The unit vector (x, y, z) of a direction in degrees."""
-    ra, dec = math.radians(ra), math.radians(dec)
-    return math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)
+    return enclose([Shape((unit_vector(ra, dec),))])
 
 
 def declination(vectors: np.ndarray) -> np.ndarray:
@@ -115,7 +63,9 @@ def enclose(shapes: Sequence[Shape]) -> Footprint:
     radius = max(
         angle + rim for angle, rim in zip(angles_between(vertices, centre), rims, strict=True)
     )
-    return Footprint(tuple(shapes), tuple(centre.tolist()), min(float(radius), math.pi))
+    # Beyond a hemisphere, the sides of a polygon may lie outside the circle around its corners.
+    radius = float(radius) if radius < math.pi / 2 else math.pi
+    return Footprint(tuple(shapes), tuple(centre.tolist()), radius)
 
 
 def angles_between(vectors: np.ndarray, other: np.ndarray) -> np.ndarray:

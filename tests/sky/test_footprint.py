@@ -172,8 +172,8 @@ def test_crossing_polygons_without_a_corner_in_each_other_touch() -> None:
         ("POLYGON ICRS 1 1 2 1", 0),
         ("POLYGON ICRS 1 1 2 1 2", 0),
         ("POLYGON ICRS 1 1 2 1 nan 2", 0),
-        ("BOX ICRS 1 1 2 2", 0),
-        ("POLYGON GALACTIC 1 1 2 1 2 2", 0),
+        ("CONVEX ICRS 1 1 2 2", 0),
+        ("POLYGON AZ_EL 1 1 2 1 2 2", 0),
         ("CIRCLE ICRS 1 1", 0),
         ("CIRCLE ICRS 1 91 1", 0),
         ("POLYGON ICRS 1 1 2 1 2 2 BOX 1 2 3", 0),
@@ -185,9 +185,9 @@ def test_regions(region: str, shapes: int) -> None:
 
 
 def test_a_region_that_cannot_be_read_leaves_the_point() -> None:
-    placed = Observation(s_region="BOX 1 2 3 4", s_ra=5.0, s_dec=6.0)
+    placed = Observation(s_region="CONVEX 1 2 3 4", s_ra=5.0, s_dec=6.0)
     assert observed_footprint(placed) == point(5, 6)
-    assert observed_footprint(Observation(s_region="BOX 1 2 3 4")) is None
+    assert observed_footprint(Observation(s_region="CONVEX 1 2 3 4")) is None
     assert observed_footprint(Observation(s_ra=5.0)) is None
     assert observed_footprint(Observation(s_ra=5.0, s_dec=float("nan"))) is None
 
