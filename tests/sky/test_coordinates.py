@@ -26,6 +26,35 @@ M51 = (202.469575, 47.195258)
         "13h 29m 52.698s 47° 11' 42.93\"",
         "202d28m10.47s 47d11m42.93s",
         "13:29:52.698 47.195258",
+        "(202.469575, 47.195258)",
+        "[202.469575; 47.195258]",
+        "202.469575° +47.195258°",
+        "202.469575 deg, 47.195258 degrees",
+        "2.02469575e2 47.195258",
+        "13 29 52.698 +47 11 42.93",
+        "13 29 52.698, 47 11 42.93",
+        "13 29 52.698 47 11 42.93 (J2000)",
+        "13 29.8783 +47 11.7155",
+        "13hr 29min 52.698sec +47deg 11arcmin 42.93arcsec",
+        "13ʰ29ᵐ52.698ˢ +47º11’42.93”",
+        "J132952.698+471142.93",
+        "j132952698+47114293",
+        "132952.698 +471142.93",
+        "RA=202.469575, Dec=47.195258",
+        "RA: 13:29:52.698 Dec: +47:11:42.93",
+        "ra 13h29m52.698s dec +47d11m42.93s",
+        "R.A. (J2000) = 13:29:52.698, Decl. = +47:11:42.93",
+        "α = 13:29:52.698 δ = +47:11:42.93",
+        "ICRS 202.469575 47.195258",
+        "l=104.85158439 b=68.56070209",
+        "l 104.85158439, b +68.56070209",
+        "104.85158439l 68.56070209b",
+        "galactic 104.85158439 68.56070209",
+        "104 51 05.7038 +68 33 38.5275 gal",
+        "glon 104d51m05.7038s glat 68d33m38.5275s",
+        "13:27:46.3209 +47:27:10.58425 B1950",
+        "FK4 201.94300376 47.45294007",
+        "B132746.3209+472710.58425",
     ],
 )
 def test_the_same_place_in_many_forms(text: str) -> None:
@@ -43,6 +72,19 @@ def test_the_same_place_in_many_forms(text: str) -> None:
         "47 Tuc",
         "SN 1987A",
         "2MASS J13295269+4711429",
+        "PSR B1937+21",
+        "B1950+32",
+        "J0437-4715",
+        "G1.9+0.3",
+        "NGC 4038–39",
+        "Galactic Center",
+        "L 134",
+        "LBN 777",
+        "BD+30 3639",
+        "Abell 2218",
+        "HD 209458 b",
+        "M 51 dec",
+        "RA 13",
     ],
 )
 def test_names_are_not_coordinates(text: str) -> None:
@@ -59,7 +101,17 @@ def test_names_are_not_coordinates(text: str) -> None:
         "25:00:00 +10:00:00",
         "13:61:00 +10:00:00",
         "10h 20h",
-        "13 29 52 +47 11 43",
+        "13 29 52 47",
+        "13 29 47 11",
+        "202.47 47 11 43",
+        "13 29 60 +47 11 43",
+        "25 29 52 +47 11 43",
+        "-1:29:52 +47:11:43",
+        "J132952+951143",
+        "J136152+471143",
+        "l 400 b 20",
+        "(202.47)",
+        "13h29m52s fk4 13h29m52s",
         "13.5:10:00 20",
         "10",
         "",
@@ -69,6 +121,64 @@ def test_names_are_not_coordinates(text: str) -> None:
 def test_what_is_no_place_on_the_sky_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not a place on the sky"):
         parse_position(text)
+
+
+def test_two_frames_are_one_too_many() -> None:
+    with pytest.raises(UsageError, match="several frames: fk5, galactic"):
+        parse_position("l 10 b 20", frame="fk5")
+    assert parse_position("l 10 b 20", frame="galactic") == parse_position("gal 10 20")
+    assert parse_position("Galactic Center", frame="fk5") is None
+
+
+FRAMES = {
+    "icrs": "icrs",
+    "fk5": "fk5",
+    "fk4": "fk4",
+    "galactic": "galactic",
+    "supergalactic": "supergalactic",
+    "ecliptic": "barycentricmeanecliptic",
+}
+POSITIONS = 600
+DASHES = ["-", "−", "–", "—"]
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_positions_in_a_frame_are_those_of_astropy(frame: str) -> None:
+    """Each is written in one of eleven ways, with one of four minus signs."""
+    import numpy as np
+    from astropy.coordinates import SkyCoord
+
+    rng = np.random.default_rng(1)
+    count = POSITIONS // len(FRAMES)
+    lon, lat = rng.uniform(0, 360, count), np.degrees(np.arcsin(rng.uniform(-1, 1, count)))
+    places = SkyCoord(lon, lat, unit="deg", frame=FRAMES[frame])
+    ways = [
+        lambda at: f"{at[0]:.8f} {at[1]:.8f}",
+        lambda at: f"({at[0]:.8f}, {at[1]:+.8f})",
+        lambda at: f"{at[0]:.8f}d{at[1]:+.8f}d",
+        lambda at: f"{at[0]:.8f}° , {at[1]:.8f}°",
+        lambda at: place(at).to_string("dms", precision=4),
+        lambda at: place(at).to_string("dms", precision=4).replace(" ", ", "),
+    ]
+    if frame in ("icrs", "fk5", "fk4"):
+        ways += [
+            lambda at: place(at).to_string("hmsdms", precision=4),
+            lambda at: place(at).to_string("hmsdms", sep=":", precision=4),
+            lambda at: place(at).to_string("hmsdms", sep=" ", precision=4),
+            lambda at: "J" + place(at).to_string("hmsdms", sep="", precision=4).replace(" ", ""),
+            lambda at: "RA {} Dec {}".format(
+                *place(at).to_string("hmsdms", precision=4).split(" ")
+            ),
+        ]
+
+    def place(at: tuple[float, float]) -> SkyCoord:
+        return SkyCoord(*at, unit="deg")
+
+    for at, there in zip(zip(lon, lat, strict=True), places.icrs, strict=True):
+        text = rng.choice(ways)(at).replace("-", rng.choice(DASHES))
+        found = parse_position(text, frame)
+        assert found is not None
+        assert SkyCoord(*found, unit="deg").separation(there).arcsec < 0.01, text
 
 
 def test_a_southern_declination_below_one_degree_keeps_its_sign() -> None:
