@@ -1,8 +1,6 @@
-"""The arguments that all functions of the API have: cache, progress and places on the sky."""
+"""The arguments that all functions of the API have: the cache and who is told of progress."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from paperclip_cli.api.options import PathLike
 from paperclip_cli.progress import Progress
@@ -27,13 +25,3 @@ def shown(progress: Shown) -> Progress | None:
     from paperclip_cli.output import bars
 
     return bars.progress()
-
-
-def placed(options: Mapping[str, object], here: Workspace) -> dict[str, object]:
-    """The options with the position of `near`, where it is a name or coordinates in a text."""
-    near = options.get("near")
-    if not isinstance(near, str):
-        return dict(options)
-    from paperclip_cli.stages import place
-
-    return {**options, "near": place.run(near, here)}

@@ -257,6 +257,7 @@ class QueryOptions(TypedDict, total=False):
     cycle: Numbers | None
     target: Texts | None
     near: Place | None
+    frame: choices.Frame
     radius: Angle
     centre_only: bool
     moving: bool

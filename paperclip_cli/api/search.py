@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union, Unpack
 
 import numpy as np
 
-from paperclip_cli.api.arguments import placed, workspace
+from paperclip_cli.api.arguments import workspace
 from paperclip_cli.api.hits import Hits
 from paperclip_cli.api.options import Image, PathLike, QueryOptions
 from paperclip_cli.api.signatures import with_options
@@ -125,7 +125,7 @@ class Index:
         Raises:
             PaperclipError: an option is wrong, an image cannot be read, or the model is missing.
         """
-        given: dict[str, Any] = placed(options, self._workspace)
+        given: dict[str, Any] = placed(options, self._workspace, self._folder.observations)
         texts, images, vectors = _parts(what)
         if given.get("image") is not None:
             images = [*images, *readers.images(given["image"], "--image")]

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
-from paperclip_cli.api.arguments import Shown, placed, shown, workspace
+from paperclip_cli.api.arguments import Shown, shown, workspace
 from paperclip_cli.api.options import (
     BenchmarkOptions,
     BuildDatasetOptions,
@@ -36,6 +36,7 @@ from paperclip_cli.api.options import (
     SummarizeOptions,
     TrainOptions,
 )
+from paperclip_cli.api.placed import placed
 from paperclip_cli.api.signatures import with_options
 from paperclip_cli.config import (
     BenchmarkConfig,

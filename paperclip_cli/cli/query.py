@@ -14,7 +14,7 @@ import typer
 from paperclip_cli.cli.complete import index_names, instrument_names
 from paperclip_cli.cli.session import Session, position, session
 from paperclip_cli.config import QueryConfig, configure
-from paperclip_cli.config.choices import Collapse, RankBy
+from paperclip_cli.config.choices import Collapse, Frame, RankBy
 from paperclip_cli.errors import ExitCode
 from paperclip_cli.files import replace_file
 
@@ -69,8 +69,14 @@ def query(
     ] = None,
     near: Annotated[
         Optional[str],
-        typer.Option(help='Only near "202.47 47.195" (degrees), "13:29:52 +47:11:43" or "M 51".'),
+        typer.Option(
+            help='Only near "202.47 47.195" (degrees), "13:29:52 +47:11:43", "l 104.9 b 68.6" or '
+            '"M 51", which is looked up among the targets of the index first.'
+        ),
     ] = None,
+    frame: Annotated[
+        Frame, typer.Option(help="Frame of the coordinates in --near, if they name none.")
+    ] = DEFAULTS.frame,
     radius: Annotated[
         str, typer.Option(help="Radius of --near, with its unit: arcmin, arcsec or deg.")
     ] = "2arcmin",
@@ -191,7 +197,8 @@ def query(
         filter=filter,
         cycle=cycle,
         target=target,
-        near=position(near),
+        near=position(near, frame, index=index or ""),
+        frame=frame,
         radius=radius,
         centre_only=centre_only,
         moving=moving,

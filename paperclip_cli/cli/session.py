@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import Annotated, Optional, TypeAlias
 
 import typer
 
-from paperclip_cli.config.choices import Stretch
+from paperclip_cli.config.choices import Frame, Stretch
 from paperclip_cli.config.summaries import LLAMA_CPP
 from paperclip_cli.progress import Progress, libraries_may_draw
 from paperclip_cli.report import Report
@@ -135,10 +136,23 @@ def spin_no_threads(backend: str) -> None:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-def position(near: str | None) -> tuple[float, float] | None:
-    """The position of `--near` in degrees, from coordinates or from a name that is resolved."""
+def position(
+    near: str | None, frame: Frame = "icrs", index: str | None = None
+) -> tuple[float, float] | None:
+    """The position of `--near` in degrees, from coordinates or from a name that is resolved.
+
+    `index` is the one that is searched, if any: its own targets come first (`stages.place`).
+    """
     if near is None:
         return None
     from paperclip_cli.stages import place
 
-    return place.run(near, session().workspace)
+    here = session()
+
+    def tell(note: str) -> None:
+        from paperclip_cli.output import console
+
+        if not here.quiet:
+            print(console.printable(note), file=sys.stderr)
+
+    return place.run(near, here.workspace, frame, index, tell)

@@ -21,6 +21,7 @@ ViewKind = Literal["centre", "whole"]
 IndexView = Literal["centre", "whole", "tiles"]
 Stretch = Literal["preview", "zscale"]
 Collapse = Literal["target", "proposal", "none"]
+Frame = Literal["icrs", "fk5", "fk4", "galactic", "supergalactic", "ecliptic"]
 RankBy = Literal["semantic", "keyword", "hybrid"]
 
 RecipeName = Literal["paper"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 import paperclip_cli.config.readers as readers
 from paperclip_cli.config.checks import at_least, each_has_a_place, one_of, within
-from paperclip_cli.config.choices import Collapse, IndexView, RankBy, Stretch
+from paperclip_cli.config.choices import Collapse, Frame, IndexView, RankBy, Stretch
 from paperclip_cli.config.given import given
 from paperclip_cli.errors import UsageError
 from paperclip_cli.wording import counted
@@ -85,10 +85,10 @@ class QueryConfig:
     A query is the sum of its `texts` and `images` minus its `minus` texts, and returns `k` hits.
     Without any of these, `near` is a plain cone search.
     `weights` is one number for the images, or one for each part: texts first, then images, then
-    `minus`. `index` None is the index `default`, or the only one. `near` is (ra, dec) and `radius`
-    an angle, both in degrees. `after` and `before` are Modified Julian Dates. `collapse` groups
-    images into hits: by `target` (a proposal's images of one target), by `proposal`, or not
-    (`none`).
+    `minus`. `index` None is the index `default`, or the only one. `near` is (ra, dec) in ICRS,
+    whatever `frame` it was given in, and `radius` an angle, both in degrees. `after` and `before`
+    are Modified Julian Dates. `collapse` groups images into hits: by `target` (a proposal's images
+    of one target), by `proposal`, or not (`none`).
     """
 
     texts: tuple[str, ...] = given("text", default=())
@@ -106,6 +106,7 @@ class QueryConfig:
     cycles: tuple[str, ...] = given("cycle", read=readers.cycles, default=())
     targets: tuple[str, ...] = given("target", read=readers.values, default=())
     near: tuple[float, float] | None = given("near", read=readers.position, default=None)
+    frame: Frame = "icrs"
     radius: float = given("radius", read=readers.angle, default=2 / 60, typed="2arcmin")
     centre_only: bool = False
     include_moving: bool = given("moving", default=False)
@@ -118,6 +119,7 @@ class QueryConfig:
         at_least("-k", self.k, 1)
         one_of("--collapse", self.collapse, Collapse)
         one_of("--rank-by", self.rank_by, RankBy)
+        one_of("--frame", self.frame, Frame)
         within("--min-score", self.min_score, "from -1 to 1", lambda score: not math.isnan(score))
         within("--max-chance", self.max_chance, "from 0 to 1", lambda share: 0 <= share <= 1)
         if not all(text.strip() for text in (*self.texts, *self.minus)):

@@ -2,16 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from paperclip_cli.config.checks import one_of
+from paperclip_cli.config.choices import Frame
+from paperclip_cli.errors import PaperclipError
 from paperclip_cli.services.resolver import resolve_name
 from paperclip_cli.sky.coordinates import parse_position
 from paperclip_cli.workspace import Workspace
 
+if TYPE_CHECKING:
+    from paperclip_cli.indexes.database import Observations
 
-def run(near: str, workspace: Workspace) -> tuple[float, float]:
+
+def run(
+    near: str,
+    workspace: Workspace,
+    frame: Frame = "icrs",
+    index: Observations | str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> tuple[float, float]:
     """Right ascension and declination in degrees (ICRS), from coordinates or an object's name.
+
+    Coordinates are in `frame`, unless they name their own. A name is looked up among the targets of
+    the `index` that is searched (open, or its name: `""` is the one that a query means), if there
+    is one, and then by the resolver. `tell` hears where the index has it.
 
     Raises:
         UsageError: the numbers are not a position on the sky.
         PaperclipError: the resolver does not know the name, or may not be asked (`--offline`).
     """
-    return parse_position(near) or resolve_name(near, workspace.offline)
+    one_of("--frame", frame, Frame)
+    found = parse_position(near, frame)
+    if found is None and index is not None:
+        found = _own_target(near, workspace, index, tell)
+    return found or resolve_name(near, workspace.offline)
+
+
+def _own_target(
+    name: str, workspace: Workspace, index: Observations | str, tell: Callable[[str], None] | None
+) -> tuple[float, float] | None:
+    from paperclip_cli.indexes.folder import choose_index, open_index
+    from paperclip_cli.indexes.targets import find_target
+
+    if isinstance(index, str):
+        index = open_index(workspace.index(choose_index(index or None, workspace))).observations
+    target = find_target(index, name)
+    if target is None:
+        return None
+    if target.is_one_place:
+        if tell is not None:
+            tell(f"{name}: at {target.ra:.5f} {target.dec:+.5f}, where the index has this target")
+        return target.ra, target.dec
+    if workspace.offline:
+        raise PaperclipError(
+            f"the index has {name!r} at places that are up to {2 * target.reach:.0f} degrees apart",
+            'give coordinates: --near "202.47 47.195"; to find all of them, --target',
+        )
+    return None

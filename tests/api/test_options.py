@@ -220,6 +220,19 @@ def test_near_may_be_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert asked == ["M 51"]
 
 
+def test_near_may_be_in_another_frame(tmp_path: Path) -> None:
+    from astropy.coordinates import SkyCoord
+
+    here, there = stages.workspace(tmp_path), SkyCoord(104.85, 68.56, unit="deg", frame="galactic")
+    m51 = pytest.approx((there.icrs.ra.deg, there.icrs.dec.deg))
+    for near in ((104.85, 68.56), "104.85 68.56", "104d51m +68d33m36s"):
+        found = stages.placed({"near": near, "frame": "galactic"}, here)
+        assert (found["near"], found["frame"]) == (m51, "galactic")
+    assert stages.placed({"near": there, "frame": "galactic"}, here)["near"] is there
+    with pytest.raises(UsageError, match="unknown --frame 'polar'"):
+        stages.placed({"near": (1, 2), "frame": "polar"}, here)
+
+
 def test_the_cache_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PAPERCLIP_CACHE_DIR", str(tmp_path / "mine"))
     assert arguments.workspace(None).root == tmp_path / "mine"

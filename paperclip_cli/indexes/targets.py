@@ -1,0 +1,66 @@
+"""Positions of named targets, from an index's own observations."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from paperclip_cli.indexes.database import Observations
+from paperclip_cli.sky.footprint import angles_between
+from paperclip_cli.sky.vectors import direction, unit_vector
+
+SPREAD = 1.0  # degrees: what is wider has no one position, or is several targets of one name
+_LONG_NAMES = {"messier": "m", "caldwell": "c", "abell": "a", "sharpless": "sh"}
+
+
+class Target(NamedTuple):
+    """The middle of a target's images, in degrees (ICRS), and how far from it they reach."""
+
+    ra: float
+    dec: float
+    images: int
+    reach: float
+
+    @property
+    def is_one_place(self) -> bool:
+        return self.reach <= SPREAD / 2
+
+
+def find_target(observations: Observations, name: str) -> Target | None:
+    """A fixed target of that name, however it is spaced and written: `M 57`, `m-57`, `Messier 57`.
+
+    Unlike `--target`, only the whole name counts: `M 57` is not `M57-HALO`.
+    """
+    wanted = _parts(name)
+    named = [
+        target
+        for (target,) in observations.execute(
+            "SELECT DISTINCT target FROM images WHERE target IS NOT NULL"
+        )
+        if _parts(target) == wanted
+    ]
+    if not wanted or not named:
+        return None
+    places = observations.execute(
+        "SELECT coalesce(s_ra, sky_ra), coalesce(s_dec, sky_dec) FROM images"
+        f" WHERE target IN ({', '.join('?' * len(named))})"
+        " AND sky_dec IS NOT NULL AND NOT coalesce(moving, 0)",
+        named,
+    )
+    if not places:
+        return None
+    vectors = np.array([unit_vector(*place) for place in places])
+    mean = vectors.mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    centre = mean / length if length > 1e-9 else vectors[0]
+    reach = float(np.degrees(angles_between(vectors, centre).max()))
+    x, y, z = centre.tolist()
+    return Target(*direction((x, y, z)), len(places), reach)
+
+
+def _parts(name: str) -> list[str]:
+    """The words and the numbers of a name: `NGC0224` -> ["ngc", "224"]."""
+    found = re.findall(r"\d+|[^\W\d_]+", name.casefold())
+    return [_LONG_NAMES.get(part, part.lstrip("0") or part) for part in found]
