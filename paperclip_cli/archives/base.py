@@ -65,6 +65,10 @@ class Archive(Protocol):
     def excluded(self) -> Mapping[str, int]:
         """Counts of what the listing left out by rule ("files whose name is not valid text": 2)."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What else a user should read about the listing, one line each."""
+
     def proposals(self) -> Sequence[Proposal]:
         """The catalogue, with one record for each proposal."""
 

@@ -25,8 +25,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from paperclip_cli.archives.cells import ProposalNumber, proposal_number
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.records import Proposal
+from paperclip_cli.records import Key, Proposal
 
 # The labels in the file's order, and their fields of a Proposal.
 LABELS = {
@@ -47,7 +48,6 @@ _VALUE_COLUMN = 12
 _INDENT = r" {0,7}"
 _LABEL = re.compile(_INDENT + "(" + "|".join(map(re.escape, LABELS)) + r") {0,3}:(.*)", re.DOTALL)
 _SEPARATOR = re.compile(_INDENT + r"-{60,}\s*")
-_NUMBER = re.compile(r"[0-9]{1,9}")
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -57,12 +57,13 @@ class Catalogue:
 
     Of records with the same number, the last one with an abstract counts, since catalogues are
     corrected by appending. `duplicates` counts the records that repeat a number, `without_id` the
-    blocks of text without one.
+    blocks of text without one. `missions` are those that stand before a number (`hst:101`).
     """
 
     proposals: tuple[Proposal, ...]
     duplicates: int = 0
     without_id: int = 0
+    missions: frozenset[str] = frozenset()
 
 
 def read_catalogue(path: Path, mission: str) -> Catalogue:
@@ -88,11 +89,16 @@ def read_catalogue(path: Path, mission: str) -> Catalogue:
 
 
 def decode(data: bytes) -> str:
-    """Decode each line as UTF-8 if it is valid, else as Windows-1252.
+    """Decode each line as UTF-8 if it is valid, else as Windows-1252. Lines end with `\\n`.
 
-    Windows-1252 contains nearly all of Latin-1. One stray byte spoils only one letter.
+    Windows-1252 contains nearly all of Latin-1. One stray byte spoils only one letter. Spreadsheets
+    also write UTF-16, which begins with a mark.
     """
-    return "\n".join(_decode_line(line) for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = data.decode("utf-16", errors="replace")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = re.split(rb"\r\n|\r|\n", data.removeprefix(b"\xef\xbb\xbf"))
+    return "\n".join(map(_decode_line, lines))
 
 
 def one_line(text: str) -> str:
@@ -107,16 +113,20 @@ def parse(text: str, mission: str) -> Catalogue:
     """
     found: dict[int, Proposal] = {}
     records = without_id = 0
+    missions: set[str] = set()
     for block in _blocks(text):
-        proposal = block.proposal(mission)
-        if proposal is None:
+        number = block.number()
+        if number is None:
             without_id += 1
             continue
         records += 1
+        missions.add(number.mission)
+        proposal = block.proposal(Key(mission, number.number))
         earlier = found.get(proposal.proposal_id)
         if earlier is None or proposal.abstract or not earlier.abstract:
             found[proposal.proposal_id] = proposal
-    return Catalogue(tuple(found.values()), records - len(found), without_id)
+    named = frozenset(missions - {""})
+    return Catalogue(tuple(found.values()), records - len(found), without_id, named)
 
 
 def format_catalogue(proposals: Iterable[Proposal]) -> str:
@@ -149,15 +159,23 @@ class _Block:
         label = _LABEL.match(line)
         return bool(self.abstract and label and label[1] == next(iter(LABELS)))
 
-    def proposal(self, mission: str) -> Proposal | None:
-        """The record, or None if it has no valid number."""
-        values = {LABELS[label]: one_line(" ".join(lines)) for label, lines in self.fields.items()}
-        number = values.pop("proposal_id", "")
-        if not _NUMBER.fullmatch(number):
+    def number(self) -> ProposalNumber | None:
+        """The number of the record, or None if it has no valid one."""
+        try:
+            return proposal_number(one_line(" ".join(self.fields.get("ID", ()))))
+        except ValueError:
             return None
+
+    def proposal(self, key: Key) -> Proposal:
+        """The record."""
+        values = {
+            LABELS[label]: one_line(" ".join(lines))
+            for label, lines in self.fields.items()
+            if LABELS[label] != "proposal_id"
+        }
         return Proposal(
-            mission=mission,
-            proposal_id=int(number),
+            mission=key.mission,
+            proposal_id=key.proposal_id,
             abstract=one_line(" ".join(self.abstract)),
             **values,
         )

@@ -2,7 +2,7 @@
 
     DIR/abstracts.cat
     DIR/observations*/proposal_<ID>/*.{jpg,png,tif,fits}
-    DIR/observations.csv or .ecsv     (optional)
+    DIR/observations.csv, .ecsv or .vot     (optional)
 
 Nothing in it is ever written. Only files that the listing itself found are opened: a path in a
 table is looked up, not followed, and a symbolic link counts only if it stays inside the folder.
@@ -15,7 +15,7 @@ import posixpath
 import re
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -23,16 +23,25 @@ from typing import TYPE_CHECKING
 
 from paperclip_cli.archives.base import Candidate
 from paperclip_cli.archives.catalogue import Catalogue, read_catalogue
-from paperclip_cli.archives.observation_table import ObservationTable, read_observations
+from paperclip_cli.archives.observation_table import (
+    REPEATED,
+    WITHOUT_IMAGE,
+    ObservationTable,
+    Oddity,
+    Row,
+    read_observations,
+)
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.files import expanded
 from paperclip_cli.images.find import is_image_name
 from paperclip_cli.records import Key, Observation, Proposal
+from paperclip_cli.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
 
 CATALOGUE = "abstracts.cat"
+NAMED = 20  # rows of the table that are named one by one
 _PROPOSAL_FOLDER = re.compile(r"proposal_([0-9]{1,9})")
 
 Listing = Mapping[Key, tuple[Candidate, ...]]
@@ -42,7 +51,8 @@ Listing = Mapping[Key, tuple[Candidate, ...]]
 class FolderArchive:
     """A folder as an `Archive`.
 
-    `images` are sorted by name. Names are paths relative to `root`, with forward slashes.
+    `images` are sorted by name. Names are paths relative to `root`, with forward slashes. `notes`
+    name what is odd about its tables.
     """
 
     root: Path
@@ -50,6 +60,7 @@ class FolderArchive:
     catalogue: tuple[Proposal, ...]
     images: Listing
     excluded: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -105,23 +116,42 @@ def open_folder(root: Path, mission: str, catalog: Path | None = None) -> Folder
         )
 
     table = read_observations(root)
-    images = _describe(root, images, table, excluded)
-    excluded.update(_oddities(catalogue, table))
+    images, unused = _describe(root, images, table)
+    oddities = (*table.oddities, *unused)
+    excluded["catalogue records that repeat a proposal"] = catalogue.duplicates
+    excluded["catalogue records without a number"] = catalogue.without_id
+    excluded.update(oddity.kind for oddity in _one_a_row(oddities))
     return FolderArchive(
         root=root,
         mission=mission,
         catalogue=catalogue.proposals,
         images=images,
         excluded=dict(+excluded),
+        notes=(*_told(oddities), *_of_another_mission(mission, catalogue, table)),
     )
 
 
-def _oddities(catalogue: Catalogue, table: ObservationTable) -> dict[str, int]:
-    return {
-        "catalogue records that repeat a proposal": catalogue.duplicates,
-        "catalogue records without a number": catalogue.without_id,
-        "rows of the observation table with an unreadable value": table.unreadable,
-    }
+def _one_a_row(oddities: Iterable[Oddity]) -> Iterable[Oddity]:
+    """One oddity of each kind for each row, which may have several."""
+    return {(one.kind, one.text.partition(":")[0]): one for one in oddities}.values()
+
+
+def _told(oddities: Sequence[Oddity]) -> Iterator[str]:
+    yield from (oddity.text for oddity in oddities[:NAMED])
+    if len(oddities) > NAMED:
+        more = counted(len(oddities) - NAMED, "more values or rows")
+        yield f"... and {more} of {oddities[0].text.partition(',')[0]} like these"
+
+
+def _of_another_mission(
+    mission: str, catalogue: Catalogue, table: ObservationTable
+) -> Iterator[str]:
+    others = sorted((catalogue.missions | table.missions) - {mission.lower()})
+    if others:
+        yield (
+            f"proposals that are named {', '.join(f'{name}:' for name in others)} are stored as "
+            f"{mission}: (--mission {others[0]} stores them as {others[0]}:)"
+        )
 
 
 def _list_images(root: Path, mission: str, excluded: Counter[str]) -> Listing:
@@ -182,31 +212,55 @@ def _stays_inside(root: Path, entry: os.DirEntry[str]) -> bool:
     return target.is_relative_to(root) and target.exists()
 
 
-def _describe(
-    root: Path, images: Listing, table: ObservationTable, excluded: Counter[str]
-) -> Listing:
+def _describe(root: Path, images: Listing, table: ObservationTable) -> tuple[Listing, list[Oddity]]:
     """Add to each image its observation in the table.
 
-    Rows that name no listed image of their proposal are counted.
+    Rows that name no listed image of their proposal are left out. Of rows that name the same image,
+    the last one counts, since tables are corrected by appending.
     """
     listed = {image.name: image for candidates in images.values() for image in candidates}
-    by_file = {
-        (image.key.proposal_id, posixpath.basename(name)): name for name, image in listed.items()
-    }
+    by_file: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+    for name, image in listed.items():
+        by_file[image.key.proposal_id, posixpath.basename(name)].append(name)
 
-    said: dict[str, Observation] = {}
+    said: dict[str, Row] = {}
+    unused = []
     for row in table.rows:
-        path = row.image.replace("\\", "/")
-        name: str | None = posixpath.relpath(posixpath.join(root.as_posix(), path), root.as_posix())
-        if name not in listed and "/" not in path and row.proposal_id is not None:
-            name = by_file.get((row.proposal_id, path))
-        image = listed.get(name) if name else None
-        if image is None or row.proposal_id not in (None, image.key.proposal_id):
-            excluded["rows of the observation table without an image"] += 1
-        else:
-            said[image.name] = row.observation
+        name, reason = _image_of(row, root, listed, by_file)
+        if reason:
+            unused.append(table.oddity(WITHOUT_IMAGE, row, "image", row.image, reason))
+            continue
+        if name in said:
+            reason = f"is also in {row.place}, which counts"
+            unused.append(table.oddity(REPEATED, said[name], "image", said[name].image, reason))
+        said[name] = row
 
     def described(image: Candidate) -> Candidate:
-        return replace(image, observation=said.get(image.name, image.observation))
+        row = said.get(image.name)
+        return image if row is None else replace(image, observation=row.observation)
 
-    return {key: tuple(map(described, candidates)) for key, candidates in images.items()}
+    return {key: tuple(map(described, candidates)) for key, candidates in images.items()}, unused
+
+
+def _image_of(
+    row: Row,
+    root: Path,
+    listed: Mapping[str, Candidate],
+    by_file: Mapping[tuple[int, str], list[str]],
+) -> tuple[str, str]:
+    """The name of the listed image that a row means, or why there is none."""
+    path = row.image.replace("\\", "/")
+    name = posixpath.relpath(posixpath.join(root.as_posix(), path), root.as_posix())
+    if name not in listed and "/" not in path and row.proposal_id is not None:
+        found = by_file.get((row.proposal_id, path), [])
+        if len(found) > 1:
+            return (
+                "",
+                f"is the name of {counted(len(found), 'images')} of proposal {row.proposal_id}",
+            )
+        name = found[0] if found else name
+    if name not in listed:
+        return "", "is not the name of an image in the folder"
+    if row.proposal_id not in (None, listed[name].key.proposal_id):
+        return "", f"is of proposal {listed[name].key.proposal_id}, not {row.proposal_id}"
+    return name, ""

@@ -1,25 +1,23 @@
-"""The table of the observations behind an archive's images: `observations.csv` or `.ecsv`.
+"""The table of the observations behind an archive's images: `observations.csv`, `.ecsv` or `.vot`.
 
 Its columns are `image` (a path relative to the folder, or a file name together with `proposal_id`),
 and the fields of `records.Observation`, or their plainer names in ALIASES. Angles are in degrees
-(ICRS), `t_min` is a Modified Julian Date, and `t_exptime` is in seconds; an ECSV file may use other
-units. `filters` holds several names divided by `;`, `,` or `|`.
+(ICRS); a right ascension in parts (`13:29:52.7`) is in hours. `t_min` is a Modified Julian Date,
+and `t_exptime` is in seconds; ECSV and VOTable may use other units, and ECSV a column of times or
+of coordinates. `filters` holds several names divided by `;`, `,` or `|`.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import math
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from paperclip_cli.archives.catalogue import decode, one_line
-from paperclip_cli.errors import PaperclipError
-from paperclip_cli.filter_names import only_filters
+from paperclip_cli.archives.catalogue import one_line
+from paperclip_cli.archives.cells import cell, is_blank, proposal_number
+from paperclip_cli.archives.tables import Line, read_table
 from paperclip_cli.records import Observation
 
 ALIASES = {
@@ -33,149 +31,116 @@ ALIASES = {
     "proposal": "proposal_id",
 }
 UNITS = {"s_ra": "deg", "s_dec": "deg", "t_min": "d", "t_exptime": "s"}
-_RANGES = {"s_ra": (0.0, 360.0), "s_dec": (-90.0, 90.0), "t_exptime": (0.0, math.inf)}
+FILES = tuple(f"observations.{suffix}" for suffix in ("csv", "ecsv", "vot"))
+UNREADABLE = "rows of the observation table with an unreadable value"
+WITHOUT_IMAGE = "rows of the observation table without an image"
+REPEATED = "rows of the observation table that repeat an image"
+TOO_LONG = "rows of the observation table with more cells than columns"
 _NAMES = frozenset(field.name for field in dataclasses.fields(Observation))
-_TRUTH = dict.fromkeys(("true", "t", "yes", "y", "1"), True)
-_TRUTH |= dict.fromkeys(("false", "f", "no", "n", "0"), False)
+_MOST_SHOWN = 60  # characters of a value
 
 
 class Row(NamedTuple):
-    """One line of the table; `image` is as written, and may be anything."""
+    """A row of the table that may be used; `image` is as written, and may be anything."""
 
     image: str
     proposal_id: int | None
     observation: Observation
+    place: str = ""
+
+
+class Oddity(NamedTuple):
+    """A row that is left out, or loses a value: its kind, which is counted, and what is wrong."""
+
+    kind: str
+    text: str
 
 
 @dataclass(frozen=True)
 class ObservationTable:
-    """The rows that name an image, and the number of rows with a value that could not be read.
+    """The rows that name an image, what is odd about the others, and the missions that are named.
 
-    Such values are left out.
+    `file` is the name of the file. A value that could not be read is left out of its row.
     """
 
     rows: tuple[Row, ...] = ()
-    unreadable: int = 0
+    oddities: tuple[Oddity, ...] = ()
+    missions: frozenset[str] = frozenset()
+    file: str = FILES[0]
+
+    def oddity(self, kind: str, row: Row, column: str, value: object, reason: str) -> Oddity:
+        """Something that is odd about a row of this table."""
+        return _odd(self.file, kind, row.place, column, value, reason)
 
 
 def read_observations(folder: Path) -> ObservationTable:
-    """Read `observations.csv`, else `observations.ecsv`, else nothing.
+    """Read the first of FILES that there is, else nothing.
 
     Raises:
         PaperclipError: the file is not a table of observations.
     """
-    for name, read in (("observations.csv", _read_csv), ("observations.ecsv", _read_ecsv)):
-        if (folder / name).is_file():
-            return _table(folder / name, read)
-    return ObservationTable()
+    found = next((folder / name for name in FILES if (folder / name).is_file()), None)
+    return ObservationTable() if found is None else _table(found)
 
 
-def _table(path: Path, read: Callable[[Path], Iterator[Mapping[str, str]]]) -> ObservationTable:
-    rows, unreadable = [], 0
-    for record in read(path):
-        values = {ALIASES.get(name, name): one_line(value) for name, value in record.items()}
-        if not values.get("image"):
+def _table(path: Path) -> ObservationTable:
+    rows: list[Row] = []
+    oddities: list[Oddity] = []
+    missions: set[str] = set()
+    for line in read_table(path, ALIASES, UNITS):
+        values = {name: one_line(text) for name, text in line.cells.items()}
+        if not any(values.values()):
             continue
-        kept, bad = _observation(values)
-        number = values.get("proposal_id", "")
-        proposal_id = int(number) if re.fullmatch(r"[0-9]{1,9}", number) else None
-        rows.append(Row(values["image"], proposal_id, kept))
-        unreadable += bad
-    return ObservationTable(tuple(rows), unreadable)
+        if line.beyond:
+            # A comma inside a cell that is not quoted moves all values behind it.
+            reason = "is beyond the last column; cells with a comma need quotes"
+            oddities.append(_odd(path.name, TOO_LONG, line.place, "value", line.beyond[0], reason))
+        elif is_blank(values["image"]):
+            reason = "names no image"
+            oddities.append(
+                _odd(path.name, WITHOUT_IMAGE, line.place, "image", values["image"], reason)
+            )
+        else:
+            row, mission, wrong = _row(line, values)
+            rows.append(row)
+            missions.add(mission)
+            oddities += [_odd(path.name, UNREADABLE, line.place, *one) for one in wrong]
+    return ObservationTable(
+        tuple(rows), tuple(oddities), frozenset(missions - {""}), file=path.name
+    )
 
 
-def _observation(values: Mapping[str, str]) -> tuple[Observation, bool]:
-    """The known columns of a row, and whether one of them could not be read."""
-    read, bad = {}, False
-    for name in _NAMES & values.keys():
+def _row(line: Line, values: Mapping[str, str]) -> tuple[Row, str, list[tuple[str, str, str]]]:
+    """A row, the mission it names, and each column and value that could not be read, with why."""
+    number, mission, wrong = None, "", []
+    written = values.get("proposal_id", "")
+    if not is_blank(written):
         try:
-            value = _value(name, values[name])
-        except ValueError:
-            bad = True
+            number, mission = proposal_number(written)
+        except ValueError as error:
+            wrong.append(("proposal_id", written, str(error)))
+    observation, unread = _observation(values)
+    return Row(values["image"], number, observation, line.place), mission, [*wrong, *unread]
+
+
+def _observation(values: Mapping[str, str]) -> tuple[Observation, list[tuple[str, str, str]]]:
+    """The known columns of a row, and those that could not be read: name, value, reason."""
+    read, wrong = {}, []
+    for name in sorted(_NAMES & values.keys()):
+        try:
+            value = cell(name, values[name])
+        except ValueError as error:
+            wrong.append((name, values[name], str(error)))
             continue
         if value is not None:
             read[name] = value
-    return Observation(**read), bad  # type: ignore[arg-type]
+    # Half of a position that is wrong may be a number that stands for "unknown": -99, -99.
+    if {"s_ra", "s_dec"} & {name for name, *_ in wrong}:
+        read.pop("s_ra", None), read.pop("s_dec", None)
+    return Observation(**read), wrong  # type: ignore[arg-type]
 
 
-def _value(name: str, text: str) -> object:
-    """The value of a cell, or None if it is blank.
-
-    Raises:
-        ValueError: the text is not a value of this column.
-    """
-    if not text or text in ("--", "nan", "NaN", "None"):
-        return None
-    if name in UNITS:
-        number = float(text)
-        low, high = _RANGES.get(name, (-math.inf, math.inf))
-        if not (math.isfinite(number) and low <= number <= high):
-            raise ValueError(text)
-        return number
-    if name in ("moving", "parallel"):
-        if text.lower() not in _TRUTH:
-            raise ValueError(text)
-        return _TRUTH[text.lower()]
-    if name == "filters":
-        return only_filters(re.split(r"[;,|]", text))
-    return text
-
-
-def _read_csv(path: Path) -> Iterator[Mapping[str, str]]:
-    lines = decode(path.read_bytes()).replace("\r\n", "\n").replace("\0", " ").split("\n")
-    reader = csv.reader(line + "\n" for line in lines)
-    try:
-        names = [name.strip().lower() for name in next(reader, [])]
-        _need_image_column(path, names)
-        for cells in reader:
-            yield dict(zip(names, cells, strict=False))
-    except csv.Error as error:
-        raise PaperclipError(
-            f"{path}, line {reader.line_num}: {error}", "the file must hold comma-separated values"
-        ) from error
-
-
-def _read_ecsv(path: Path) -> Iterator[Mapping[str, str]]:
-    from astropy.table import QTable
-
-    try:
-        table = QTable.read(path, format="ascii.ecsv")
-        columns = {
-            name.lower(): _cells(table[name], ALIASES.get(name.lower(), name.lower()))
-            for name in table.colnames
-        }
-    except Exception as error:
-        # astropy raises many kinds on a damaged table and on a unit that does not fit.
-        reason = str(error).partition("\n")[0][:200]
-        raise PaperclipError(f"{path} cannot be read as ECSV: {reason}") from error
-
-    _need_image_column(path, list(columns))
-    for cells in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, cells, strict=True))
-
-
-def _cells(column, name: str) -> list[str]:  # type: ignore[no-untyped-def]
-    """A column of an astropy table as text, in the unit that `Observation` uses."""
-    from astropy.time import Time
-    from astropy.units import Quantity
-
-    if isinstance(column, Time):
-        column = column.mjd
-    elif isinstance(column, Quantity) and name in UNITS:
-        column = column.to_value(UNITS[name])
-    cells = column.tolist() if hasattr(column, "tolist") else list(column)
-    return [_text(cell) for cell in cells]
-
-
-def _text(cell: object) -> str:
-    if cell is None:
-        return ""
-    return ";".join(map(str, cell)) if isinstance(cell, list | tuple) else str(cell)
-
-
-def _need_image_column(path: Path, names: list[str]) -> None:
-    if "image" not in names:
-        raise PaperclipError(
-            f"{path} has no column `image`",
-            "name the columns in the first line: image, proposal_id, target, ra, dec, ...",
-        )
+def _odd(file: str, kind: str, place: str, column: str, value: object, reason: str) -> Oddity:
+    shown = str(value)
+    shown = shown if len(shown) <= _MOST_SHOWN else shown[:_MOST_SHOWN] + "..."
+    return Oddity(kind, f"{file}, {place}: {column} {shown!r} {reason}")

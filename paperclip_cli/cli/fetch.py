@@ -19,7 +19,7 @@ def fetch(
         typer.Option(
             "--from",
             help="Folder with an archive: DIR/abstracts.cat, DIR/observations*/proposal_<ID>/ "
-            "(JPEG, PNG, TIFF or FITS), and optionally DIR/observations.csv or .ecsv.",
+            "(JPEG, PNG, TIFF or FITS), and optionally DIR/observations.csv, .ecsv or .vot.",
             metavar="DIR",
         ),
     ] = None,

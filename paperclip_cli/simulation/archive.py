@@ -49,6 +49,10 @@ class SimulatedSky:
     def excluded(self) -> Mapping[str, int]:
         return {}
 
+    @property
+    def notes(self) -> Sequence[str]:
+        return ()
+
     def proposals(self) -> Sequence[Proposal]:
         """The catalogue. Proposal i does not depend on the count."""
         return [self._proposal(plan_proposal(self.seed, index)) for index in range(self.count)]

@@ -12,13 +12,14 @@ from paperclip_cli.config.quantities import NUMBER
 from paperclip_cli.errors import UsageError
 from paperclip_cli.sky.frames import FRAMES, HOURS, to_icrs
 
-# Signs that papers, spreadsheets and catalogues have in place of ASCII's.
+# Signs and blanks that papers, spreadsheets and catalogues have in place of ASCII's.
 _SIGNS = str.maketrans(
     {
         **dict.fromkeys("−–—‒‐‑﹣－", "-"),
         **dict.fromkeys("º˚", "°"),
         **dict.fromkeys("′’ʹ", "'"),
         **dict.fromkeys("″”ʺ", '"'),
+        **dict.fromkeys("\u00a0\u2007\u2009\u202f", " "),
         **dict(zip("ʰᵈᵐˢ", "hdms", strict=True)),
     }
 )
@@ -27,7 +28,7 @@ _SIGNS = str.maketrans(
 _COORDINATE = re.compile(
     rf"""(?P<sign>[+\-]?)\s*(?P<first>{NUMBER}(?:e[+\-]?\d+)?)\s*(?P<mark>[hd°:]?)
          (?:\s*(?P<second>{NUMBER})\s*[m':]?(?:\s*(?P<third>{NUMBER})\s*(?:s|"|'')?)?)?""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _BETWEEN = re.compile(r"\s*[,;]\s*|\s+|(?=[+\-])")
 _WORDS = {

@@ -296,7 +296,7 @@ def _report(plan: Plan, held: Holdings, read: int, to_read: Sequence[Job] | None
     """Counts what was selected, with the failures of all selected images, of earlier runs too."""
     jobs, failures = plan.jobs(), _failures(plan, held)
     counts = {"proposals": len(plan.choice.wanted), "images": len(jobs)}
-    notes = []
+    notes = [*plan.archive.notes]
     if failures and not read:
         notes.append("these failures are from an earlier run; --retry-failed tries them again")
     if to_read is not None:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from paperclip_cli.archives.observation_table import ObservationTable, Row, read_observations
+from paperclip_cli.archives.observation_table import (
+    UNREADABLE,
+    WITHOUT_IMAGE,
+    ObservationTable,
+    Oddity,
+    Row,
+    read_observations,
+)
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Observation
 
@@ -46,7 +53,7 @@ def test_every_name_of_an_observation_is_a_column(tmp_path: Path) -> None:
         "parallel": "True",
     }
     text = ",".join(["image", *values]) + "\n" + ",".join(["a.jpg", *map(str, values.values())])
-    assert table(tmp_path, text).rows == (Row("a.jpg", None, FULL),)
+    assert table(tmp_path, text).rows == (Row("a.jpg", None, FULL, "line 2"),)
 
 
 @pytest.mark.parametrize(
@@ -59,35 +66,45 @@ def test_every_name_of_an_observation_is_a_column(tmp_path: Path) -> None:
 )
 def test_plain_names_and_line_ends(tmp_path: Path, text: str) -> None:
     assert table(tmp_path, text).rows == (
-        Row("x/a.jpg", 5, Observation(target="M 31", s_ra=10.68, s_dec=41.27)),
+        Row("x/a.jpg", 5, Observation(target="M 31", s_ra=10.68, s_dec=41.27), "line 2"),
     )
 
 
 def test_blanks_are_unknown(tmp_path: Path) -> None:
     found = table(tmp_path, "image,ra,dec,moving,filters,target\na.jpg,,nan,--,,\nb.jpg\n,1,2,,,\n")
     assert found == ObservationTable(
-        (Row("a.jpg", None, Observation()), Row("b.jpg", None, Observation()))
+        (Row("a.jpg", None, Observation(), "line 2"), Row("b.jpg", None, Observation(), "line 3")),
+        (Oddity(WITHOUT_IMAGE, "observations.csv, line 4: image '' names no image"),),
     )
 
 
 @pytest.mark.parametrize(
-    "column, value",
+    "column, value, reason",
     [
-        ("ra", "12h"),
-        ("ra", "361"),
-        ("dec", "-91"),
-        ("dec", "inf"),
-        ("moving", "perhaps"),
-        ("t_exptime", "-5"),
-        ("t_min", "2004-07-18"),
+        ("s_ra", "east", "is not a right ascension"),
+        ("s_ra", "-361", "is not a right ascension"),
+        ("s_ra", "-999", "is not a right ascension"),
+        ("s_dec", "-91", "is not a declination"),
+        ("s_dec", "inf", "is not a declination"),
+        ("s_dec", "12h", "is not a declination"),
+        ("s_region", "NOT (CIRCLE 1 1 1)", "is not a footprint that can be read"),
+        ("moving", "perhaps", "is neither true nor false"),
+        ("t_exptime", "-5", "is not an exposure time"),
+        ("t_exptime", "1200 s", "is not a number"),
+        ("t_min", "2004-07-18", "is not a number"),
+        ("t_min", "2453205.5", "is a Julian Date, where a Modified Julian Date is due"),
+        ("t_min", "2004.5", "is a year, where a Modified Julian Date is due"),
+        ("t_min", "20040718", "is not a Modified Julian Date"),
+        ("proposal_id", "GO-101", "is not the number of a proposal"),
     ],
 )
-def test_values_that_cannot_be_read_are_left_out_and_counted(
-    tmp_path: Path, column: str, value: str
+def test_values_that_cannot_be_read_are_left_out_and_named(
+    tmp_path: Path, column: str, value: str, reason: str
 ) -> None:
     found = table(tmp_path, f"image,target,{column}\na.jpg,M 31,{value}\n")
+    said = f"observations.csv, line 2: {column} {value!r} {reason}"
     assert found == ObservationTable(
-        (Row("a.jpg", None, Observation(target="M 31")),), unreadable=1
+        (Row("a.jpg", None, Observation(target="M 31"), "line 2"),), (Oddity(UNREADABLE, said),)
     )
 
 
@@ -135,7 +152,7 @@ def test_ecsv_with_other_units(tmp_path: Path) -> None:
         t_min=53205.5,
         t_exptime=60.0,
     )
-    assert first == Row("a.jpg", 5, observation)
+    assert first == Row("a.jpg", 5, observation, "line 36")
     assert second.observation.target is None and second.observation.moving is False
     assert second.observation.s_dec == -10.0
 

@@ -62,6 +62,7 @@ class MastArchive:
     """
 
     identity = "MAST"
+    notes: Sequence[str] = ()
 
     def __init__(
         self,

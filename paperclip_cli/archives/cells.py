@@ -1,0 +1,143 @@
+"""Values of cells in the tables of archives and users: what is unknown, and what makes sense.
+
+A value that makes no sense is never guessed at. It is unknown, and named.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple
+
+from paperclip_cli.config.quantities import NUMBER
+from paperclip_cli.filter_names import only_filters
+from paperclip_cli.sky.coordinates import parse_coordinate, plain_signs
+from paperclip_cli.sky.region import latitude, longitude, parse_region
+
+# How programs and people write that a value is unknown, besides nothing and any run of dashes.
+_BLANK = frozenset(
+    "nan null none nil n/a na n.a. nat <na> #n/a #null! \\n indef undef undefined masked".split()
+)
+_NUMBER = re.compile(rf"[+-]?{NUMBER}(?:[ed][+-]?\d+)?", re.IGNORECASE | re.ASCII)
+_PROPOSAL = re.compile(r"(?:([a-z][\w-]*)\s*:\s*)?(\S+)", re.IGNORECASE)
+_TRUTH = dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True)
+_TRUTH |= dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False)
+_JULIAN = (2_300_000, 2_600_000)  # Julian Dates of the years 1585 to 2406
+_LAST_MJD = 200_000  # the year 2406
+_YEARS = (1800, 2100)  # as Modified Julian Dates, these are days of 1863 and 1864
+
+
+class ProposalNumber(NamedTuple):
+    """The number of a proposal, and the mission that is written before it, in lower case."""
+
+    number: int
+    mission: str = ""
+
+
+def is_blank(text: str) -> bool:
+    """Whether a cell says that its value is unknown: empty, `null`, `N/A`, `nan`, `-`, `--`."""
+    plain = plain_signs(text).strip().lower()
+    return not plain.strip("-") or plain in _BLANK
+
+
+def proposal_number(text: str) -> ProposalNumber:
+    """The number in `15354`, `15354.0`, `00101` or `hst:15354`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    match = _PROPOSAL.fullmatch(text.strip())
+    try:
+        value = number(match[2] if match else "")
+    except ValueError:
+        value = math.nan
+    if match is None or not (0 <= value < 1e9 and value.is_integer()):
+        raise ValueError("is not the number of a proposal")
+    return ProposalNumber(int(value), (match[1] or "").lower())
+
+
+def number(text: str) -> float:
+    """A number, whichever sign it has for minus.
+
+    Raises:
+        ValueError: the text is not a finite number.
+    """
+    plain = plain_signs(text).strip().lower()
+    value = float(plain.replace("d", "e")) if _NUMBER.fullmatch(plain) else math.inf
+    if not math.isfinite(value):
+        raise ValueError("is not a number")
+    return value
+
+
+def right_ascension(text: str) -> float:
+    """A right ascension in degrees [0, 360), from degrees (`-157.5`) or hours (`13:29:52.7`)."""
+    return _coordinate(text, is_ra=True)
+
+
+def declination(text: str) -> float:
+    """A declination in degrees, from `47.19` or `+47:11:43`."""
+    return _coordinate(text, is_ra=False)
+
+
+def modified_julian_date(value: float) -> float:
+    """The value, if it can be the Modified Julian Date of an observation.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if _JULIAN[0] <= value <= _JULIAN[1]:
+        raise ValueError("is a Julian Date, where a Modified Julian Date is due")
+    if _YEARS[0] <= value <= _YEARS[1]:
+        raise ValueError("is a year, where a Modified Julian Date is due")
+    if abs(value) > _LAST_MJD:
+        raise ValueError("is not a Modified Julian Date")
+    return value
+
+
+def exposure(value: float) -> float:
+    """The value, if it can be an exposure time.
+
+    Raises:
+        ValueError: it is negative.
+    """
+    if value < 0:
+        raise ValueError("is not an exposure time")
+    return value
+
+
+def cell(column: str, text: str) -> object:
+    """The value of a cell of a field of `Observation`; None if it is unknown.
+
+    Raises:
+        ValueError: with the reason, if the text is no value of this field.
+    """
+    if is_blank(text):
+        return None
+    if column == "s_ra":
+        return right_ascension(text)
+    if column == "s_dec":
+        return declination(text)
+    if column == "t_min":
+        return modified_julian_date(number(text))
+    if column == "t_exptime":
+        return exposure(number(text))
+    if column in ("moving", "parallel"):
+        if text.lower() not in _TRUTH:
+            raise ValueError("is neither true nor false")
+        return _TRUTH[text.lower()]
+    if column == "filters":
+        return only_filters(name for name in re.split(r"[;,|]", text) if not is_blank(name))
+    if column == "s_region" and not parse_region(text):
+        raise ValueError("is not a footprint that can be read")
+    if column == "cycle":
+        return re.sub(r"(?<=\d)\.0+$", "", text)  # a column of numbers with a gap
+    return text
+
+
+def _coordinate(text: str, is_ra: bool) -> float:
+    name = "right ascension" if is_ra else "declination"
+    try:
+        value = parse_coordinate(text, is_ra)
+        return longitude(value) if is_ra else latitude(value)
+    except ValueError as error:
+        raise ValueError(f"is not a {name}") from error

@@ -1,0 +1,119 @@
+"""Tables of a user, in CSV, ECSV and VOTable: each row with its line in the file.
+
+Cells are text, in the units that `records.Observation` has. A cell that the file leaves empty, or
+whose value it masks, is empty text.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from paperclip_cli.archives.catalogue import decode
+from paperclip_cli.archives.cells import is_blank
+from paperclip_cli.errors import PaperclipError
+
+MAX_BYTES = 2**30
+_DELIMITERS = ",;\t|"
+_UNIT = re.compile(r"\s*[\[(]\s*(?:deg|degrees?|mjd|s|sec|seconds?)\s*[\])]$")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table: its place in the file (`line 5`), its cells by column, and what is beyond.
+
+    `beyond` are the cells to the right of the last column.
+    """
+
+    place: str
+    cells: Mapping[str, str]
+    beyond: tuple[str, ...] = ()
+
+
+def read_table(path: Path, names: Mapping[str, str], units: Mapping[str, str]) -> Iterator[Line]:
+    """The rows of a table. Columns are named in lower case.
+
+    `names` are the columns' other names, and `units` those that numbers are turned into.
+
+    Raises:
+        PaperclipError: the file is not a table, or has no column `image`.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise PaperclipError(f"{path} is larger than {MAX_BYTES // 2**20:,} MiB")
+    data = path.read_bytes()
+    if path.suffix == ".csv" and not data.startswith(b"# %ECSV"):
+        return _read_csv(path, data, names)
+
+    from paperclip_cli.archives.astropy_tables import read_ecsv, read_votable
+
+    read = read_votable if path.suffix == ".vot" else read_ecsv
+    found = read(path, data, names, units)
+    _need_image_column(path, list(found.columns))
+    return _lines(found.columns, found.places, names)
+
+
+def _lines(
+    columns: Mapping[str, Sequence[str]], places: Sequence[str], names: Mapping[str, str]
+) -> Iterator[Line]:
+    for place, cells in zip(places, zip(*columns.values(), strict=True), strict=True):
+        yield Line(place, _named(list(columns), cells, names))
+
+
+def _read_csv(path: Path, data: bytes, names: Mapping[str, str]) -> Iterator[Line]:
+    lines = decode(data).replace("\0", " ").split("\n")
+    first = next((i for i, line in enumerate(lines) if line.strip() and line[0] != "#"), 0)
+    delimiter, columns = _header(lines[first])
+    _need_image_column(path, columns)
+    reader = csv.reader((line + "\n" for line in lines[first:]), delimiter=delimiter)
+    try:
+        next(reader)
+        before = reader.line_num
+        for cells in reader:
+            place, before = f"line {first + before + 1}", reader.line_num
+            if any(cells):
+                beyond = tuple(one for one in cells[len(columns) :] if one.strip())
+                yield Line(place, _named(columns, cells, names), beyond)
+    except csv.Error as error:
+        raise PaperclipError(
+            f"{path}, line {first + reader.line_num}: {error}",
+            "the file must hold comma-separated values",
+        ) from error
+
+
+def _header(line: str) -> tuple[str, list[str]]:
+    """The delimiter, which is the first one with which there is a column `image`; and the names."""
+
+    def columns(delimiter: str) -> list[str]:
+        try:
+            cells = next(csv.reader([line], delimiter=delimiter), [])
+        except csv.Error:
+            return []
+        return [_UNIT.sub("", name.strip().lower()) for name in cells]
+
+    found = {delimiter: columns(delimiter) for delimiter in _DELIMITERS}
+    return next((item for item in found.items() if "image" in item[1]), (",", found[","]))
+
+
+def _named(
+    columns: Sequence[str], cells: Sequence[str], names: Mapping[str, str]
+) -> dict[str, str]:
+    """The cells by column. What has two columns takes its own name first, then the first known."""
+    row: dict[str, str] = {}
+    for is_alias in (False, True):
+        for name, cell in zip(columns, cells, strict=False):
+            if (name in names) == is_alias:
+                wanted = names.get(name, name)
+                if is_blank(row.get(wanted, "")):
+                    row[wanted] = cell
+    return row
+
+
+def _need_image_column(path: Path, names: list[str]) -> None:
+    if "image" not in names:
+        raise PaperclipError(
+            f"{path} has no column `image`",
+            "name the columns in the first line: image, proposal_id, target, ra, dec, ...",
+        )

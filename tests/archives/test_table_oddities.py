@@ -1,0 +1,202 @@
+"""Rows and values that are left out of an archive's tables are counted and named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io.votable import from_table
+from astropy.io.votable.tree import CooSys
+from astropy.table import Table
+
+from paperclip_cli.archives.folder import FolderArchive, open_folder
+from paperclip_cli.archives.observation_table import (
+    REPEATED,
+    TOO_LONG,
+    UNREADABLE,
+    WITHOUT_IMAGE,
+    read_observations,
+)
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.records import Key, Observation
+from tests.archive_on_disk import write_archive_folder, write_image
+from tests.conftest import REPOSITORY
+
+FIELD_CASES = REPOSITORY.parent / "shared" / "field-cases" / "folder"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_archive_folder(tmp_path / "archive", {1: ["a.jpg", "b.jpg"], 2: ["a.jpg"]})
+
+
+def opened(root: Path, *lines: str) -> FolderArchive:
+    (root / "observations.csv").write_text("\n".join(lines))
+    return open_folder(root, "local")
+
+
+def seen(archive: FolderArchive) -> dict[str, Observation]:
+    return {
+        f"{key.proposal_id}/{image.name.rpartition('/')[2]}": image.observation
+        for key, images in archive.images.items()
+        for image in images
+    }
+
+
+def test_every_row_that_is_left_out_is_named(root: Path) -> None:
+    write_image(root / "observations_2/proposal_2/a.jpg", 2)
+    archive = opened(
+        root,
+        "image,proposal_id,target,ra,dec",
+        "a.jpg,1,first,10,20",
+        "a.jpg,1.0,second,11,20",
+        "b.jpg,1,M 31, halo,11,20",
+        "a.jpg,2,which of the two,1,2",
+        "c.jpg,1,gone,1,2",
+        ",1,nameless,1,2",
+        "b.jpg,sixteen,no number,1,2",
+        "observations/proposal_1/b.jpg,2,another's,1,2",
+        "observations/proposal_1/b.jpg,GO 1,fine all the same,13:29:52.7,twenty",
+    )
+    assert archive.notes == (
+        "observations.csv, line 4: value '20' is beyond the last column; "
+        "cells with a comma need quotes",
+        "observations.csv, line 7: image '' names no image",
+        "observations.csv, line 8: proposal_id 'sixteen' is not the number of a proposal",
+        "observations.csv, line 10: proposal_id 'GO 1' is not the number of a proposal",
+        "observations.csv, line 10: s_dec 'twenty' is not a declination",
+        "observations.csv, line 2: image 'a.jpg' is also in line 3, which counts",
+        "observations.csv, line 5: image 'a.jpg' is the name of 2 images of proposal 2",
+        "observations.csv, line 6: image 'c.jpg' is not the name of an image in the folder",
+        "observations.csv, line 8: image 'b.jpg' is not the name of an image in the folder",
+        "observations.csv, line 9: image 'observations/proposal_1/b.jpg' is of proposal 1, not 2",
+    )
+    assert archive.excluded == {TOO_LONG: 1, WITHOUT_IMAGE: 5, UNREADABLE: 2, REPEATED: 1}
+    found = seen(archive)
+    assert found["1/a.jpg"] == Observation(target="second", s_ra=11.0, s_dec=20.0)
+    assert found["1/b.jpg"] == Observation(target="fine all the same")
+    assert found["2/a.jpg"] == Observation()
+
+
+def test_many_are_counted_after_the_first_twenty(root: Path) -> None:
+    archive = opened(root, "image,ra", *(f"x{i}.jpg,1" for i in range(50)))
+    assert archive.excluded == {WITHOUT_IMAGE: 50} and len(archive.notes) == 21
+    assert archive.notes[-1] == "... and 30 more values or rows of observations.csv like these"
+
+
+def test_another_mission_in_front_of_a_number_is_one_notice(root: Path) -> None:
+    rows = ("image,proposal_id,target", "a.jpg,HST:1,one", "b.jpg,hst:1,two", "a.jpg,2,three")
+    archive = opened(root, *rows)
+    assert [one.target for one in seen(archive).values()] == ["three", "one", "two"]
+    assert archive.notes == (
+        "proposals that are named hst: are stored as local: (--mission hst stores them as hst:)",
+    )
+    assert open_folder(root, "hst").notes == ()
+
+    catalogue = (root / "abstracts.cat").read_text().replace("ID:         ", "ID: jwst:00")
+    (root / "abstracts.cat").write_text(catalogue)
+    archive = open_folder(root, "hst")
+    assert [one.key for one in archive.catalogue] == [Key("hst", 1), Key("hst", 2)]
+    assert archive.notes == (
+        "proposals that are named jwst: are stored as hst: (--mission jwst stores them as jwst:)",
+    )
+
+
+def test_the_command_names_them(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from paperclip_cli.cli.app import run
+
+    rows = ["image,proposal_id,t_min", "a.jpg,1,2457101.5", "gone.jpg,1,57101"]
+    (root / "observations.csv").write_text("\r".join(rows))
+    cache = root.parent / "cache"
+    assert run(["--cache-dir", str(cache), "fetch", "--from", str(root)]) == 0
+    said = capsys.readouterr().err
+    assert "line 2: t_min '2457101.5' is a Julian Date, where a Modified Julian Date is due" in said
+    assert "line 3: image 'gone.jpg' is not the name of an image in the folder" in said
+    assert "skipped 1 row of the observation table with an unreadable value" in said
+
+
+def test_two_columns_of_one_kind_fill_each_other(tmp_path: Path) -> None:
+    text = "image,ra,s_ra,s_dec,dec,target,target\na.jpg,1,2,3,4,,M 31\nb.jpg,1,null,,4,N,M\n"
+    (tmp_path / "observations.csv").write_text(text)
+    first, second = read_observations(tmp_path).rows
+    assert first.observation == Observation(s_ra=2.0, s_dec=3.0, target="M 31")
+    assert second.observation == Observation(s_ra=1.0, s_dec=4.0, target="N")
+
+
+def test_units_may_stand_in_the_header(tmp_path: Path) -> None:
+    text = "image;RA [deg];Dec (deg);exptime (s)\na.jpg;1;2;3\n"
+    (tmp_path / "observations.csv").write_text(text)
+    (row,) = read_observations(tmp_path).rows
+    assert row.observation == Observation(s_ra=1.0, s_dec=2.0, t_exptime=3.0)
+
+
+def votable(folder: Path, system: str | None, equinox: str | None = None) -> Path:
+    made = Table({"image": ["a.jpg"], "ra": [201.943004], "dec": [47.4529401]})
+    tree = from_table(made)
+    if system:
+        tree.resources[0].coordinate_systems.append(
+            CooSys(ID="frame", system=system, equinox=equinox)
+        )
+        for field in tree.get_first_table().fields[1:]:
+            field.ref = "frame"
+    tree.to_xml(str(folder / "observations.vot"))
+    return folder / "observations.vot"
+
+
+def test_positions_of_a_votable_are_in_the_frame_that_it_states(tmp_path: Path) -> None:
+    for system, equinox, frame in ((None, None, "icrs"), ("eq_FK4", "B1950", "fk4")):
+        votable(tmp_path, system, equinox)
+        (row,) = read_observations(tmp_path).rows
+        wanted = SkyCoord(201.943004, 47.4529401, unit="deg", frame=frame).icrs
+        found = SkyCoord(row.observation.s_ra, row.observation.s_dec, unit="deg")
+        assert row.place == "row 1" and found.separation(wanted).arcsec < 0.001
+    for system, equinox in (("galactic", None), ("eq_FK4", "B1975")):
+        votable(tmp_path, system, equinox)
+        with pytest.raises(PaperclipError, match=f"as VOTable: its positions are in {system}"):
+            read_observations(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        b"<STREAM encoding='base64' href='file:///etc/passwd'/>",
+        b"<!ENTITY x SYSTEM 'file:///etc/passwd'>",
+        b"\0",
+    ],
+)
+def test_a_votable_opens_nothing_else(tmp_path: Path, evil: bytes) -> None:
+    path = votable(tmp_path, None)
+    path.write_bytes(path.read_bytes().replace(b"<RESOURCE", evil + b"<RESOURCE", 1))
+    with pytest.raises(PaperclipError, match="not a VOTable that holds its own data"):
+        read_observations(tmp_path)
+    path.write_bytes(b"\x1f\x8b not unpacked")
+    with pytest.raises(PaperclipError, match="not a VOTable that holds its own data"):
+        read_observations(tmp_path)
+    path.write_bytes(b"<VOTABLE><RESOURCE>")
+    with pytest.raises(PaperclipError, match="cannot be read as VOTable"):
+        read_observations(tmp_path)
+
+
+CASES = {
+    "ecsv_empty_cells": {101: (202.4696, 47.1952), 102: None},
+    "csv_float_id": {101: (202.4696, 47.1952), 102: (10.0, 10.0)},
+    "csv_ra_neg": {101: (202.47, 47.1952), 102: (202.4, 47.1952)},
+    "csv_cr_only": {101: (202.4696, 47.1952)},
+    "ecsv_skycoord": {101: (202.4696, 47.1952)},
+    "region_wrap": dict.fromkeys((101, 102, 103, 104), (0.0, 0.0)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_tables_that_went_wrong(case: str) -> None:
+    if not FIELD_CASES.is_dir():
+        pytest.skip("no field cases beside the repository")
+    archive = open_folder(FIELD_CASES / case, "local")
+    for number, place in CASES[case].items():
+        images = archive.previews(Key("local", number))
+        assert images
+        for image in images:
+            found = image.observation.s_ra, image.observation.s_dec
+            assert found == (pytest.approx(place) if place else (None, None))
+    assert WITHOUT_IMAGE not in archive.excluded and UNREADABLE not in archive.excluded
