@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from paperclip_cli.archives.base import Archive, RemoteArchive, read_image
+from paperclip_cli.archives.placing import place_preview
 from paperclip_cli.archives.sampling import Choice, choose
 from paperclip_cli.config import FetchConfig
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
@@ -32,7 +33,7 @@ from paperclip_cli.previews.collection import (
 from paperclip_cli.previews.fetch_log import Entry, appending, read_ledger, rewrite_ledger
 from paperclip_cli.previews.plan import Job, Plan
 from paperclip_cli.progress import Progress, SilentProgress
-from paperclip_cli.records import Key, Observation, Preview
+from paperclip_cli.records import Key, Preview
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import frame_region, on_canvas
 from paperclip_cli.threads import in_threads, processors
@@ -257,21 +258,15 @@ def _after(plan: Plan, held: Holdings) -> Holdings:
             sha256=entry.sha256,
             side=entry.side,
             original=image.name,
-            observation=_placed(image.observation, entry),
-            wcs=entry.wcs,
+            observation=placed.observation,
+            wcs=placed.wcs,
         )
         for image, entry in entries
         if not entry.failure
+        for placed in [place_preview(image.observation, entry.wcs, entry.region)]
     ]
     gone = _gone(plan, held) - wanted.keys()
     return held.after(wanted, previews, [entry for _, entry in entries], gone)
-
-
-def _placed(observation: Observation, entry: Entry) -> Observation:
-    """Takes the frame of the picture as footprint if the archive's tables have none."""
-    if entry.region and not observation.s_region:
-        return replace(observation, s_region=entry.region)
-    return observation
 
 
 def _gone(plan: Plan, held: Holdings) -> set[Key]:
@@ -296,7 +291,7 @@ def _report(plan: Plan, held: Holdings, read: int, to_read: Sequence[Job] | None
     """Counts what was selected, with the failures of all selected images, of earlier runs too."""
     jobs, failures = plan.jobs(), _failures(plan, held)
     counts = {"proposals": len(plan.choice.wanted), "images": len(jobs)}
-    notes = [*plan.archive.notes]
+    notes = [*plan.archive.notes, *_astray(jobs, held)]
     if failures and not read:
         notes.append("these failures are from an earlier run; --retry-failed tries them again")
     if to_read is not None:
@@ -312,6 +307,21 @@ def _report(plan: Plan, held: Holdings, read: int, to_read: Sequence[Job] | None
         notes=tuple(notes),
         output=plan.folder,
     )
+
+
+def _astray(jobs: Sequence[Job], held: Holdings) -> Iterator[str]:
+    """A note on the previews that lie elsewhere than the archive's table says, if there are any."""
+    found = [
+        job.candidate
+        for job in jobs
+        if (entry := held.ledger.get(job.place))
+        and place_preview(job.candidate.observation, entry.wcs, entry.region).is_astray
+    ]
+    if found:
+        yield (
+            f"the coordinates inside {counted(len(found), 'previews')} disagree with the archive's "
+            f"table, which counts (first: {found[0].key} {found[0].name})"
+        )
 
 
 def _failures(plan: Plan, held: Holdings) -> list[Failure]:

@@ -53,6 +53,11 @@ PRODUCT_FIELDS = {
     "parent_obsid": "string",
 }
 HST_FIRST, JWST_FIRST = 15000, 1200
+ASTRAY = (150.1, 2.2)
+# Of each proposal of Hubble's, as in recorded replies: the second visit has no footprint, the third
+# and the fourth have older kinds, the products of the fourth do not say what they were listed for,
+# and the coordinates inside the fifth's picture are wrong.
+NO_REGION, GSC1, J2000, LOST = 1, 2, 3, 4
 
 
 class Content:
@@ -62,6 +67,7 @@ class Content:
         self.side, self.previews = side, previews
         self.observations: list[dict] = []
         self.products: defaultdict[str, list[dict]] = defaultdict(list)
+        self.places: dict[str, tuple[float, float]] = {}  # by the address of a picture
         self._number = 26_000_000
         for number in range(HST_FIRST, HST_FIRST + hst):
             for visit in range(previews):
@@ -88,7 +94,7 @@ class Content:
         ]
 
     def jpeg(self, uri: str) -> bytes:
-        return jpeg(uri, self.side)
+        return jpeg(uri, self.side, self.places.get(uri, ASTRAY))
 
     def _hst_visit(self, number: int, visit: int) -> None:
         root, stem = f"j{number % 1000:03d}{visit + 1:02d}", f"hst_{number}_{visit + 1:02d}_acs_wfc"
@@ -106,7 +112,11 @@ class Content:
 
         for exposure, band in enumerate(("F606W", "F814W")):
             self._observe(
-                f"{root}{exposure:02d}q", filters=band, provenance_name="CALACS", **common
+                f"{root}{exposure:02d}q",
+                filters=band,
+                provenance_name="CALACS",
+                jpegURL=f"https://archive.stsci.edu/hst/previews/{root.upper()}.jpg",
+                **common,
             )
         parts = [
             self._observe(
@@ -118,9 +128,17 @@ class Content:
             f"{stem}_total_{root}",
             filters="detection",
             provenance_name="HAP-SVM",
-            **{**common, "s_region": None if visit == 1 else self._region(place)},
+            jpegURL=f"https://hla.stsci.edu/cgi-bin/preview.cgi?dataset={stem}_total_{root}",
+            **{**common, "s_region": self._older_region(place, visit)},
         )
+        if visit != LOST:
+            uri = f"mast:HST/product/{stem}_total_{root}_drc.jpg"
+            self.places[uri] = place["s_ra"], place["s_dec"]
         self._hst_products(stem, root, total, parts)
+        if visit == J2000:
+            for obsid in (total, *parts):
+                for row in self.products[obsid]:
+                    row["parent_obsid"] = None
 
     def _hst_products(self, stem: str, root: str, total: str, parts: list[str]) -> None:
         """The products of a visit; the total's preview is listed with its parts too."""
@@ -159,6 +177,7 @@ class Content:
             )
             self._product(obsid, name, f"{name}_i2d.jpg", "PREVIEW", "JWST")
             self._product(obsid, name, f"{name}_i2d.fits", "SCIENCE", "JWST")
+            self.places[f"mast:JWST/product/{name}_i2d.jpg"] = place["s_ra"], place["s_dec"]
 
         for mode, name in (
             ("NIRCAM/TARGACQ", "nircam_f212n-wlp8"),
@@ -198,6 +217,12 @@ class Content:
         left, right, bottom, top = ra - 0.02, ra + 0.02, dec - 0.02, dec + 0.02
         return f"POLYGON ICRS {left} {bottom} {right} {bottom} {right} {top} {left} {top}"
 
+    def _older_region(self, place: dict, visit: int) -> str | None:
+        corners = self._region(place).removeprefix("POLYGON ICRS ")
+        closed = f"{corners} {' '.join(corners.split()[:2])}"
+        older = {NO_REGION: None, GSC1: f"POLYGON GSC1  {closed}", J2000: f"POLYGON J2000 {closed}"}
+        return older.get(visit, f"POLYGON ICRS {corners}")
+
     def _product(
         self, parent: str, obs_id: str, name: str, kind: str, collection: str = "HST"
     ) -> None:
@@ -221,7 +246,7 @@ class Content:
 
 
 @lru_cache(maxsize=4096)
-def jpeg(uri: str, side: int) -> bytes:
+def jpeg(uri: str, side: int, place: tuple[float, float] = ASTRAY) -> bytes:
     """A grey picture, unique to its address and 3/4 as high as wide.
 
     It has the comment that the archive's preview maker writes.
@@ -237,7 +262,7 @@ def jpeg(uri: str, side: int) -> bytes:
     comment = (
         "CTYPE1  = RA---TAN\nCTYPE2  = DEC--TAN\n"
         f"CRPIX1  = {width / 2 + 0.5}\nCRPIX2  = {height / 2 + 0.5}\n"
-        "CRVAL1  = 150.1\nCRVAL2  = 2.2\n"
+        f"CRVAL1  = {place[0]}\nCRVAL2  = {place[1]}\n"
         "CD1_1   = -1.4e-05\nCD1_2   = 0\nCD2_1   = 0\nCD2_2   = 1.4e-05\n"
         "COMMENT Created by fitscut 1.4.2 (William Jon McCann)\n"
     )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from paperclip_cli.archives.cells import exposure, is_blank, modified_julian_date
 from paperclip_cli.archives.mast.filenames import Kind
 from paperclip_cli.archives.mast.missions import Mission
 from paperclip_cli.filter_names import only_filters
 from paperclip_cli.records import Observation
+from paperclip_cli.sky.region import latitude, longitude, parse_region
 
+UNREADABLE = "footprints that cannot be read"
 _PARALLEL_TARGET = re.compile(r"(?:^|[^A-Z])(?:PAR|PARALLEL|ANY)(?:[^A-Z]|$)")
 # Degrees: two instruments that look at the same time, further apart than this, cannot both look at
 # the target.
@@ -49,8 +52,8 @@ class _Visit:
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
         self.parallel = parallels(rows)
-        self._by_name = {text(row, "obs_id").lower(): row for row in rows}
-        self._by_number = {text(row, "obsid"): row for row in rows}
+        self._by_name = {text(row, "obs_id").lower(): row for row in rows if text(row, "obs_id")}
+        self._by_number = {text(row, "obsid"): row for row in rows if text(row, "obsid")}
 
     def row_of(self, name: str, product: Row) -> Row:
         """The row that a preview belongs to, or an empty one.
@@ -74,7 +77,10 @@ def list_previews(
     """
     visits = by_proposal(observations)
     owners = {
-        text(row, "obsid"): proposal_id for proposal_id, rows in visits.items() for row in rows
+        obsid: proposal_id
+        for proposal_id, rows in visits.items()
+        for row in rows
+        if (obsid := text(row, "obsid"))
     }
     listings = {proposal_id: Listing({}, Counter()) for proposal_id in visits}
     science = {text(row, "productFilename"): text(row, "dataURI") for row in products}
@@ -97,8 +103,12 @@ def list_previews(
 
         kind = _verdict(mission, name, uri)
         if kind is Kind.WANTED or (include_color and kind is Kind.COLOR):
-            listed = _listed(mission, proposal_id, row, known[proposal_id], science)
+            visit = known[proposal_id]
+            listed = _listed(mission, proposal_id, row, visit, science)
             listings[proposal_id].previews[uri] = listed
+            region = known_text(visit.row_of(name, row), "s_region")
+            if region and not listed.observation.s_region:
+                listings[proposal_id].left_out[UNREADABLE] += 1
         else:
             listings[proposal_id].left_out[kind.value] += 1
 
@@ -159,20 +169,22 @@ def describe(mission: Mission, proposal_id: int, row: Row, visit: _Visit) -> Obs
 
     A mosaic of all filters has those of its siblings, of the same visit and detector.
     """
-    instrument, _, detector = text(row, "instrument_name").partition("/")
+    instrument, _, detector = (known_text(row, "instrument_name") or "").partition("/")
     is_mode = detector in ("IMAGE", "CORON", "TARGACQ")
+    ra, dec = place(row)
+    region = known_text(row, "s_region")
     return Observation(
-        target=text(row, "target_name") or None,
+        target=known_text(row, "target_name"),
         moving=flag(row, "mtFlag"),
-        s_ra=number(row, "s_ra"),
-        s_dec=number(row, "s_dec"),
-        s_region=text(row, "s_region") or None,
+        s_ra=ra,
+        s_dec=dec,
+        s_region=region if region and parse_region(region) else None,
         instrument=instrument or None,
         detector=None if is_mode else detector or None,
         filters=filters_of(row, visit.rows),
-        obs_id=text(row, "obs_id") or None,
-        t_min=number(row, "t_min"),
-        t_exptime=number(row, "t_exptime"),
+        obs_id=known_text(row, "obs_id"),
+        t_min=_sensible(number(row, "t_min"), modified_julian_date),
+        t_exptime=_sensible(number(row, "t_exptime"), exposure),
         access_url=mission.access_url(proposal_id),
         parallel=visit.parallel.get(text(row, "obs_id")),
     )
@@ -226,6 +238,27 @@ def text(row: Row, name: str) -> str:
     """A field as text; blank if it is missing."""
     value = row.get(name)
     return "" if value is None else str(value).strip()
+
+
+def known_text(row: Row, name: str) -> str | None:
+    """A field as text; None if it is missing, or says that it is unknown."""
+    value = text(row, name)
+    return None if is_blank(value) else value
+
+
+def place(row: Row) -> tuple[float | None, float | None]:
+    """The position of a row in degrees; (None, None) if one of the numbers is none of the sky."""
+    ra, dec = number(row, "s_ra"), number(row, "s_dec")
+    both = _sensible(ra, longitude), _sensible(dec, latitude)
+    return (None, None) if None in both else both
+
+
+def _sensible(value: float | None, check: Callable[[float], float]) -> float | None:
+    """The value as `check` returns it; None if it refuses it."""
+    try:
+        return None if value is None else check(value)
+    except ValueError:
+        return None
 
 
 def number(row: Row, name: str) -> float | None:

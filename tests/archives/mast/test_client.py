@@ -31,7 +31,7 @@ def test_rows_arrive_with_their_types(mast: StandInProcess) -> None:
     first = rows[0]
     assert isinstance(first["s_ra"], float) and isinstance(first["calib_level"], int)
     assert isinstance(first["obsid"], str)
-    assert first["jpegURL"] is None and first["mtFlag"] is False
+    assert first["dataURL"] is None and first["mtFlag"] is False
 
 
 def test_no_rows_are_no_failure(mast: StandInProcess) -> None:

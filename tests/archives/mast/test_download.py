@@ -15,11 +15,12 @@ from paperclip_cli.archives.mast.http import Limits, Wire
 from paperclip_cli.errors import BadItem, Unreachable
 from paperclip_cli.http.retry import Pace, TooSlow
 from tests.standin.clock import WatchedPace
-from tests.standin.content import fits, jpeg
+from tests.standin.content import Content, fits
 from tests.standin.limits import QUICK
 from tests.standin.process import StandInProcess, standin
 
 URI = "mast:HST/product/hst_15000_01_acs_wfc_total_j00001_drc.jpg"
+PICTURE = Content().jpeg(URI)
 SCIENCE = "mast:HST/product/hst_15000_01_acs_wfc_total_j00001_drc.fits"
 
 
@@ -36,7 +37,7 @@ def downloader(mast: StandInProcess, limits: Limits = QUICK) -> Downloader:
 
 
 def test_a_preview_and_a_science_file(mast: StandInProcess, tmp_path: Path) -> None:
-    assert downloader(mast).preview(URI) == jpeg(URI, 96)
+    assert downloader(mast).preview(URI) == PICTURE
 
     seen: list[int] = []
     path = tmp_path / "new" / "x.fits"
@@ -65,7 +66,7 @@ FAULTS = [
 )
 def test_faults_that_pass_are_survived(mast: StandInProcess, tmp_path: Path, fault: dict) -> None:
     mast.set(faults=[{"on": "file", "times": 2, **fault}])
-    assert downloader(mast).preview(URI) == jpeg(URI, 96)
+    assert downloader(mast).preview(URI) == PICTURE
 
     mast.set(faults=[{"on": "file", "times": 2, **fault}])
     path = tmp_path / "x.fits"
@@ -111,7 +112,7 @@ def test_a_slow_body_that_keeps_coming_is_waited_for_to_its_deadline(mast: Stand
     mast.set(faults=[{"on": "file", "do": "loris", "seconds": 0.02}])
     with pytest.raises(TooSlow, match="too slowly"):
         downloader(mast, replace(QUICK, total=0.5)).preview(URI)
-    assert [entry["sent"] < len(jpeg(URI, 96)) for entry in mast.log("file")] == [True] * 3, (
+    assert [entry["sent"] < len(PICTURE) for entry in mast.log("file")] == [True] * 3, (
         "nobody waited for the rest"
     )
 
@@ -149,7 +150,7 @@ def test_the_token_goes_to_mast_and_nowhere_else(
     monkeypatch.setenv("MAST_API_TOKEN", "secret")
     elsewhere.set()
     mast.set(faults=[{"on": "file", "do": "redirect", "to": elsewhere.named}])  # type: ignore[attr-defined]
-    assert downloader(mast).preview(URI) == jpeg(URI, 96)
+    assert downloader(mast).preview(URI) == PICTURE
     assert mast.log("file")[0]["cookie"] == "mast_token=secret"
     (redirected,) = elsewhere.log("file")
     assert redirected["cookie"] == "" and redirected["host"].startswith("localhost")
@@ -190,7 +191,7 @@ def test_proxies_of_the_environment_are_used(
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("http_proxy", elsewhere.url)
     ours = Downloader(Wire("http://mast.invalid", Pace(0), QUICK))
-    assert ours.preview(URI) == jpeg(URI, 96)
+    assert ours.preview(URI) == PICTURE
     assert elsewhere.log("file")[0]["host"] == "mast.invalid"
 
 
