@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from paperclip_cli.config.quantities import NUMBER
 from paperclip_cli.filter_names import only_filters
-from paperclip_cli.sky.coordinates import parse_coordinate, plain_signs
 from paperclip_cli.sky.region import latitude, longitude, parse_region
+from paperclip_cli.sky.written import parse_coordinate, plain_signs
 
 # How programs and people write that a value is unknown, besides nothing and any run of dashes.
 _BLANK = frozenset(
