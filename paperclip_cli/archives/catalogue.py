@@ -57,13 +57,15 @@ class Catalogue:
 
     Of records with the same number, the last one with an abstract counts, since catalogues are
     corrected by appending. `duplicates` counts the records that repeat a number, `without_id` the
-    blocks of text without one. `missions` are those that stand before a number (`hst:101`).
+    blocks of text without one, and `oddities` name both, with their lines. `missions` are those
+    that stand before a number (`hst:101`).
     """
 
     proposals: tuple[Proposal, ...]
     duplicates: int = 0
     without_id: int = 0
     missions: frozenset[str] = frozenset()
+    oddities: tuple[str, ...] = ()
 
 
 def read_catalogue(path: Path, mission: str) -> Catalogue:
@@ -114,10 +116,15 @@ def parse(text: str, mission: str) -> Catalogue:
     found: dict[int, Proposal] = {}
     records = without_id = 0
     missions: set[str] = set()
+    places: dict[int, int] = {}
+    odd: list[str] = []
     for block in _blocks(text):
         number = block.number()
         if number is None:
             without_id += 1
+            odd.append(
+                f"line {block.line}: ID {block.written_id!r} is not the number of a proposal"
+            )
             continue
         records += 1
         missions.add(number.mission)
@@ -125,8 +132,12 @@ def parse(text: str, mission: str) -> Catalogue:
         earlier = found.get(proposal.proposal_id)
         if earlier is None or proposal.abstract or not earlier.abstract:
             found[proposal.proposal_id] = proposal
+        if earlier is not None:
+            before = places[proposal.proposal_id]
+            odd.append(f"line {block.line}: ID {block.written_id!r} is also in line {before}")
+        places[proposal.proposal_id] = block.line
     named = frozenset(missions - {""})
-    return Catalogue(tuple(found.values()), records - len(found), without_id, named)
+    return Catalogue(tuple(found.values()), records - len(found), without_id, named, tuple(odd))
 
 
 def format_catalogue(proposals: Iterable[Proposal]) -> str:
@@ -137,15 +148,21 @@ def format_catalogue(proposals: Iterable[Proposal]) -> str:
 
 @dataclass
 class _Block:
-    """The text between two separators, while it is being read."""
+    """The text between two separators, while it is being read.
 
+    `line` is that of its number or, before there is one, that of its first text.
+    """
+
+    line: int = 0
     fields: dict[str, list[str]] = field(default_factory=dict)
     abstract: list[str] = field(default_factory=list)
     stray: list[str] = field(default_factory=list)
     open_field: str | None = None
 
-    def add(self, line: str) -> None:
+    def add(self, line: str, number: int) -> None:
         label = self._label(line)
+        if line.strip() and (not self.line or (label and LABELS[label[1]] == "proposal_id")):
+            self.line = number
         if label is not None:
             self.open_field = label[1]
             self.fields[label[1]] = [label[2]]
@@ -159,10 +176,15 @@ class _Block:
         label = _LABEL.match(line)
         return bool(self.abstract and label and label[1] == next(iter(LABELS)))
 
+    @property
+    def written_id(self) -> str:
+        """What stands for the number of the record."""
+        return one_line(" ".join(self.fields.get("ID", ())))[:60]
+
     def number(self) -> ProposalNumber | None:
         """The number of the record, or None if it has no valid one."""
         try:
-            return proposal_number(one_line(" ".join(self.fields.get("ID", ()))))
+            return proposal_number(self.written_id)
         except ValueError:
             return None
 
@@ -201,14 +223,15 @@ class _Block:
 
 def _blocks(text: str) -> Iterator[_Block]:
     block = _Block()
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for number, line in enumerate(lines, 1):
         ends = _SEPARATOR.fullmatch(line) is not None
         if ends or block.starts_another(line):
             if block.fields or block.stray:
                 yield block
             block = _Block()
         if not ends:
-            block.add(line)
+            block.add(line, number)
     if block.fields or block.stray:
         yield block
 

@@ -10,7 +10,9 @@ import re
 from typing import NamedTuple
 
 from paperclip_cli.config.quantities import NUMBER
+from paperclip_cli.errors import UsageError
 from paperclip_cli.filter_names import only_filters
+from paperclip_cli.sky.coordinates import parse_position
 from paperclip_cli.sky.region import latitude, longitude, parse_region
 from paperclip_cli.sky.written import parse_coordinate, plain_signs
 
@@ -77,6 +79,21 @@ def right_ascension(text: str) -> float:
 def declination(text: str) -> float:
     """A declination in degrees, from `47.19` or `+47:11:43`."""
     return _coordinate(text, is_ra=False)
+
+
+def position(text: str) -> dict[str, float]:
+    """`s_ra` and `s_dec` of both coordinates in one cell: `202.47 47.19`, `13h29m52s +47d11m43s`.
+
+    Raises:
+        ValueError: the text is not a position.
+    """
+    try:
+        found = parse_position(text)
+    except UsageError:
+        found = None
+    if found is None:
+        raise ValueError("is not a position")
+    return {"s_ra": found[0], "s_dec": found[1]}
 
 
 def modified_julian_date(value: float) -> float:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CATALOGUE = "abstracts.cat"
-NAMED = 20  # rows of the table that are named one by one
+NAMED = 20  # oddities of a table that are named one by one
 _PROPOSAL_FOLDER = re.compile(r"proposal_([0-9]{1,9})")
 
 Listing = Mapping[Key, tuple[Candidate, ...]]
@@ -106,7 +106,8 @@ def open_folder(root: Path, mission: str, catalog: Path | None = None) -> Folder
             "give --from the folder that contains abstracts.cat and observations*/",
         )
 
-    catalogue = read_catalogue(expanded(catalog) if catalog else root / CATALOGUE, mission)
+    listing = expanded(catalog) if catalog else root / CATALOGUE
+    catalogue = read_catalogue(listing, mission)
     excluded: Counter[str] = Counter()
     images = _list_images(root, mission, excluded)
     if not images:
@@ -127,7 +128,11 @@ def open_folder(root: Path, mission: str, catalog: Path | None = None) -> Folder
         catalogue=catalogue.proposals,
         images=images,
         excluded=dict(+excluded),
-        notes=(*_told(oddities), *_of_another_mission(mission, catalogue, table)),
+        notes=(
+            *_told(f"{listing.name}, {text}" for text in catalogue.oddities),
+            *_told(oddity.text for oddity in oddities),
+            *_of_another_mission(mission, catalogue, table),
+        ),
     )
 
 
@@ -136,11 +141,13 @@ def _one_a_row(oddities: Iterable[Oddity]) -> Iterable[Oddity]:
     return {(one.kind, one.text.partition(":")[0]): one for one in oddities}.values()
 
 
-def _told(oddities: Sequence[Oddity]) -> Iterator[str]:
-    yield from (oddity.text for oddity in oddities[:NAMED])
-    if len(oddities) > NAMED:
-        more = counted(len(oddities) - NAMED, "more values or rows")
-        yield f"... and {more} of {oddities[0].text.partition(',')[0]} like these"
+def _told(oddities: Iterable[str]) -> Iterator[str]:
+    """The first of some oddities, and how many more there are."""
+    texts = list(oddities)
+    yield from texts[:NAMED]
+    if len(texts) > NAMED:
+        more = counted(len(texts) - NAMED, "more oddities")
+        yield f"... and {more} of {texts[0].partition(',')[0]}"
 
 
 def _of_another_mission(

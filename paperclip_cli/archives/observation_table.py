@@ -2,7 +2,8 @@
 
 Its columns are `image` (a path relative to the folder, or a file name together with `proposal_id`),
 and the fields of `records.Observation`, or their plainer names in ALIASES. Angles are in degrees
-(ICRS); a right ascension in parts (`13:29:52.7`) is in hours. `t_min` is a Modified Julian Date,
+(ICRS); a right ascension in parts (`13:29:52.7`) is in hours, and one column may hold both
+coordinates. `t_min` is a Modified Julian Date,
 and `t_exptime` is in seconds; ECSV and VOTable may use other units, and ECSV a column of times or
 of coordinates. `filters` holds several names divided by `;`, `,` or `|`.
 """
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from paperclip_cli.archives.catalogue import one_line
-from paperclip_cli.archives.cells import cell, is_blank, proposal_number
+from paperclip_cli.archives.cells import cell, is_blank, position, proposal_number
 from paperclip_cli.archives.tables import Line, read_table
 from paperclip_cli.records import Observation
 
+# Columns that hold both coordinates, as a text or (in ECSV) as astropy's SkyCoord.
+_POSITIONS = ("coord", "coords", "coordinates", "position", "skycoord")
 ALIASES = {
     "ra": "s_ra",
     "dec": "s_dec",
@@ -29,6 +32,8 @@ ALIASES = {
     "filter": "filters",
     "exptime": "t_exptime",
     "proposal": "proposal_id",
+    **{f"{name}.ra": "s_ra" for name in _POSITIONS},
+    **{f"{name}.dec": "s_dec" for name in _POSITIONS},
 }
 UNITS = {"s_ra": "deg", "s_dec": "deg", "t_min": "d", "t_exptime": "s"}
 FILES = tuple(f"observations.{suffix}" for suffix in ("csv", "ecsv", "vot"))
@@ -134,6 +139,12 @@ def _observation(values: Mapping[str, str]) -> tuple[Observation, list[tuple[str
             continue
         if value is not None:
             read[name] = value
+    if not {"s_ra", "s_dec"} & values.keys():
+        both = next((values[name] for name in _POSITIONS if not is_blank(values.get(name, ""))), "")
+        try:
+            read |= position(both) if both else {}
+        except ValueError as error:
+            wrong.append(("position", both, str(error)))
     # Half of a position that is wrong may be a number that stands for "unknown": -99, -99.
     if {"s_ra", "s_dec"} & {name for name, *_ in wrong}:
         read.pop("s_ra", None), read.pop("s_dec", None)

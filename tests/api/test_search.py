@@ -253,3 +253,17 @@ def test_wrong_calls_are_one_clear_error(cache: Path, opened: Index, tmp_path: P
         opened.search("dust", near=(10, -55), radius=2)  # type: ignore[arg-type]
     with pytest.raises(PaperclipError, match="--offline: the position of 'M 51'"):
         query("dust", cache=cache, offline=True, near="M 51")
+
+
+def test_near_may_name_a_target_of_the_index_or_a_frame(opened: Index, cache: Path) -> None:
+    table = opened.observations()
+    target, ra, dec = table["target"][0], table["s_ra"][0].value, table["s_dec"][0].value
+    (first, *_) = opened.search(near=f"{target}".lower())
+    assert first.target == target and first.separation is not None and first.separation < 1
+    there = SkyCoord(float(ra), float(dec), unit="deg").galactic
+    lon, lat = float(there.l.deg), float(there.b.deg)
+    for near in (f"{lon} {lat}", (lon, lat)):
+        (again, *_) = opened.search(near=near, frame="galactic")
+        assert again.image == first.image
+    with pytest.raises(PaperclipError, match="the position of 'Nobody 5' cannot be looked up"):
+        query(near="Nobody 5", cache=cache, offline=True)

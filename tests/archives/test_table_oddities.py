@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from astropy.coordinates import SkyCoord
 from astropy.io.votable import from_table
 from astropy.io.votable.tree import CooSys
 from astropy.table import Table
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paperclip_cli.archives.folder import FolderArchive, open_folder
 from paperclip_cli.archives.observation_table import (
@@ -82,7 +85,7 @@ def test_every_row_that_is_left_out_is_named(root: Path) -> None:
 def test_many_are_counted_after_the_first_twenty(root: Path) -> None:
     archive = opened(root, "image,ra", *(f"x{i}.jpg,1" for i in range(50)))
     assert archive.excluded == {WITHOUT_IMAGE: 50} and len(archive.notes) == 21
-    assert archive.notes[-1] == "... and 30 more values or rows of observations.csv like these"
+    assert archive.notes[-1] == "... and 30 more oddities of observations.csv"
 
 
 def test_another_mission_in_front_of_a_number_is_one_notice(root: Path) -> None:
@@ -122,6 +125,47 @@ def test_two_columns_of_one_kind_fill_each_other(tmp_path: Path) -> None:
     first, second = read_observations(tmp_path).rows
     assert first.observation == Observation(s_ra=2.0, s_dec=3.0, target="M 31")
     assert second.observation == Observation(s_ra=1.0, s_dec=4.0, target="N")
+
+
+def test_both_coordinates_may_be_in_one_column(tmp_path: Path) -> None:
+    for header, cell in (
+        ("coord", '"202.469575,47.195258"'),  # as astropy writes a SkyCoord into CSV
+        ("Position", "13:29:52.698 +47:11:42.93"),
+        ("coord.ra,coord.dec", "202.469575,47.195258"),
+    ):
+        (tmp_path / "observations.csv").write_text(f"image,{header}\na.jpg,{cell}\nb.jpg,null\n")
+        first, second = read_observations(tmp_path).rows
+        place = first.observation.s_ra, first.observation.s_dec
+        assert place == pytest.approx((202.469575, 47.195258), abs=1e-6)
+        assert second.observation == Observation()
+    (tmp_path / "observations.csv").write_text("image,coord\na.jpg,M 51\n")
+    (odd,) = read_observations(tmp_path).oddities
+    assert odd.text == "observations.csv, line 2: position 'M 51' is not a position"
+
+
+def test_records_of_the_catalogue_are_named_too(root: Path) -> None:
+    record = "\nID: {}\n\nAn abstract.\n" + "-" * 78 + "\n"
+    text = "".join(map(record.format, ("1", "101.0", "none", "00101")))
+    (root / "abstracts.cat").write_text(text.replace("\n", "\r"))
+    archive = open_folder(root, "local")
+    assert [one.proposal_id for one in archive.catalogue] == [1, 101]
+    assert archive.notes == (
+        "abstracts.cat, line 12: ID 'none' is not the number of a proposal",
+        "abstracts.cat, line 17: ID '00101' is also in line 7",
+    )
+
+
+@given(st.sampled_from(("csv", "ecsv", "vot")), st.binary(max_size=300), st.booleans())
+def test_any_bytes_are_a_table_or_one_clear_error(kind: str, data: bytes, is_begun: bool) -> None:
+    begun = {"csv": b"image,ra\n", "ecsv": b"# %ECSV 1.0\n", "vot": b"<VOTABLE>"}[kind]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, f"observations.{kind}").write_bytes((begun if is_begun else b"") + data)
+        try:
+            found = read_observations(Path(folder))
+        except PaperclipError as error:
+            assert f"observations.{kind}" in error.message
+        else:
+            assert all(row.image for row in found.rows)
 
 
 def test_units_may_stand_in_the_header(tmp_path: Path) -> None:

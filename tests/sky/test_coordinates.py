@@ -181,6 +181,22 @@ def test_positions_in_a_frame_are_those_of_astropy(frame: str) -> None:
         assert SkyCoord(*found, unit="deg").separation(there).arcsec < 0.01, text
 
 
+@given(
+    st.lists(
+        st.one_of(st.sampled_from("ra dec l b gal fk4 13 52.7 +47 -0 : h d m s ( ) , J".split())),
+        max_size=9,
+    ).map(" ".join)
+    | st.text(max_size=20)
+)
+def test_any_text_is_a_position_a_name_or_refused(text: str) -> None:
+    try:
+        found = parse_position(text)
+    except UsageError as error:
+        assert error.hint
+        return
+    assert found is None or (0 <= found[0] < 360 and -90 <= found[1] <= 90)
+
+
 def test_a_southern_declination_below_one_degree_keeps_its_sign() -> None:
     assert parse_position("0:0:0 -0:30:0") == (0.0, -0.5)
     assert parse_position("0 −0.5") == (0.0, -0.5)  # a typographic minus, as papers have it

@@ -9,6 +9,8 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paperclip_cli.records import Observation
 from paperclip_cli.sky.cone import Cone, Place
@@ -242,6 +244,18 @@ def test_the_whole_sky_holds_everything() -> None:
     ra, dec = np.array([0, 0, 123.4, 359, 15]), np.array([90, -90, 45, -45, 0])
     for text in ("RANGE -Inf +Inf -90 90", "AllSky ICRS", "CIRCLE ICRS 10 10 180"):
         assert (holding(text, ra, dec) < 1e-6).all()
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            "POLYGON CIRCLE BOX RANGE ICRS FK4 UNION ( ) , 1 -2.5 400 inf nan UNIT".split()
+        )
+    )
+)
+def test_any_words_are_a_region_or_none(words: list[str]) -> None:
+    for shape in parse_region(" ".join(words)):
+        assert shape.rim >= 0 and np.allclose(np.linalg.norm(shape.vertices, axis=1), 1)
 
 
 REFUSED = [
