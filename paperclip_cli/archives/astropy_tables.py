@@ -101,6 +101,9 @@ def _columns(
     table: Table, names: Mapping[str, str], units: Mapping[str, str]
 ) -> dict[str, list[str]]:
     from astropy.coordinates import SkyCoord
+    from astropy.table import Column
+    from astropy.time import Time, TimeDelta
+    from astropy.units import Quantity
 
     found: dict[str, list[str]] = {}
     places: list[SkyCoord] = []
@@ -108,14 +111,14 @@ def _columns(
         column, plain = table[name], name.strip().lower()
         if isinstance(column, SkyCoord):
             places.append(column)
-        elif plain not in found:
+        elif isinstance(column, Column | Quantity | Time | TimeDelta) and plain not in found:
             found[plain] = _cells(column, units.get(names.get(plain, plain)))
     taken = {names.get(name, name) for name in found}
     if places and not taken & {"s_ra", "s_dec"}:
-        icrs = places[0].icrs
-        hidden = _mask(places[0], len(table))
-        found["s_ra"] = _texts(icrs.ra.deg, hidden | _mask(icrs.ra, len(table)))
-        found["s_dec"] = _texts(icrs.dec.deg, hidden | _mask(icrs.dec, len(table)))
+        sky = places[0].icrs.spherical
+        for wanted, angle in (("s_ra", sky.lon), ("s_dec", sky.lat)):
+            hidden = _mask(places[0], len(table)) | _mask(angle, len(table))
+            found[wanted] = _texts(angle.deg, hidden)
     return found
 
 

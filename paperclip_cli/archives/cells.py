@@ -106,7 +106,7 @@ def modified_julian_date(value: float) -> float:
         raise ValueError("is a Julian Date, where a Modified Julian Date is due")
     if _YEARS[0] <= value <= _YEARS[1]:
         raise ValueError("is a year, where a Modified Julian Date is due")
-    if abs(value) > _LAST_MJD:
+    if not 0 < value <= _LAST_MJD:  # before that (1858), such a number stands for "unknown"
         raise ValueError("is not a Modified Julian Date")
     return value
 

@@ -17,6 +17,7 @@ from paperclip_cli.archives.cells import is_blank
 from paperclip_cli.errors import PaperclipError
 
 MAX_BYTES = 2**30
+_ASIDE = re.compile(r"#|\"?sep=", re.IGNORECASE)
 _DELIMITERS = ",;\t|"
 _UNIT = re.compile(r"\s*[\[(]\s*(?:deg|degrees?|mjd|s|sec|seconds?)\s*[\])]$")
 
@@ -64,7 +65,9 @@ def _lines(
 
 def _read_csv(path: Path, data: bytes, names: Mapping[str, str]) -> Iterator[Line]:
     lines = decode(data).replace("\0", " ").split("\n")
-    first = next((i for i, line in enumerate(lines) if line.strip() and line[0] != "#"), 0)
+    # Before the header may stand comments, and the delimiter as spreadsheets say it: `sep=;`.
+    begins = (i for i, line in enumerate(lines) if line.strip() and not _ASIDE.match(line))
+    first = next(begins, 0)
     delimiter, columns = _header(lines[first])
     _need_image_column(path, columns)
     reader = csv.reader((line + "\n" for line in lines[first:]), delimiter=delimiter)

@@ -41,13 +41,14 @@ _LABELS = [
     for first, second, frame in (
         ("(?:ra|r\\.a\\.|α|alpha)", "(?:dec|decl\\.?|de|δ|delta)(?![a-z])", ""),
         ("(?:l|ℓ|glon)", "(?:b|glat)", "galactic"),
-        ("(?:lon|lambda|λ)", "(?:lat|beta|β)", ""),
     )
 ] + [(re.compile(r"(?P<first>[^lb]+)l\b(?P<second>[^lb]+)b"), "galactic")]
 # IAU's designations say a position: J132952.7+471143, or 2MASS's J13295269+4711429.
 _DESIGNATION = re.compile(
     r"([jb]?)\s*(\d\d)(\d\d)(\d\d)(\d*|\.\d+)\s*([+\-])(\d\d)(\d\d)(\d\d)(\d*|\.\d+)"
 )
+_EPOCH = re.compile(r"^j\s*(?=\d\d?[\s:h]\s*\d)")  # J13:29:52.7+47:11:43
+_QUOTED = re.compile(r"^([\"'])(.*)\1$", re.DOTALL)
 _HINT = 'write "202.47 47.195" (degrees) or "13:29:52 +47:11:43" (hours, degrees)'
 
 
@@ -59,12 +60,16 @@ class _Written(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> _Written:
-        plain = plain_signs(text).lower().translate(str.maketrans("()[]{}<>", " " * 8))
+        plain = (
+            _QUOTED.sub(r"\2", plain_signs(text).strip())
+            .lower()
+            .translate(str.maketrans("()[]{}<>", " " * 8))
+        )
         frames = frozenset(FRAMES[word] for word in _FRAME.findall(plain))
         plain = _FRAME.sub(" ", plain)
         for sign, words in _WORDS.items():
             plain = words.sub(sign, plain)
-        return cls(plain.strip(" \t\n,;"), frames)
+        return cls(_EPOCH.sub("", plain.strip(" \t\n,;")), frames)
 
 
 def plain_signs(text: str) -> str:
@@ -82,7 +87,7 @@ def read_position(text: str, frame: str) -> tuple[float, float] | None:
         raise UsageError(f"{text!r} is in several frames: {', '.join(wanted)}", "name one frame")
     if found is not None:
         return to_icrs(*found)
-    if re.fullmatch(r"[\d\s.,;:+\-]*", written.text):
+    if not written.frames and re.fullmatch(r"[\d\s.,;:+\-]*", written.text):
         raise _nowhere(text)
     return None
 

@@ -95,6 +95,7 @@ def test_blanks_are_unknown(tmp_path: Path) -> None:
         ("t_min", "2453205.5", "is a Julian Date, where a Modified Julian Date is due"),
         ("t_min", "2004.5", "is a year, where a Modified Julian Date is due"),
         ("t_min", "20040718", "is not a Modified Julian Date"),
+        ("t_min", "-99", "is not a Modified Julian Date"),
         ("proposal_id", "GO-101", "is not the number of a proposal"),
     ],
 )

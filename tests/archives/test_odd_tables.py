@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.coordinates import Angle, Latitude, Longitude, SkyCoord
+from astropy.coordinates import Angle, EarthLocation, Latitude, Longitude, SkyCoord
 from astropy.table import MaskedColumn, QTable, Table
 from astropy.time import Time
 from astropy.utils.masked import Masked
 
 from paperclip_cli.archives.observation_table import ObservationTable, read_observations
+from paperclip_cli.records import Observation
 
 ROWS = 6
 CSV_TABLES, ECSV_TABLES, VOTABLES = 24, 24, 16
@@ -208,6 +209,33 @@ def test_ecsv_as_astropy_writes_it(tmp_path: Path, seed: int) -> None:
     if rng.integers(2):  # what astropy writes may also be called .csv
         (tmp_path / "observations.ecsv").rename(tmp_path / "observations.csv")
     check(read_observations(tmp_path), wanted)
+
+
+def test_columns_of_other_kinds(tmp_path: Path) -> None:
+    """They are used if they can be, and otherwise passed over: none makes the table unreadable."""
+    made = QTable(
+        {
+            "image": ["a.jpg", "b.jpg"],
+            "proposal_id": ["hst:101", "00102"],
+            "site": EarthLocation.from_geodetic([1, 2] * u.deg, [3, 4] * u.deg),
+            "place": SkyCoord([1, 0], [0, 1], [0, 1], representation_type="cartesian"),
+            "exptime": Time(["2015-03-20", "2015-03-21"]) - Time("2015-03-19"),
+            "filters": MaskedColumn([["F606W", "F814W"], ["F555W", "x"]], mask=[[0, 0], [0, 1]]),
+            "target": ["", "M 31"],
+        }
+    )
+    made.write(tmp_path / "observations.ecsv", format="ascii.ecsv")
+    first, second = read_observations(tmp_path).rows
+    assert (first.proposal_id, second.proposal_id) == (101, 102)
+    filters = ("F606W", "F814W")
+    assert first.observation == Observation(s_ra=0.0, s_dec=0.0, t_exptime=86400.0, filters=filters)
+    assert second.observation == Observation(
+        s_ra=90.0,
+        s_dec=pytest.approx(45.0),
+        t_exptime=2 * 86400.0,
+        filters=("F555W",),
+        target="M 31",
+    )
 
 
 @pytest.mark.parametrize("seed", range(VOTABLES))
