@@ -51,7 +51,7 @@ _SEPARATOR = re.compile(_INDENT + r"-{60,}\s*")
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Catalogue:
     """Proposals in the order of the file, each number once.
 
@@ -136,8 +136,13 @@ def parse(text: str, mission: str) -> Catalogue:
             before = places[proposal.proposal_id]
             odd.append(f"line {block.line}: ID {block.written_id!r} is also in line {before}")
         places[proposal.proposal_id] = block.line
-    named = frozenset(missions - {""})
-    return Catalogue(tuple(found.values()), records - len(found), without_id, named, tuple(odd))
+    return Catalogue(
+        proposals=tuple(found.values()),
+        duplicates=records - len(found),
+        without_id=without_id,
+        missions=frozenset(missions - {""}),
+        oddities=tuple(odd),
+    )
 
 
 def format_catalogue(proposals: Iterable[Proposal]) -> str:
@@ -146,7 +151,7 @@ def format_catalogue(proposals: Iterable[Proposal]) -> str:
     return f"{SEPARATOR}\n" + "".join(records)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Block:
     """The text between two separators, while it is being read.
 
