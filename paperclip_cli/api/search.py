@@ -11,6 +11,7 @@ import numpy as np
 from paperclip_cli.api.arguments import workspace
 from paperclip_cli.api.hits import Hits
 from paperclip_cli.api.options import Image, PathLike, QueryOptions
+from paperclip_cli.api.placed import placed
 from paperclip_cli.api.signatures import with_options
 from paperclip_cli.config import QueryConfig, configure, readers
 from paperclip_cli.config.given import text as text_of

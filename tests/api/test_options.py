@@ -14,6 +14,7 @@ import typer
 import paperclip_cli
 from paperclip_cli.api import arguments
 from paperclip_cli.api import options as typed
+from paperclip_cli.api.placed import placed
 from paperclip_cli.cli.app import EXAMPLES, app
 from paperclip_cli.config import (
     BenchmarkConfig,
@@ -214,23 +215,23 @@ def test_near_may_be_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
     monkeypatch.setattr(place, "resolve_name", resolve)
     here = arguments.workspace(tmp_path)
-    assert arguments.placed({"near": "M 51", "limit": 1}, here)["near"] == (202.47, 47.195)
-    assert arguments.placed({"near": "10 20"}, here)["near"] == (10.0, 20.0)
-    assert arguments.placed({"near": (1, 2)}, here) == {"near": (1, 2)}
+    assert placed({"near": "M 51", "limit": 1}, here)["near"] == (202.47, 47.195)
+    assert placed({"near": "10 20"}, here)["near"] == (10.0, 20.0)
+    assert placed({"near": (1, 2)}, here) == {"near": (1, 2)}
     assert asked == ["M 51"]
 
 
 def test_near_may_be_in_another_frame(tmp_path: Path) -> None:
     from astropy.coordinates import SkyCoord
 
-    here, there = stages.workspace(tmp_path), SkyCoord(104.85, 68.56, unit="deg", frame="galactic")
+    here, there = arguments.workspace(tmp_path), SkyCoord(104.85, 68.56, unit="deg", frame="galactic")
     m51 = pytest.approx((there.icrs.ra.deg, there.icrs.dec.deg))
     for near in ((104.85, 68.56), "104.85 68.56", "104d51m +68d33m36s"):
-        found = stages.placed({"near": near, "frame": "galactic"}, here)
+        found = placed({"near": near, "frame": "galactic"}, here)
         assert (found["near"], found["frame"]) == (m51, "galactic")
-    assert stages.placed({"near": there, "frame": "galactic"}, here)["near"] is there
+    assert placed({"near": there, "frame": "galactic"}, here)["near"] is there
     with pytest.raises(UsageError, match="unknown --frame 'polar'"):
-        stages.placed({"near": (1, 2), "frame": "polar"}, here)
+        placed({"near": (1, 2), "frame": "polar"}, here)
 
 
 def test_the_cache_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
