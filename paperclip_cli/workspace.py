@@ -101,6 +101,10 @@ class Workspace:
     def previews(self, mission: str) -> Path:
         return self.root / "previews" / checked_name(mission, "mission")
 
+    def is_preview(self, path: Path) -> bool:
+        """Whether a file lies among the cached previews."""
+        return path.resolve().is_relative_to((self.root / "previews").resolve())
+
     def summaries(self, name: str) -> Path:
         return self.root / "summaries" / checked_name(name, "summary set")
 

@@ -13,9 +13,11 @@ from paperclip_cli.api.arguments import workspace
 from paperclip_cli.api.options import Hdu, Image, PathLike
 from paperclip_cli.config import DescribeConfig, configure, readers
 from paperclip_cli.config.given import text
+from paperclip_cli.config.search import QueryImage
 from paperclip_cli.dataset.phrases import PAPER_PHRASES
 from paperclip_cli.errors import UsageError
 from paperclip_cli.images.reading import Reading
+from paperclip_cli.images.view import View
 from paperclip_cli.indexes.vectors import best
 from paperclip_cli.towers.folder import ModelFolder, resolve
 from paperclip_cli.towers.open_towers import OpenTowers
@@ -87,6 +89,9 @@ class Model:
     ) -> np.ndarray:
         """Embeds images as the model sees them: float32 [N, D], each row of length 1.
 
+        A model that was not trained here sees previews in the cache as the paper does, and any
+        other image as its own processor shows it.
+
         Args:
             images: paths of JPEG, PNG, TIFF or FITS files, arrays [H, W] or [H, W, 3] with the
                 first row at the top, or images of Pillow.
@@ -107,9 +112,12 @@ class Model:
         parts = [np.zeros((0, self.dimension), np.float32)]
         for start in range(0, len(given), _BATCH):
             some = given[start : start + _BATCH]
-            views = [seen(image, self._folder.view, reading, hint) for image in some]
+            views = [seen(image, self._view_of(image), reading, hint) for image in some]
             parts.append(self._towers.views(np.stack(views)))
         return np.concatenate(parts)
+
+    def _view_of(self, image: QueryImage) -> View:
+        return self._folder.view_of(isinstance(image, Path) and self._workspace.is_preview(image))
 
     def describe(
         self,

@@ -37,8 +37,9 @@ def index(
     view: Annotated[
         Optional[IndexView],
         typer.Option(
-            help="Part of an image to embed; tiles: several crops, of which the best counts. "
-            "[default: as before, or the model's]"
+            help="Part of an image to embed: centre or whole of its padded frame; clip: the "
+            "largest central square; tiles: several crops, of which the best counts. [default: as "
+            "before, or the model's; a model not trained here has clip, except for previews]"
         ),
     ] = None,
     hdu: HduOption = None,

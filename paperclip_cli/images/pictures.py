@@ -31,6 +31,7 @@ from paperclip_cli.images.view import View
 __all__ = [
     "View",
     "centre_view",
+    "clip_view",
     "decode_jpeg",
     "encode_jpeg",
     "fill_no_data",
@@ -231,6 +232,27 @@ def centre_view(canvas: np.ndarray, view: View) -> np.ndarray:
     store = store_image(canvas, view)
     first = (view.store_side - view.size) // 2
     return store[first : first + view.size, first : first + view.size]
+
+
+def clip_view(picture: np.ndarray, view: View) -> np.ndarray:
+    """The view uint8 [S, S, 3] of a picture uint8 [H, W(, 3)] that CLIP's own processor makes.
+
+    The shorter side is resampled to `view.store_side` pixels, the longer one in proportion, rounded
+    down, and the central square with S = `view.size` is cut out. Only that square is computed: a
+    strip of 8 x 100,000 pixels would fill gigabytes.
+    """
+    short, size = min(picture.shape[:2]), view.size
+    edges = []  # of the square, in pixels of the picture
+    for side in picture.shape[:2]:
+        resized = int(view.store_side * side / short)
+        first = (resized - size) // 2
+        edges.append((first * side / resized, (first + size) * side / resized))
+    (top, bottom), (left, right) = edges
+    cut = Image.fromarray(picture).resize(
+        (size, size), Image.Resampling[view.resample.upper()], box=(left, top, right, bottom)
+    )
+    seen = np.asarray(cut)
+    return seen if seen.ndim == 3 else np.repeat(seen[..., None], 3, axis=2)
 
 
 @contextmanager

@@ -26,6 +26,11 @@ class Reading:
 PLAIN = Reading()
 
 
+def seen_part(view: View, reading: Reading = PLAIN) -> str:
+    """The part of an image that a model sees, for sentences."""
+    return f"tiles of {view.crop:.3g} of the padded frame's side" if reading.tiles else str(view)
+
+
 def view_name(view: View, reading: Reading) -> str:
     """The view of an index on its images, in a few words."""
     kind = "tiles" if reading.tiles else view.kind

@@ -14,7 +14,7 @@ from paperclip_cli.config import PREVIEW_SIZE
 from paperclip_cli.config.search import QueryImage, image_name
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.images.picture_file import read_file
-from paperclip_cli.images.pictures import centre_view, make_canvas, picture_of
+from paperclip_cli.images.pictures import centre_view, clip_view, make_canvas, picture_of
 from paperclip_cli.images.reading import PLAIN, Reading
 from paperclip_cli.images.tiles import tile_count, tile_views
 from paperclip_cli.images.view import View
@@ -150,6 +150,8 @@ def seen(image: QueryImage, view: View, reading: Reading, hint: str) -> np.ndarr
 
 def _views(picture: np.ndarray, view: View, reading: Reading, is_canvas: bool) -> np.ndarray:
     """Views uint8 [T, S, S, 3]. A preview of the cache is already a canvas and keeps its size."""
+    if view.kind == "clip" and not reading.tiles:
+        return clip_view(picture, view)[None]
     side = max(picture.shape[:2]) if is_canvas else PREVIEW_SIZE
     canvas = make_canvas(picture, side, view.pad)
     return tile_views(canvas, view) if reading.tiles else centre_view(canvas, view)[None]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from paperclip_cli.files import expanded
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.reading import Reading
-from paperclip_cli.indexes.reader import Candidate, read_ahead
+from paperclip_cli.images.view import View
+from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
 from paperclip_cli.indexes.vectors import best
 from paperclip_cli.previews.records import read_previews
 from paperclip_cli.progress import Progress, SilentProgress
@@ -77,6 +79,10 @@ def run(
             "give JPEG, PNG, TIFF or FITS files",
         )
 
+    views = [
+        model.view_of(each.key is not None or workspace.is_preview(each.path))
+        for each in candidates
+    ]
     texts = embed_phrases(phrases, config.templates, model, workspace)
     reading = Reading(hdu=config.hdu, stretch=config.stretch)
     items: list[Description] = []
@@ -86,7 +92,7 @@ def run(
         quiet_decoders(),
         (progress or SilentProgress()).task(STAGE, total=len(candidates), unit="images") as task,
     ):
-        prepared = read_ahead(candidates, (), model.view, reading)
+        prepared = _prepared(candidates, views, reading)
         while batch := list(islice(prepared, _BATCH)):
             readable = [
                 (str(done.candidate.path), done.views) for done in batch if done.views is not None
@@ -106,8 +112,22 @@ def run(
         raise PaperclipError(
             f"{failures[0].item}: {failures[0].reason}", "give JPEG, PNG, TIFF or FITS files"
         )
-    report = Report(stage=STAGE, counts={"images": len(items)}, failures=tuple(failures))
+    seen = [] if model.has_view else dict.fromkeys(map(str, views))
+    report = Report(
+        stage=STAGE,
+        counts={"images": len(items)},
+        failures=tuple(failures),
+        notes=tuple(f"{model.name} sees {part}" for part in seen),
+    )
     return Descriptions(tuple(items), report)
+
+
+def _prepared(
+    candidates: Sequence[Candidate], views: Sequence[View], reading: Reading
+) -> Iterator[Prepared]:
+    """The candidates in order, each prepared with its view."""
+    for view, group in groupby(zip(views, candidates, strict=True), key=itemgetter(0)):
+        yield from read_ahead([candidate for _, candidate in group], (), view, reading)
 
 
 def _candidates(name: str, takes_folders: bool, workspace: Workspace) -> list[Candidate]:

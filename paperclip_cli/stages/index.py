@@ -12,11 +12,12 @@ from typing import Protocol
 import numpy as np
 
 from paperclip_cli.config import IndexConfig
+from paperclip_cli.config.choices import IndexView
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.files import expanded, lock
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.pictures import quiet_decoders
-from paperclip_cli.images.reading import Reading, view_name
+from paperclip_cli.images.reading import Reading, seen_part, view_name
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.folder import STAGE, IndexFolder, open_index
@@ -105,6 +106,13 @@ class Scope:
     roots: Sequence[str]
     proposals: Mapping[Key, Proposal]
 
+    def are_previews(self, workspace: Workspace) -> bool:
+        """Whether all are previews in the cache, by whatever way they were given."""
+        return all(
+            candidate.key is not None or workspace.is_preview(candidate.path)
+            for candidate in self.candidates
+        )
+
     def __contains__(self, stored: str) -> bool:
         return any(
             stored == root or stored.startswith(f"{root.rstrip('/')}/") for root in self.roots
@@ -132,7 +140,7 @@ def run(
 
     with lock(folder), quiet_decoders():
         old = None if config.force or read_manifest(folder) is None else open_index(folder)
-        view, reading = _seeing(config, model, old)
+        view, reading = _seeing(config, model, old, scope.are_previews(workspace))
         maker = Maker(
             model=model,
             fingerprint=fingerprint(model, workspace),
@@ -171,12 +179,14 @@ def run(
         discard_journal(folder)
         is_new_graph = config.hnsw and _build_graph(folder, progress or SilentProgress())
 
-    lost = "the graph of the old vectors was removed; rebuild it with --hnsw"
+    notes = [] if is_unchanged or model.has_view else [_sight(model, view, reading)]
+    if has_lost_graph and not config.hnsw:
+        notes.append("the graph of the old vectors was removed; rebuild it with --hnsw")
     return Report(
         stage=STAGE,
         counts=_changes(before, after),
         failures=tuple(failures),
-        notes=(lost,) if has_lost_graph and not config.hnsw else (),
+        notes=tuple(notes),
         output=folder,
         unchanged=is_unchanged and not is_new_graph,
     )
@@ -227,17 +237,32 @@ def _candidate(workspace: Workspace, stored: str, preview: Preview) -> Candidate
 
 
 def _seeing(
-    config: IndexConfig, model: ModelFolder, old: IndexFolder | None
+    config: IndexConfig, model: ModelFolder, old: IndexFolder | None, are_previews: bool
 ) -> tuple[View, Reading]:
-    """The view and the reading of `config`, with the index's own values for those not given."""
-    view, reading = (old.view, old.reading) if old else (model.view, Reading())
-    if config.view is not None:
-        kind = model.view.kind if config.view == "tiles" else config.view
-        view, reading = replace(view, kind=kind), replace(reading, tiles=config.view == "tiles")
+    """The view and the reading of `config`, with the index's own values for those not given.
+
+    For a new index these are the model's.
+    """
+    reading = old.reading if old else Reading()
+    if config.view is None:
+        view = old.view if old else model.view_of(are_previews)
+    else:
+        view, reading = _given(config.view, model), replace(reading, tiles=config.view == "tiles")
     given = {
         name: value for name in ("hdu", "stretch") if (value := getattr(config, name)) is not None
     }
     return view, replace(reading, **given)
+
+
+def _given(kind: IndexView, model: ModelFolder) -> View:
+    """The model's view of a kind that the user gave."""
+    if kind == "clip":
+        return model.own_view
+    return model.view if kind == "tiles" else replace(model.view, kind=kind)
+
+
+def _sight(model: ModelFolder, view: View, reading: Reading) -> str:
+    return f"{model.name} sees {seen_part(view, reading)} (--view)"
 
 
 def _check_maker(old: IndexFolder, maker: Maker) -> None:

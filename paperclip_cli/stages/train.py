@@ -15,6 +15,7 @@ from pathlib import Path
 import jax
 
 from paperclip_cli.config import Recipe, TrainConfig, training_recipe
+from paperclip_cli.config.choices import ViewKind
 from paperclip_cli.dataset.columns import Wanted
 from paperclip_cli.dataset.imported import open_dataset, origin_of
 from paperclip_cli.dataset.pairs import available_splits, read_keys
@@ -134,8 +135,10 @@ def _train(
 def _recipe(config: TrainConfig, base: ModelFolder | None) -> Recipe:
     """The recipe. A model of ours keeps its view unless `config` gives another."""
     recipe = training_recipe(config)
-    if base is not None and "view" in base.card:
-        view, crop = config.view or base.view.kind, config.crop or base.view.crop
+    if base is not None and base.has_view:
+        # The images of a dataset are square, so that `clip` is `centre`.
+        usual: ViewKind = "whole" if base.view.kind == "whole" else "centre"
+        view, crop = config.view or usual, config.crop or base.view.crop
         recipe = replace(recipe, view=view, crop=crop)
     return recipe
 

@@ -64,9 +64,6 @@ def readme(
     source = "{name} at {revision}; ".format_map(origin) if origin["name"] else ""
     repository = re.fullmatch(r"([\w.-]+/[\w.-]+)(@.*)?", origin["name"])
     trained_on = f"datasets:\n- {repository[1]}\n" if repository else ""
-    seen = "the whole padded frame"
-    if view.kind != "whole":
-        seen = f"the central {view.crop:.3g} of the padded frame's side"
     scores = "".join(
         f"| {what} | {value:.4g} |\n" for what, value in metrics.items() if value is not None
     )
@@ -85,7 +82,7 @@ Trained by `paperclip train` (paperclip-cli {__version__}) from {base}, after PA
 (Mishra-Sharma, Song & Thaler 2024, arXiv 2403.08851). `transformers.CLIPModel.from_pretrained`
 loads this folder as it is.
 {_warnings(card["training"], extras)}
-- Input: {view.size} x {view.size} pixels of {seen} (`paperclip.json`).
+- Input: {view.size} x {view.size} pixels of {view} (`paperclip.json`).
 - Data: {source}proposals: {proposals}. Their keys are in
   `paperclip.json`. Images and texts remain under the terms of their sources.
 - Licence of the base: {"not known" if terms == "other" else terms}.

@@ -18,6 +18,7 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.files import expanded
 from paperclip_cli.images.view import View
 from paperclip_cli.towers.config import ClipConfig, Extras
+from paperclip_cli.towers.preprocessor import own_view
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace, remembered, whole_manifest
 
@@ -51,9 +52,10 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 class ModelFolder:
     """A folder with a whole model.
 
-    `view` is how an image becomes the model's input; `mean` and `std` normalise its channels (0 to
-    1). `card` is `paperclip.json`, empty for a model from elsewhere, and `extras` its part about
-    `heads.safetensors`.
+    `view` is how an archive's preview becomes the model's input (`view_of` tells it for any image);
+    `mean` and `std` normalise its channels (0 to 1). `card` is `paperclip.json`, empty for a model
+    from elsewhere, `extras` its part about `heads.safetensors`, and `processor` is
+    `preprocessor_config.json`.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class ModelFolder:
     std: tuple[float, ...] = CLIP_STD
     card: dict = field(default_factory=dict)
     extras: Extras = field(default_factory=Extras)
+    processor: dict = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path, name: str | None = None) -> ModelFolder:
@@ -77,7 +80,8 @@ class ModelFolder:
 
         config = ClipConfig.read(path / CONFIG)
         card = _read_json(path / CARD)
-        mean, std = _normalisation(path / PREPROCESSOR)
+        processor = _read_json(path / PREPROCESSOR)
+        mean, std = _normalisation(path / PREPROCESSOR, processor)
         return cls(
             path=path,
             name=name or path.name,
@@ -87,7 +91,29 @@ class ModelFolder:
             std=std,
             card=card,
             extras=_extras(path, card),
+            processor=processor,
         )
+
+    @property
+    def has_view(self) -> bool:
+        """Whether its card says how it sees images, as those of models trained here do."""
+        return "view" in self.card
+
+    @property
+    def own_view(self) -> View:
+        """The view that `preprocessor_config.json` describes (`preprocessor.own_view`)."""
+        return own_view(self.processor, self.path / PREPROCESSOR, self.config.vision.image_size)
+
+    def view_of(self, is_preview: bool) -> View:
+        """The view of an image: a preview in the cache, or any other.
+
+        A model from elsewhere sees previews as the paper does, which are wide frames with the
+        target in the middle, and any other image as its own processor shows it.
+
+        Raises:
+            PaperclipError: as for `own_view`.
+        """
+        return self.view if is_preview or self.has_view else self.own_view
 
 
 REQUIRED = (CONFIG, WEIGHTS, f"{TOKENIZER} (or {VOCABULARY} and {MERGES})")
@@ -215,8 +241,7 @@ def _extras(path: Path, card: dict) -> Extras:
     return extras
 
 
-def _normalisation(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    values = _read_json(path)
+def _normalisation(path: Path, values: dict) -> tuple[tuple[float, ...], tuple[float, ...]]:
     mean, std = values.get("image_mean", CLIP_MEAN), values.get("image_std", CLIP_STD)
     if not (_three_numbers(mean) and _three_numbers(std) and min(std) > 0):
         raise PaperclipError(

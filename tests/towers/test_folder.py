@@ -86,12 +86,14 @@ def test_a_folder_without_a_model_says_what_it_lacks(
         resolve(str(tiny), workspace)
 
 
-def test_a_model_from_elsewhere_has_the_papers_view(tiny: Path) -> None:
+def test_a_model_from_elsewhere_has_the_papers_view_of_previews(tiny: Path) -> None:
     (tiny / "paperclip.json").unlink()
     (tiny / "preprocessor_config.json").unlink()
     found = ModelFolder.open(tiny)
     assert found.view == View(kind="centre", crop=0.4375, size=64, pad=255)
     assert (found.card, found.mean) == ({}, CLIP_MEAN)
+    assert found.view_of(is_preview=True) == found.view
+    assert found.view_of(is_preview=False) == View(kind="clip", crop=1.0, size=64)
 
 
 @pytest.mark.parametrize(

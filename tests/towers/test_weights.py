@@ -228,7 +228,9 @@ def test_a_failed_save_leaves_the_weights_that_were_there(
 def test_the_card_keeps_what_it_said_and_tells_the_view(tmp_path: Path) -> None:
     write_model(tmp_path, card={"data": {"splits": {"train": ["hst:1"]}}})
     card = json.loads((tmp_path / "paperclip.json").read_text())
-    view = {"kind": "centre", "crop": 0.4375, "size": 64, "pad": 255, "fill": "none"}
+    view = {"kind": "centre", "crop": 0.4375, "size": 64, "pad": 255, "fill": "none"} | {
+        "resample": "bicubic"
+    }
     assert card == {"data": {"splits": {"train": ["hst:1"]}}, "view": view}
 
 
