@@ -29,7 +29,8 @@ def train(
     init: Annotated[
         str,
         typer.Option(
-            help="Model to start from: a Hub name, a folder, scratch:tiny or scratch:base."
+            help="Model to start from: a Hub name, a folder, scratch:tiny or scratch:base. A model "
+            "trained here keeps the defaults of its own training."
         ),
     ] = DEFAULTS.init,
     dataset: DatasetOption = DEFAULTS.dataset,
@@ -92,7 +93,11 @@ def train(
         ),
     ] = None,
     weight_decay: Annotated[
-        Optional[float], typer.Option(help=f"Weight decay. {_preset('weight_decay')}")
+        Optional[float],
+        typer.Option(
+            help="Weight decay of matrices and embeddings; of all with --recipe paper. "
+            f"{_preset('weight_decay')}"
+        ),
     ] = None,
     schedule: Annotated[
         Optional[choices.Schedule],

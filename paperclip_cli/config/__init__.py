@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from paperclip_cli.config.training import (
         PAPER_PRESET,
         TINY_PRESET,
+        TRAIN_PRESETS,
         Recipe,
         TrainConfig,
         training_preset,
@@ -40,7 +41,9 @@ _HOMES = {
     "models": "DEFAULT_MODEL",
     "search": "BundleConfig DescribeConfig IndexConfig QueryConfig",
     "summaries": "SummarizeConfig",
-    "training": "PAPER_PRESET TINY_PRESET Recipe TrainConfig training_preset training_recipe",
+    "training": (
+        "PAPER_PRESET TINY_PRESET TRAIN_PRESETS Recipe TrainConfig training_preset training_recipe"
+    ),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
 __all__ = [*_MODULES]

@@ -42,9 +42,9 @@ _CHOICES: dict[str, object] = {
 class TrainConfig:
     """The options of one training.
 
-    Fields that are None take their value from the preset of `init` (`training_recipe`); `Recipe`
-    explains them. `recipe` "paper" takes the settings of the paper's reference code, whatever
-    `init` is.
+    Fields that are None take their value from the preset of `init` (`training_recipe`), which for a
+    model trained here is that of its own training; `Recipe` explains them. `recipe` "paper" takes
+    the settings of the paper's reference code, whatever `init` is.
 
     `dataset` is a name in the cache, a folder or a Hub name. `image_column`, `text_column` and
     `group_column` name columns of a dataset that others made (`dataset.columns`).
@@ -143,7 +143,9 @@ class TrainConfig:
 class Recipe:
     """How a model is trained: a preset, overridden by the user's options.
 
-    `optimiser` is adamw, or muon for the matrices (`training.optimisers`). `schedule` is the
+    `optimiser` is adamw, or muon for the matrices (`training.optimisers`). `weight_decay` acts on
+    matrices and tables of embeddings, and with `decays_all` on every parameter, as in the paper's
+    code: on norms, biases and the logit scale too. `schedule` is the
     learning rate after the warm-up. `crop` is the side of the crop as a fraction of the canvas's
     side, for the view `centre`; the view `whole` sees the whole canvas. `caption_tokens` includes
     the start and the end token; None is the length of the text encoder.
@@ -186,6 +188,7 @@ class Recipe:
     shuffle_pairs: bool = False
     head_views: int = 8
     optimiser: Optimiser = "adamw"
+    decays_all: bool = False
 
 
 PAPER_PRESET = Recipe(
@@ -219,7 +222,9 @@ TINY_PRESET = Recipe(
     eval_every=50,
     optimiser="muon",
 )
-REFERENCE_RECIPE = replace(PAPER_PRESET, caption_runs="words", logit_scale="reference")
+REFERENCE_RECIPE = replace(
+    PAPER_PRESET, caption_runs="words", logit_scale="reference", decays_all=True
+)
 TRAIN_PRESETS = {
     "pretrained": PAPER_PRESET,
     "scratch:base": PAPER_PRESET,
@@ -237,12 +242,15 @@ def training_preset(init: str) -> Recipe:
     return TRAIN_PRESETS.get(init, TRAIN_PRESETS["pretrained"])
 
 
-def training_recipe(config: TrainConfig) -> Recipe:
+def training_recipe(config: TrainConfig, preset: str | None = None) -> Recipe:
     """The preset or the paper's recipe, overridden by the options that were given.
 
+    `preset` is its name; None means that of `config.init`.
     A warm-up that was not given takes at most a tenth of the steps, the paper's fraction.
     """
-    preset = REFERENCE_RECIPE if config.recipe == "paper" else training_preset(config.init)
-    given = {name: value for name in vars(preset) if (value := getattr(config, name)) is not None}
-    steps = given.get("steps", preset.steps)
-    return replace(preset, **{"warmup_steps": min(preset.warmup_steps, steps // 10)} | given)
+    chosen = training_preset(preset or config.init)
+    usual = REFERENCE_RECIPE if config.recipe == "paper" else chosen
+    options = vars(config)
+    given = {name: value for name in vars(usual) if (value := options.get(name)) is not None}
+    steps = given.get("steps", usual.steps)
+    return replace(usual, **{"warmup_steps": min(usual.warmup_steps, steps // 10)} | given)

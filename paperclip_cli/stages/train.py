@@ -33,7 +33,7 @@ from paperclip_cli.training.interruption import Requests, stop_requests, unheard
 from paperclip_cli.training.loop import Training
 from paperclip_cli.training.metrics import MetricsLog, as_csv, read_metrics
 from paperclip_cli.training.setup import prepare
-from paperclip_cli.training.start import base_model
+from paperclip_cli.training.start import base_model, preset_of
 from paperclip_cli.training.step import TrainState
 from paperclip_cli.workspace import (
     Manifest,
@@ -48,6 +48,8 @@ STAGE = "train"
 PLAN, METRICS, CHECKPOINTS = "plan.json", "metrics.jsonl", "checkpoints"
 # Settings that `--resume` may change: none of them affects a step that is done.
 _MAY_CHANGE = {"steps", "eval_every", "learning_rate"}
+# A setting that the plans of earlier versions lack. Their trainings decayed every parameter.
+_DECAYS_ALL = "decays_all"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Plan:
 
     config: dict
     inputs: dict[str, str]
+
+    @property
+    def is_earlier(self) -> bool:
+        """Whether it is of an earlier version, whose weight decay acted on every parameter."""
+        return _DECAYS_ALL not in self.config
 
     def differences(self, other: Plan) -> dict[str, str]:
         """The differences from another plan, by name: `steps (300, now 500)`."""
@@ -97,22 +104,28 @@ def _train(
     opened = open_dataset(config.dataset, columns, workspace, progress)
     dataset = opened.folder
     base = base_model(config.init, workspace)
-    recipe = _recipe(config, base)
-    plan = _plan(config, recipe, dataset, base, workspace)
     folder, state = workspace.model(config.name), workspace.training(config.name)
 
     with lock(folder) if distributed.leads() else nullcontext():
         finished = None if config.force else whole_manifest(folder, (WEIGHTS, HEADS))
-        if finished and plan == Plan(finished.config, finished.inputs):
-            return opened.onto(_report(finished, folder, unchanged=True))
-        begun = None if config.force else _begun(state)
         old = Plan(finished.config, finished.inputs) if finished else None
-        _refuse_other(plan, begun or old, config)
+        begun = None if config.force else _begun(state)
+        before = begun or old
+        is_earlier = before is not None and before.is_earlier
+        recipe = _recipe(config, base, is_earlier)
+        plan = _plan(config, recipe, dataset, base, workspace, is_earlier)
+        if finished and plan == old:
+            return opened.onto(_report(finished, folder, unchanged=True))
+        _refuse_other(plan, before, config)
         if config.resume and begun is None:
             raise PaperclipError(
                 f"there is no training of model {config.name!r} to resume", "leave out --resume"
             )
 
+        if is_earlier:
+            progress.note(
+                "an earlier version began this training: as then, weight decay acts on everything"
+            )
         training = prepare(recipe, config, dataset, base, plan.inputs, workspace, progress)
         distributed.meet("all have read what was there")
         if distributed.leads():
@@ -125,16 +138,21 @@ def _train(
             kept = checkpoints.best() if keeps_best else None
             final = last if kept in (None, recipe.steps) else checkpoints.restore(kept, last)
         if distributed.leads():
-            _finish(training, final, kept or recipe.steps, plan, dataset, folder, state)
+            _finish(training, final, kept or recipe.steps, plan, dataset, folder, state, base)
         distributed.meet("the model is written")
     if not distributed.leads():
         return Report(stage=STAGE)
     return opened.onto(_report(read_manifest(folder), folder))
 
 
-def _recipe(config: TrainConfig, base: ModelFolder | None) -> Recipe:
-    """The recipe. A model of ours keeps its view unless `config` gives another."""
-    recipe = training_recipe(config)
+def _recipe(config: TrainConfig, base: ModelFolder | None, is_earlier: bool) -> Recipe:
+    """The recipe. A model of ours keeps its view unless `config` gives another.
+
+    A training that an earlier version began goes on by that version's rules.
+    """
+    recipe = training_recipe(config, config.init if is_earlier else preset_of(config.init, base))
+    if is_earlier:
+        recipe = replace(recipe, decays_all=True)
     if base is not None and base.has_view:
         # The images of a dataset are square, so that `clip` is `centre`.
         usual: ViewKind = "whole" if base.view.kind == "whole" else "centre"
@@ -149,11 +167,15 @@ def _plan(
     dataset: Path,
     base: ModelFolder | None,
     workspace: Workspace,
+    is_earlier: bool,
 ) -> Plan:
     inputs = {"dataset": dataset_fingerprint(dataset, workspace)}
     if base:
         inputs["base"] = fingerprint(base, workspace)
-    return Plan({"init": config.init, "seed": config.seed, **dataclasses.asdict(recipe)}, inputs)
+    settings = dataclasses.asdict(recipe)
+    if is_earlier:
+        settings.pop(_DECAYS_ALL)  # so that the plan stays the one it began with
+    return Plan({"init": config.init, "seed": config.seed, **settings}, inputs)
 
 
 def _begun(state: Path) -> Plan | None:
@@ -211,6 +233,7 @@ def _finish(
     dataset: Path,
     folder: Path,
     state: Path,
+    base: ModelFolder | None,
 ) -> None:
     """Writes the folder of the model."""
     scores = _scores(state, step)
@@ -220,9 +243,10 @@ def _finish(
     }
     licence = card.licence(training.folder.path, training.folder.name)
     # A model is shared: of a folder only the name is given, because its path is private.
-    base, init = last_part(training.folder.name), last_part(str(plan.config["init"]))
-    settings = plan.config | {"init": init, "kept_step": step}
-    paperclip = card.machine_card(settings, splits, base, licence, origin_of(dataset))
+    started_from, init = last_part(training.folder.name), last_part(str(plan.config["init"]))
+    preset = preset_of(str(plan.config["init"]), base)
+    settings = plan.config | {"init": init, "preset": preset, "kept_step": step}
+    paperclip = card.machine_card(settings, splits, started_from, licence, origin_of(dataset))
     done = Manifest(
         stage=STAGE,
         config=plan.config,

@@ -1,16 +1,23 @@
 """Optimisers and learning rate schedules of the recipes.
 
 `adamw` is the paper's: AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with decoupled weight
-decay on every parameter, as in the defaults of `torch.optim.AdamW` and `optax.adamw` and in the
-paper's reference code.
+decay.
 
 `muon` (Jordan et al. 2024, kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv 2502.16982)
 moves the matrices of the towers' blocks by their orthogonalised momentum, in which no direction is
 neglected, and everything else by AdamW. With it a small model learns more in the same number of
 steps.
+
+Weight decay acts on matrices and on tables of embeddings. It spares norms and biases (Radford et
+al. 2021, arXiv 2103.00020, section 2.5: "all weights that are not gains or biases"), and like
+OpenCLIP the class token, the logit scale and its bias: a decaying scale would raise the temperature
+whatever the data say. With `decays_all` it acts on every parameter, as in the defaults of
+`torch.optim.AdamW` and `optax.adamw` and in the paper's reference code.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -23,11 +30,25 @@ from paperclip_cli.towers import clip
 # Relative to AdamW's rate: its updates have smaller entries than an orthogonal matrix of like
 # effect.
 MATRIX_RATE = 10.0
+_DECAYED, _SPARED = "decayed", "spared"
+# The names of parameters that are no matrices, whatever their shape: those of layers are stacked.
+_VECTORS = {"scale", "bias", "class_token", "logit_scale", "logit_bias"}
 
 
 def optimiser(recipe: Recipe) -> optax.GradientTransformation:
     """The transformation of gradients named by `recipe.optimiser`."""
-    return adamw(recipe) if recipe.optimiser == "adamw" else muon(recipe)
+    chosen = adamw if recipe.optimiser == "adamw" else muon
+    if recipe.decays_all:
+        return chosen(recipe)
+    sparing = chosen(replace(recipe, weight_decay=0.0))
+    return optax.partition({_DECAYED: chosen(recipe), _SPARED: sparing}, _kinds)
+
+
+def _kinds(params: clip.Params) -> clip.Params:
+    """Whether each parameter is decayed or spared."""
+    return jax.tree.map_with_path(
+        lambda path, _: _SPARED if str(path[-1].key) in _VECTORS else _DECAYED, params
+    )
 
 
 def _as_optax_promotes(made: optax.GradientTransformation) -> optax.GradientTransformation:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paperclip_cli.config import Recipe
+from paperclip_cli.config import TRAIN_PRESETS, Recipe
 from paperclip_cli.images.view import View
 from paperclip_cli.towers import clip, weights
 from paperclip_cli.towers.config import Extras
@@ -43,6 +43,20 @@ class Start(NamedTuple):
 def base_model(init: str, workspace: Workspace) -> ModelFolder | None:
     """The model named by `--init`; None for `scratch:...`."""
     return None if init.startswith("scratch:") else resolve(init, workspace)
+
+
+def preset_of(init: str, base: ModelFolder | None) -> str:
+    """The name of the preset for a start: `scratch:tiny`, `scratch:base` or `pretrained`.
+
+    A model trained here has that of its own training, as its card says: 20,000 steps are for
+    models with 400 times the parameters of a tiny one. Older cards name only the start of that
+    training.
+    """
+    if base is None:
+        return init
+    training = base.card.get("training")
+    said = (training.get("preset"), training.get("init")) if isinstance(training, dict) else ()
+    return next((name for name in said if name in (*TRAIN_PRESETS,)), "pretrained")
 
 
 def start(base: ModelFolder | NewModel, recipe: Recipe, seed: int, key: jax.Array) -> Start:

@@ -90,6 +90,7 @@ def test_what_a_training_leaves(trained: Workspace) -> None:
         "size": 64,
         "pad": 255,
         "fill": "sky",
+        "resample": "bicubic",
     }
     assert card["training"]["init"] == "scratch:tiny" and card["training"]["steps"] == 4
     splits = {
