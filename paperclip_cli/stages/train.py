@@ -127,6 +127,8 @@ def _train(
                 "an earlier version began this training: as then, weight decay acts on everything"
             )
         training = prepare(recipe, config, dataset, base, plan.inputs, workspace, progress)
+        if other := _other_captions(base, _captions(training, dataset)):
+            progress.note(other)
         distributed.meet("all have read what was there")
         if distributed.leads():
             _open_state(state, plan, begun)
@@ -203,6 +205,28 @@ def _refuse_other(plan: Plan, other: Plan | None, config: TrainConfig) -> None:
         )
 
 
+def _captions(training: Training, dataset: Path) -> str:
+    """The kind of a dataset's captions: `summary`, `abstract`, or `other` in those of others."""
+    if training.learns_summaries:
+        return "summary"
+    return "other" if origin_of(dataset) else "abstract"
+
+
+def _other_captions(base: ModelFolder | None, captions: str) -> str | None:
+    """A warning where a model of abstracts goes on with summaries, or the reverse."""
+    data = base.card.get("data") if base else None
+    known = data.get("captions") if isinstance(data, dict) else None
+    names = {"abstract": "abstracts", "summary": "summaries"}
+    if not (base and isinstance(known, str) and known in names and captions in names):
+        return None
+    if known == captions:
+        return None
+    return (
+        f"warning: {base.name} was trained on {names[known]}, and the captions of this dataset are "
+        f"{names[captions]} (build-dataset --captions {known} makes the others)"
+    )
+
+
 def _open_state(state: Path, plan: Plan, begun: Plan | None) -> None:
     if begun is None:
         shutil.rmtree(state, ignore_errors=True)
@@ -246,7 +270,9 @@ def _finish(
     started_from, init = last_part(training.folder.name), last_part(str(plan.config["init"]))
     preset = preset_of(str(plan.config["init"]), base)
     settings = plan.config | {"init": init, "preset": preset, "kept_step": step}
-    paperclip = card.machine_card(settings, splits, started_from, licence, origin_of(dataset))
+    paperclip = card.machine_card(
+        settings, splits, started_from, licence, origin_of(dataset), _captions(training, dataset)
+    )
     done = Manifest(
         stage=STAGE,
         config=plan.config,

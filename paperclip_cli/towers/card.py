@@ -35,16 +35,21 @@ def machine_card(
     base: str,
     terms: str,
     origin: Mapping[str, str] | None = None,
+    captions: str = "other",
 ) -> dict:
     """The content of `paperclip.json` except the view.
 
     `splits`: split -> keys of its proposals. `origin`: name and revision of a dataset that others
-    made.
+    made. `captions` are `abstract`, `summary` or `other`.
     """
     of_others = {"origin": dict(origin)} if origin else {}
     return {
         "training": dict(training),
-        "data": {"splits": {split: list(keys) for split, keys in splits.items()}, **of_others},
+        "data": {
+            "splits": {split: list(keys) for split, keys in splits.items()},
+            "captions": captions,
+            **of_others,
+        },
         "base": {"name": base, "license": terms},
     }
 

@@ -59,6 +59,7 @@ class Training:
     """Everything that stays the same while a model is trained, and the initial state.
 
     `frozen` are the parameters that are not trained and therefore not in the state.
+    `learns_summaries` is whether all captions are summaries.
     """
 
     recipe: Recipe
@@ -73,6 +74,7 @@ class Training:
     validation: Validation | None
     key: jax.Array
     log_every: int
+    learns_summaries: bool
 
     def run(
         self,

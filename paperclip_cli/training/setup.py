@@ -134,6 +134,7 @@ def prepare(
         validation=validation,
         key=augmenting,
         log_every=config.log_every,
+        learns_summaries=pairs.are_summaries,
     )
 
 

@@ -159,3 +159,26 @@ def test_a_model_from_a_tiny_one_is_trained_like_a_tiny_one(archive: Workspace) 
 def test_the_card_names_the_preset(said: dict, preset: str, tmp_path: Path) -> None:
     assert preset_of("a folder", write_model(tmp_path, card=said)) == preset
     assert preset_of("scratch:tiny", None) == "scratch:tiny"
+
+
+@pytest.mark.parametrize("kind", CAPTIONS)
+def test_other_captions_than_those_of_the_start_are_told(archive: Workspace, kind: str) -> None:
+    (other,) = {*CAPTIONS} - {kind}
+    go(archive, f"of-{kind}", steps=1, dataset=kind)
+    assert card(archive, f"of-{kind}")["data"]["captions"] == kind
+    plural = {"abstract": "abstracts", "summary": "summaries"}
+    warning = (
+        f"warning: of-{kind} was trained on {plural[kind]}, and the captions of this dataset are "
+        f"{plural[other]} (build-dataset --captions {kind} makes the others)"
+    )
+    for dataset, expected in ((kind, []), (other, [warning])):
+        notes = go(archive, f"{kind}-{dataset}", init=f"of-{kind}", steps=1, dataset=dataset)
+        assert [note for note in notes if note.startswith("warning")] == expected
+
+
+@pytest.mark.parametrize("data", [{}, {"captions": "other"}, {"captions": ["summary"]}, []])
+def test_a_start_that_does_not_say_its_captions_is_no_reason_to_warn(
+    archive: Workspace, data: Any, tmp_path: Path
+) -> None:
+    base = write_model(tmp_path / "base", card={"data": data})
+    assert train._other_captions(ModelFolder.open(base.path), "abstract") is None
