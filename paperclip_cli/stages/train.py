@@ -50,6 +50,7 @@ PLAN, METRICS, CHECKPOINTS = "plan.json", "metrics.jsonl", "checkpoints"
 _MAY_CHANGE = {"steps", "eval_every", "learning_rate"}
 # A setting that the plans of earlier versions lack. Their trainings decayed every parameter.
 _DECAYS_ALL = "decays_all"
+_RISE = 1.01  # of a validation loss above its lowest; less is noise
 
 
 @dataclass(frozen=True)
@@ -315,6 +316,30 @@ def _report(done: Manifest | None, folder: Path, unchanged: bool = False) -> Rep
         note += f": validation loss {loss:.3f}"
     if accuracy is not None:
         note += f", retrieval accuracy at 10 % {accuracy:.3f}"
+    rising = _overfitting(folder, done)
     return Report(
-        stage=STAGE, counts=done.counts, notes=(note,), output=folder, unchanged=unchanged
+        stage=STAGE,
+        counts=done.counts,
+        notes=(note, rising) if rising else (note,),
+        output=folder,
+        unchanged=unchanged,
+    )
+
+
+def _overfitting(folder: Path, done: Manifest) -> str | None:
+    """A warning where the last weights are kept although the validation loss rose before them."""
+    if done.config.get("keep") != "last" or not (folder / METRICS).is_file():
+        return None
+    losses = [
+        (line["validation_loss"], line["step"])
+        for line in read_metrics(folder / METRICS)
+        if line.get("validation_loss") is not None
+    ]
+    if not losses or losses[-1][0] <= _RISE * min(losses)[0]:
+        return None
+    (lowest, step), (last, end) = min(losses), losses[-1]
+    return (
+        f"perhaps overfitting: the validation loss was lowest at step {step} ({lowest:.3f}) and "
+        f"rose to {last:.3f} at step {end}, which is kept; "
+        "train again with --keep best or fewer --steps"
     )

@@ -23,7 +23,7 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.progress import SilentProgress
 from paperclip_cli.stages import build_dataset, summarize, train
 from paperclip_cli.towers import scratch
-from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.folder import ModelFolder, resolve
 from paperclip_cli.training.start import preset_of
 from paperclip_cli.workspace import Workspace
 from tests.clip_models import write_model
@@ -182,3 +182,33 @@ def test_a_start_that_does_not_say_its_captions_is_no_reason_to_warn(
 ) -> None:
     base = write_model(tmp_path / "base", card={"data": data})
     assert train._other_captions(ModelFolder.open(base.path), "abstract") is None
+
+
+def test_overfitting_is_told_where_the_last_step_is_kept(archive: Workspace) -> None:
+    """The log is replaced by one with known losses; the model's report reads it again."""
+    go(archive, "over")
+    log = archive.model("over") / "metrics.jsonl"
+
+    def told(*losses: float | None) -> list[str]:
+        lines = [{"step": 10 * n, "validation_loss": loss} for n, loss in enumerate(losses, 1)]
+        log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return [note for note in go(archive, "over") if note.startswith("perhaps overfitting")]
+
+    assert told(3.0, 2.0, 2.5, 2.6) == [
+        "perhaps overfitting: the validation loss was lowest at step 20 (2.000) and rose to 2.600 "
+        "at step 40, which is kept; train again with --keep best or fewer --steps"
+    ]
+    assert told(3.0, 2.0, 2.5, 1.9) == told(3.0, 2.0, 2.01) == told(2.0) == told(None) == []
+    assert told() == []
+    log.unlink()
+    assert not [note for note in go(archive, "over") if note.startswith("perhaps overfitting")]
+
+
+def test_overfitting_happens_and_the_best_weights_are_an_answer(archive: Workspace) -> None:
+    settings = {"steps": 40, "eval_every": 10, "learning_rate": 0.003, "shuffle_pairs": True}
+    assert [
+        note for note in go(archive, "last", **settings) if note.startswith("perhaps overfitting")
+    ]
+    best = go(archive, "best", **settings, keep="best")
+    assert not [note for note in best if note.startswith("perhaps overfitting")]
+    assert resolve("best", archive).card["training"]["kept_step"] < 40
