@@ -153,7 +153,9 @@ def train(
     ] = DEFAULTS.seed,
     dtype: Annotated[
         choices.Dtype,
-        typer.Option(help="Type the towers compute in; auto: bfloat16 on an accelerator."),
+        typer.Option(
+            help="Type the towers compute in; auto: bfloat16 on a TPU or a GPU that has it."
+        ),
     ] = DEFAULTS.dtype,
     cache: Annotated[
         choices.Cache,

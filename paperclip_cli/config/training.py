@@ -50,7 +50,8 @@ class TrainConfig:
     `group_column` name columns of a dataset that others made (`dataset.columns`).
 
     The other fields change how a training is computed but, apart from rounding, not its result.
-    `dtype` is the type the towers compute in (`auto`: bfloat16 on a GPU or TPU, else float32).
+    `dtype` is the type the towers compute in (`auto`: bfloat16 on a TPU or a GPU that has it,
+    else float32).
     `accumulate` is the number of parts in which a batch passes through the towers. `remat`
     recomputes layers instead of storing them. `cache_images` (`--cache`) is where decoded images
     are kept. `devices` None uses all devices. `resume` continues a training, whose number of steps

@@ -28,6 +28,7 @@ from paperclip_cli.services.environment import backends, network, versions
 from paperclip_cli.summaries.files import read_summaries
 from paperclip_cli.threads import in_threads, processors
 from paperclip_cli.towers.folder import WEIGHTS, resolve
+from paperclip_cli.training import capability
 from paperclip_cli.wording import counted, in_bytes
 from paperclip_cli.workspace import Workspace, faults, read_manifest, remedy, whole_manifest
 
@@ -82,6 +83,14 @@ def _devices() -> Iterator[Check]:
             found=f"{found}, although there is an NVIDIA driver",
             state=State.NOTE,
             advice=extra_line("cuda"),
+        )
+    elif old := capability.lacks(devices):
+        yield Check(
+            topic="devices",
+            name="jax",
+            found=f"{found}, training in {old}",
+            state=State.NOTE,
+            advice="trainings take longer and more memory than on a newer GPU",
         )
     else:
         yield Check(topic="devices", name="jax", found=found)

@@ -28,7 +28,7 @@ from paperclip_cli.threads import in_a_thread
 from paperclip_cli.towers import clip, scratch
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.tokenizer import ENDS
-from paperclip_cli.training import distributed, encoders
+from paperclip_cli.training import capability, distributed, encoders
 from paperclip_cli.training.encoders import Pixels
 from paperclip_cli.training.features import FrozenTowers, Rows
 from paperclip_cli.training.loop import Training, compiled
@@ -161,6 +161,7 @@ def _setting(
     progress.note(
         f"training on {devices}"
         + (" in bfloat16" if how.dtype else "")
+        + (f" in {old}" if not how.dtype and (old := capability.lacks(devices.used)) else "")
         + (smaller if size < recipe.batch_size else "")
     )
     length = _caption_length(recipe, begin.folder)

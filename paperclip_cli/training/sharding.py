@@ -15,6 +15,7 @@ from paperclip_cli.errors import UsageError
 from paperclip_cli.threads import processors
 from paperclip_cli.towers.clip import Compute
 from paperclip_cli.towers.config import ClipConfig
+from paperclip_cli.training import capability
 from paperclip_cli.wording import counted
 
 Tree = TypeVar("Tree")
@@ -69,11 +70,6 @@ class Devices:
         processes = f" in {counted(count, 'processes')}" if count > 1 else ""
         left = f"; {self.unused} unused: the batch does not divide by more" if self.unused else ""
         return f"{len(self.used)} x {first.platform} ({kind}){processes}{left}"
-
-    @property
-    def platform(self) -> str:
-        """cpu, gpu or tpu."""
-        return self.used[0].platform
 
     def replicate(self, tree: Tree) -> Tree:
         """The tree's arrays on every device. They must be the same in each process."""
@@ -142,13 +138,14 @@ def _with_rows(store: jax.Array, rows: jax.Array, first: jax.Array) -> jax.Array
 def compute(dtype: str, devices: Devices, config: ClipConfig, remat: bool) -> Compute:
     """The settings with which towers compute on these devices.
 
-    `auto` is bfloat16 on an accelerator, where it is twice as fast, and float32 on a CPU.
+    `auto` is bfloat16 on an accelerator that computes in it, where it is twice as fast, and float32
+    elsewhere. Attention is cuDNN's where the devices have it.
     """
-    narrow = dtype == "bfloat16" or (dtype == "auto" and devices.platform != "cpu")
+    narrow = dtype == "bfloat16" or (dtype == "auto" and capability.narrow(devices.used))
     towers = (config.text, config.vision)
     widths = [tower.hidden_size // tower.num_attention_heads for tower in towers]
     suit_cudnn = all(width <= 128 and width % 8 == 0 for width in widths)
-    fused = narrow and devices.platform == "gpu" and suit_cudnn
+    fused = narrow and capability.flash(devices.used) and suit_cudnn
     return Compute(jnp.bfloat16 if narrow else None, remat, fused)
 
 
