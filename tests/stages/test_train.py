@@ -183,7 +183,9 @@ def test_fine_tuning_keeps_the_view_of_a_model_of_ours(trained: Workspace) -> No
     The moving average halves it.
     """
     base = resolve("default", trained)
-    train.run(dataclasses.replace(QUICK, init="default", name="tuned", steps=1), trained)
+    adam = {"optimiser": "adamw", "weight_decay": 0.0}
+    config = dataclasses.replace(QUICK, init="default", name="tuned", steps=1, **adam)
+    train.run(config, trained)
     tuned = resolve("tuned", trained)
     assert tuned.view == base.view and tuned.config == base.config
     assert tuned.card["base"] == {"name": "default", "license": "other"}
