@@ -224,7 +224,10 @@ def test_near_may_be_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_near_may_be_in_another_frame(tmp_path: Path) -> None:
     from astropy.coordinates import SkyCoord
 
-    here, there = arguments.workspace(tmp_path), SkyCoord(104.85, 68.56, unit="deg", frame="galactic")
+    here, there = (
+        arguments.workspace(tmp_path),
+        SkyCoord(104.85, 68.56, unit="deg", frame="galactic"),
+    )
     m51 = pytest.approx((there.icrs.ra.deg, there.icrs.dec.deg))
     for near in ((104.85, 68.56), "104.85 68.56", "104d51m +68d33m36s"):
         found = placed({"near": near, "frame": "galactic"}, here)
