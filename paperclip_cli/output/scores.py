@@ -156,7 +156,7 @@ def _whose(row: Result, split: str) -> dict:
 
 
 def _table(direction: str, rows: Sequence[Result]) -> None:
-    """One line per row, then the paper's values if measured in the same way.
+    """One line per row, then the paper's values.
 
     Models cut captions to different lengths, so that their number, and chance, differ by row.
     """
@@ -168,12 +168,6 @@ def _table(direction: str, rows: Sequence[Result]) -> None:
 
     percents = [k for k in first.accuracy.chance if k in (5, PERCENT, 20)]
     lines = [_cells(row, percents) for row in rows]
-    for name, (value, loss) in _paper(rows).items():
-        accuracies = ["-" if k != PERCENT else _number(value) for k in percents]
-        lines.append(
-            [f"paper: {name}", "", "", *accuracies, "", "", "", _number(loss) if loss else ""]
-        )
-
     heads = [f"{k} %" for k in percents]
     names = ["Model", "Images", "Capt.", *heads, f"95 % at {PERCENT} %", "Chance", "Prop.", "Loss"]
     widths = [None, 6, 6, *(5 for _ in percents), 13, 6, 5, 5]
@@ -182,12 +176,31 @@ def _table(direction: str, rows: Sequence[Result]) -> None:
         for place, (name, width) in enumerate(zip(names, widths, strict=True))
     ]
     console.table(columns, lines)
+    _paper_table(rows)
 
     for row in rows:
         if row.similarity and row.subset == ALL and row.role != CONTROL:
             true, others = row.similarity
             apart = "" if math.isnan(others) else f", of shuffled ones {others:.3f}"
             console.emit(f"{row.name}: similarity of true pairs {true:.3f}{apart}\n")
+
+
+def _paper_table(rows: Sequence[Result]) -> None:
+    """The paper's values, if they were measured in the same way."""
+    reported = _paper(rows)
+    if not reported:
+        return
+    console.emit("\n")
+    columns = [
+        console.TableColumn("Paper"),
+        console.TableColumn(f"{PERCENT} %", 6, "right"),
+        console.TableColumn("Loss", 6, "right"),
+    ]
+    lines = [
+        [name, _number(value), _number(loss) if loss else "-"]
+        for name, (value, loss) in reported.items()
+    ]
+    console.table(columns, lines)
 
 
 def _cells(row: Result, percents: Iterable[int]) -> list[str]:
