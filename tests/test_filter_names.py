@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from paperclip_cli.archives.mast.rows import filters_of
 from paperclip_cli.archives.observation_table import read_observations
 from paperclip_cli.filter_names import only_filters
+from paperclip_cli.images.fits_cards import Cards
 from paperclip_cli.images.fits_header import header_observation
 
 NONE = [
@@ -27,7 +28,8 @@ def test_words_for_no_filter_are_none_wherever_they_stand(word: str, tmp_path: P
 
     assert only_filters([word, "F814W"]) == ("F814W",)
     header = fits.Header([("FILTER1", word), ("FILTER2", "F814W")])
-    assert header_observation([header], (40, 40))[0].filters == ("F814W",)
+    cards = Cards(header.tostring().encode())
+    assert header_observation([cards], (40, 40)).observation.filters == ("F814W",)
     row = {"filters": f"{word};F814W", "obs_id": "x"}
     assert filters_of(row, [row]) == ("F814W",)
     (tmp_path / "observations.csv").write_text(f"image,filters\na.jpg,{word};F814W\n")

@@ -10,8 +10,10 @@ from paperclip_cli.errors import UsageError
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 _FITS = (".fits", ".fit", ".fts")
-# Only FITS is read compressed: by gzip, or by fpack, whose `.fz` may be all that a name ends in.
-SUFFIXES = (*_PICTURES, *_FITS, *(f"{suffix}.gz" for suffix in _FITS), ".fz")
+# Only FITS is read compressed: by gzip, bzip2, or fpack, whose `.fz` may be all that a name ends
+# in.
+_PACKED = tuple(f"{suffix}.{packed}" for suffix in _FITS for packed in ("gz", "bz2"))
+SUFFIXES = (*_PICTURES, *_FITS, *_PACKED, ".fz")
 
 
 def is_image_name(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Size limits for pictures, and the magic bytes of FITS and gzip files."""
+"""Size limits for pictures, and the magic bytes of the files that FITS images come in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from paperclip_cli.errors import BadItem
 # attack.
 MAX_PIXELS = 16_384**2
 MIN_SIDE = 8
-FITS_MAGIC, GZIP_MAGIC = b"SIMPLE  =", b"\x1f\x8b"
+FITS_MAGIC, GZIP_MAGIC, BZIP2_MAGIC = FITS_MAGICS = b"SIMPLE  =", b"\x1f\x8b", b"BZh"
 
 
 def check_size(width: int, height: int) -> None:

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 from PIL.ImageFile import ImageFile
 
 from paperclip_cli.errors import BadItem
-from paperclip_cli.images.limits import FITS_MAGIC, GZIP_MAGIC, check_size
+from paperclip_cli.images.limits import FITS_MAGIC, FITS_MAGICS, check_size
 from paperclip_cli.images.stretch import PREVIEW, preview_stretch
+from paperclip_cli.images.tiff_numbers import TIFF_MAGICS, read_numbers
 
 # View has its own module: a cold text query reads it from the model folder and must not import PIL.
 from paperclip_cli.images.view import View
@@ -54,8 +55,14 @@ _RINGING = 2  # pixels next to the edge that JPEG compression changes
 _DECODERS: dict[bytes, type[ImageFile]] = {
     b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
     b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
-    b"II*\0": TiffImagePlugin.TiffImageFile,
-    b"MM\0*": TiffImagePlugin.TiffImageFile,
+    **dict.fromkeys(TIFF_MAGICS, TiffImagePlugin.TiffImageFile),
+}
+# How files begin that hold a compressed one, and the program's name.
+_PACKED = {
+    b"\x1f\x9d": "compress (.Z)",
+    b"\xfd7zXZ\0": "xz",
+    b"PK\3\4": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
 }
 
 
@@ -64,7 +71,7 @@ def read_picture(path: Path, hdu: int | str | None = None, stretch: str = PREVIE
 
     The content decides the format, not the name. Three equal channels become one, and transparent
     parts become white. 16-bit pictures are scaled (see `_to_8_bits`). FITS images (`hdu`, or the
-    first one) and floating-point pictures are stretched (see `stretched`).
+    science array) and floating-point pictures are stretched (see `stretched`).
 
     Raises:
         BadItem: with the reason, for any other, damaged or truncated file, and for more than
@@ -72,7 +79,7 @@ def read_picture(path: Path, hdu: int | str | None = None, stretch: str = PREVIE
     """
     try:
         with path.open("rb") as file:
-            if file.read(len(FITS_MAGIC)).startswith((FITS_MAGIC, GZIP_MAGIC)):
+            if file.read(len(FITS_MAGIC)).startswith(FITS_MAGICS):
                 from paperclip_cli.images.fits import read_fits
 
                 return read_fits(path, hdu, stretch)
@@ -116,7 +123,7 @@ def read_picture_bytes(data: bytes) -> np.ndarray:
     Raises:
         BadItem: as for a file.
     """
-    if not data.startswith((FITS_MAGIC, GZIP_MAGIC)):
+    if not data.startswith(FITS_MAGICS):
         return _decode(io.BytesIO(data))
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
@@ -262,7 +269,7 @@ def quiet_decoders() -> Iterator[None]:
     Not thread-safe: enter it before starting any threads.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL|astropy")
+        warnings.filterwarnings("ignore", module=r"PIL|astropy|erfa")
         yield
 
 
@@ -271,9 +278,22 @@ def _decode(file: BinaryIO) -> np.ndarray:
     file.seek(0)
     decoder = next((found for magic, found in _DECODERS.items() if head.startswith(magic)), None)
     if decoder is None:
+        packed = next((name for magic, name in _PACKED.items() if head.startswith(magic)), None)
+        if packed:
+            raise BadItem(f"compressed with {packed}: unpack it first")
         raise BadItem("not a JPEG, PNG, TIFF or FITS file" if head else "an empty file")
 
+    if head.startswith(TIFF_MAGICS) and (found := read_numbers(file)) is not None:
+        return _turned(_to_8_bits(found[0]), found[1])
     return _upright(lambda: decoder(file))
+
+
+def _turned(picture: np.ndarray, orientation: int) -> np.ndarray:
+    """A picture uint8 [H, W(, 3)], turned as an EXIF orientation says."""
+    image = Image.fromarray(picture)
+    image.getexif()[ExifTags.Base.Orientation] = orientation
+    ImageOps.exif_transpose(image, in_place=True)
+    return _pixels(image)
 
 
 def _upright(opened: Callable[[], Image.Image]) -> np.ndarray:
@@ -287,7 +307,8 @@ def _upright(opened: Callable[[], Image.Image]) -> np.ndarray:
         raise
     except Exception as error:
         # Decoders may raise anything on hostile bytes, and none of it may stop the other pictures.
-        reason = str(error).partition("\n")[0][:100] or type(error).__name__
+        is_short = isinstance(error, EOFError) or "truncated" in str(error).lower()
+        reason = "the file is truncated" if is_short else "it cannot be decoded"
         raise BadItem(f"damaged: {reason}") from error
 
 
@@ -307,7 +328,7 @@ def _pixels(image: Image.Image) -> np.ndarray:
 
 
 def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Scale integers or floats [H, W] to uint8 [H, W].
+    """Scale integers or floats [H, W(, 3)] to uint8 [H, W(, 3)], all channels alike.
 
     White is 1 for floats between 0 and 1. For integers it is the largest value of 8, 12 or 16 bits,
     whichever is the smallest that holds them all. Any other range has no white of its own and is
@@ -317,7 +338,7 @@ def _to_8_bits(values: np.ndarray) -> np.ndarray:
     is_float = values.dtype.kind == "f"
     white = 1 if is_float else 255 if high <= 255 else 4095 if high <= 4095 else 65535
     if not (low >= 0 and high <= white):  # also where a float is NaN
-        return preview_stretch(values)
+        return preview_stretch(values.reshape(len(values), -1)).reshape(values.shape)
     return np.rint(values.astype(np.float32) * (255 / white)).astype(np.uint8)
 
 

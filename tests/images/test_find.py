@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def write(path: Path) -> Path:
         fits.PrimaryHDU(DEEP).writeto(plain)
         data = plain.read_bytes()
         plain.unlink()
-        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        pack = {".gz": gzip.compress, ".bz2": bz2.compress}.get(suffix, bytes)
+        path.write_bytes(pack(data))
     return path
 
 
