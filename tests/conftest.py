@@ -49,6 +49,15 @@ def real_sample() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def field_cases() -> Path:
+    """Small inputs that went wrong, kept beside the repository. Without them tests are skipped."""
+    folder = REPOSITORY.parent / "shared" / "field-cases"
+    if not folder.is_dir():
+        pytest.skip("no field cases beside the repository")
+    return folder
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """An empty cache without network access."""

@@ -53,17 +53,19 @@ class Candidate:
         return replace(known, key=self.key, observation=self.observation, wcs=self.wcs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A candidate that was read: its entry and, for new content, its views uint8 [T, S, S, 3].
 
-    For a candidate that could not be read, it has only the `reason`.
+    For a candidate that could not be read, it has only the `reason`. `unplaced` is the reason why
+    one that was read has no position although its header has celestial axes.
     """
 
     candidate: Candidate
     entry: Entry | None = None
     views: np.ndarray | None = None
     reason: str = ""
+    unplaced: str = ""
 
 
 def read_ahead(
@@ -107,16 +109,17 @@ def prepare(
             size=status.st_size,
             mtime_ns=status.st_mtime_ns,
             sha256=digest,
-            key=candidate.key,
+            key=observed.key,
             observation=observed.observation,
             tiles=tile_count(view, reading),
             wcs=observed.wcs,
         )
-        return Prepared(candidate, entry, views)
+        unplaced = "" if is_preview else file.unplaced
+        return Prepared(candidate=candidate, entry=entry, views=views, unplaced=unplaced)
     except BadItem as error:
-        return Prepared(candidate, reason=str(error))
+        return Prepared(candidate=candidate, reason=str(error))
     except OSError as error:
-        return Prepared(candidate, reason=f"cannot be read: {error.strerror or error}")
+        return Prepared(candidate=candidate, reason=f"cannot be read: {error.strerror or error}")
 
 
 def image_view(image: QueryImage, view: View, reading: Reading = PLAIN) -> np.ndarray:

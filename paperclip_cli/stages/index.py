@@ -156,7 +156,7 @@ def run(
         embeddings = Embeddings(
             old, before.entries, Journal(folder, maker.identity, model.config.projection_dim)
         )
-        entries, failures = _embed(
+        entries, failures, unplaced = _embed(
             scope, before, embeddings, maker, config.batch_size, progress or SilentProgress()
         )
         after = _merge(before, scope, entries)
@@ -184,9 +184,9 @@ def run(
         notes.append("the graph of the old vectors was removed; rebuild it with --hnsw")
     return Report(
         stage=STAGE,
-        counts=_changes(before, after),
+        counts=_changes(before, after) | _count_of_unplaced(unplaced),
         failures=tuple(failures),
-        notes=tuple(notes),
+        notes=(*notes, *_of_unplaced(unplaced)),
         output=folder,
         unchanged=is_unchanged and not is_new_graph,
     )
@@ -285,15 +285,16 @@ def _embed(
     maker: Maker,
     batch_size: int,
     progress: Progress,
-) -> tuple[list[Entry], list[Failure]]:
-    """The entries of all readable candidates, and the failures.
+) -> tuple[list[Entry], list[Failure], list[Failure]]:
+    """The entries of all readable candidates, the failures, and those read that have no position.
 
     New vectors are written to the journal, batch by batch.
     """
     entries, rest = _untouched(scope, {entry.path: entry for entry in before.entries})
     failures: list[Failure] = []
+    unplaced: list[Failure] = []
     if not rest:
-        return entries, failures
+        return entries, failures, unplaced
     tower = None
     with progress.task(STAGE, total=len(rest), unit="images") as task:
         for batch in _batches(read_ahead(rest, embeddings, maker.view, maker.reading), batch_size):
@@ -310,8 +311,23 @@ def _embed(
             failures += [
                 Failure(done.candidate.stored, done.reason) for done in batch if done.entry is None
             ]
+            unplaced += [
+                Failure(done.candidate.stored, done.unplaced) for done in batch if done.unplaced
+            ]
             task.advance(len(batch))
-    return entries, failures
+    return entries, failures, unplaced
+
+
+def _count_of_unplaced(unplaced: Sequence[Failure]) -> dict[str, int]:
+    return {"without a position": len(unplaced)} if unplaced else {}
+
+
+def _of_unplaced(unplaced: Sequence[Failure]) -> Iterator[str]:
+    """A note on the images that no search around a position will find."""
+    if unplaced:
+        which = counted(len(unplaced), "FITS images with celestial axes")
+        first = unplaced[0]
+        yield f"no position, and thus not in --near: {which} ({first.item}: {first.reason})"
 
 
 def _batches(prepared: Iterator[Prepared], size: int) -> Iterator[list[Prepared]]:
