@@ -153,13 +153,14 @@ def _next_block(packed: gzip.GzipFile | bz2.BZ2File, name: str) -> bytes:
 
 def _science(file: BinaryIO, hdus: Sequence[Hdu]) -> ScienceImage:
     pictures = [hdu for hdu in hdus if hdu.is_picture]
-    if not pictures:
+    main = [hdu for hdu in pictures if not _is_companion(hdu)]
+    is_accompanied = any(hdu.is_image and hdu.content and not _is_companion(hdu) for hdu in hdus)
+    if not main and (not pictures or is_accompanied):
         held = ", ".join(dict.fromkeys(hdu.content for hdu in hdus if hdu.content)) or "nothing"
         wanted = f"two-dimensional image of at least {MIN_SIDE} x {MIN_SIDE} pixels"
         raise BadItem(f"no {wanted} in the FITS file: it holds {held}")
 
     science = [hdu for hdu in pictures if hdu.name.startswith("SCI")]
-    main = [hdu for hdu in pictures if not _is_companion(hdu)]
     images = [_image(file, hdus, hdu) for hdu in science or main or pictures]
     if len(images) == 1:
         return images[0]

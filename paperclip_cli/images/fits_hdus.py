@@ -63,9 +63,9 @@ class Hdu:
 
     @property
     def content(self) -> str:
-        """What an HDU that is no picture holds, in words; blank for a bare header."""
-        if not self.is_image:
-            return self.kind
+        """What it holds, in words; blank for a bare header."""
+        if not self.is_image or self.is_picture:
+            return f"a plane {self.name}".strip() if self.is_picture else self.kind
         shape = _without_leading_ones(self.shape)
         if not shape:
             return ""

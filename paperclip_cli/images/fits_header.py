@@ -15,6 +15,7 @@ from paperclip_cli.records import Key, Observation, Wcs
 _FILTERS = ("FILTER", "FILTER1", "FILTER2", "FILTNAM1", "FILTNAM2", "PUPIL")
 _MJD_OF_UNIX = 40_587  # 1970-01-01
 # A product of JWST is named after its observation, and the step of the pipeline that made it.
+_OLD_DATE = re.compile(r"(\d\d)/(\d\d)/(\d\d)")  # day, month, year of the 20th century
 _PROGRAM = re.compile(r"0*[1-9]\d{0,4}")
 _JWST_PRODUCT = re.compile(r"(jw\d{5}[a-z0-9_-]+)_[a-z0-9]+\.fits(?:\.gz)?", re.IGNORECASE)
 
@@ -115,11 +116,13 @@ def _filters(find: Callable[..., Value | None]) -> tuple[str, ...]:
 def _start(find: Callable[..., Value | None]) -> float | None:
     """The Modified Julian Date at which the exposure began."""
     given = _number(find("EXPSTART", "MJD-OBS", "MJD-BEG"))
-    if given is not None:
+    if given is not None and given > 0:  # 0 and less are what programs write for none
         return given
     from datetime import UTC, datetime
 
     date, time = str(find("DATE-OBS", "DATE-BEG") or ""), str(find("TIME-OBS") or "")
+    if old := _OLD_DATE.fullmatch(date.strip()):
+        date = f"19{old[3]}-{old[2]}-{old[1]}"
     try:
         moment = datetime.fromisoformat(date if "T" in date or not time else f"{date}T{time}")
     except ValueError:

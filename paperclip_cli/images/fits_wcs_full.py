@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from astropy.coordinates import BaseCoordinateFrame
     from astropy.wcs import WCS
 
-_LINEAR = re.compile(r"(CRPIX|CRVAL|CDELT|CROTA)\d|(CD|PC)\d_\d|(CD|PC)00\d00\d|LONPOLE|LATPOLE")
-_SCALE = re.compile(r"CDELT\d|(CD|PC)\d_\d|(CD|PC)00\d00\d")
+_LINEAR = re.compile(r"(CRPIX|CRVAL|CDELT|CROTA)\d|(CD|PC)(0?\d_0?\d|00\d00\d)|LONPOLE|LATPOLE")
+_SCALE = re.compile(r"CDELT\d|(CD|PC)(0?\d_0?\d|00\d00\d)")
 _SIP = re.compile(r"[AB]P?_(ORDER|\d+_\d+)")
 _TYPE = re.compile(r"CTYPE(\d)")
 _REWRITTEN = re.compile(r"(CTYPE|CUNIT)[12]")
 # The forms of early drafts of the standard.
-_OLD_MATRIX, _OLD_PARAMETER = re.compile(r"(PC|CD)00(\d)00(\d)"), re.compile(r"PROJP(\d+)")
+_OLD_MATRIX, _OLD_PARAMETER = re.compile(r"(PC|CD)0*(\d)_?0*(\d)"), re.compile(r"PROJP(\d+)")
 _LOOKUPS = re.compile(r"C[PQ](DIS|ERR)\d|D[PQ]\d.*|D2IM.*|AXISCORR")
 _OTHERS = re.compile(r"P[VS]\d+_\d+|PROJP\d+|WAT\d_\d+|CTYPE\d|CUNIT\d|RESTFRQ|RESTWAV|SPECSYS")
 _OF_ANOTHER_AXIS = re.compile(
-    r"(CRPIX|CRVAL|CDELT|CROTA|CTYPE|CUNIT)[3-9]|(CD|PC)(00)?([3-9]_?(00)?\d|\d_?(00)?[3-9])"
+    r"(CRPIX|CRVAL|CDELT|CROTA|CTYPE|CUNIT)[3-9]|(CD|PC)0*([3-9]_?0*\d|\d_?0*[3-9])"
     r"|P[VS][3-9]_\d+|WAT[3-9]_\d+"
 )
-_COUPLING = re.compile(r"(CD|PC)(00)?([3-9]_?(00)?[12]|[12]_?(00)?[3-9])")
+_COUPLING = re.compile(r"(CD|PC)0*([3-9]_?0*[12]|[12]_?0*[3-9])")
 _CTYPE = re.compile(r"([A-Z]{2,4})-*(?:-([A-Z0-9]{3}))?(-SIP)?")
 _MOST_TERMS = 20  # of a SIP polynomial; astropy takes memory for the square of it
 _UNITS = {

@@ -35,7 +35,7 @@ _NUMBERS = re.compile(r"(CRPIX|CRVAL|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|EQUINOX|E
 _SIP = re.compile(r"[AB]_\d_\d")
 # Anything that tells more about coordinates than the formulas here know.
 _MORE = re.compile(
-    r"P[VS]\d+_\d+|PROJP\d+|(PC|CD)\d{6}|(PC|CD)\d+_[3-9]|(PC|CD)[3-9]_\d+|CTYPE[3-9]|WAT\d_\d+"
+    r"P[VS]\d+_\d+|PROJP\d+|(PC|CD)(\d{6}|0\d+_\d+|\d+_0\d+|[12]_[3-9]|[3-9]_[12])|WAT\d_\d+"
     r"|C[PQ](DIS|ERR)\d|D[PQ]\d.*|D2IM.*|AXISCORR|CROTA1"
 )
 # ICRS to FK5 J2000 as the Hipparcos catalogue defines it: rotations about x, y, z in milliarcsec.

@@ -14,7 +14,13 @@ from paperclip_cli.config import PREVIEW_SIZE
 from paperclip_cli.config.search import QueryImage, image_name
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.images.picture_file import read_file
-from paperclip_cli.images.pictures import centre_view, clip_view, make_canvas, picture_of
+from paperclip_cli.images.pictures import (
+    centre_view,
+    clip_view,
+    make_canvas,
+    picture_of,
+    quiet_decoders,
+)
 from paperclip_cli.images.reading import PLAIN, Reading
 from paperclip_cli.images.tiles import tile_count, tile_views
 from paperclip_cli.images.view import View
@@ -146,7 +152,8 @@ def seen(image: QueryImage, view: View, reading: Reading, hint: str) -> np.ndarr
         PaperclipError: it cannot be read; the message names it, and `hint` says what can.
     """
     try:
-        return image_view(image, view, reading)
+        with quiet_decoders():
+            return image_view(image, view, reading)
     except BadItem as error:
         raise PaperclipError(f"{image_name(image, whole=True)}: {error}", hint) from error
 

@@ -36,6 +36,7 @@ SIP = (
     "A_2_0   = 1E-4",
     "B_0_2 = 2E-4",
 )
+SIP_TYPES = ("CTYPE1  = 'RA---TAN-SIP'", "CTYPE2  = 'DEC--TAN-SIP'")
 AS_ASTROPY = ("as astropy",)
 UNPLACED = ("unplaced",)
 NO_AXES = ("no axes",)
@@ -203,6 +204,17 @@ MATRICES = [
         (*CDELT, "PC001001= 0.0", "PC001002= -1.0", "PC002001= 1.0", "PC002002= 0.0"),
         drop=CD,
     ),
+    Odd(
+        "PC01_01",
+        (*CDELT, "PC01_01 = 0.0", "PC01_02 = -1.0", "PC02_01 = 1.0", "PC02_02 = 0.0"),
+        drop=CD,
+    ),
+    Odd(
+        "CD001001",
+        ("CD001001= -1E-4", "CD001002= 2E-5", "CD002001= 2E-5", "CD002002= 1E-4"),
+        drop=CD,
+    ),
+    Odd("an undefined term", ("CD1_2   =",)),
     Odd("CD and CDELT", CDELT),
     Odd("CD, CDELT and CROTA2", (*CDELT, "CROTA2  = 30.0")),
     Odd("CD and PC", (*CDELT, "PC1_1   = 1.0", "PC2_2   = 1.0")),
@@ -227,7 +239,7 @@ PROJECTIONS = [
     Odd("TPV without terms", _types("TPV")),
     Odd("TAN with PV, as SCAMP wrote it", TPV),
     Odd("ZPN", (*_types("ZPN"), *ZPN)),
-    Odd("SIP", ("CTYPE1  = 'RA---TAN-SIP'", "CTYPE2  = 'DEC--TAN-SIP'", *SIP)),
+    Odd("SIP", (*SIP_TYPES, *SIP)),
     Odd("SIP and FK5", ("CTYPE1  = 'RA---TAN-SIP'", "CTYPE2  = 'DEC--TAN-SIP'", *SIP, FK5)),
     Odd("SIP without its suffix", SIP),
     Odd("SIP without terms", ("CTYPE1  = 'RA---TAN-SIP'", "CTYPE2  = 'DEC--TAN-SIP'"), ()),
@@ -267,6 +279,11 @@ PROJECTIONS = [
     Odd("COE", (*_types("COE"), "PV2_1   = 45.0", "PV2_2   = 10.0")),
     Odd("AZP", (*_types("AZP"), "PV2_1   = 2.0", "PV2_2   = 30.0")),
     Odd("PROJP", (*_types("ZPN"), "PROJP1  = 1.0", "PROJP3  = 50.0")),
+    Odd("TNX", _types("TNX")),
+    Odd("HPX", _types("HPX")),
+    Odd("TSC", _types("TSC")),
+    Odd("two projections", ("CTYPE1  = 'RA---SIN'",), UNPLACED),
+    Odd("half of SIP", (*SIP_TYPES, SIP[0], SIP[2]), ()),
     Odd("linear RA and DEC", ("CTYPE1  = 'RA'", "CTYPE2  = 'DEC'")),
 ]
 SKY = (

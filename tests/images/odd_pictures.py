@@ -120,6 +120,13 @@ PLANES = [
     OddPicture("weights alone", lambda: named(("WHT", SKY)), SKY),
     OddPicture("a mask alone", lambda: image(MASK), MASK * 1.0),
 ]
+PLANES += [
+    OddPicture(
+        "a cube and its quality",
+        lambda: named(("SCI", np.ones((3, 20, 30))), ("DQ", COUNTS)),
+        reason="it holds an array of 30 x 20 x 3, a plane DQ$",
+    )
+]
 NUMBERS = [
     OddPicture("doubles of 1e302", lambda: image(SKY * 1e300), SKY),
     OddPicture("doubles of 1e-310", lambda: image(SKY * 1e-312), SKY),

@@ -75,6 +75,9 @@ def test_the_standard_s_headers_and_none() -> None:
     split = observed(("DATE-OBS", "2015-03-20"), ("TIME-OBS", "06:00:00"))
     assert split.observation.t_min == 57101.25
 
+    assert observed(("DATE-OBS", "20/03/95")).observation.t_min == 49796
+    assert observed(("EXPSTART", 0.0), ("DATE-OBS", "2015-03-20")).observation.t_min == 57101
+
     senseless = observed(("OBJECT", None), ("DATE-OBS", "soon"), ("EXPTIME", "long"))
     assert senseless == Described(Observation())
 
