@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from paperclip_cli.config import IndexConfig
+from paperclip_cli.indexes import maker
 from paperclip_cli.indexes.folder import IndexFolder, open_index
 from paperclip_cli.records import Observation
 from paperclip_cli.report import Report
@@ -55,10 +56,10 @@ def towers(tower: FakeTower | None = None) -> dict[str, Callable]:
     """The arguments of `stages.index.run` that replace both towers with a fake."""
     made = tower or FakeTower()
 
-    def images(_: ModelFolder, __: int) -> stage.ImageTower:
+    def images(_: ModelFolder, __: int) -> maker.ImageTower:
         return made
 
-    def texts(_: ModelFolder) -> stage.TextTower:
+    def texts(_: ModelFolder) -> maker.TextTower:
         return FakeTower(made.dimension)
 
     return {"images": images, "texts": texts}

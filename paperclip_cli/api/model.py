@@ -95,7 +95,7 @@ class Model:
         Args:
             images: paths of JPEG, PNG, TIFF or FITS files, arrays [H, W] or [H, W, 3] with the
                 first row at the top, or images of Pillow.
-            hdu: the HDU of FITS files; None is the first image.
+            hdu: the HDU of FITS files; None is their science image.
             stretch: the intensity stretch of FITS files, `preview` or `zscale`.
 
         Raises:

@@ -59,7 +59,8 @@ GroupColumnOption: TypeAlias = Annotated[
 HduOption: TypeAlias = Annotated[
     Optional[str],
     typer.Option(
-        help="Number or name of the image HDU in a FITS file: 1 or SCI. [default: the first]"
+        help="Number or name of the image HDU in a FITS file: 1 or SCI. "
+        "[default: the science image]"
     ),
 ]
 StretchOption: TypeAlias = Annotated[

@@ -38,7 +38,7 @@ class IndexConfig:
 
     Without `paths`, the cached previews of `missions` are indexed; without `missions`, those of all
     missions. `view`, `hdu` and `stretch` None keep what an existing index was made with. A new
-    index takes the model's view, the first image of a FITS file, and the archive's own stretch.
+    index takes the model's view, the science image of a FITS file, and the archive's own stretch.
     `hnsw` builds a graph of the vectors for processes that answer many queries.
     """
 
@@ -161,7 +161,7 @@ class DescribeConfig:
     """Which images to describe, and with which labels.
 
     `labels` None is the paper's 77 phrases. `batch` accepts folders and describes all their images.
-    `{}` in `templates` is replaced by the label. `hdu` (None: the first image) and `stretch` are
+    `{}` in `templates` is replaced by the label. `hdu` (None: its science image) and `stretch` are
     for FITS files.
 
     The default template is the label alone, because a model trained on abstracts does worse with

@@ -30,13 +30,6 @@ MAX_UNPACKED = 2 * 2**30
 _IN_MEMORY = 2**26  # bytes up to which an unpacked file stays in memory instead of on disk
 _BLOCK = 2**20
 _PACKERS = {GZIP_MAGIC: "gzip", BZIP2_MAGIC: "bzip2"}
-# How the planes begin that accompany a science array: data quality, weights, errors.
-_COMPANIONS = (
-    *("DQ", "WHT", "WGT", "WEIGHT", "EXP", "CTX", "CON", "COV"),
-    *("ERR", "VAR", "IVAR", "RMS", "SIG", "STD", "STAT", "UNC", "NOISE"),
-    *("MASK", "BPM", "BAD", "FLAG", "QUAL"),
-)
-_COMPANION_CLASSES = ("ERROR", "QUALITY", "WEIGHT", "EXPOSURE")  # HDUCLAS2 in ESO's files
 
 
 @dataclass(frozen=True)
@@ -153,8 +146,8 @@ def _next_block(packed: gzip.GzipFile | bz2.BZ2File, name: str) -> bytes:
 
 def _science(file: BinaryIO, hdus: Sequence[Hdu]) -> ScienceImage:
     pictures = [hdu for hdu in hdus if hdu.is_picture]
-    main = [hdu for hdu in pictures if not _is_companion(hdu)]
-    is_accompanied = any(hdu.is_image and hdu.content and not _is_companion(hdu) for hdu in hdus)
+    main = [hdu for hdu in pictures if not hdu.is_companion]
+    is_accompanied = any(hdu.is_image and hdu.content and not hdu.is_companion for hdu in hdus)
     if not main and (not pictures or is_accompanied):
         held = ", ".join(dict.fromkeys(hdu.content for hdu in hdus if hdu.content)) or "nothing"
         wanted = f"two-dimensional image of at least {MIN_SIDE} x {MIN_SIDE} pixels"
@@ -165,11 +158,6 @@ def _science(file: BinaryIO, hdus: Sequence[Hdu]) -> ScienceImage:
     if len(images) == 1:
         return images[0]
     return next(filter(_shows_something, images), images[0])
-
-
-def _is_companion(hdu: Hdu) -> bool:
-    kind = hdu.cards.text("HDUCLAS2") or ""
-    return hdu.name.startswith(_COMPANIONS) or kind.upper() in _COMPANION_CLASSES
 
 
 def _shows_something(image: ScienceImage) -> bool:

@@ -24,6 +24,13 @@ _MOST_AXES = 999
 _IMAGES = ("IMAGE", "IUEIMAGE")
 _TABLES = ("BINTABLE", "TABLE", "A3DTABLE")
 _BITPIX = (8, 16, 32, 64, -32, -64)
+# How the planes begin that accompany a science array: data quality, weights, errors.
+_COMPANIONS = (
+    *("DQ", "WHT", "WGT", "WEIGHT", "EXP", "CTX", "CON", "COV"),
+    *("ERR", "VAR", "IVAR", "RMS", "SIG", "STD", "STAT", "UNC", "NOISE"),
+    *("MASK", "BPM", "BAD", "FLAG", "QUAL", "WCSDVARR", "D2IMARR"),
+)
+_COMPANION_CLASSES = ("ERROR", "QUALITY", "WEIGHT", "EXPOSURE")  # HDUCLAS2 in ESO's files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +69,12 @@ class Hdu:
         return len(shape) == 2 and min(shape) >= MIN_SIDE
 
     @property
+    def is_companion(self) -> bool:
+        """Whether it accompanies a science array: data quality, weights, errors."""
+        kind = self.cards.text("HDUCLAS2") or ""
+        return self.name.startswith(_COMPANIONS) or kind.upper() in _COMPANION_CLASSES
+
+    @property
     def content(self) -> str:
         """What it holds, in words; blank for a bare header."""
         if not self.is_image or self.is_picture:
@@ -75,29 +88,33 @@ class Hdu:
 
 
 def read_hdus(file: BinaryIO) -> list[Hdu]:
-    """The HDUs of a FITS file. What follows the last one that can be read is ignored.
+    """The HDUs of a FITS file. What follows its pictures is ignored where it cannot be read.
 
     Raises:
-        BadItem: not even the first can be read, or it says that the file does not keep to FITS.
+        BadItem: an HDU before any picture cannot be read, or the file says that it does not keep to
+            FITS.
     """
     end = file.seek(0, io.SEEK_END)
     hdus: list[Hdu] = []
     start = 0
     while start < end and len(hdus) < _MOST_HDUS:
         file.seek(start)
-        header = _read_header(file, is_first=not hdus)
-        if not header:
-            break
-        hdu = _parse(Cards(header), len(hdus), start + -(-len(header) // BLOCK) * BLOCK)
-        if hdu is None:
-            break
+        try:
+            header = _read_header(file, is_first=not hdus)
+            if not header:
+                break
+            hdu = _parse(Cards(header), len(hdus), start + -(-len(header) // BLOCK) * BLOCK)
+        except BadItem:
+            if any(hdu.is_picture and not hdu.is_companion for hdu in hdus):
+                break
+            raise
         hdus.append(hdu)
         start = hdu.offset + -(-hdu.size // BLOCK) * BLOCK
     return hdus
 
 
 def _read_header(file: BinaryIO, is_first: bool) -> bytes:
-    """The blocks of the header that begins here; empty if there is none, or it is cut short."""
+    """The blocks of the header that begins here; empty if there is none."""
     blocks: list[bytes] = []
     while len(blocks) * BLOCK < MAX_HEADER:
         block = file.read(BLOCK)
@@ -108,8 +125,6 @@ def _read_header(file: BinaryIO, is_first: bool) -> bytes:
             return b"".join(blocks)
         if len(block) < BLOCK:
             break
-    if not is_first:
-        return b""
     cards = sum(map(len, blocks)) // CARD
     raise BadItem(cut_short(f"{counted(cards, 'cards')} of its header, and no END"))
 
@@ -123,23 +138,12 @@ def _has_end(block: bytes) -> bool:
     return False
 
 
-def _parse(cards: Cards, number: int, offset: int) -> Hdu | None:
-    """An HDU from its header; None if an extension cannot be made sense of.
-
-    Raises:
-        BadItem: the first header makes no sense.
-    """
-    try:
-        if number == 0 and cards.value("SIMPLE") is False:
-            raise BadItem("the FITS file says that it does not keep to FITS (SIMPLE = F)")
-        axes, bits = _axes(cards, "NAXIS"), _bits(cards, "BITPIX")
-        kind = _kind(cards, number, axes)
-        shape = _axes(cards, "ZNAXIS") if kind == "compressed" else axes
-    except BadItem:
-        if number == 0:
-            raise
-        return None
-
+def _parse(cards: Cards, number: int, offset: int) -> Hdu:
+    if number == 0 and cards.value("SIMPLE") is False:
+        raise BadItem("the FITS file says that it does not keep to FITS (SIMPLE = F)")
+    axes, bits = _axes(cards, "NAXIS"), _bits(cards, "BITPIX")
+    kind = _kind(cards, number, axes)
+    shape = _axes(cards, "ZNAXIS") if kind == "compressed" else axes
     groups, extra = cards.integer("GCOUNT") or 1, cards.integer("PCOUNT") or 0
     counted_axes = axes[:-1] if kind == "random groups" else axes
     size = max(0, bits // 8 * groups * (extra + math.prod(counted_axes))) if axes else 0

@@ -40,6 +40,7 @@ _MORE = re.compile(
 )
 # ICRS to FK5 J2000 as the Hipparcos catalogue defines it: rotations about x, y, z in milliarcsec.
 _FRAME_BIAS = (-19.9, -9.1, 22.9)
+_FARTHEST = 1e9  # pixels: the powers of SIP would overflow beyond
 _MAS = math.radians(1 / 3_600_000)
 
 
@@ -92,6 +93,8 @@ def _gnomonic(cards: Cards) -> Wcs | None:
         return None
     # At the pole itself the image is turned by default (Calabretta & Greisen 2002, section 2.2).
     if matrix is None or not -90 <= crval[1] < 90 or values.get("LONPOLE", 180) != 180:
+        return None
+    if max(map(abs, crpix)) > _FARTHEST:
         return None
     a, b, c, d = matrix
     return Wcs(crval, crpix, matrix) if a * d != b * c else None

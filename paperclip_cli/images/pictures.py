@@ -307,7 +307,10 @@ def _upright(opened: Callable[[], Image.Image]) -> np.ndarray:
         raise
     except Exception as error:
         # Decoders may raise anything on hostile bytes, and none of it may stop the other pictures.
-        is_short = isinstance(error, EOFError) or "truncated" in str(error).lower()
+        words = str(error).lower()
+        if "unknown pixel mode" in words:
+            raise BadItem("a TIFF of a kind of numbers that is not read") from error
+        is_short = isinstance(error, EOFError) or "truncated" in words
         reason = "the file is truncated" if is_short else "it cannot be decoded"
         raise BadItem(f"damaged: {reason}") from error
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -17,12 +16,21 @@ from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.files import expanded, lock
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.pictures import quiet_decoders
-from paperclip_cli.images.reading import Reading, seen_part, view_name
+from paperclip_cli.images.reading import Reading, seen_part
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.folder import STAGE, IndexFolder, open_index
 from paperclip_cli.indexes.hnsw import build_graph, check_installed, graph_state
 from paperclip_cli.indexes.journal import Journal, discard_journal
+from paperclip_cli.indexes.maker import (
+    ImageTower,
+    Maker,
+    TextTower,
+    check_maker,
+    open_image_tower,
+    open_text_tower,
+    splits_of,
+)
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
 from paperclip_cli.indexes.unrelated import unrelated_texts
 from paperclip_cli.indexes.update import (
@@ -46,52 +54,6 @@ from paperclip_cli.sky.wcs import unit_square
 from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Manifest, Workspace, read_manifest
-
-
-class ImageTower(Protocol):
-    """Views uint8 [N, S, S, 3] to unit vectors float32 [N, D]."""
-
-    def embed(self, views: np.ndarray) -> np.ndarray: ...
-
-
-class TextTower(Protocol):
-    """Texts to unit vectors float32 [N, D]."""
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray: ...
-
-
-def _open_image_tower(model: ModelFolder, batch_size: int) -> ImageTower:
-    """Opens the model's image tower, on the accelerator if there is one."""
-    from paperclip_cli.towers.embedder import ImageEmbedder
-
-    return ImageEmbedder(model, batch_size)
-
-
-def _open_text_tower(model: ModelFolder) -> TextTower:
-    """Opens the model's text tower."""
-    from paperclip_cli.towers.numpy_text_tower import TextTower
-
-    return TextTower.open(model)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Maker:
-    """The model of an index, its view of images, and its towers, which are opened at first use."""
-
-    model: ModelFolder
-    fingerprint: str
-    view: View
-    reading: Reading
-    images: Callable[[ModelFolder, int], ImageTower] = _open_image_tower
-    texts: Callable[[ModelFolder], TextTower] = _open_text_tower
-
-    @property
-    def identity(self) -> dict:
-        return {
-            "model": self.fingerprint,
-            "view": asdict(self.view),
-            "reading": asdict(self.reading),
-        }
 
 
 @dataclass(frozen=True)
@@ -123,8 +85,8 @@ def run(
     config: IndexConfig,
     workspace: Workspace,
     progress: Progress | None = None,
-    images: Callable[[ModelFolder, int], ImageTower] = _open_image_tower,
-    texts: Callable[[ModelFolder], TextTower] = _open_text_tower,
+    images: Callable[[ModelFolder, int], ImageTower] = open_image_tower,
+    texts: Callable[[ModelFolder], TextTower] = open_text_tower,
 ) -> Report:
     """Updates an index, or creates it. Meanwhile, queries are answered from its old state.
 
@@ -150,7 +112,7 @@ def run(
             texts=texts,
         )
         if old is not None:
-            _check_maker(old, maker)
+            check_maker(old, maker)
 
         before = State.of(old) if old else State()
         embeddings = Embeddings(
@@ -265,19 +227,6 @@ def _sight(model: ModelFolder, view: View, reading: Reading) -> str:
     return f"{model.name} sees {seen_part(view, reading)} (--view)"
 
 
-def _check_maker(old: IndexFolder, maker: Maker) -> None:
-    """Refuses to mix models or views in one index, which would return nonsense."""
-    hint = "rebuild it with --force, or make another index with --index NAME"
-    if old.manifest.inputs.get("model") != maker.fingerprint:
-        name = old.manifest.config.get("model")
-        is_other = name != maker.model.name
-        other = f"another model ({name})" if is_other else f"another version of model {name}"
-        raise PaperclipError(f"index {old.name!r} was made by {other}", hint)
-    if (old.view, old.reading) != (maker.view, maker.reading):
-        view = view_name(old.view, old.reading)
-        raise PaperclipError(f"index {old.name!r} was made with another view ({view})", hint)
-
-
 def _embed(
     scope: Scope,
     before: State,
@@ -367,7 +316,7 @@ def _unknown(key: Key) -> Proposal:
 
 
 def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -> None:
-    number, vectors = write_generation(folder, state, _splits(maker.model), embeddings)
+    number, vectors = write_generation(folder, state, splits_of(maker.model), embeddings)
     texts = maker.texts(maker.model).embed(unrelated_texts())
     unrelated = write_unrelated(folder, number, vectors, texts)
     config = {
@@ -384,18 +333,6 @@ def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -
         extra={"dimension": embeddings.dimension, **unrelated},
     )
     publish(folder, manifest, number)
-
-
-def _splits(model: ModelFolder) -> dict[Key, str]:
-    """The split of the model's dataset that each proposal belongs to, from the model's card."""
-    try:
-        splits = model.card.get("data", {}).get("splits", {})
-        return {Key.parse(key): split for split, keys in splits.items() for key in keys}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise PaperclipError(
-            f"{model.path}: cannot read the splits in paperclip.json ({error})",
-            "restore the file from the original model",
-        ) from error
 
 
 def _changes(before: State, after: State) -> dict[str, int]:

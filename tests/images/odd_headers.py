@@ -34,7 +34,7 @@ SIP = (
     "A_ORDER =                    2",
     "B_ORDER =                    2",
     "A_2_0   = 1E-4",
-    "B_0_2 = 2E-4",
+    "B_0_2   = 2E-4",
 )
 SIP_TYPES = ("CTYPE1  = 'RA---TAN-SIP'", "CTYPE2  = 'DEC--TAN-SIP'")
 AS_ASTROPY = ("as astropy",)
@@ -89,7 +89,7 @@ TPV = (
     "PV1_4   = 0.5",
     "PV2_1   = 0.99",
     "PV2_2   = 0.01",
-    "PV2_4 = 0.2",
+    "PV2_4   = 0.2",
 )
 
 FRAMES = [

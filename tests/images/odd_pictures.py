@@ -186,6 +186,21 @@ FILES = [
     OddPicture(
         "cut short in SCI", lambda: named(("DQ", MASK), ("SCI", SKY))[:16_000], reason="cut short"
     ),
+    OddPicture(
+        "cut short in the header of SCI",
+        lambda: named(("DQ", MASK), ("SCI", SKY))[:15_000],
+        reason="cut short: 7 cards of its header",
+    ),
+    OddPicture(
+        "a side of x behind DQ",
+        lambda: bad(named(("DQ", MASK), ("SCI", SKY)), "-64 / array", "x   / array"),
+        reason="BITPIX cannot be read",
+    ),
+    OddPicture(
+        "a side of x behind the picture",
+        lambda: bad(named(("SCI", SKY), ("DQ", COUNTS)), "16 / array", "x  / array"),
+        SKY,
+    ),
     OddPicture("fpack cut short", lambda: packed_with_a_bad_card()[:9_000], reason="cut short"),
     OddPicture(
         "bzip2 cut short", lambda: bz2.compress(image(SKY))[:-90], reason="cut short: the bzip2"
@@ -259,6 +274,7 @@ TIFFS = [
         lambda: bytes(tiff(UP)).replace(UP[10:20].tobytes(), b"", 1),
         reason="damaged|cut short",
     ),
+    OddPicture("complex numbers", lambda: tiff(UP.astype("c8")), reason="that is not read"),
     OddPicture("five channels", lambda: tiff(np.dstack([NARROW] * 5)), reason="5 channels"),
 ]
 PICTURES = [*PLANES, *NUMBERS, *FILES, *TIFFS]

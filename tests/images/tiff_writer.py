@@ -10,7 +10,7 @@ import numpy as np
 
 DEFLATE = 8
 _SHORT, _LONG, _LONG8 = 3, 4, 16
-_FORMATS = {"u": 1, "i": 2, "f": 3}
+_FORMATS = {"u": 1, "i": 2, "f": 3, "c": 6}
 
 
 @dataclass(frozen=True, kw_only=True)
