@@ -44,6 +44,7 @@ _OF_ANOTHER_AXIS = re.compile(
 )
 _COUPLING = re.compile(r"(CD|PC)0*([3-9]_?0*[12]|[12]_?0*[3-9])")
 _CTYPE = re.compile(r"([A-Z]{2,4})-*(?:-([A-Z0-9]{3}))?(-SIP)?")
+_SCAMP = re.compile(r"PV[12]_0*([5-9]|[1-9]\d+)")  # TAN itself has four parameters
 _MOST_TERMS = 20  # of a SIP polynomial; astropy takes memory for the square of it
 _UNITS = {
     **dict.fromkeys(("DEG", "DEGREE", "DEGREES"), "deg"),
@@ -138,15 +139,17 @@ def _frame(wcs: WCS, cards: Cards) -> BaseCoordinateFrame | None:
 def _relevant(cards: Cards) -> Iterator[tuple[str, Value]]:
     """What the header tells about coordinates, in words that astropy understands."""
     _check(cards)
-    sip = _sip(cards)
-    given = [*_numbers(cards), *cards.matching(_OTHERS), *cards.matching(_LOOKUPS), *sip]
+    given = [*_numbers(cards), *cards.matching(_OTHERS), *cards.matching(_LOOKUPS)]
     if not any(value for name, value in given if _COUPLING.fullmatch(name)):
         given = [(name, value) for name, value in given if not _OF_ANOTHER_AXIS.fullmatch(name)]
+    types = [_ctype(cards, axis) for axis in (1, 2)]
+    types, given = _with_one_distortion(types, given, _sip(cards))
+
     # astropy would complain of more axes than the image has.
-    types = [int(match[1]) for name, _ in given if (match := _TYPE.fullmatch(name))]
-    yield "NAXIS", max([2, *types])
-    for axis in (1, 2):
-        yield f"CTYPE{axis}", _ctype(cards, axis, has_sip=bool(sip))
+    axes = [int(match[1]) for name, _ in given if (match := _TYPE.fullmatch(name))]
+    yield "NAXIS", max([2, *axes])
+    for axis, kind in enumerate(types, 1):
+        yield f"CTYPE{axis}", kind
         if unit := _unit(cards, axis):
             yield f"CUNIT{axis}", unit
     latitude = 2 if axis_name(cards, 2) in CELESTIAL[1::2] else 1
@@ -154,6 +157,25 @@ def _relevant(cards: Cards) -> Iterator[tuple[str, Value]]:
         if not _REWRITTEN.fullmatch(name):
             yield _new_name(name, latitude), value
     yield from _equatorial(cards)
+
+
+def _with_one_distortion(
+    types: list[str], given: list[tuple[str, Value]], sip: list[tuple[str, Value]]
+) -> tuple[list[str], list[tuple[str, Value]]]:
+    """The types of the axes and the cards with one distortion where a header has two.
+
+    SCAMP's polynomials (PV) and SIP often describe the same distortion. As in astropy (after Shupe
+    et al. 2012, section 7), the types of the axes decide.
+    """
+    has_scamp = any(_SCAMP.fullmatch(name) for name, _ in given)
+    if all(kind.endswith("-TAN") for kind in types) and has_scamp:
+        return [kind.replace("-TAN", "-TPV") for kind in types], given
+    if all(kind.endswith("-TPV") for kind in types) or not sip:
+        return types, given
+    if all(kind.endswith("-TAN-SIP") for kind in types) and has_scamp:
+        given = [(name, value) for name, value in given if not name.startswith("PV")]
+    # astropy distorts by SIP with and without the suffix, but complains without.
+    return [f"{kind.removesuffix('-SIP')}-SIP" for kind in types], [*given, *sip]
 
 
 def _new_name(name: str, latitude: int) -> str:
@@ -205,14 +227,13 @@ def _sip(cards: Cards) -> list[tuple[str, Value]]:
     ]
 
 
-def _ctype(cards: Cards, axis: int, has_sip: bool) -> str:
+def _ctype(cards: Cards, axis: int) -> str:
     """The type of an axis, its parts four and three letters long as the standard wants them."""
     given = cards.word(f"CTYPE{axis}") or ""
     match = _CTYPE.fullmatch(given)
     if match is None or match[1] not in CELESTIAL or match[2] is None:
         return given
-    # astropy distorts by the polynomials either way, but complains without the suffix.
-    return f"{match[1].ljust(4, '-')}-{match[2]}" + ("-SIP" if has_sip else "")
+    return f"{match[1].ljust(4, '-')}-{match[2]}{match[3] or ''}"
 
 
 def _unit(cards: Cards, axis: int) -> str | None:

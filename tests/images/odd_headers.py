@@ -242,6 +242,10 @@ PROJECTIONS = [
     Odd("SIP", (*SIP_TYPES, *SIP)),
     Odd("SIP and FK5", ("CTYPE1  = 'RA---TAN-SIP'", "CTYPE2  = 'DEC--TAN-SIP'", *SIP, FK5)),
     Odd("SIP without its suffix", SIP),
+    Odd("SIP and TPV", (*_types("TPV"), *TPV, *SIP)),
+    Odd("SIP and SCAMP", (*TPV, "PV1_7   = 0.5", *SIP)),
+    Odd("SIP and SCAMP, SIP named", (*SIP_TYPES, *TPV, "PV1_7   = 0.5", *SIP)),
+    Odd("SIP and four parameters", (*SIP_TYPES, "PV1_1   = 10.0", "PV1_2   = 80.0", *SIP)),
     Odd("SIP without terms", ("CTYPE1  = 'RA---TAN-SIP'", "CTYPE2  = 'DEC--TAN-SIP'"), ()),
     Odd(
         "SIP of an absurd order",
