@@ -15,20 +15,48 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from paperclip_cli.towers.narrow import plus
 
-def attend(qkv: jax.Array, heads: int, causal: bool, fused: bool) -> jax.Array:
+
+def attend(qkv: jax.Array, heads: int, causal: bool) -> jax.Array:
     """Attention from all tokens: queries, keys and values [B, L, 3W] -> [B, L, W].
 
-    With `causal`, no token sees those after it. `fused` uses cuDNN.
+    With `causal`, no token sees those after it.
     """
     batch, length, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
     q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, heads, width // heads), 2, 0)
-    if fused:
-        attended = jax.nn.dot_product_attention(q, k, v, is_causal=causal, implementation="cudnn")
-    else:
-        q, k, v = (part.swapaxes(1, 2) for part in (q / math.sqrt(width // heads), k, v))
-        attended = _attention(q, k, v, causal).swapaxes(1, 2)
-    return attended.reshape(batch, length, width)
+    q, k, v = (part.swapaxes(1, 2) for part in (q / math.sqrt(width // heads), k, v))
+    return _attention(q, k, v, causal).swapaxes(1, 2).reshape(batch, length, width)
+
+
+def padded_for_cudnn(tokens: jax.Array) -> jax.Array:
+    """Tokens [B, L, W], with one of zeros at the end where L is odd.
+
+    JAX refuses odd lengths to cuDNN when there is a gradient, and CLIP's are 197 and 77.
+    """
+    return jnp.pad(tokens, ((0, 0), (0, tokens.shape[1] % 2), (0, 0)))
+
+
+def attend_with_cudnn(
+    tokens: jax.Array, kernel: jax.Array, bias: jax.Array, heads: int, causal: bool, length: int
+) -> jax.Array:
+    """`attend` by cuDNN, for tokens [B, L', W] of which only the first `length` are seen.
+
+    `kernel` [W, 3W] and `bias` [3W] project them. There are three products, each of a third of the
+    kernel. cuDNN takes queries, keys and values as arrays of their own, [B, L', H, D], and parts of
+    a single product would be copied for it, as would the parts of its gradient.
+    """
+    batch, padded, width = tokens.shape
+    q, k, v = (
+        plus(tokens @ part, own).reshape(batch, padded, heads, width // heads)
+        for part, own in zip(jnp.split(kernel, 3, axis=1), jnp.split(bias, 3), strict=True)
+    )
+    # Under a causal mask no token sees the one at the end anyway.
+    seen = None if causal or padded == length else jnp.full(batch, length, jnp.int32)
+    attended = jax.nn.dot_product_attention(
+        q, k, v, is_causal=causal, key_value_seq_lengths=seen, implementation="cudnn"
+    )
+    return attended.reshape(batch, padded, width)
 
 
 def attend_at(
@@ -51,13 +79,13 @@ def attend_at(
     per_head = 3, heads, width // heads
     kernel, bias = kernel.reshape(width, *per_head), bias.reshape(per_head)
 
-    query = jnp.einsum("bw,whd->bhd", token_at(tokens, place), kernel[:, 0]) + bias[0][None]
+    query = plus(jnp.einsum("bw,whd->bhd", token_at(tokens, place), kernel[:, 0]), bias[0])
     query = query / math.sqrt(width // heads)
     scores = jnp.einsum("bhw,blw->bhl", jnp.einsum("bhd,whd->bhw", query, kernel[:, 1]), tokens)
     if causal:
         scores = jnp.where(jnp.arange(length)[None, None] <= place[:, None, None], scores, -jnp.inf)
     mean = jnp.einsum("bhl,blw->bhw", _softmax(scores), tokens)
-    return (jnp.einsum("bhw,whd->bhd", mean, kernel[:, 2]) + bias[2][None]).reshape(-1, width)
+    return plus(jnp.einsum("bhw,whd->bhd", mean, kernel[:, 2]), bias[2]).reshape(-1, width)
 
 
 def token_at(tokens: jax.Array, place: jax.Array) -> jax.Array:

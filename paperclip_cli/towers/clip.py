@@ -21,8 +21,15 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from paperclip_cli.towers.attention import attend, attend_at, token_at
+from paperclip_cli.towers.attention import (
+    attend,
+    attend_at,
+    attend_with_cudnn,
+    padded_for_cudnn,
+    token_at,
+)
 from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
+from paperclip_cli.towers.narrow import layer_norm, of_its_input, plus
 
 Params: TypeAlias = dict[str, Any]
 Graph: TypeAlias = nnx.GraphDef
@@ -37,12 +44,15 @@ class Compute(NamedTuple):
 
     They compute in `dtype` (None: that of the parameters, float32). With `remat`, each layer is
     computed again in the backward pass instead of keeping what it needs. With `fused`, attention is
-    cuDNN's, for 16 bit on an NVIDIA GPU only.
+    cuDNN's, for 16 bit on an NVIDIA GPU only. With `unrolled`, layers are compiled one by one
+    instead of as a loop, which would copy what each keeps for the backward pass in and out of
+    arrays for all of them.
     """
 
     dtype: Any = None
     remat: bool = False
     fused: bool = False
+    unrolled: bool = False
 
 
 def abstract(config: ClipConfig) -> tuple[Graph, Params]:
@@ -107,11 +117,12 @@ def head_embeddings(head: Params, pooled: jax.Array) -> jax.Array:
 def _model(graph: Graph, params: Params, how: Compute) -> Clip:
     own = {name: part for name, part in params.items() if name not in EXTRAS}
     if how.dtype is not None:
-        table = own["text"]["tokens"]
-        own = jax.tree.map(lambda leaf: leaf.astype(how.dtype), own)
-        # It stays as it is: the rows of a batch are cast when they are taken from it. A frequent
-        # token's gradient is a sum of thousands of terms, which 16 bit would round at each step.
-        own = own | {"text": own["text"] | {"tokens": table}}
+        # Vectors and the table of tokens stay as they are. Their gradients are sums of thousands
+        # of terms, which 16 bit would round at each step. The rows of a batch are cast when they
+        # are taken from the table.
+        own = jax.tree.map_with_path(
+            lambda path, leaf: leaf.astype(how.dtype) if path[-1].key == "kernel" else leaf, own
+        )
     return nnx.merge(graph, own)
 
 
@@ -157,7 +168,7 @@ class VisionTower(nnx.Module):
         patches = self.patches(_cut(pixels, self.patch_size))
         start = jnp.broadcast_to(self.class_token[...], (patches.shape[0], 1, patches.shape[2]))
         tokens = jnp.concatenate([start.astype(patches.dtype), patches], axis=1)
-        tokens = tokens + self.positions[...][None]
+        tokens = plus(tokens, self.positions[...])
 
         first = jnp.zeros(len(tokens), jnp.int32)
         return self.norm_out(self.layers(self.norm_in(tokens), first, how))
@@ -176,8 +187,9 @@ class TextTower(nnx.Module):
 
     def __call__(self, ids: jax.Array, how: Compute) -> jax.Array:
         """Token ids [B, L] -> pooled [B, W]."""
-        positions = self.positions[: ids.shape[1]][None]
-        tokens = self.tokens[...][ids].astype(positions.dtype) + positions
+        tokens = self.tokens[...][ids]
+        tokens = tokens if how.dtype is None else tokens.astype(how.dtype)
+        tokens = plus(tokens, self.positions[: ids.shape[1]])
         end = jnp.argmax(ids if self.end is None else ids == self.end, axis=1)
         return self.norm_out(self.layers(tokens, end, how))
 
@@ -195,20 +207,23 @@ class Layers(nnx.Module):
             return Block(config, causal, rngs)
 
         self.blocks = stack(rngs)
-        self.unrolled = config.num_hidden_layers <= _FEW_LAYERS
+        self.few = config.num_hidden_layers <= _FEW_LAYERS
 
     def __call__(self, tokens: jax.Array, place: jax.Array, how: Compute) -> jax.Array:
         """Tokens [B, L, W] and the place int [B] of the pooled one -> its final state, [B, W]."""
         graph, stacked = nnx.split(self.blocks)
         early = jax.tree.map(lambda leaf: leaf[:-1], stacked)
         last = jax.tree.map(lambda leaf: leaf[-1], stacked)
+        length = tokens.shape[1]
 
         def apply(hidden: jax.Array, layer: nnx.State) -> tuple[jax.Array, None]:
-            return nnx.merge(graph, layer)(hidden, how.fused), None
+            block = nnx.merge(graph, layer)
+            return (block.fused(hidden, length) if how.fused else block(hidden)), None
 
         layer = jax.checkpoint(apply) if how.remat else apply
-        hidden = jax.lax.scan(layer, tokens, early, unroll=self.unrolled)[0]
-        return nnx.merge(graph, last).at(hidden, place)
+        tokens = padded_for_cudnn(tokens) if how.fused else tokens
+        hidden = jax.lax.scan(layer, tokens, early, unroll=self.few or how.unrolled)[0]
+        return nnx.merge(graph, last).at(hidden[:, :length], place)
 
 
 class Block(nnx.Module):
@@ -219,28 +234,39 @@ class Block(nnx.Module):
         self.heads, self.causal = config.num_attention_heads, causal
         self.activation = config.hidden_act
         self.norm_1 = _layer_norm(config, rngs)
-        self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
-        self.out = nnx.Linear(width, width, rngs=rngs)
+        self.qkv = Linear(width, 3 * width, rngs=rngs)
+        self.out = Linear(width, width, rngs=rngs)
         self.norm_2 = _layer_norm(config, rngs)
-        self.up = nnx.Linear(width, inner, rngs=rngs)
-        self.down = nnx.Linear(inner, width, rngs=rngs)
+        self.up = Linear(width, inner, rngs=rngs)
+        self.down = Linear(inner, width, rngs=rngs)
 
-    def __call__(self, hidden: jax.Array, fused: bool) -> jax.Array:
+    def __call__(self, hidden: jax.Array) -> jax.Array:
         """[B, L, W] -> [B, L, W]."""
-        attended = attend(self.qkv(self.norm_1(hidden)), self.heads, self.causal, fused)
+        attended = attend(self.qkv(self.norm_1(hidden)), self.heads, self.causal)
+        hidden = hidden + self.out(attended)
+        return hidden + self._mlp(hidden)
+
+    def fused(self, hidden: jax.Array, length: int) -> jax.Array:
+        """The same by cuDNN, of tokens that are padded: only the first `length` are seen."""
+        normed, (kernel, bias) = self.norm_1(hidden), self._projection()
+        attended = attend_with_cudnn(normed, kernel, bias, self.heads, self.causal, length)
         hidden = hidden + self.out(attended)
         return hidden + self._mlp(hidden)
 
     def at(self, hidden: jax.Array, place: jax.Array) -> jax.Array:
         """Tokens [B, L, W] and places int [B] -> the results of `__call__` there, [B, W]."""
-        kernel, bias = self.qkv.kernel[...], self.qkv.bias[...]  # type: ignore[index]  # it has one
-        normed = self.norm_1(hidden)
+        normed, (kernel, bias) = self.norm_1(hidden), self._projection()
         attended = attend_at(normed, place, kernel, bias, self.heads, self.causal)
         one = token_at(hidden, place) + self.out(attended)
         return one + self._mlp(one)
 
+    def _projection(self) -> tuple[jax.Array, jax.Array]:
+        """Kernel [W, 3W] and bias [3W] of queries, keys and values."""
+        return self.qkv.kernel[...], self.qkv.bias[...]  # type: ignore[index]  # it has one
+
     def _mlp(self, hidden: jax.Array) -> jax.Array:
-        return self.down(_ACTIVATIONS[self.activation](self.up(self.norm_2(hidden))))
+        activations = _ACTIVATIONS if hidden.dtype == jnp.float32 else _NARROW_ACTIVATIONS
+        return self.down(activations[self.activation](self.up(self.norm_2(hidden))))
 
 
 def quick_gelu(x: jax.Array) -> jax.Array:
@@ -252,6 +278,7 @@ _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "quick_gelu": quick_gelu,
     "gelu": partial(jax.nn.gelu, approximate=False),
 }
+_NARROW_ACTIVATIONS = {name: of_its_input(function) for name, function in _ACTIVATIONS.items()}
 
 
 def _cut(pixels: jax.Array, patch: int) -> jax.Array:
@@ -266,12 +293,23 @@ def _cut(pixels: jax.Array, patch: int) -> jax.Array:
     return grid.transpose(0, 1, 3, 2, 4, 5).reshape(batch, count * count, patch * patch * channels)
 
 
-class LayerNorm(nnx.LayerNorm):
-    """Flax's layer norm, also under strict promotion: it takes means in float32 of any dtype."""
+class Linear(nnx.Linear):
+    """Flax's product with a matrix, and in 16 bit one whose bias is float32."""
 
     def __call__(self, x: jax.Array) -> jax.Array:  # type: ignore[override]  # no other arguments
-        with jax.numpy_dtype_promotion("standard"):
+        if x.dtype == jnp.float32:
             return super().__call__(x)
+        return plus(x @ self.kernel[...], self.bias[...])  # type: ignore[index]  # it has both
+
+
+class LayerNorm(nnx.LayerNorm):
+    """Flax's layer norm, and in 16 bit one that keeps less."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:  # type: ignore[override]  # no other arguments
+        if x.dtype == jnp.float32:
+            return super().__call__(x)
+        scale, bias = self.scale[...], self.bias[...]  # type: ignore[index]  # it has both
+        return layer_norm(x, scale, bias, self.epsilon)
 
 
 def _layer_norm(config: TextConfig | VisionConfig, rngs: nnx.Rngs) -> LayerNorm:

@@ -29,7 +29,7 @@ def normal(*shape: int, seed: int = 0) -> jax.Array:
 @pytest.mark.parametrize("causal", [False, True])
 def test_attention_and_its_gradient_are_those_of_the_formula(causal: bool) -> None:
     qkv, slope = normal(3, 7, 36), normal(3, 7, 12, seed=1)
-    ours, back = jax.vjp(lambda qkv: attend(qkv, 2, causal, fused=False), qkv)
+    ours, back = jax.vjp(lambda qkv: attend(qkv, 2, causal), qkv)
     theirs, their_back = jax.vjp(lambda qkv: formula(qkv, 2, causal), qkv)
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
     np.testing.assert_allclose(back(slope)[0], their_back(slope)[0], atol=1e-6)
@@ -59,9 +59,9 @@ def test_one_token_attends_as_it_does_among_all(
 
 def test_in_16_bits_the_gradient_is_that_of_32_bits_rounded() -> None:
     qkv, slope = normal(3, 7, 36), normal(3, 7, 12, seed=1)
-    narrow = jax.vjp(lambda qkv: attend(qkv, 2, True, fused=False), qkv.astype(jnp.bfloat16))[1](
+    narrow = jax.vjp(lambda qkv: attend(qkv, 2, True), qkv.astype(jnp.bfloat16))[1](
         slope.astype(jnp.bfloat16)
     )[0]
-    wide = jax.vjp(lambda qkv: attend(qkv, 2, True, fused=False), qkv)[1](slope)[0]
+    wide = jax.vjp(lambda qkv: attend(qkv, 2, True), qkv)[1](slope)[0]
     assert narrow.dtype == jnp.bfloat16
     assert float(jnp.linalg.norm(narrow.astype(jnp.float32) - wide) / jnp.linalg.norm(wide)) < 0.02

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -157,31 +158,41 @@ def test_a_narrow_type_leaves_gradients_in_float32() -> None:
 
 
 def test_fused_attention_is_the_same_attention(monkeypatch: pytest.MonkeyPatch) -> None:
-    """cuDNN only runs on NVIDIA's GPUs, so JAX's own implementation stands in for it here."""
+    """Embeddings and gradients, of odd and even lengths.
+
+    cuDNN only runs on NVIDIA's GPUs, so JAX's own implementation stands in for it here.
+    """
     graph, params = build(ODD, jax.random.key(0))
     real, asked = jax.nn.dot_product_attention, []
 
-    def attend(*arrays: jax.Array, implementation: str, **options: bool) -> jax.Array:
-        asked.append((implementation, options))
-        return real(*arrays, implementation="xla", **options)
+    def attend(q: jax.Array, *others: jax.Array, implementation: str, **options: Any) -> jax.Array:
+        asked.append((q.shape[1], implementation, options["is_causal"]))
+        return real(q, *others, implementation="xla", **options)
 
     monkeypatch.setattr(jax.nn, "dot_product_attention", attend)
-    pixels, ids = (
-        jax.random.normal(jax.random.key(1), (2, 30, 30, 3)),
-        jnp.array([[598, 5, 6, 599], [598, 7, 599, 599]]),
-    )
-    fused = clip.Compute(fused=True)
-    np.testing.assert_allclose(
-        clip.image_embeddings(graph, params, pixels, fused),
-        clip.image_embeddings(graph, params, pixels),
-        atol=1e-6,
-    )
-    np.testing.assert_allclose(
-        clip.text_embeddings(graph, params, ids, fused),
-        clip.text_embeddings(graph, params, ids),
-        atol=1e-6,
-    )
-    assert asked == [("cudnn", {"is_causal": False}), ("cudnn", {"is_causal": True})]
+    pixels = jax.random.normal(jax.random.key(1), (2, 30, 30, 3))
+    even = jnp.array([[598, 5, 6, 599], [598, 7, 599, 599]])
+    odd = jnp.array([[598, 5, 599], [598, 599, 599]])
+
+    def assert_same(embed: Callable[[clip.Params, clip.Compute], jax.Array]) -> None:
+        def slope(params: clip.Params, how: clip.Compute) -> tuple[jax.Array, clip.Params]:
+            found = embed(params, how)
+            return (found * jax.random.normal(jax.random.key(2), found.shape)).sum(), found
+
+        by_gradient = jax.jit(jax.grad(slope, has_aux=True), static_argnums=1)
+        for fused, plain in zip(
+            *(
+                jax.tree.leaves(by_gradient(params, how))
+                for how in (clip.Compute(fused=True), clip.Compute())
+            ),
+            strict=True,
+        ):
+            np.testing.assert_allclose(fused, plain, atol=1e-4, rtol=1e-4)
+
+    assert_same(lambda params, how: clip.image_embeddings(graph, params, pixels, how))
+    assert_same(lambda params, how: clip.text_embeddings(graph, params, even, how))
+    assert_same(lambda params, how: clip.text_embeddings(graph, params, odd, how))
+    assert asked == [(18, "cudnn", False), (4, "cudnn", True), (4, "cudnn", True)]
 
 
 def test_the_shapes_of_a_model_are_known_without_making_it() -> None:
