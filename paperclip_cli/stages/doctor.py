@@ -27,8 +27,8 @@ from paperclip_cli.report import Check, State
 from paperclip_cli.services.environment import backends, network, versions
 from paperclip_cli.summaries.files import read_summaries
 from paperclip_cli.threads import in_threads, processors
+from paperclip_cli.towers import capability
 from paperclip_cli.towers.folder import WEIGHTS, resolve
-from paperclip_cli.training import capability
 from paperclip_cli.wording import counted, in_bytes
 from paperclip_cli.workspace import Workspace, faults, read_manifest, remedy, whole_manifest
 

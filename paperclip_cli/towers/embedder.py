@@ -10,11 +10,12 @@ import numpy as np
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.towers import augment, clip, weights
+from paperclip_cli.towers.device import compute_on
 from paperclip_cli.towers.folder import ModelFolder
 
 
 class ImageEmbedder:
-    """An embedder of views as unit vectors.
+    """An embedder of views as unit vectors, in the type that suits the device.
 
     Whenever the device or the machine runs out of memory, `batch_size` is halved for good.
     """
@@ -22,9 +23,10 @@ class ImageEmbedder:
     def __init__(self, folder: ModelFolder, batch_size: int) -> None:
         graph, self._params = weights.load(folder)
         self._folder = folder
-        self._compiled = jax.jit(
-            partial(_embed, graph, mean=jnp.asarray(folder.mean), std=jnp.asarray(folder.std))
-        )
+        # Without a backward pass a loop over the layers costs nothing, and it compiles faster.
+        how = compute_on(jax.devices()[:1], folder.config)._replace(unrolled=False)
+        mean, std = jnp.asarray(folder.mean), jnp.asarray(folder.std)
+        self._compiled = jax.jit(partial(_embed, graph, how, mean=mean, std=std))
         self.batch_size = batch_size
 
     def embed(self, views: np.ndarray, at_once: int | None = None) -> np.ndarray:
@@ -69,6 +71,11 @@ class ImageEmbedder:
 
 
 def _embed(
-    graph: clip.Graph, params: clip.Params, views: jax.Array, mean: jax.Array, std: jax.Array
+    graph: clip.Graph,
+    how: clip.Compute,
+    params: clip.Params,
+    views: jax.Array,
+    mean: jax.Array,
+    std: jax.Array,
 ) -> jax.Array:
-    return clip.image_embeddings(graph, params, augment.normalise(views, mean, std))
+    return clip.image_embeddings(graph, params, augment.normalise(views, mean, std), how)

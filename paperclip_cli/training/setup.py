@@ -25,10 +25,10 @@ from paperclip_cli.evaluation.held_out import Tokenized, held_out
 from paperclip_cli.images.view import View
 from paperclip_cli.progress import Progress
 from paperclip_cli.threads import in_a_thread
-from paperclip_cli.towers import clip, scratch
+from paperclip_cli.towers import capability, clip, scratch
 from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.towers.tokenizer import ENDS
-from paperclip_cli.training import capability, distributed, encoders
+from paperclip_cli.training import distributed, encoders
 from paperclip_cli.training.encoders import Pixels
 from paperclip_cli.training.features import FrozenTowers, Rows
 from paperclip_cli.training.loop import Training, compiled

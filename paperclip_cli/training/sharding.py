@@ -15,7 +15,7 @@ from paperclip_cli.errors import UsageError
 from paperclip_cli.threads import processors
 from paperclip_cli.towers.clip import Compute
 from paperclip_cli.towers.config import ClipConfig
-from paperclip_cli.training import capability
+from paperclip_cli.towers.device import compute_on
 from paperclip_cli.wording import counted
 
 Tree = TypeVar("Tree")
@@ -136,17 +136,8 @@ def _with_rows(store: jax.Array, rows: jax.Array, first: jax.Array) -> jax.Array
 
 
 def compute(dtype: str, devices: Devices, config: ClipConfig, remat: bool) -> Compute:
-    """The settings with which towers compute on these devices.
-
-    `auto` is bfloat16 on an accelerator that computes in it, where it is twice as fast, and float32
-    elsewhere. Attention is cuDNN's where the devices have it.
-    """
-    narrow = dtype == "bfloat16" or (dtype == "auto" and capability.narrow(devices.used))
-    towers = (config.text, config.vision)
-    widths = [tower.hidden_size // tower.num_attention_heads for tower in towers]
-    suit_cudnn = all(width <= 128 and width % 8 == 0 for width in widths)
-    fused = narrow and capability.flash(devices.used) and suit_cudnn
-    return Compute(jnp.bfloat16 if narrow else None, remat, fused)
+    """The settings with which towers compute on these devices."""
+    return compute_on(devices.used, config, dtype, remat)
 
 
 def _chosen(rows: int, wanted: int | None) -> tuple[list[jax.Device], int]:

@@ -11,7 +11,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.towers import clip, weights
+from paperclip_cli.towers import clip, embedder, weights
+from paperclip_cli.towers.config import ClipConfig
 from paperclip_cli.towers.embedder import ImageEmbedder
 from paperclip_cli.towers.folder import ModelFolder
 from tests.clip_models import add_heads, write_model
@@ -50,6 +51,25 @@ def test_heads_are_honoured(tiny: ModelFolder, tmp_path: Path) -> None:
     assert np.abs(found - ImageEmbedder(tiny, batch_size=3).embed(images)).max() > 0.1
 
 
+def test_an_accelerator_embeds_in_its_own_type(
+    tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vectors are float32 all the same, and point where those of float32 point."""
+    asked = []
+
+    def compute_on(devices: list[jax.Device], config: ClipConfig) -> clip.Compute:
+        asked.append((*devices, config))
+        return clip.Compute(jnp.bfloat16, unrolled=True)
+
+    images = views(3)
+    wide = ImageEmbedder(tiny, batch_size=3).embed(images)
+    monkeypatch.setattr(embedder, "compute_on", compute_on)
+    narrow = ImageEmbedder(tiny, batch_size=3).embed(images)
+    assert asked == [(jax.devices()[0], tiny.config)]
+    assert narrow.dtype == np.float32 and not np.array_equal(narrow, wide)
+    assert (narrow * wide).sum(axis=1).min() > 0.999
+
+
 @pytest.mark.parametrize(
     "full",
     [
@@ -61,8 +81,8 @@ def test_heads_are_honoured(tiny: ModelFolder, tmp_path: Path) -> None:
 def test_the_batch_is_halved_until_it_fits_and_stays_so(
     full: Exception, tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedder = ImageEmbedder(tiny, batch_size=8)
-    compiled, sizes = embedder._compiled, []
+    made = ImageEmbedder(tiny, batch_size=8)
+    compiled, sizes = made._compiled, []
 
     def small_device(params: clip.Params, batch: np.ndarray) -> jax.Array:
         sizes.append(len(batch))
@@ -70,36 +90,36 @@ def test_the_batch_is_halved_until_it_fits_and_stays_so(
             raise full
         return compiled(params, batch)
 
-    monkeypatch.setattr(embedder, "_compiled", small_device)
+    monkeypatch.setattr(made, "_compiled", small_device)
     images = views(5)
-    np.testing.assert_allclose(embedder.embed(images), expected(tiny, images), atol=1e-5)
-    assert sizes == [8, 4, 2, 2, 2] and embedder.batch_size == 2
+    np.testing.assert_allclose(made.embed(images), expected(tiny, images), atol=1e-5)
+    assert sizes == [8, 4, 2, 2, 2] and made.batch_size == 2
 
 
 def test_a_device_too_small_for_one_image_is_an_error(
     tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedder = ImageEmbedder(tiny, batch_size=2)
+    made = ImageEmbedder(tiny, batch_size=2)
 
     def no_device(params: clip.Params, batch: np.ndarray) -> jax.Array:
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
 
-    monkeypatch.setattr(embedder, "_compiled", no_device)
+    monkeypatch.setattr(made, "_compiled", no_device)
     with pytest.raises(PaperclipError, match="out of memory even with a batch of one"):
-        embedder.embed(views(1))
+        made.embed(views(1))
 
 
 def test_another_failure_of_the_device_is_not_hidden(
     tiny: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedder = ImageEmbedder(tiny, batch_size=2)
+    made = ImageEmbedder(tiny, batch_size=2)
 
     def broken(params: clip.Params, batch: np.ndarray) -> jax.Array:
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
-    monkeypatch.setattr(embedder, "_compiled", broken)
+    monkeypatch.setattr(made, "_compiled", broken)
     with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
-        embedder.embed(views(1))
+        made.embed(views(1))
 
 
 def test_weights_that_are_no_numbers_are_told(tiny: ModelFolder, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 from paperclip_cli.config import DoctorConfig
 from paperclip_cli.report import Check, State
 from paperclip_cli.stages import doctor
+from paperclip_cli.towers import capability
 from paperclip_cli.towers.clip import Compute
 from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
-from paperclip_cli.training import capability, sharding
+from paperclip_cli.training import sharding
 from paperclip_cli.workspace import Workspace
 
 VIT = ClipConfig(TextConfig(), VisionConfig(patch_size=16))
