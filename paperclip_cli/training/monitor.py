@@ -6,6 +6,8 @@ import math
 import time
 from collections.abc import Callable
 
+import jax
+
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.progress import Table
 from paperclip_cli.training.metrics import MetricsLog
@@ -17,6 +19,7 @@ class Monitor:
     """Logs each step one step late.
 
     Reading the loss of a step waits for it, and the device should then have the next one to do.
+    Nothing else of a step is read, and its numbers are on their way as soon as it has ended.
     `log` is None in a process that does not write. `last_good` returns the last step that was kept,
     for the message when a training fails.
     """
@@ -30,6 +33,8 @@ class Monitor:
 
     def watch(self, step: int, metrics: Metrics) -> None:
         """Takes the metrics of a step handed to the device, and logs those of the step before."""
+        for value in jax.tree.leaves(metrics):
+            value.copy_to_host_async()
         self.settle()
         self._waiting = step, metrics
 
@@ -41,7 +46,7 @@ class Monitor:
         """
         if self._waiting is None:
             return
-        step, metrics = self._waiting
+        step, metrics = self._waiting[0], jax.device_get(self._waiting[1])
         self._waiting = None
 
         values = {
