@@ -83,7 +83,7 @@ _plus.defvjp(
 
 
 def _as_tall(part: jax.Array, x: jax.Array) -> jax.Array:
-    return part.reshape((1,) * (x.ndim - part.ndim) + part.shape)
+    return part[(None,) * (x.ndim - part.ndim)]
 
 
 def _summed(slope: jax.Array, kept: int) -> jax.Array:

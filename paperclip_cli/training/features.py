@@ -25,7 +25,7 @@ from paperclip_cli.progress import Progress, Task
 from paperclip_cli.towers import clip
 from paperclip_cli.towers.augment import random_view
 from paperclip_cli.training.encoders import Pixels
-from paperclip_cli.training.sharding import Devices
+from paperclip_cli.training.sharding import Devices, by_device
 
 
 class Rows(Protocol):
@@ -73,11 +73,11 @@ class FrozenTowers:
         self._params, self._devices, self._size = devices.replicate(params), devices, size
         draw = partial(_random_view, size=pixels.size)
         self._draw = jax.jit(jax.vmap(draw, in_axes=(0, None, 0)))
-        self._images = jax.jit(
-            lambda params, views: _float32(clip.image_features(graph, params, pixels(views), how))
+        self._images = _compiled(
+            lambda params, views: clip.image_features(graph, params, pixels(views), how), devices
         )
-        self._texts = jax.jit(
-            lambda params, tokens: _float32(clip.text_features(graph, params, tokens, how))
+        self._texts = _compiled(
+            lambda params, tokens: clip.text_features(graph, params, tokens, how), devices
         )
 
     def images(self, views: Rows) -> np.ndarray:
@@ -177,5 +177,9 @@ def _groups(count: int, size: int) -> Iterator[np.ndarray]:
     return (np.arange(first, min(first + size, count)) for first in range(0, count, size))
 
 
-def _float32(features: jax.Array) -> jax.Array:
-    return features.astype(np.float32)
+def _compiled(
+    features: Callable[[clip.Params, jax.Array], jax.Array], devices: Devices
+) -> Callable[[clip.Params, jax.Array], jax.Array]:
+    """A tower whose features are float32, each device with its own rows."""
+    of_rows = by_device(devices.mesh, features)
+    return jax.jit(lambda params, rows: of_rows(params, rows).astype(np.float32))

@@ -207,6 +207,7 @@ def _learner(setting: _Setting) -> Learner:
         Objective(recipe.loss, recipe.logit_scale == "reference"),
         recipe.ema_decay,
         setting.config.accumulate,
+        setting.devices.mesh,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from paperclip_cli.errors import UsageError
 from paperclip_cli.threads import processors
@@ -71,6 +71,11 @@ class Devices:
         left = f"; {self.unused} unused: the batch does not divide by more" if self.unused else ""
         return f"{len(self.used)} x {first.platform} ({kind}){processes}{left}"
 
+    @property
+    def mesh(self) -> Mesh | None:
+        """The devices as `by_device` and `summed_by_device` take them; None for one alone."""
+        return self._mesh if len(self.used) > 1 else None
+
     def replicate(self, tree: Tree) -> Tree:
         """The tree's arrays on every device. They must be the same in each process."""
         if jax.process_count() == 1:
@@ -128,6 +133,45 @@ class Devices:
         ours = [device for device in self.used if device.process_index == jax.process_index()]
         limits = [(device.memory_stats() or {}).get("bytes_limit", 0) for device in ours]
         return size <= SHARE_OF_MEMORY * min(limits)
+
+
+def by_device(mesh: Mesh | None, function: Callable[..., Tree]) -> Callable[..., Tree]:
+    """The function of parameters and rows [B,...], computed by each device for its own rows alone.
+
+    The results have a row for each. A gradient of the parameters is summed over the devices at the
+    end, in float32. The compiler by itself would sum each matrix's where it is made, in the
+    towers' type, and would have to know how cuDNN's attention can be divided.
+    """
+    if mesh is None:
+        return function
+    divided = jax.shard_map(
+        lambda params, rows: function(_own(params), *rows),
+        mesh=mesh,
+        in_specs=(PartitionSpec(), PartitionSpec(_AXIS)),
+        out_specs=PartitionSpec(_AXIS),
+    )
+    return lambda params, *rows: divided(params, rows)
+
+
+def summed_by_device(mesh: Mesh | None, function: Callable[..., Tree]) -> Callable[..., Tree]:
+    """The function of parameters and rows in parts [P,B,...], which sums over all rows.
+
+    Each device computes the sum of its own rows. Then they are added up, once.
+    """
+    if mesh is None:
+        return function
+    divided = jax.shard_map(
+        lambda params, rows: jax.lax.psum(function(_own(params), *rows), _AXIS),
+        mesh=mesh,
+        in_specs=(PartitionSpec(), PartitionSpec(None, _AXIS)),
+        out_specs=PartitionSpec(),
+    )
+    return lambda params, *rows: divided(params, rows)
+
+
+def _own(params: Tree) -> Tree:
+    """Parameters of which each device has its own: their gradients are not summed by themselves."""
+    return jax.lax.pcast(params, _AXIS, to="varying")
 
 
 def _with_rows(store: jax.Array, rows: jax.Array, first: jax.Array) -> jax.Array:

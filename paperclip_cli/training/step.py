@@ -18,10 +18,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
 
 from paperclip_cli.towers import clip
 from paperclip_cli.training.encoders import Encoders
 from paperclip_cli.training.losses import Objective
+from paperclip_cli.training.sharding import by_device, summed_by_device
 
 
 class Batch(NamedTuple):
@@ -65,6 +67,7 @@ class Learner(NamedTuple):
     """Everything that stays the same from step to step.
 
     `ema_decay` is the decay of the moving average (0: none). A batch is embedded in `parts` parts.
+    `mesh` are the devices that share it, None for one alone.
     """
 
     encoders: Encoders
@@ -72,6 +75,7 @@ class Learner(NamedTuple):
     objective: Objective = Objective()
     ema_decay: float = 0.0
     parts: int = 1
+    mesh: Mesh | None = None
 
 
 def initial_state(learner: Learner, params: clip.Params) -> TrainState:
@@ -135,19 +139,34 @@ def loss_and_gradient(
         return learner.objective(params, images, texts, batch.groups)
 
     loss, (direct, slopes) = jax.value_and_grad(compare, argnums=(0, 1))(params, embedded)
+    carried = summed_by_device(learner.mesh, partial(_carried_back, learner.encoders))
+    indirect = carried(params, parts.images, parts.texts, *slopes)
+    return loss, jax.tree.map(jnp.add, direct, indirect)
 
-    def add(
-        total: clip.Params, of_part: tuple[Batch, tuple[jax.Array, jax.Array]]
-    ) -> tuple[clip.Params, None]:
-        part, slope = of_part
-        _, back = jax.vjp(lambda params: _embed(learner, params, part), params)
-        return jax.tree.map(jnp.add, total, back(slope)[0]), None
 
-    return loss, jax.lax.scan(add, direct, (parts, slopes))[0]
+def _carried_back(
+    encoders: Encoders, params: clip.Params, *parts_and_slopes: jax.Array
+) -> clip.Params:
+    """The gradient of the parameters: of images and texts in parts, and of their embeddings."""
+
+    def add(total: clip.Params, of_part: tuple[jax.Array, ...]) -> tuple[clip.Params, None]:
+        images, texts, *slopes = of_part
+        back = jax.vjp(lambda params: _both(encoders, params, images, texts), params)[1]
+        return jax.tree.map(jnp.add, total, back(tuple(slopes))[0]), None
+
+    nothing = jax.tree.map(jnp.zeros_like, params)
+    return jax.lax.scan(add, nothing, parts_and_slopes)[0]
 
 
 def _embed(learner: Learner, params: clip.Params, batch: Batch) -> tuple[jax.Array, jax.Array]:
-    return learner.encoders.image(params, batch.images), learner.encoders.text(params, batch.texts)
+    both = by_device(learner.mesh, partial(_both, learner.encoders))
+    return both(params, batch.images, batch.texts)
+
+
+def _both(
+    encoders: Encoders, params: clip.Params, images: jax.Array, texts: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    return encoders.image(params, images), encoders.text(params, texts)
 
 
 def _cut(rows: jax.Array, parts: int) -> jax.Array:

@@ -12,7 +12,7 @@ from paperclip_cli.evaluation import retrieval
 from paperclip_cli.evaluation.held_out import HeldOut
 from paperclip_cli.towers import clip
 from paperclip_cli.training.features import Rows, in_batches
-from paperclip_cli.training.sharding import Devices
+from paperclip_cli.training.sharding import Devices, by_device
 from paperclip_cli.training.step import Learner
 
 PERCENT = 10
@@ -45,8 +45,12 @@ class Validation:
         texts: np.ndarray,
         split: HeldOut,
     ) -> None:
-        self._image = jax.jit(learner.encoders.image, out_shardings=devices.everywhere)
-        self._text = jax.jit(learner.encoders.text, out_shardings=devices.everywhere)
+        image, text = (
+            by_device(devices.mesh, encode)
+            for encode in (learner.encoders.image, learner.encoders.text)
+        )
+        self._image = jax.jit(image, out_shardings=devices.everywhere)
+        self._text = jax.jit(text, out_shardings=devices.everywhere)
         self._scale, self._devices, self._size = learner.objective.scale, devices, batch_size
         self._views, self._texts, self._split = views, texts, split
 

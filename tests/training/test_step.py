@@ -130,20 +130,21 @@ def test_twenty_steps_have_the_losses_of_pytorch(tmp_path: Path) -> None:
 
 
 ON_DEVICES = """
-import json
+import json, math, re
 from functools import partial
 import jax, numpy as np
 from paperclip_cli.training.sharding import Devices
-from paperclip_cli.training.step import Batch, pair_loss, train_step
+from paperclip_cli.training.step import Batch, loss_and_gradient, pair_loss, train_step
 from tests.training.test_step import learner, pairs
 
-def measure(count):
-    devices = Devices(16, count)
+def measure(count, parts=1):
+    devices = Devices(16, count, parts)
     made, state = learner()
+    made = made._replace(mesh=devices.mesh, parts=parts)
     state = devices.replicate(state)
-    first = pairs(16)
-    batch = Batch(*map(devices.spread, first[:2]))
-    loss, gradient = jax.jit(jax.value_and_grad(partial(pair_loss, made)))(state.params, batch)
+    batch = Batch(*map(devices.spread, pairs(16)[:2]))
+    program = jax.jit(partial(loss_and_gradient, made)).lower(state.params, batch).compile()
+    loss, gradient = program(state.params, batch)
     gradient = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)])
 
     compiled, losses = jax.jit(partial(train_step, made), donate_argnums=0), []
@@ -152,18 +153,40 @@ def measure(count):
         state, metrics = compiled(state, batch, jax.random.key(5))
         losses.append(float(metrics.loss))
     used = max(len(leaf.sharding.device_set) for leaf in jax.tree.leaves(state.params))
-    return str(devices), float(loss), gradient, losses, used
+    return {
+        "name": str(devices),
+        "used": used,
+        "loss": float(loss),
+        "gradient": gradient.tolist(),
+        "losses": losses,
+        "reduced": reduced(program.as_text()),
+    }
 
-one, loss_1, gradient_1, losses_1, _ = measure(1)
-four, loss_4, gradient_4, losses_4, used = measure(4)
-apart = np.linalg.norm(gradient_4 - gradient_1) / np.linalg.norm(gradient_1)
-found = {"names": [one, four], "used": used, "loss": [loss_1, loss_4], "gradient": float(apart)}
-print(json.dumps(found | {"losses": [losses_1, losses_4]}))
+def reduced(program):
+    # The numbers that are summed over the devices, inside loops and outside.
+    blocks = re.split(r"\\n(?=(?:ENTRY )?%[\\w.-]+ \\()", program)
+    named = {re.match(r"(?:ENTRY )?%([\\w.-]+) \\(", block)[1]: block for block in blocks[1:]}
+    inside, waiting = set(), re.findall(r"body=%([\\w.-]+)", program)
+    while waiting:
+        name = waiting.pop()
+        if name not in inside:
+            inside.add(name)
+            waiting += {*re.findall(r"%([\\w.-]+)", named[name])} & {*named}
+    sums = [0, 0]
+    for name, block in named.items():
+        for result in re.findall(r" = (.*?) all-reduce(?:-start)?\\(", block):
+            sizes = re.findall(r"\\w+\\[([\\d,]*)\\]", result)
+            numbers = [math.prod(map(int, size.split(",") if size else [])) for size in sizes]
+            sums[name not in inside] += sum(numbers)
+    return sums
+
+print(json.dumps([measure(1), measure(4), measure(4, parts=4)]))
 """
 
 
-def test_one_device_and_four_agree() -> None:
-    """A batch's loss and gradient to 1e-5, and the losses of twenty random-view steps to 1e-4."""
+@pytest.fixture(scope="module")
+def on_devices() -> list[dict]:
+    """What ON_DEVICES measures on one device, on four, and on four with a batch in four parts."""
     flags = {
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4",
         "JAX_PLATFORMS": "cpu",
@@ -171,19 +194,39 @@ def test_one_device_and_four_agree() -> None:
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-c", ON_DEVICES],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         cwd=root,
         env=os.environ | flags,
         check=True,
     )
-    found = json.loads(done.stdout)
-    one, four = found["names"]
-    assert one.startswith("1 x cpu") and four.startswith("4 x cpu")
-    assert found["used"] == 4
-    assert found["loss"][1] == pytest.approx(found["loss"][0], rel=1e-5)
-    assert found["gradient"] < 1e-5
-    np.testing.assert_allclose(found["losses"][1], found["losses"][0], rtol=1e-4)
+    return json.loads(done.stdout)
+
+
+def test_one_device_and_four_agree(on_devices: list[dict]) -> None:
+    """A batch's loss and gradient to 1e-5, and the losses of twenty random-view steps to 1e-4."""
+    one, *others = on_devices
+    assert one["name"].startswith("1 x cpu")
+    expected = np.asarray(one["gradient"])
+    for found in others:
+        assert found["name"].startswith("4 x cpu") and found["used"] == 4
+        assert found["loss"] == pytest.approx(one["loss"], rel=1e-5)
+        distance = np.linalg.norm(found["gradient"] - expected) / np.linalg.norm(expected)
+        assert distance < 1e-5
+        np.testing.assert_allclose(found["losses"], one["losses"], rtol=1e-4)
+
+
+def test_devices_add_up_their_gradients_once(on_devices: list[dict]) -> None:
+    """However many parts a batch has, each number of the gradient is summed over them once.
+
+    A few numbers of the loss are too.
+    """
+    one, whole, in_parts = on_devices
+    count = len(one["gradient"])
+    assert one["reduced"] == [0, 0]
+    for found in (whole, in_parts):
+        in_loops, outside = found["reduced"]
+        assert in_loops == 0 and count <= outside < 1.1 * count
 
 
 @pytest.fixture(scope="module")
