@@ -50,9 +50,11 @@ FLOAT32, BFLOAT16, FUSED = (Compute(None), Compute(jnp.bfloat16), Compute(jnp.bf
 )
 def test_what_devices_lack_is_not_chosen(devices: list, auto: Compute, asked: Compute) -> None:
     used: Any = SimpleNamespace(used=devices)
-    assert sharding.compute("auto", used, VIT, remat=False) == auto
-    assert sharding.compute("bfloat16", used, VIT, remat=False) == asked, "the user's wish wins"
-    assert sharding.compute("float32", used, VIT, remat=False) == FLOAT32
+    on_gpu = {"unrolled": all(device.platform == "gpu" for device in devices)}
+    wish = sharding.compute("bfloat16", used, VIT, remat=False)
+    assert sharding.compute("auto", used, VIT, remat=False) == auto._replace(**on_gpu)
+    assert wish == asked._replace(**on_gpu), "the user's wish wins"
+    assert sharding.compute("float32", used, VIT, remat=False) == FLOAT32._replace(**on_gpu)
     lacking = capability.lacks(devices)
     assert (lacking is None) == (auto != FLOAT32 or devices == [CPU])
 
@@ -60,7 +62,9 @@ def test_what_devices_lack_is_not_chosen(devices: list, auto: Compute, asked: Co
 def test_odd_heads_have_plain_attention() -> None:
     odd = ClipConfig(TextConfig(num_attention_heads=2), VisionConfig(patch_size=16))
     used: Any = SimpleNamespace(used=[H200])
-    assert sharding.compute("auto", used, odd, remat=True) == Compute(jnp.bfloat16, True)
+    assert sharding.compute("auto", used, odd, remat=True) == Compute(
+        jnp.bfloat16, True, unrolled=True
+    )
 
 
 @pytest.mark.parametrize(

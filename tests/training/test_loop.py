@@ -69,6 +69,7 @@ def test_a_step_is_read_once_and_after_the_next_one_began(tmp_path: Path) -> Non
         validation=None,
         key=None,
         log_every=1,
+        learns_summaries=False,
     )  # type: ignore[arg-type]
     checkpoints: Any = SimpleNamespace(last=lambda: None, save=lambda *_: None)
     log = MetricsLog(tmp_path / "metrics.jsonl", 0)
