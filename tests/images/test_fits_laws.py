@@ -40,8 +40,9 @@ def test_cards_are_astropys(values: dict) -> None:
         warnings.simplefilter("ignore", fits.verify.VerifyWarning)  # a comment that is cut
         data = header.tostring()
     cards, read = Cards(data.encode()), fits.Header.fromstring(data)
-    for name in values:
-        expected = read[name].rstrip() if isinstance(read[name], str) else read[name]
+    for name, value in values.items():
+        # A text against what was written: astropy reads its own card of `'/` as `'`.
+        expected = value.rstrip() if isinstance(value, str) else read[name]
         assert cards.value(name) == expected and type(cards.value(name)) is type(expected)
 
 
