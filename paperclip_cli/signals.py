@@ -216,7 +216,7 @@ def _flushed(code: int) -> int:
         except BrokenPipeError:
             continue  # closed by its reader
         except OSError as error:
-            _write(f"error: {error}")
+            _write(f"error: the output could not be written: {error.strerror or error}")
             code = code or 1
     return code
 

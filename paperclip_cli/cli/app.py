@@ -6,9 +6,11 @@ This is the only place where exceptions become messages and exit codes.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
@@ -16,6 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from paperclip_cli import __version__, signals
+from paperclip_cli.cli import system_errors
 from paperclip_cli.cli.session import Session, open_session
 from paperclip_cli.errors import ExitCode, PaperclipError, ReaderGone
 from paperclip_cli.signals import Terminated
@@ -140,7 +143,26 @@ def configure(
 def main() -> NoReturn:
     """Runs the command line of this process, and ends the process."""
     sys.unraisablehook = _not_lost
+    _suit_streams()
+    if not _wants_details(sys.argv[1:]):
+        _quieten_libraries()
     signals.program(lambda: run(sys.argv[1:]))
+
+
+def _suit_streams() -> None:
+    """Lets stdout write `?` for what its encoding lacks, as on a Latin-1 terminal."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _quieten_libraries() -> None:
+    """Keeps off the terminal what libraries tell programmers: their warnings, and XLA's log.
+
+    What a user should know is in a message of our own.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 def run(arguments: list[str]) -> int:
@@ -149,7 +171,7 @@ def run(arguments: list[str]) -> int:
     Every failure ends here, as one or two lines on stderr.
     """
     arguments = _globals_first(arguments)
-    verbose = not {"--verbose", "-v"}.isdisjoint(arguments)
+    verbose = _wants_details(arguments)
     try:
         code = app(arguments, prog_name="paperclip", standalone_mode=False)
         if code == ExitCode.INTERRUPTED:
@@ -166,10 +188,17 @@ def run(arguments: list[str]) -> int:
     except ReaderGone:
         return ExitCode.OK
     except OSError as error:
-        return _fail(error, str(error), None, ExitCode.ERROR, verbose)
+        return _fail(error, *system_errors.told(error), ExitCode.ERROR, verbose)
     except Exception as error:
+        if _is_about_a_setting(error):
+            hint = "unset the variable, or give it a value that JAX knows"
+            return _fail(error, f"environment: {error}", hint, ExitCode.ERROR, verbose)
         hint = "this is a bug in paperclip; run again with --verbose for the traceback"
         return _fail(error, f"{type(error).__name__}: {error}", hint, ExitCode.ERROR, verbose)
+
+
+def _wants_details(arguments: list[str]) -> bool:
+    return not {"--verbose", "-v"}.isdisjoint(arguments)
 
 
 def _globals_first(arguments: list[str]) -> list[str]:
@@ -202,6 +231,18 @@ def _not_lost(dropped: sys.UnraisableHookArgs) -> None:
         again = threading.Timer(0.05, os.kill, (os.getpid(), stop))
         again.daemon = True
         again.start()
+
+
+def _is_about_a_setting(error: Exception) -> bool:
+    """Whether JAX refuses a variable of the environment, which it reads while it is imported."""
+    if not isinstance(error, ValueError) or "jax" not in str(error).lower():
+        return False
+    from traceback import walk_tb
+
+    return any(
+        frame.f_globals.get("__name__") == "jax._src.config"
+        for frame, _ in walk_tb(error.__traceback__)
+    )
 
 
 def _usage(error: typer.TyperException) -> int:

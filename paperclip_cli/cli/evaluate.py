@@ -149,7 +149,7 @@ def evaluate(
     if benchmark is not None:
         return _benchmark(here, benchmark, config, model, shown)
 
-    here.remember_compilations()
+    here.prepare_jax()
     spin_no_threads(judge_backend)
     from paperclip_cli.malloc import keep_freed_pages
     from paperclip_cli.output import plots as figures
@@ -191,7 +191,7 @@ def _benchmark(
         baseline=given.baseline,
         batch_size=given.batch_size,
     )
-    here.remember_compilations()
+    here.prepare_jax()
     from paperclip_cli.malloc import keep_freed_pages
     from paperclip_cli.output import agreement_scores
     from paperclip_cli.stages import evaluate_benchmark as stage

@@ -91,11 +91,13 @@ class Session:
 
         return bars.progress(quiet=self.quiet)
 
-    def remember_compilations(self) -> None:
+    def prepare_jax(self) -> None:
         """Lets JAX keep compiled programs in the cache, so that a second run starts at once.
 
-        Call it before JAX is imported. A user's own JAX_COMPILATION_CACHE_DIR is left alone.
+        Call it before JAX is imported. A user's own JAX_COMPILATION_CACHE_DIR is left alone. A
+        JAX_ENABLE_X64 is not, because the models here have numbers of 32 bits and fewer.
         """
+        os.environ.pop("JAX_ENABLE_X64", None)
         if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
             os.environ["JAX_COMPILATION_CACHE_DIR"] = str(self.workspace.root / "jax")
             os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")

@@ -226,7 +226,7 @@ def train(
         resume=resume,
         force=force,
     )
-    here.remember_compilations()
+    here.prepare_jax()
     from paperclip_cli.malloc import keep_freed_pages
     from paperclip_cli.stages import train as stage
 

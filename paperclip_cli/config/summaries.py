@@ -78,7 +78,10 @@ class SummarizeConfig:
                 f"--base-url does not go with --backend {self.backend}",
                 f"choose --backend {OPENAI}",
             )
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # brackets that are not those of an IPv6 address
+            parts = urlsplit("")
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
         if not is_web or parts.username is not None or parts.query or parts.fragment:
             raise UsageError(

@@ -77,8 +77,13 @@ def rows(items: Sequence[dict], form: str, names: Sequence[str] | None = None) -
 
 
 def _json(value: object, indent: int | None = None) -> str:
-    """JSON with control characters and lone surrogates escaped, so that none drives a terminal."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    """JSON with control characters and lone surrogates escaped, so that none drives a terminal.
+
+    On a stdout that is not in UTF-8 everything beyond ASCII is escaped, and nothing is lost.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    is_plain = encoding.lower().replace("-", "") not in ("utf8", "utf16", "utf32")
+    text = json.dumps(value, indent=indent, ensure_ascii=is_plain)
     return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 

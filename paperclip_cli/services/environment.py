@@ -14,8 +14,11 @@ from importlib import metadata
 import requests
 
 from paperclip_cli import __version__
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.http.settings import check_address, check_key, proxy_faults
 from paperclip_cli.install import extra_line, library_line, requirements
 from paperclip_cli.report import Check, State
+from paperclip_cli.services.hub import HUB_ADDRESS, HUB_TOKEN
 
 # Optional backends: their names, commands, modules, and the extras that install them.
 _OPTIONAL = (
@@ -25,6 +28,7 @@ _OPTIONAL = (
     ("plots", "evaluate", "matplotlib", "plots"),
 )
 _PATIENCE = 5.0  # seconds for a server to answer
+_KEYS = (HUB_TOKEN, "MAST_API_TOKEN", "OPENAI_API_KEY")
 
 
 def versions() -> Iterator[Check]:
@@ -78,6 +82,10 @@ def network(is_offline: bool) -> Iterator[Check]:
     if is_offline:
         yield Check(topic="network", name="--offline", found="not checked")
         return
+    faults = list(_settings())
+    if faults:  # no library can be asked
+        yield from faults
+        return
 
     answers = {name: _silent(name, url) for name, url in _servers().items()}
 
@@ -95,6 +103,21 @@ def network(is_offline: bool) -> Iterator[Check]:
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
     yield from list(answers.values())
+
+
+def _settings() -> Iterator[Check]:
+    """What the environment's variables make impossible."""
+    for fault in proxy_faults():
+        yield _wrong(fault.partition(" ")[0], fault, "set it to a URL, or unset it")
+    for name, check in ((HUB_ADDRESS, check_address), *((key, check_key) for key in _KEYS)):
+        try:
+            check(name)
+        except PaperclipError as error:
+            yield _wrong(name, error.message, error.hint or "")
+
+
+def _wrong(name: str, found: str, advice: str) -> Check:
+    return Check(topic="network", name=name, found=found, state=State.PROBLEM, advice=advice)
 
 
 def _servers() -> dict[str, str]:

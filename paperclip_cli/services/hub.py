@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.http.settings import check_address, check_key, check_proxies
 from paperclip_cli.progress import libraries_may_draw
 from paperclip_cli.wording import in_bytes
 
@@ -32,6 +33,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}")
 _NO_LICENCE = "not stated"
 README = "README.md"
+HUB_ADDRESS, HUB_TOKEN = "HF_ENDPOINT", "HF_TOKEN"
 # Bytes of files without which an artefact is usable.
 _MOST_CARD, _MOST_TEXT = 2**20, 2**26
 _TIMEOUT = 30.0  # seconds for what a repository holds
@@ -96,7 +98,11 @@ def import_client() -> None:
     In a notebook without ipywidgets tqdm warns while it is imported, and only then. So this is
     called before any other library that imports tqdm is imported. Those are not imported here,
     because their own filters of warnings would be taken back with ours.
+
+    Raises:
+        PaperclipError: `HF_ENDPOINT` is no URL.
     """
+    check_address(HUB_ADDRESS)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "IProgress not found")
         # The client loads its parts when they are used. This one imports tqdm.
@@ -104,8 +110,14 @@ def import_client() -> None:
 
 
 def client() -> HfApi:
-    """The Hub's client. It takes the token of `hf auth login` or of `HF_TOKEN`."""
+    """The Hub's client. It takes the token of `hf auth login` or of `HF_TOKEN`.
+
+    Raises:
+        PaperclipError: the token or a proxy of the environment is one that it cannot use.
+    """
     import_client()
+    check_key(HUB_TOKEN)
+    check_proxies()
     from huggingface_hub import HfApi
 
     return HfApi(library_name="paperclip", library_version=__version__)
@@ -113,6 +125,7 @@ def client() -> HfApi:
 
 def endpoint() -> str:
     """The address of the Hub: huggingface.co, or `HF_ENDPOINT`."""
+    import_client()
     from huggingface_hub import constants
 
     return constants.ENDPOINT
@@ -229,6 +242,7 @@ def told(
     `missing` says that there is no such repository, `failed` what did not work, and `instead` is
     another way, added to the hints.
     """
+    import_client()
     from huggingface_hub import errors
 
     def error(message: str, hint: str) -> PaperclipError:
@@ -236,6 +250,8 @@ def told(
 
     try:
         yield
+    except PaperclipError:  # a setting that the client cannot use
+        raise
     except errors.GatedRepoError as gated:
         raise error(
             f"{name}: its licence must be accepted first", "do so on the Hub and log in"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.http.settings import check_proxies
 
 _HINT = 'give coordinates: --near "202.47 47.195"; for a planet, --target Jupiter'
 
@@ -15,6 +16,7 @@ def resolve_name(name: str, offline: bool) -> tuple[float, float]:
     """
     if offline:
         raise PaperclipError(f"--offline: the position of {name!r} cannot be looked up", _HINT)
+    check_proxies()
     from astropy.coordinates import SkyCoord
     from astropy.coordinates.name_resolve import NameResolveError
 

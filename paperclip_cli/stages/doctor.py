@@ -57,7 +57,7 @@ def run(
 
 
 def _devices() -> Iterator[Check]:
-    import jax
+    from paperclip_cli.towers.local_devices import local_devices
 
     yield Check(
         topic="devices",
@@ -65,14 +65,14 @@ def _devices() -> Iterator[Check]:
         found=f"{counted(processors(), 'cores')}, {physical_memory() / 1e9:.0f} GB of memory",
     )
     try:
-        devices = jax.local_devices()
-    except RuntimeError as error:
+        devices = local_devices()
+    except PaperclipError as error:
         yield Check(
             topic="devices",
             name="jax",
-            found=str(error).partition("\n")[0],
+            found=error.message,
             state=State.PROBLEM,
-            advice="check JAX_PLATFORMS, or reinstall jax",
+            advice=error.hint or "",
         )
         return
     found = f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"

@@ -25,8 +25,10 @@ def run(hits: Iterable[Hit], folder: Path) -> Report:
         try:
             _copy(source, folder / name)
             copied += 1
-        except (OSError, BadItem) as error:
+        except BadItem as error:
             failures.append(Failure(hit.image, str(error)))
+        except OSError as error:
+            failures.append(Failure(hit.image, error.strerror or str(error)))
     return Report(stage="copy", counts={"images": copied}, failures=tuple(failures), output=folder)
 
 

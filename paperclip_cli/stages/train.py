@@ -27,6 +27,7 @@ from paperclip_cli.report import Report
 from paperclip_cli.services.hub_card import last_part
 from paperclip_cli.towers import card, weights
 from paperclip_cli.towers.folder import HEADS, MODEL_FILES, WEIGHTS, ModelFolder, fingerprint
+from paperclip_cli.towers.local_devices import local_devices, refuse_64_bits
 from paperclip_cli.training import distributed
 from paperclip_cli.training.checkpoints import Checkpoints
 from paperclip_cli.training.interruption import Requests, stop_requests, unheard
@@ -100,6 +101,8 @@ def run(
 def _train(
     config: TrainConfig, workspace: Workspace, progress: Progress | None, requests: Requests
 ) -> Report:
+    local_devices()
+    refuse_64_bits()
     progress = progress if progress is not None and distributed.leads() else SilentProgress()
     columns = Wanted(config.image_column, config.text_column, config.group_column)
     opened = open_dataset(config.dataset, columns, workspace, progress)

@@ -21,6 +21,7 @@ from paperclip_cli.files import replace_file, replacing
 from paperclip_cli.towers import clip, init
 from paperclip_cli.towers.config import ClipConfig
 from paperclip_cli.towers.folder import CARD, CONFIG, HEADS, PREPROCESSOR, WEIGHTS, ModelFolder
+from paperclip_cli.towers.local_devices import local_devices
 from paperclip_cli.towers.safetensors import TensorFile
 from paperclip_cli.towers.tokenizer import Tokenizer
 
@@ -68,9 +69,10 @@ def load(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
     Tensors that CLIP does not have (`position_ids`) are passed over.
 
     Raises:
-        PaperclipError: a tensor is missing or has another shape (both are named), or the file is
-        not a safetensors file.
+        PaperclipError: a tensor is missing or has another shape (both are named), the file is not
+            a safetensors file, or JAX has no device.
     """
+    local_devices()
     graph, shapes = abstract(folder)
     towers, extras = towers_and_extras(shapes)
     params = _read_all(folder.path / WEIGHTS, towers, folder.config)

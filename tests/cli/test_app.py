@@ -49,7 +49,8 @@ def run_raising(
         (
             OSError(28, "No space left on device", "/x"),
             ExitCode.ERROR,
-            "error: [Errno 28] No space left on device: '/x'\n",
+            "error: /x: No space left on device\n"
+            "hint: free some space, or put the cache elsewhere with --cache-dir\n",
         ),
     ],
 )
@@ -104,7 +105,7 @@ def test_every_help_ends_in_an_example(name: str, capsys: pytest.CaptureFixture[
 
 
 def test_every_module_of_a_command_is_a_command() -> None:
-    shared = {"__init__", "app", "complete", "session"}
+    shared = {"__init__", "app", "complete", "session", "system_errors"}
     modules = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - shared
     assert {name.replace("-", "_") for name in cli.EXAMPLES} == modules
 

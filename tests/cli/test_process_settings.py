@@ -71,11 +71,13 @@ def test_a_users_own_folder_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(FOLDER, "mine")
     monkeypatch.setenv(LEAST, "2")
     here = Session(cache_dir=tmp_path, offline=True, verbose=False, quiet=True)
-    here.remember_compilations()
+    monkeypatch.setenv("JAX_ENABLE_X64", "1")
+    here.prepare_jax()
     assert (os.environ[FOLDER], os.environ[LEAST]) == ("mine", "2")
+    assert "JAX_ENABLE_X64" not in os.environ, "no model here has numbers of 64 bits"
 
     monkeypatch.delenv(FOLDER)
-    here.remember_compilations()
+    here.prepare_jax()
     assert (os.environ[FOLDER], os.environ[LEAST]) == (str(tmp_path / "jax"), "2")
 
 

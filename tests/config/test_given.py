@@ -88,6 +88,12 @@ def test_lists_are_repeated_or_separated_by_commas() -> None:
     assert numbers(["25-26,28"], "--cycle") == (25, 26, 28)
 
 
+def test_bytes_that_are_no_text_are_refused_unless_they_are_a_path() -> None:
+    with pytest.raises(UsageError, match="not text in the encoding"):
+        configure(QueryConfig, text="du\udcffst")
+    assert read(IndexConfig, "paths", paths=[Path("a\udcff")]) == (Path("a\udcff"),)
+
+
 @for_all(st.lists(st.integers(0, 10**9 - 1), max_size=5))
 def test_numbers_are_read_as_they_are_written(given: list[int]) -> None:
     assert numbers(given, "--cycle") == numbers(",".join(map(str, given)), "--cycle") == (*given,)

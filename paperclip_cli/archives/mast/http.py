@@ -104,7 +104,7 @@ class Wire:
         session.max_redirects = 5
         session.hooks["response"].append(_refuse_downgrade)
 
-        token, server = os.environ.get(TOKEN_VARIABLE), urlsplit(self.server)
+        token, server = os.environ.get(TOKEN_VARIABLE, "").strip(), urlsplit(self.server)
         if token and server.hostname:
             is_secure = server.scheme == "https"
             session.cookies.set(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI, OUTLINES
 from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.http.settings import check_key
 from paperclip_cli.summaries.base import Summarizer
 from paperclip_cli.summaries.judge import Judge, KeywordJudge
 from paperclip_cli.summaries.keywords.summarizer import KeywordSummarizer
@@ -78,10 +79,11 @@ def _open_writer(
                 f"{config.base_url} is not on this machine, and the network may not be used",
                 "run without --offline",
             )
+        check_key(KEY_VARIABLE)
         return ServerWriter(
             config.base_url,
             config.llm or "",
-            os.environ.get(KEY_VARIABLE, ""),
+            os.environ.get(KEY_VARIABLE, "").strip(),
             prompt,
             config.workers,
             config.context,

@@ -1,0 +1,59 @@
+"""What the environment says about the network: proxies, addresses and keys.
+
+Libraries answer a malformed one with whatever their parser raises, and a value may hold a password.
+So each is checked before the library sees it, and only the variable's name is told.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from paperclip_cli.errors import PaperclipError
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+_OF_A_PROXY = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+
+
+def is_address(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
+    """Whether a text is the URL of a server: a scheme, a host, and perhaps a port that exists."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # ValueError: it is no number, or too large
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.hostname) and port != 0 and " " not in url
+
+
+def check_proxies() -> None:
+    """PaperclipError if a variable such as HTTPS_PROXY is set and is not a proxy's address."""
+    for fault in proxy_faults():
+        raise PaperclipError(fault, "write for example http://proxy.example.org:3128, or unset it")
+
+
+def proxy_faults() -> Iterator[str]:
+    """What is wrong with the variables of proxies, one line each."""
+    for name in (*_PROXIES, *map(str.upper, _PROXIES)):
+        given = os.environ.get(name, "").strip()
+        if given and not is_address(given if "://" in given else f"http://{given}", _OF_A_PROXY):
+            yield f"{name} is not the address of a proxy"
+
+
+def check_address(name: str) -> None:
+    """PaperclipError if the variable `name` is set and is not the URL of a server."""
+    given = os.environ.get(name)
+    if given and not is_address(given):
+        raise PaperclipError(
+            f"{name} is not the URL of a server", "write for example https://huggingface.co"
+        )
+
+
+def check_key(name: str) -> None:
+    """PaperclipError if the variable `name` holds what no request can carry as a key or token."""
+    given = os.environ.get(name, "").strip()
+    if not (given.isascii() and given.isprintable()):
+        raise PaperclipError(
+            f"{name} is not a key: it has characters that are not plain ASCII, or several lines",
+            "copy it again, or unset it",
+        )
