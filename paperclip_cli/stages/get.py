@@ -10,6 +10,7 @@ from pathlib import Path
 
 from paperclip_cli.archives.mast.download import Downloader
 from paperclip_cli.archives.mast.http import Limits, Wire
+from paperclip_cli.archives.mast.missions import MISSIONS
 from paperclip_cli.archives.mast.open import open_wire
 from paperclip_cli.archives.mast.products import file_of, find_product
 from paperclip_cli.config import GetConfig
@@ -24,6 +25,7 @@ from paperclip_cli.threads import in_threads
 from paperclip_cli.workspace import Workspace
 
 STAGE = "get"
+_NO_ARCHIVE = "simulated and local data have no science files in an archive"
 
 
 @dataclass(frozen=True)
@@ -89,19 +91,26 @@ def _wanted(
 
 def _addresses(reference: Reference, held: _Held, ask: Callable[[str], str]) -> Iterable[str]:
     """The URIs of a hit, from the hit itself, else from fetched previews, else from MAST."""
+    key, obs_id = reference.key, reference.obs_id
     if reference.product_uri is not None:
         return [reference.product_uri]
-    if reference.obs_id is not None:
-        return held.of_observation(reference.obs_id) or [ask(reference.obs_id)]
-    if reference.key is None:
+    if key is None and obs_id is None:
         raise BadItem("your own image has no science file in the archive")
-    found = held.of_proposal(reference.key)
-    if not found:
-        raise BadItem(
-            f"nothing of it was fetched: run `paperclip fetch --proposal {reference.key}` first, "
-            "or give an observation"
-        )
-    return found
+    if key is not None and key.mission not in MISSIONS:
+        raise BadItem(_NO_ARCHIVE)
+
+    previews = held.of_proposal(key) if obs_id is None and key else held.of_observation(obs_id)
+    found = [uri for preview in previews if (uri := preview.observation.product_uri)]
+    if found:
+        return found
+    if previews and not any(preview.observation.preview_uri for preview in previews):
+        raise BadItem(_NO_ARCHIVE)
+    if obs_id is not None:
+        return [ask(obs_id)]
+    raise BadItem(
+        f"nothing of it was fetched: run `paperclip fetch --proposal {key}` first, "
+        "or give an observation"
+    )
 
 
 def _asker(workspace: Workspace, wire: Wire) -> Callable[[str], str]:
@@ -123,20 +132,13 @@ class _Held:
         self._workspace = workspace
         self._previews: list[Preview] | None = None
 
-    def of_proposal(self, key: Key) -> list[str]:
-        return [
-            uri
-            for preview in self._all()
-            if preview.key == key and (uri := preview.observation.product_uri)
-        ]
+    def of_proposal(self, key: Key) -> list[Preview]:
+        return [preview for preview in self._all() if preview.key == key]
 
-    def of_observation(self, obs_id: str) -> list[str]:
-        name = obs_id.lower()
+    def of_observation(self, obs_id: str | None) -> list[Preview]:
+        name = (obs_id or "").lower()
         return [
-            uri
-            for preview in self._all()
-            if (preview.observation.obs_id or "").lower() == name
-            and (uri := preview.observation.product_uri)
+            preview for preview in self._all() if (preview.observation.obs_id or "").lower() == name
         ]
 
     def _all(self) -> list[Preview]:

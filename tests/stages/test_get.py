@@ -12,10 +12,12 @@ import pytest
 from paperclip_cli.config import FetchConfig, GetConfig
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.indexes.references import Reference, read_references
+from paperclip_cli.previews.records import read_previews
 from paperclip_cli.records import Key
 from paperclip_cli.stages import fetch
 from paperclip_cli.stages import get as stage
 from paperclip_cli.workspace import Workspace
+from tests.factories import write_fetched
 from tests.standin.content import fits
 from tests.standin.limits import QUICK
 from tests.standin.process import StandInProcess
@@ -61,6 +63,22 @@ def test_a_proposal(fetched: Workspace, mast: StandInProcess, tmp_path: Path) ->
     mast.set()
     again = get(fetched, out, "hst:15001", TOTAL.upper())
     assert again.report.unchanged and again.files == got.files and mast.log() == []
+
+
+def test_simulated_and_local_data_have_no_science_files_and_nothing_is_asked(
+    online: Workspace, mast: StandInProcess, tmp_path: Path
+) -> None:
+    write_fetched(online, "hst", proposals=3)  # without the archive's addresses, as from a folder
+    mast.set()
+    hits = tmp_path / "hits.json"
+    hits.write_text(json.dumps([HIT | {"mission": "sim", "product_uri": None}]))
+    own = read_previews(online, ["hst"])[0].observation.obs_id
+    got = get(online, tmp_path / "out", "sim:43000001", hits, "hst:1", *([own] if own else []))
+    assert len(got.report.failures) == 3 + bool(own) and got.report.exit_code == 3
+    assert {failure.reason for failure in got.report.failures} == {
+        "simulated and local data have no science files in an archive"
+    }
+    assert mast.log() == []
 
 
 def test_an_observation_that_was_never_fetched(
