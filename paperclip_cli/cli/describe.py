@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import model_names
-from paperclip_cli.cli.session import Format, HduOption, StretchOption, session
+from paperclip_cli.cli.session import Format, HduOption, StretchOption, form_of, session
 from paperclip_cli.config import DescribeConfig, configure
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def describe(
     from paperclip_cli.output import console
     from paperclip_cli.stages import describe as stage
 
-    here = session()
+    here, shown = session(), Format(form_of(form, json))
     names = [line.rstrip("\n") for line in sys.stdin] if images == ["-"] else images
     config = configure(
         DescribeConfig,
@@ -84,7 +84,7 @@ def describe(
         )
     else:
         done = stage.run(config, here.workspace, here.progress)
-        _show(done.items, Format.json if json else form)
+        _show(done.items, shown)
     return here.finish(done.report)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from paperclip_cli.cli.session import Format, session
+from paperclip_cli.cli.session import Format, form_of, session
 from paperclip_cli.config import DoctorConfig, configure
 from paperclip_cli.errors import ExitCode
 from paperclip_cli.report import Check, State
@@ -29,9 +29,9 @@ def doctor(
     """
     from paperclip_cli.stages import doctor as stage
 
-    here = session()
+    here, shown = session(), Format(form_of(form, json))
     checks = list(stage.run(configure(DoctorConfig, verify=verify), here.workspace, here.progress))
-    _show(checks, Format.json if json else form)
+    _show(checks, shown)
     return ExitCode.ERROR if any(check.state == State.PROBLEM for check in checks) else ExitCode.OK
 
 

@@ -15,6 +15,7 @@ from paperclip_cli.cli.session import (
     ImageColumnOption,
     Session,
     TextColumnOption,
+    form_of,
     session,
     spin_no_threads,
 )
@@ -145,7 +146,7 @@ def evaluate(
         template=template,
     )
 
-    shown = Format.json if json else form
+    shown = Format(form_of(form, json))
     if benchmark is not None:
         return _benchmark(here, benchmark, config, model, shown)
 

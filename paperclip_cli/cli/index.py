@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import index_names, model_names
-from paperclip_cli.cli.session import Format, HduOption, Session, StretchOption, session
+from paperclip_cli.cli.session import Format, HduOption, Session, StretchOption, form_of, session
 from paperclip_cli.config import BundleConfig, IndexConfig, configure
 from paperclip_cli.config.choices import IndexView
 from paperclip_cli.errors import ExitCode, UsageError
@@ -87,7 +87,11 @@ def index(
     from paperclip_cli.stages import index as stage
     from paperclip_cli.stages import index_status
 
-    here = session()
+    here, shown = session(), Format(form_of(form, json))
+    if status and (export is not None or take_in is not None):
+        raise UsageError("--status does not go with --export or --import", "give them one by one")
+    if shown != Format.table and not status:
+        raise UsageError(f"--format {shown} is for --status", "add --status, or leave it out")
     if export is not None or take_in is not None:
         return _hand_on(here, export, take_in, name, model, force)
     config = configure(
@@ -106,7 +110,7 @@ def index(
     if not status:
         keep_freed_pages()
         return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
-    _show_status(index_status.run(config, here.workspace), Format.json if json else form)
+    _show_status(index_status.run(config, here.workspace), shown)
     return ExitCode.OK
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from paperclip_cli.cli.complete import index_names, instrument_names
-from paperclip_cli.cli.session import Session, position, session
+from paperclip_cli.cli.session import Session, form_of, position, session
 from paperclip_cli.config import QueryConfig, configure
 from paperclip_cli.config.choices import Collapse, Frame, RankBy
-from paperclip_cli.errors import ExitCode
+from paperclip_cli.errors import ExitCode, UsageError
 from paperclip_cli.files import replace_file
 
 if TYPE_CHECKING:
@@ -172,6 +172,11 @@ def query(
     With --near and nothing to look for, it is a plain cone search, nearest first.
     """
     here, is_stream = session(), words == ["-"]
+    printed = _form(form, json, paths)
+    if no_collapse and collapse not in (DEFAULTS.collapse, "none"):
+        raise UsageError(
+            f"--no-collapse and --collapse {collapse} exclude each other", "leave out one"
+        )
     if not is_stream:
         # A single query is answered sooner than BLAS can start its threads, which takes 50 ms.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -208,14 +213,16 @@ def query(
         rank_by=rank_by,
     )
     answers = _with_notes(stage.run(config, here.workspace, _lines() if is_stream else None), here)
-    printed = "paths" if paths else "json" if json else form.value
-    shown = _show(answers, printed, is_stream, thumbnails)
+    came = _show(answers, printed, is_stream, thumbnails)
 
     from paperclip_cli.output.formats import written
 
+    shown = [answer for answer in came if not answer.failure]
     hits = [hit for answer in shown for hit in answer.hits]
     if html is not None:
         replace_file(html, written(hits, "html", _provenance(shown)))
+        if not here.quiet:
+            print(f"contact sheet in {html}", file=sys.stderr)
     if samp:
         _send(shown, here)
     if open_ and hits:
@@ -224,30 +231,47 @@ def query(
         from paperclip_cli.output.hits import link
 
         webbrowser.open(html.absolute().as_uri() if html is not None else link(hits[0]))
+    code: int = ExitCode.OK
     if copy_to is not None:
         from paperclip_cli.stages import query_copy
 
-        return here.finish(query_copy.run(hits, copy_to))
-    return ExitCode.OK
+        code = here.finish(query_copy.run(hits, copy_to))
+    return ExitCode.PARTIAL if len(shown) < len(came) and code == ExitCode.OK else code
+
+
+def _form(form: QueryFormat, is_json: bool, is_paths: bool) -> str:
+    """The form in which hits are printed: `paths`, or that of --format or --json."""
+    chosen = form_of(form, is_json)
+    if is_paths and chosen != "table":
+        raise UsageError(
+            f"--paths prints paths alone, and --format {chosen} is given too", "leave out one"
+        )
+    return "paths" if is_paths else chosen
 
 
 def _lines() -> Iterator[str]:
     # Not sys.stdin: the interpreter locks it at exit, while a thread may still wait for a line.
-    return (line.decode("utf-8", "replace") for line in open(0, "rb", closefd=False))
+    # A line that is not UTF-8 keeps its bytes, as surrogates, and becomes a failure of its own.
+    return (line.decode("utf-8", "surrogateescape") for line in open(0, "rb", closefd=False))
 
 
 def _with_notes(answers: Iterable[Answer], here: Session) -> Iterator[Answer]:
     """The answers. The notes of each are printed first, so that they are read before the hits."""
+    from paperclip_cli.output import console
+
     for answer in answers:
         for note in () if here.quiet else answer.notes:
             print(note, file=sys.stderr)
+        if answer.failure:
+            line = answer.query.encode("utf-8", "replace").decode("utf-8")
+            print(f"failed: {console.printable(line)}: {answer.failure}", file=sys.stderr)
         yield answer
 
 
 def _show(
     answers: Iterable[Answer], form: str, is_stream: bool, is_illustrated: bool
 ) -> list[Answer]:
-    """Prints the answers, as they come if the format allows it, and returns them."""
+    """Prints the answers, as they come if the format allows it, and returns them all."""
     from paperclip_cli.output import console
     from paperclip_cli.output import hits as forms
     from paperclip_cli.output.formats import written
@@ -255,6 +279,8 @@ def _show(
     shown: list[Answer] = []
     for answer in answers:
         shown.append(answer)
+        if answer.failure:
+            continue
         if form == "table":
             if is_stream:
                 console.emit(f"{console.printable(answer.query)}\n")
@@ -267,9 +293,10 @@ def _show(
         elif form == "jsonl":
             console.emit(written(answer.hits, form, {}))
 
-    hits = [hit for answer in shown for hit in answer.hits]
+    answered = [answer for answer in shown if not answer.failure]
+    hits = [hit for answer in answered for hit in answer.hits]
     if form not in ("table", "paths", "jsonl"):  # those were printed as they came
-        console.emit(written(hits, form, _provenance(shown)))
+        console.emit(written(hits, form, _provenance(answered)))
     return shown
 
 

@@ -15,6 +15,7 @@ import typer
 
 from paperclip_cli.config.choices import Frame, Stretch
 from paperclip_cli.config.summaries import LLAMA_CPP
+from paperclip_cli.errors import UsageError
 from paperclip_cli.progress import Progress, libraries_may_draw
 from paperclip_cli.report import Report
 from paperclip_cli.workspace import Workspace
@@ -27,6 +28,20 @@ class Format(enum.StrEnum):
     json = "json"
     jsonl = "jsonl"
     csv = "csv"
+
+
+def form_of(given: enum.StrEnum, is_json: bool) -> str:
+    """The one form in which results are printed: that of --format, or --json, short for one.
+
+    Raises:
+        UsageError: they contradict each other.
+    """
+    if is_json and given not in ("table", "json"):
+        raise UsageError(
+            f"--json is short for --format json, and --format {given} is given too",
+            "leave out one of the two",
+        )
+    return "json" if is_json else given.value
 
 
 DatasetOption: TypeAlias = Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.session import Format, session, spin_no_threads
+from paperclip_cli.cli.session import Format, form_of, session, spin_no_threads
 from paperclip_cli.config import SummarizeConfig, configure
 from paperclip_cli.config.choices import Backend
 from paperclip_cli.errors import UsageError
@@ -151,7 +151,7 @@ def summarize(
     )
 
     spin_no_threads(backend)
-    form = Format.json if as_json else form
+    form = Format(form_of(form, as_json))
     if show:
         _print(summarize_show.run(config, here.workspace), form)
         return 0

@@ -119,12 +119,17 @@ def real(value: object, option: str) -> float:
     return float(value)
 
 
+def is_text(value: str) -> bool:
+    """Whether a text is one: bytes in another encoding become lone surrogates."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
 def text(value: object, option: str) -> str:
     """A text. A path is one, too: many options name something in the cache or its folder."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
         # A path may hold any bytes.
-    elif isinstance(value, str) and any("\ud800" <= sign <= "\udfff" for sign in value):
+    elif isinstance(value, str) and not is_text(value):
         raise UsageError(
             f"{option} {value!r} has bytes that are not text in the encoding of this shell",
             "type it again, or in a shell whose locale is UTF-8 (LC_ALL=C.UTF-8)",

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from paperclip_cli.config import QueryConfig
+from paperclip_cli.config.given import is_text
 from paperclip_cli.config.search import image_name
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.indexes.chance import Chance
@@ -18,7 +19,7 @@ from paperclip_cli.indexes.filters import select
 from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
 from paperclip_cli.indexes.search import Search
-from paperclip_cli.indexes.vectors import normalised
+from paperclip_cli.indexes.vectors import NoDirection, normalised
 from paperclip_cli.records import Hit, Observation, Provenance
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
@@ -31,14 +32,18 @@ _READ_AT_ONCE = 32  # images of hits
 _OBSERVED = [name for name in Observation.__dataclass_fields__ if name in Hit.__dataclass_fields__]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The hits of one query, best first. `notes` are for the user to read before the hits."""
+    """The hits of one query, best first. `notes` are for the user to read before the hits.
+
+    `failure` is why there is no answer to a line, while the others are answered.
+    """
 
     query: str
-    hits: tuple[Hit, ...]
-    notes: tuple[str, ...]
+    hits: tuple[Hit, ...] = ()
+    notes: tuple[str, ...] = ()
     provenance: Provenance
+    failure: str = ""
 
 
 def is_plain_cone(config: QueryConfig, has_vector: bool = False) -> bool:
@@ -126,12 +131,24 @@ class Query:
     def answers(self, lines: Sequence[str]) -> Iterator[Answer]:
         """The answer to each line, as a further text of the configuration.
 
-        The lines are embedded together, which takes half the time.
+        The lines are embedded together, which takes half the time. One that cannot be answered
+        is a failure of its own.
         """
         texts, weights = self._config.texts, self._weights
         common = self._common + self._texts(texts, weights)
-        for line, vector in zip(lines, self._embedder.texts(lines), strict=True):
-            yield self._answer((*texts, line), (*weights, 1.0), common + vector)
+        good = [line for line in lines if is_text(line)]
+        vectors = iter(self._embedder.texts(good) if good else ())
+        for line in lines:
+            if not is_text(line):
+                yield self._failed(line, "the line is not text in UTF-8")
+                continue
+            try:
+                yield self._answer((*texts, line), (*weights, 1.0), common + next(vectors))
+            except NoDirection as error:
+                yield self._failed(line, error.message)
+
+    def _failed(self, line: str, reason: str) -> Answer:
+        return Answer(query=line, failure=reason, provenance=self._index.provenance)
 
     def _answer(
         self, texts: tuple[str, ...], weights: tuple[float, ...], wanted: np.ndarray
@@ -152,7 +169,8 @@ class Query:
     ) -> Answer:
         hits = tuple(self._hits(name, ranked, chance))
         best = None if chance is None else chance(nearest[0][1])
-        return Answer(name, hits, tuple(self._notes(hits, best)), self._index.provenance)
+        notes = tuple(self._notes(hits, best))
+        return Answer(query=name, hits=hits, notes=notes, provenance=self._index.provenance)
 
     def _chance_of(
         self, words: str, weight: float, nearest: Sequence[tuple[int, float]]

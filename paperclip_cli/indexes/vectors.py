@@ -83,15 +83,19 @@ def best(scores: np.ndarray, count: int) -> np.ndarray:
     return places[np.lexsort((places, -scores[places]))][:count]
 
 
+class NoDirection(PaperclipError):
+    """The parts of a query cancel out."""
+
+
 def normalised(vector: np.ndarray) -> np.ndarray:
     """A vector [D] scaled to length 1, float32.
 
     Raises:
-        PaperclipError: it is zero and has no direction.
+        NoDirection: it is zero.
     """
     length = float(np.linalg.norm(vector))
     if not length > 1e-6:
-        raise PaperclipError(
+        raise NoDirection(
             "the parts of the query cancel out", "leave out what is both wanted and not wanted"
         )
     return (vector / length).astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from paperclip_cli.config import QueryConfig
+from paperclip_cli.errors import UsageError
 from paperclip_cli.indexes.folder import choose_index, open_index
 from paperclip_cli.indexes.query import Answer, Query, is_plain_cone
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
@@ -21,7 +22,7 @@ def run(
 
     Raises:
         MissingStage: there is no such index.
-        UsageError: the query is empty.
+        UsageError: the query is empty, or there is not one line.
         PaperclipError: the model of the index is missing or has changed, or an image of the query
             cannot be read.
     """
@@ -33,5 +34,11 @@ def run(
     if lines is None:
         yield query.answer()
     else:
+        texts: list[str] = []
         for texts in arriving((line.strip() for line in lines if line.strip()), _AT_ONCE):
             yield from query.answers(texts)
+        if not texts:
+            raise UsageError(
+                "there is no query on standard input",
+                "write one on each line: echo dust | paperclip query -",
+            )

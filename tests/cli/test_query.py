@@ -330,6 +330,24 @@ def test_samp_without_a_hub_is_one_line(cache: Path, tmp_path: Path) -> None:
     assert (cache / "samp" / "hits.vot").read_text().startswith("<?xml")
 
 
+def test_a_bad_line_is_said_and_the_others_are_answered(cache: Path) -> None:
+    asked = program(cache, "query", "-", "--minus", "star", "-k", "1", "--paths")
+    done = subprocess.run(asked, capture_output=True, input=b"dust\n\xff \xe2\x98\x85\nstar\ngas\n")
+    assert done.returncode == 3 and len(done.stdout.splitlines()) == 2
+    said = [line for line in done.stderr.decode().splitlines() if line.startswith("failed")]
+    assert said == [
+        "failed: ? ★: the line is not text in UTF-8",
+        "failed: star: the parts of the query cancel out",
+    ]
+
+
+def test_the_place_of_a_contact_sheet_is_said(cache: Path, tmp_path: Path) -> None:
+    place = tmp_path / "sheet.html"
+    asked = ("query", "spiral galaxy", "-k", "1", "--html", str(place))
+    assert f"contact sheet in {place}" in run(cache, *asked).stderr.splitlines()
+    assert run(cache, *asked, "--quiet").stderr == ""
+
+
 def test_cones_are_asked_in_degrees_or_hours(cache: Path) -> None:
     by_degrees = run(
         cache, "query", "dust", "--near", "10 -55", "--radius", "20deg", "--json"
@@ -371,6 +389,13 @@ def test_cones_are_asked_in_degrees_or_hours(cache: Path) -> None:
             "--weight is given 2 times for 1 part of the query",
         ),
         (["query", "x", "-k", "0"], 2, "-k 0 is too small"),
+        (["query", ""], 2, "a text of the query is empty"),
+        (["query", "x", "--json", "--format", "csv"], 2, "--json is short for --format json"),
+        (["query", "x", "--json", "--paths"], 2, "--paths prints paths alone"),
+        (["query", "x", "--no-collapse", "--collapse", "proposal"], 2, "exclude each other"),
+        (["doctor", "--json", "--format", "csv"], 2, "--json is short for --format json"),
+        (["index", "--json"], 2, "--format json is for --status"),
+        (["index", "--status", "--export", "x"], 2, "--status does not go with --export"),
         (
             ["query", "x", "--collapse", "all"],
             2,

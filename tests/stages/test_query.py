@@ -103,6 +103,26 @@ def test_lines_count_one_beside_parts_with_weights(indexed: Workspace) -> None:
     assert paths(answer) == paths(ask(indexed, "dust", "spiral galaxy", weights=(2.0, 1.0), k=3))
 
 
+def test_a_line_that_cannot_be_answered_fails_alone(indexed: Workspace) -> None:
+    lines = ["spiral galaxy", "dust", "\udcff", "spiral arms"]
+    answers = list(query.run(QueryConfig(minus=("dust",), k=3), indexed, lines))
+    assert [answer.failure for answer in answers] == [
+        "",
+        "the parts of the query cancel out",
+        "the line is not text in UTF-8",
+        "",
+    ]
+    for answer, text in ((answers[0], "spiral galaxy"), (answers[3], "spiral arms")):
+        assert paths(answer) == paths(ask(indexed, text, minus=("dust",), k=3))
+    assert [answer.query for answer in answers[1:3]] == ["dust", "\udcff"]
+
+
+@pytest.mark.parametrize("lines", [[], ["", "  \n"]])
+def test_without_a_line_there_is_no_query(indexed: Workspace, lines: list[str]) -> None:
+    with pytest.raises(UsageError, match="no query on standard input"):
+        list(query.run(QueryConfig(), indexed, lines))
+
+
 def test_a_hit_says_what_gave_it(indexed: Workspace) -> None:
     answer = ask(indexed, "x")
     manifest = open_index(indexed.index("default")).manifest
