@@ -118,6 +118,9 @@ def hand_on(folder: Path) -> None:
     ended(started(folder, "pull", "org/name"), FAILED)  # there is no network
     need("@" in paperclip(folder, "cite", "--index", "default", "--bibtex"), "nothing to cite")
     print(paperclip(folder, "doctor", "--verify"))
+    kinds = {one["kind"] for one in json.loads(paperclip(folder, "cache", "ls", "--json"))}
+    need({"previews", "dataset", "model", "index", "training"} <= kinds, "the cache is not listed")
+    paperclip(folder, "cache", "prune", "--yes")
 
 
 def main(name: str) -> None:

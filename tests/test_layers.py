@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "indexes": {"http", "images", "sky", "text", "towers"},
     "evaluation": {"dataset", "images", "indexes", "summaries", "text", "towers"},
     "training": {"dataset", "evaluation", "images", "towers"},
+    "upkeep": {"dataset", "indexes"},
 }
 MAY_IMPORT["stages"] = set(MAY_IMPORT) - {"base"}
 MAY_IMPORT["output"] = {"dataset", "evaluation", "images"}

@@ -25,6 +25,7 @@ from paperclip_cli.signals import Terminated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from typer._click import Command, Context, HelpFormatter
 
@@ -43,6 +44,7 @@ EXAMPLES = {
     "cite": "paperclip cite --bibtex",
     "publish": "paperclip publish model hubble org/hubble",
     "pull": "paperclip pull org/hubble",
+    "cache": "paperclip cache ls",
     "demo": "paperclip demo --out ~/demo",
     "doctor": "paperclip doctor --verify",
 }
@@ -76,9 +78,12 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def _function(name: str) -> Callable[..., int]:
-    function = name.replace("-", "_")
-    return getattr(importlib.import_module(f"paperclip_cli.cli.{function}"), function)
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"paperclip_cli.cli.{name.replace('-', '_')}")
+
+
+def _function(name: str) -> Callable[..., int | None]:
+    return getattr(_module(name), name.replace("-", "_"))
 
 
 def _summary(name: str) -> TyperCommand:
@@ -86,9 +91,18 @@ def _summary(name: str) -> TyperCommand:
 
 
 def _command(name: str) -> Command:
-    single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
-    single.command(name, epilog=f"Example: {EXAMPLES[name]}")(_function(name))
-    return typer.main.get_command(single)
+    """A command. One with actions (`cache ls`) has them in `ACTIONS` of its module."""
+    function, epilog = _function(name), f"Example: {EXAMPLES[name]}"
+    actions = getattr(_module(name), "ACTIONS", None)
+    made = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
+    if actions is None:
+        made.command(name, epilog=epilog)(function)
+        return typer.main.get_command(made)
+
+    made.callback(epilog=epilog, no_args_is_help=True, subcommand_metavar="ACTION ...")(function)
+    for action, (called, example) in actions.items():
+        made.command(action, epilog=f"Example: {example}")(called)
+    return typer.main.get_command(made)
 
 
 app = typer.Typer(

@@ -30,6 +30,16 @@ def artefact_names(ctx: typer.Context, incomplete: str) -> list[str]:
     return _starting(_names(ctx, kind), incomplete) if kind else []
 
 
+def kept_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of what `cache rm KIND` can remove."""
+    workspace = _workspace(ctx)
+    if workspace is None:
+        return []
+    from paperclip_cli.stages import cache_names
+
+    return _starting(cache_names.run(str(ctx.params.get("kind")), workspace), incomplete)
+
+
 def instrument_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Instruments and detectors in the indexes, to complete the last of a comma-separated list."""
     before, comma, last = incomplete.rpartition(",")

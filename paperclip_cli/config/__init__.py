@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from paperclip_cli.config.archive import PREVIEW_SIZE, CiteConfig, FetchConfig, GetConfig
+    from paperclip_cli.config.cache import CachePruneConfig, CacheRemoveConfig
     from paperclip_cli.config.dataset import BuildDatasetConfig
     from paperclip_cli.config.evaluation import BenchmarkConfig, EvaluateConfig
     from paperclip_cli.config.given import configure
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "archive": "PREVIEW_SIZE CiteConfig FetchConfig GetConfig",
+    "cache": "CachePruneConfig CacheRemoveConfig",
     "dataset": "BuildDatasetConfig",
     "evaluation": "BenchmarkConfig EvaluateConfig",
     "given": "configure",

@@ -11,6 +11,18 @@ Backend = Literal["keywords", "llama-cpp", "outlines", "openai"]
 Captions = Literal["abstract", "summary"]
 
 Artefact = Literal["model", "dataset", "index"]
+CacheKind = Literal[
+    "proposals",
+    "previews",
+    "summaries",
+    "dataset",
+    "converted",
+    "model",
+    "training",
+    "index",
+    "hub",
+    "decoded",
+]
 
 Split = Literal["validation", "test", "all"]
 Ranking = Literal["unique", "paper-full", "paper-batch"]

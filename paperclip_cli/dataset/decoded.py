@@ -269,6 +269,11 @@ def _made(array: StoredArray | None, path: Path) -> StoredArray:
     return array
 
 
+def datasets_of(folder: Path) -> list[str]:
+    """The datasets that a folder of decoded images belongs to, as paths."""
+    return [str(name) for name in _read(folder / _RECORD)["datasets"]]
+
+
 def _remove(folder: Path) -> None:
     """Removes a folder, its record last: after a kill the rest can still be told from others'."""
     for path in folder.iterdir():

@@ -146,6 +146,14 @@ class Observations:
             "SELECT DISTINCT instrument, detector FROM images WHERE instrument IS NOT NULL"
         )
 
+    def missions_of_previews(self) -> list[str]:
+        """The missions whose cached previews it holds: `previews/hst/...` -> `hst`."""
+        paths = self.execute(
+            "SELECT DISTINCT substr(path, 10, instr(substr(path, 10), '/') - 1) FROM images"
+            " WHERE path LIKE 'previews/%/%'"
+        )
+        return sorted(mission for (mission,) in paths)
+
     def images(self) -> Iterator[Image]:
         """Every image, in the order of the vectors."""
         rows = self.execute(f"{_WHOLE_IMAGE} ORDER BY images.id")

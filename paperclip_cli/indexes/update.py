@@ -120,9 +120,13 @@ def publish(folder: Path, manifest: Manifest, number: int) -> None:
 
 def sweep(folder: Path) -> None:
     """Removes every generation but the current one: older ones, and those of killed updates."""
+    for path in other_generations(folder):
+        path.unlink()
+
+
+def other_generations(folder: Path) -> list[Path]:
+    """The files of every generation but the current one."""
     manifest = read_manifest(folder)
     number = manifest.extra["generation"] if manifest else None
-    for path in folder.iterdir():
-        match = _GENERATION.fullmatch(path.name)
-        if match and int(match[2]) != number:
-            path.unlink()
+    found = ((path, _GENERATION.fullmatch(path.name)) for path in folder.iterdir())
+    return sorted(path for path, match in found if match and int(match[2]) != number)

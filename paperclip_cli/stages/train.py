@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +37,8 @@ from paperclip_cli.training.metrics import MetricsLog, as_csv, read_metrics
 from paperclip_cli.training.setup import prepare
 from paperclip_cli.training.start import base_model, preset_of
 from paperclip_cli.training.step import TrainState
+from paperclip_cli.upkeep.inventory import PLAN
+from paperclip_cli.upkeep.removal import reading
 from paperclip_cli.workspace import (
     Manifest,
     Workspace,
@@ -46,7 +49,7 @@ from paperclip_cli.workspace import (
 )
 
 STAGE = "train"
-PLAN, METRICS, CHECKPOINTS = "plan.json", "metrics.jsonl", "checkpoints"
+METRICS, CHECKPOINTS = "metrics.jsonl", "checkpoints"
 # Settings that `--resume` may change: none of them affects a step that is done.
 _MAY_CHANGE = {"steps", "eval_every", "learning_rate"}
 # A setting that the plans of earlier versions lack. Their trainings decayed every parameter.
@@ -110,7 +113,10 @@ def _train(
     base = base_model(config.init, workspace)
     folder, state = workspace.model(config.name), workspace.training(config.name)
 
-    with lock(folder) if distributed.leads() else nullcontext():
+    with ExitStack() as held:
+        held.enter_context(lock(folder) if distributed.leads() else nullcontext())
+        for read in _read_for_long(dataset, workspace):
+            held.enter_context(reading(read))
         finished = None if config.force else whole_manifest(folder, (WEIGHTS, HEADS))
         old = Plan(finished.config, finished.inputs) if finished else None
         begun = None if config.force else _begun(state)
@@ -149,6 +155,13 @@ def _train(
     if not distributed.leads():
         return Report(stage=STAGE)
     return opened.onto(_report(read_manifest(folder), folder))
+
+
+def _read_for_long(dataset: Path, workspace: Workspace) -> Iterator[Path]:
+    """What nobody may remove from the cache while a training runs."""
+    yield workspace.decoded()
+    if dataset.is_relative_to(workspace.root):
+        yield dataset
 
 
 def _recipe(config: TrainConfig, base: ModelFolder | None, is_earlier: bool) -> Recipe:

@@ -69,6 +69,7 @@ WHOLE = set(FUNCTIONS) - {
     "import_index",
 }
 NO_FUNCTION = {
+    "cache": "it lists and removes what is on a disk, for a person who is asked",
     "demo": "it shows how the commands work together, and prints them",
     "query": "its function stands with what it returns, and is tested below",
 }
