@@ -140,9 +140,18 @@ def _show_status(status: dict, form: Format) -> None:
         width = max(map(len, status))
         console.emit(
             "".join(
-                f"{name.replace('_', ' '):{width}}  {console.printable(str(value))}\n"
+                f"{name.replace('_', ' '):{width}}  {console.printable(_told(value))}\n"
                 for name, value in status.items()
             )
         )
     else:
         console.emit(console.rows([status], form.value))
+
+
+def _told(value: object) -> str:
+    """A value of the status: `ACS/WFC 12, WFC3/UVIS 3`, or a period."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {held}" for name, held in value.items()) or "none"
+    if isinstance(value, list):
+        return " to ".join(map(str, value))
+    return "unknown" if value is None else str(value)

@@ -69,6 +69,14 @@ def parse_date(text: str, option: str) -> float:
         ) from error
 
 
+def day_of(date: float) -> str:
+    """The day of a Modified Julian Date: 57101.5 -> `2015-03-20`. After 9999 the number."""
+    try:
+        return (_MJD_EPOCH + datetime.timedelta(days=date // 1)).isoformat()
+    except OverflowError:
+        return f"MJD {date:.10g}"
+
+
 def modified_julian_date(when: datetime.date) -> float:
     """The Modified Julian Date (UTC) of a day's start, or of a time (UTC if it has no zone)."""
     if not isinstance(when, datetime.datetime):

@@ -140,12 +140,6 @@ class Observations:
             (image.id,) * len(same),
         )
 
-    def instruments(self) -> list[tuple[str, str | None]]:
-        """Each instrument with each of its detectors (None where unknown)."""
-        return self.execute(
-            "SELECT DISTINCT instrument, detector FROM images WHERE instrument IS NOT NULL"
-        )
-
     def missions_of_previews(self) -> list[str]:
         """The missions whose cached previews it holds: `previews/hst/...` -> `hst`."""
         paths = self.execute(

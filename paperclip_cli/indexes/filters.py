@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paperclip_cli.config import QueryConfig
+from paperclip_cli.indexes.contents import CYCLE
 from paperclip_cli.indexes.database import Observations
 
 if TYPE_CHECKING:
@@ -37,41 +38,58 @@ class Selection:
         ]
 
 
+@dataclass(frozen=True)
+class Condition:
+    """SQL with its parameters, and the option that asks for it with what was given."""
+
+    option: str
+    given: tuple
+    sql: str
+    parameters: tuple
+
+
 def select(observations: Observations, config: QueryConfig) -> Selection:
     """The rows that meet every condition of `config`. Values of one condition are alternatives."""
-    conditions = list(_conditions(config))
+    conditions = list(conditions_of(config))
     if config.near is not None:
-        return _in_cone(observations, conditions, config.near, config)
+        return in_cone(observations, conditions, config.near, config)
     if not conditions:
         return Selection(None)
-    return Selection(_rows(_where(observations, "images.id, tiles", conditions)))
+    return Selection(_rows(where(observations, "images.id, tiles", conditions)))
 
 
-def _conditions(config: QueryConfig) -> Iterator[tuple[str, tuple]]:
-    """SQL and its parameters for every condition that is set."""
-    yield from _any("lower(p_mission) = lower(?)", config.missions)
-    yield from _any("p_proposal_id = ?", config.proposals)
+def conditions_of(config: QueryConfig) -> Iterator[Condition]:
+    """Every condition that is set, except the cone."""
+    yield from _any("--mission", "lower(p_mission) = lower(?)", config.missions)
+    yield from _any("--proposal", "p_proposal_id = ?", config.proposals)
     # `ACS`, `WFC` and `ACS/WFC` all find instrument ACS (or ACS/WFC) with detector WFC.
     place = "'/' || upper(instrument) || '/' || upper(coalesce(detector, '')) || '/'"
-    yield from _any(f"instr({place}, upper(?))", [f"/{name}/" for name in config.instruments])
-    filters = [json.dumps(name.upper(), ensure_ascii=False) for name in config.filters]
-    yield from _any("instr(upper(filters), ?)", filters)
-    yield from _any("upper(coalesce(nullif(cycle, ''), p_cycle)) = upper(?)", config.cycles)
-    yield from _any("names(target, ?)", config.targets)
-    yield from _any("t_min >= ?", [config.after] if config.after is not None else [])
-    yield from _any("t_min < ?", [config.before] if config.before is not None else [])
+    yield from _any(
+        "--instrument", f"instr({place}, upper(?))", config.instruments, lambda name: f"/{name}/"
+    )
+    yield from _any("--filter", "instr(upper(filters), ?)", config.filters, _as_stored)
+    yield from _any("--cycle", f"upper({CYCLE}) = upper(?)", config.cycles)
+    yield from _any("--target", "names(target, ?)", config.targets)
+    yield from _any("--after", "t_min >= ?", [config.after] if config.after is not None else [])
+    yield from _any("--before", "t_min < ?", [config.before] if config.before is not None else [])
 
 
-def _any(sql: str, values: Sequence) -> Iterator[tuple[str, tuple]]:
+def _as_stored(name: str) -> str:
+    return json.dumps(name.upper(), ensure_ascii=False)
+
+
+def _any(
+    option: str, sql: str, values: Sequence, as_stored: Callable = lambda value: value
+) -> Iterator[Condition]:
     if values:
-        yield "(" + " OR ".join([sql] * len(values)) + ")", tuple(values)
+        either = "(" + " OR ".join([sql] * len(values)) + ")"
+        yield Condition(option, tuple(values), either, tuple(map(as_stored, values)))
 
 
-def _where(
-    observations: Observations, columns: str, conditions: Sequence[tuple[str, tuple]]
-) -> list[tuple]:
-    clause = " AND ".join(sql for sql, _ in conditions)
-    parameters = [value for _, values in conditions for value in values]
+def where(observations: Observations, columns: str, conditions: Sequence[Condition]) -> list[tuple]:
+    """Columns of the images that meet all the conditions, in the order of the vectors."""
+    clause = " AND ".join(condition.sql for condition in conditions) or "TRUE"
+    parameters = [value for condition in conditions for value in condition.parameters]
     return observations.execute(
         f"SELECT {columns} FROM images LEFT JOIN proposals ON proposals.id = proposal "
         f"WHERE {clause} ORDER BY images.id",
@@ -79,9 +97,9 @@ def _where(
     )
 
 
-def _in_cone(
+def in_cone(
     observations: Observations,
-    conditions: Sequence[tuple[str, tuple]],
+    conditions: Sequence[Condition],
     near: tuple[float, float],
     config: QueryConfig,
 ) -> Selection:
@@ -91,14 +109,16 @@ def _in_cone(
 
     cone = Cone(*near, config.radius, config.centre_only)
     columns = f"images.id, tiles, moving, {', '.join(Place._fields)}"
-    found = _where(observations, columns, [*conditions, ("sky_dec IS NOT NULL", ()), cone.band()])
+    placed = Condition("--near", near, "sky_dec IS NOT NULL", ())
+    band = Condition("--near", near, *cone.band())
+    found = where(observations, columns, [*conditions, placed, band])
     images = ((id, tiles, moving, Place(*place)) for id, tiles, moving, *place in found)
     held = [image for image in images if cone.meets(image[3])]
 
     kept = [image for image in held if config.include_moving or not image[2]]
     rows = _rows([(id, tiles) for id, tiles, *_ in kept])
-    placed = [(id, place) for id, *_, place in kept]
-    return Selection(rows, cone, placed, len(held) - len(kept))
+    places = [(id, place) for id, *_, place in kept]
+    return Selection(rows, cone, places, len(held) - len(kept))
 
 
 def _rows(images: Sequence[tuple[int, int]]) -> np.ndarray:

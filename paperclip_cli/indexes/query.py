@@ -169,7 +169,7 @@ class Query:
     ) -> Answer:
         hits = tuple(self._hits(name, ranked, chance))
         best = None if chance is None else chance(nearest[0][1])
-        notes = tuple(self._notes(hits, best))
+        notes = tuple(self._notes(hits, best, nearest[0][1] if nearest else None))
         return Answer(query=name, hits=hits, notes=notes, provenance=self._index.provenance)
 
     def _chance_of(
@@ -289,7 +289,9 @@ class Query:
 
         return tile_region(self._index.view, image.tile, image.entry.wcs)
 
-    def _notes(self, hits: tuple[Hit, ...], best: float | None) -> Iterator[str]:
+    def _notes(
+        self, hits: tuple[Hit, ...], best: float | None, cosine: float | None
+    ) -> Iterator[str]:
         """What to say beside the hits. `best` is the `p_chance` of the nearest vector."""
         if self._note:
             yield self._note
@@ -300,8 +302,12 @@ class Query:
         most = WEAK if hits else self._config.max_chance
         if best is not None and most is not None and best > most:
             yield f"no strong match: an unrelated text does as well with a chance of {best:.2f}"
-        elif not hits:
-            yield "no image meets the conditions"
+        elif not hits and cosine is None:
+            from paperclip_cli.indexes.unmet import unmet
+
+            yield from unmet(self._index.observations, self._config)
+        elif not hits and self._config.min_score is not None:
+            yield f"no image has a score of {self._config.min_score:g}: the best is {cosine:.3f}"
 
     def _name(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> str:
         """The query in one line: `spiral galaxy + 2 × M51.fits - edge-on`."""

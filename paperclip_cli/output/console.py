@@ -60,7 +60,8 @@ def _counted_reason(count: int, reason: str) -> str:
 def rows(items: Sequence[dict], form: str, names: Sequence[str] | None = None) -> str:
     """Results as JSON, JSON Lines or CSV.
 
-    CSV has the columns `names`, or else those of the items. Lists become `;`-joined text in it.
+    CSV has the columns `names`, or else those of the items. Lists become `;`-joined text in it,
+    and so do mappings: `ACS 2;WFC3 1`.
     """
     if form == "json":
         return _json(list(items), indent=2)
@@ -237,7 +238,9 @@ def stderr_console():  # type: ignore[no-untyped-def]
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, dict):
+        value = [f"{name} {held}" for name, held in value.items()]
     if isinstance(value, list):
-        return ";".join(map(str, value))
+        value = ";".join(map(str, value))
     # The csv module leaves a lone carriage return unquoted, and readers take it for a line end.
     return _CONTROLS.sub(" ", value.replace("\r", " ")) if isinstance(value, str) else value

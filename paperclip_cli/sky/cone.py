@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,6 +70,12 @@ class Cone:
     def angle(self, place: Place) -> float:
         """The distance in degrees from the cone's centre to a place's."""
         return self._angle(*_centre(place))
+
+    def nearest(self, places: Sequence[tuple[float, float]]) -> float:
+        """The least distance in degrees from the cone's centre to places (ra, dec) in degrees."""
+        ra, dec = np.radians(np.asarray(places, np.float64)).T
+        vectors = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], -1)
+        return self._to(vectors[np.argmax(vectors @ np.array(unit_vector(self.ra, self.dec)))])
 
     def arcminutes(self, observation: Observation) -> float | None:
         """The distance from the cone's centre to an observation's; None if that is unknown."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Container
 from datetime import UTC, datetime
 from pathlib import Path
 
 from paperclip_cli.config import IndexConfig
+from paperclip_cli.config.quantities import day_of
 from paperclip_cli.files import expanded
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.reading import view_name
+from paperclip_cli.indexes.contents import contents
+from paperclip_cli.indexes.database import Observations
 from paperclip_cli.indexes.folder import choose_index, open_index
 from paperclip_cli.indexes.hnsw import graph_state
 from paperclip_cli.indexes.journal import is_unfinished
@@ -54,7 +58,14 @@ def run(config: IndexConfig, workspace: Workspace) -> dict:
         "changed": len(touched) - len(gone),
         "gone": len(gone),
         "unfinished": is_unfinished(index.folder),
+        **_contents(index.observations),
     }
+
+
+def _contents(observations: Observations) -> dict:
+    """The images by mission, instrument, filter and cycle, and the days of the first and last."""
+    held = dataclasses.asdict(contents(observations))
+    return held | {"dates": held["dates"] and [*map(day_of, held["dates"])]}
 
 
 def _new_files(config: IndexConfig, known: Container[str]) -> list[Path]:

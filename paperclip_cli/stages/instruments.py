@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.indexes.contents import instruments
 from paperclip_cli.indexes.database import Observations
 from paperclip_cli.workspace import Workspace
 
@@ -16,14 +16,11 @@ def run(workspace: Workspace) -> set[str]:
     return {name for folder in folders for name in _instruments(folder)}
 
 
-def _instruments(folder: Path) -> Iterator[str]:
+def _instruments(folder: Path) -> set[str]:
     """The instruments of one index: none if its folder is gone, empty or damaged."""
     try:
         newest = max(folder.glob("observations-*.sqlite"))
-        pairs = Observations(newest).instruments()
+        found = instruments(Observations(newest))
     except (OSError, ValueError, PaperclipError):
-        return
-    for instrument, detector in pairs:
-        yield instrument
-        if detector and detector not in instrument.split("/"):
-            yield f"{instrument}/{detector}"
+        return set()
+    return {*found, *(name.partition("/")[0] for name in found)}

@@ -75,6 +75,10 @@ def opened(folder: Path, observations: Sequence[Observation], tiles: int = 1) ->
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Observations:
+    return of_proposals(tmp_path)
+
+
+def of_proposals(folder: Path) -> Observations:
     entries = [
         Entry(
             path=f"{place}",
@@ -86,8 +90,8 @@ def archive(tmp_path: Path) -> Observations:
         )
         for place, (mission, number, observation) in enumerate(IMAGES)
     ]
-    write_observations(tmp_path / "o.sqlite", entries, PROPOSALS, {})
-    return Observations(tmp_path / "o.sqlite")
+    write_observations(folder / "o.sqlite", entries, PROPOSALS, {})
+    return Observations(folder / "o.sqlite")
 
 
 @pytest.mark.parametrize(

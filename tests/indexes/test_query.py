@@ -113,7 +113,7 @@ def test_a_plain_cone_search_needs_no_model_and_gives_the_nearest_first(
     grouped = ask(near=NEAR, radius=25.0, k=2)
     assert [hit.rank for hit in grouped.hits] == [1, 2]
     assert grouped.hits[0].image == answer.hits[0].image
-    assert ask(near=(200.0, 80.0)).notes == ("no image meets the conditions",)
+    assert "no image meets --near" in ask(near=(200.0, 80.0)).notes[0]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -312,6 +313,13 @@ def test_status_says_what_has_changed(workspace: Workspace, model: str) -> None:
         "gone": 0,
         "unfinished": False,
     }
+    assert sum(status["missions"].values()) == len(previews)
+    days = [one.observation.t_min for one in previews if one.observation.t_min is not None]
+    assert status["dates"] == (
+        [Time(day, format="mjd").strftime("%Y-%m-%d") for day in (min(days), max(days))]
+        if days
+        else None
+    )
     write_preview(workspace, "local", 1, 0, seed=5)
     (workspace.previews("local") / previews[-1].image).unlink()
     write_archive(workspace, "local", [], [*previews, write_preview(workspace, "local", 8, 0)])

@@ -237,7 +237,9 @@ def test_low_scores_are_cut_off(indexed: Workspace) -> None:
     assert [hit.image for hit in ask(indexed, "x", k=100, min_score=cut - 1e-6).hits] == [
         hit.image for hit in every[:4]
     ]
-    assert ask(indexed, "x", min_score=1.1).notes == ("no image meets the conditions",)
+    assert ask(indexed, "x", min_score=1.1).notes == (
+        f"no image has a score of 1.1: the best is {every[0].score:.3f}",
+    )
 
 
 def test_names_are_keyword_work(indexed: Workspace) -> None:
