@@ -8,14 +8,14 @@ from pathlib import Path
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.towers.folder import (
-    MODEL_FILES,
-    WEIGHTS,
     ModelFolder,
     fingerprint,
     missing_files,
+    model_files,
     resolve,
 )
-from paperclip_cli.towers.safetensors import TensorFile, write_some
+from paperclip_cli.towers.safetensors import write_some
+from paperclip_cli.towers.weight_files import WEIGHTS, weight_files
 from paperclip_cli.workspace import Workspace
 
 _TEXT = ("text_model.", "text_projection.")
@@ -77,10 +77,9 @@ def _elsewhere(index: IndexFolder, name: str, workspace: Workspace) -> ModelFold
 def write_text_tower(model: ModelFolder, folder: Path) -> None:
     """Writes a model folder with the text tower of `model` and no image tower."""
     folder.mkdir(parents=True)
-    for name in MODEL_FILES:
-        if (model.path / name).is_file() and name != WEIGHTS:
-            shutil.copyfile(model.path / name, folder / name)
+    for name in {*model_files(model.path)} - {*weight_files(model.path)}:
+        shutil.copyfile(model.path / name, folder / name)
 
-    weights = TensorFile(model.path / WEIGHTS)
+    weights = model.tensors()
     text_names = (name for name in weights.names() if name.startswith(_TEXT))
     write_some(weights, folder / WEIGHTS, text_names)

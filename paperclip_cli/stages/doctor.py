@@ -28,7 +28,7 @@ from paperclip_cli.services.environment import backends, network, versions
 from paperclip_cli.summaries.files import read_summaries
 from paperclip_cli.threads import in_threads, processors
 from paperclip_cli.towers import capability
-from paperclip_cli.towers.folder import WEIGHTS, resolve
+from paperclip_cli.towers.folder import resolve
 from paperclip_cli.wording import counted, in_bytes
 from paperclip_cli.workspace import Workspace, faults, read_manifest, remedy, whole_manifest
 
@@ -236,7 +236,7 @@ def _model(name: str, config: DoctorConfig, workspace: Workspace) -> Iterator[Ch
     model = resolve(name, workspace)
     if config.verify:
         yield from _faults(f"model {name}", model.path)
-    size, view = in_bytes((model.path / WEIGHTS).stat().st_size), model.view.size
+    size, view = in_bytes(model.weight_bytes), model.view.size
     found = f"{size}, {view} pixels, {counted(model.config.projection_dim, 'dimensions')}"
     yield _sound(f"model {name}", found)
 

@@ -46,9 +46,8 @@ from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.summaries.llm.open import open_judge
 from paperclip_cli.text.words import spaced, stems
-from paperclip_cli.towers.folder import WEIGHTS, ModelFolder, resolve
+from paperclip_cli.towers.folder import ModelFolder, resolve
 from paperclip_cli.towers.prompts import embed_phrases
-from paperclip_cli.towers.safetensors import TensorFile
 from paperclip_cli.training.metrics import read_metrics
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
@@ -335,7 +334,7 @@ def _figures(
 
 def _scale(model: ModelFolder) -> float:
     """The factor that the model applies to similarities (`training.losses.similarity_scale`)."""
-    scale = float(TensorFile(model.path / WEIGHTS).read("logit_scale", ()))
+    scale = float(model.tensors().read("logit_scale", ()))
     return scale if _has_raw_scale(model) else min(math.exp(scale), MAX_SCALE)
 
 

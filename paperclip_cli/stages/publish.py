@@ -30,10 +30,13 @@ from paperclip_cli.towers.folder import (
     CARD,
     MODEL_FILES,
     PREPROCESSOR,
+    PROCESSOR,
     TOKENIZER,
     VOCABULARY,
     ModelFolder,
+    model_files,
 )
+from paperclip_cli.towers.weight_files import INDEX, SHARD
 from paperclip_cli.wording import counted, in_bytes
 from paperclip_cli.workspace import (
     MANIFEST,
@@ -162,13 +165,12 @@ def _model(
 ) -> Parcel:
     folder = _whole("models", workspace.model(config.name), AS_WRITTEN, workspace)
     ModelFolder.open(folder)  # what transformers and paperclip need is there
-    files: dict[str, Content] = {
-        name: folder / name
-        for name in (*MODEL_FILES, *BESIDE)
-        if (folder / name).is_file() and name != README
+    files: dict[str, Content] = {name: folder / name for name in model_files(folder)}
+    files |= {
+        name: folder / name for name in BESIDE if (folder / name).is_file() and name != README
     }
     found: dict[str, str] = {}
-    for name in files.keys() & set(MODEL_FILES):
+    for name in files.keys() & set(MODEL_FILES) - {INDEX}:
         if name.endswith(".json") and name not in _WORDS:
             files[name], more = _cleaned(folder / name)
             found |= more
@@ -176,7 +178,7 @@ def _model(
         f"only the last part of {counted(len(found), 'paths')} of this machine is published: the "
         "fingerprint changes, and an index of the published model must be made anew",
     )
-    owned = re.compile("|".join(map(re.escape, (*MODEL_FILES, *BESIDE))))
+    owned = re.compile("|".join([SHARD.pattern, *map(re.escape, (*MODEL_FILES, *BESIDE))]))
     return Parcel(
         kind="model",
         files=files,
@@ -285,7 +287,7 @@ def _cleaned(path: Path) -> tuple[bytes, dict[str, str]]:
 
 def _clean_folder(folder: Path) -> None:
     """Takes the paths of this machine out of the files that go into a bundle."""
-    for name in (CARD, PREPROCESSOR, "config.json", "tokenizer_config.json"):
+    for name in (CARD, PREPROCESSOR, PROCESSOR, "config.json", "tokenizer_config.json"):
         if (folder / name).is_file():
             (folder / name).write_bytes(_cleaned(folder / name)[0])
 

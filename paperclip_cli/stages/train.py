@@ -27,8 +27,9 @@ from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
 from paperclip_cli.services.hub_card import last_part
 from paperclip_cli.towers import card, weights
-from paperclip_cli.towers.folder import HEADS, MODEL_FILES, WEIGHTS, ModelFolder, fingerprint
+from paperclip_cli.towers.folder import HEADS, MODEL_FILES, ModelFolder, fingerprint
 from paperclip_cli.towers.local_devices import local_devices, refuse_64_bits
+from paperclip_cli.towers.weight_files import WEIGHTS
 from paperclip_cli.training import distributed
 from paperclip_cli.training.checkpoints import Checkpoints
 from paperclip_cli.training.interruption import Requests, stop_requests, unheard

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.towers.safetensors import AS_BEFORE
 
 ACTIVATIONS = ("quick_gelu", "gelu")
 LEGACY_EOS = 2
@@ -103,6 +104,10 @@ class ClipConfig:
         """
         if values.get("model_type", "clip") != "clip":
             raise _bad(f"model_type is {values['model_type']!r}, not 'clip'")
+        quantised = values.get("quantization_config")
+        if quantised is not None:
+            method = quantised.get("quant_method") if isinstance(quantised, dict) else None
+            raise PaperclipError(f"its weights are quantised ({str(method)[:40]})", AS_BEFORE)
 
         own = {
             name: values[name]
@@ -170,12 +175,17 @@ class Extras:
 
 
 def _tower(kind: type[Tower], values: dict, name: str) -> Tower:
-    # In transformers the `text_config_dict` of an old file replaces `text_config` as a whole.
-    found = values.get(f"{name}_dict") or values.get(name) or {}
-    if not isinstance(found, dict):
+    # In transformers the `text_config_dict` of an old file replaces `text_config` as a whole, also
+    # where it is empty.
+    found = values.get(f"{name}_dict")
+    found = values.get(name) if found is None else found
+    if not isinstance(found, dict | None):
         raise _bad(f"{name} is not an object")
     names = {f.name for f in dataclasses.fields(kind)}
-    given = {key: value for key, value in found.items() if key in names and value is not None}
+    given = {key: value for key, value in (found or {}).items() if key in names}
+    for unused in ("bos_token_id", "pad_token_id"):  # no embedding depends on them
+        if given.get(unused, 0) is None:
+            del given[unused]
     return kind(**given)
 
 

@@ -18,15 +18,26 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.files import expanded
 from paperclip_cli.images.view import View
 from paperclip_cli.towers.config import ClipConfig, Extras
-from paperclip_cli.towers.preprocessor import own_view
+from paperclip_cli.towers.preprocessor import CLIP_MEAN, CLIP_STD, Processor
+from paperclip_cli.towers.safetensors import Tensors
+from paperclip_cli.towers.weight_files import (
+    INDEX,
+    WEIGHTS,
+    how_to_convert,
+    open_weights,
+    other_weights,
+    weight_files,
+)
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace, remembered, whole_manifest
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG = "config.json"
 PREPROCESSOR, CARD = "preprocessor_config.json", "paperclip.json"
+PROCESSOR = "processor_config.json"  # transformers 5 writes it in place of the preprocessor's
 HEADS = "heads.safetensors"
 TOKENIZER, VOCABULARY, MERGES = "tokenizer.json", "vocab.json", "merges.txt"
-# The files that change an embedding, and no others that may lie in the folder.
+# The files that change an embedding, and no others that may lie in the folder. Shards have names
+# of their own (`weight_files`).
 MODEL_FILES = (
     CONFIG,
     WEIGHTS,
@@ -38,14 +49,14 @@ MODEL_FILES = (
     "special_tokens_map.json",
     PREPROCESSOR,
     CARD,
+    PROCESSOR,
+    INDEX,
 )
-# These two are edited by hand; the others stay as they were written.
-AS_WRITTEN = tuple(name for name in MODEL_FILES if name not in (CARD, PREPROCESSOR))
+# These are edited by hand; the others stay as they were written.
+_BY_HAND = (CARD, PREPROCESSOR, PROCESSOR)
+AS_WRITTEN = (*(name for name in MODEL_FILES if name not in _BY_HAND), "model-")
 # Files for people, which are shared with a model and change no embedding.
 BESIDE = ("README.md", "metrics.jsonl", "metrics.csv")
-# Means and deviations of OpenAI's CLIP, for every model that does not say otherwise.
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +65,8 @@ class ModelFolder:
 
     `view` is how an archive's preview becomes the model's input (`view_of` tells it for any image);
     `mean` and `std` normalise its channels (0 to 1). `card` is `paperclip.json`, empty for a model
-    from elsewhere, `extras` its part about `heads.safetensors`, and `processor` is
-    `preprocessor_config.json`.
+    from elsewhere, `extras` its part about `heads.safetensors`, and `processor` what transformers'
+    processor of images does.
     """
 
     path: Path
@@ -66,22 +77,19 @@ class ModelFolder:
     std: tuple[float, ...] = CLIP_STD
     card: dict = field(default_factory=dict)
     extras: Extras = field(default_factory=Extras)
-    processor: dict = field(default_factory=dict)
+    processor: Processor = field(default_factory=Processor)
 
     @classmethod
     def open(cls, path: Path, name: str | None = None) -> ModelFolder:
         """Reads the small files of a folder, and only checks that the weights exist."""
         missing = missing_files(path)
         if missing:
-            raise PaperclipError(
-                f"model folder {path}: {missing[0]} is missing",
-                "a model needs " + ", ".join(REQUIRED),
-            )
+            raise _no_model(path, missing)
 
         config = ClipConfig.read(path / CONFIG)
         card = _read_json(path / CARD)
-        processor = _read_json(path / PREPROCESSOR)
-        mean, std = _normalisation(path / PREPROCESSOR, processor)
+        processor = _processor(path)
+        mean, std = processor.normalisation()
         return cls(
             path=path,
             name=name or path.name,
@@ -101,8 +109,17 @@ class ModelFolder:
 
     @property
     def own_view(self) -> View:
-        """The view that `preprocessor_config.json` describes (`preprocessor.own_view`)."""
-        return own_view(self.processor, self.path / PREPROCESSOR, self.config.vision.image_size)
+        """The view that its processor makes (`Processor.own_view`)."""
+        return self.processor.own_view(self.config.vision.image_size)
+
+    def tensors(self) -> Tensors:
+        """The weights of the towers, in one file or several."""
+        return open_weights(self.path)
+
+    @property
+    def weight_bytes(self) -> int:
+        """The size of the files with the weights of the towers."""
+        return sum((self.path / name).stat().st_size for name in weight_files(self.path))
 
     def view_of(self, is_preview: bool) -> View:
         """The view of an image: a preview in the cache, or any other.
@@ -120,15 +137,43 @@ REQUIRED = (CONFIG, WEIGHTS, f"{TOKENIZER} (or {VOCABULARY} and {MERGES})")
 
 
 def missing_files(path: Path) -> list[str]:
-    """The files of `REQUIRED` that a folder lacks."""
-    return missing_names([name for name in MODEL_FILES if (path / name).is_file()])
+    """The files that a folder lacks to be a model: of `REQUIRED`, or shards that its index names.
+
+    Raises:
+        PaperclipError: its index of shards is damaged.
+    """
+    lacking = missing_names([name for name in MODEL_FILES if (path / name).is_file()])
+    if WEIGHTS in lacking:
+        return lacking
+    return lacking + [name for name in weight_files(path) if not (path / name).is_file()]
 
 
 def missing_names(names: Collection[str]) -> list[str]:
-    """The files of `REQUIRED` that are not among those names."""
+    """The files of `REQUIRED` that are not among those names; an index stands for its shards."""
     tokenizer = TOKENIZER in names or (VOCABULARY in names and MERGES in names)
-    there = (CONFIG in names, WEIGHTS in names, tokenizer)
+    there = (CONFIG in names, WEIGHTS in names or INDEX in names, tokenizer)
     return [name for name, found in zip(REQUIRED, there, strict=True) if not found]
+
+
+def model_files(path: Path) -> list[str]:
+    """The names of the files in a folder that change an embedding: its model and nothing else."""
+    names = [name for name in MODEL_FILES if name != INDEX]
+    names += [name for name in weight_files(path) if name not in names]
+    return [name for name in names if (path / name).is_file()]
+
+
+def _no_model(path: Path, missing: Sequence[str]) -> PaperclipError:
+    """The error about a folder that lacks files, which tells what it has in their place."""
+    there = {file.name for file in path.iterdir()} if path.is_dir() else set()
+    other = other_weights(there)
+    if other is not None and WEIGHTS in missing:
+        return PaperclipError(
+            f"model folder {path}: {WEIGHTS} is missing, and what it has is {other}",
+            how_to_convert(other, str(path), str(path)),
+        )
+    return PaperclipError(
+        f"model folder {path}: {missing[0]} is missing", "a model needs " + ", ".join(REQUIRED)
+    )
 
 
 def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
@@ -193,7 +238,7 @@ def fingerprint_now(folder: ModelFolder) -> str:
 
 
 def _files(folder: ModelFolder) -> list[Path]:
-    return [folder.path / name for name in MODEL_FILES if (folder.path / name).is_file()]
+    return [folder.path / name for name in model_files(folder.path)]
 
 
 def _hash(files: Sequence[Path]) -> str:
@@ -241,22 +286,17 @@ def _extras(path: Path, card: dict) -> Extras:
     return extras
 
 
-def _normalisation(path: Path, values: dict) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    mean, std = values.get("image_mean", CLIP_MEAN), values.get("image_std", CLIP_STD)
-    if not (_three_numbers(mean) and _three_numbers(std) and min(std) > 0):
+def _processor(path: Path) -> Processor:
+    """What transformers reads: a part of `processor_config.json`, else the older file."""
+    whole = _read_json(path / PROCESSOR)
+    values = whole.get("image_processor")
+    if values is None:
+        return Processor(_read_json(path / PREPROCESSOR), path / PREPROCESSOR)
+    if not isinstance(values, dict):
         raise PaperclipError(
-            f"{path}: image_mean and image_std are not three numbers each",
-            "download the file again",
+            f"{path / PROCESSOR}: image_processor is not an object", "download the file again"
         )
-    return tuple(map(float, mean)), tuple(map(float, std))
-
-
-def _three_numbers(values: object) -> bool:
-    return (
-        isinstance(values, list | tuple)
-        and len(values) == 3
-        and all(type(value) in (int, float) for value in values)
-    )
+    return Processor(values, path / PROCESSOR)
 
 
 def _read_json(path: Path) -> dict:

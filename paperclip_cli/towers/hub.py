@@ -16,10 +16,12 @@ from paperclip_cli.services.hub import (
     client,
     in_clients_cache,
     is_name,
+    look,
     split_name,
     told,
     transport_errors,
 )
+from paperclip_cli.towers.weight_files import SHARD, how_to_convert, other_weights
 from paperclip_cli.workspace import Workspace
 
 __all__ = ["folder_of", "is_name", "locate", "without_safetensors"]
@@ -42,8 +44,8 @@ def locate(
 ) -> Path:
     """The folder of a Hub model, which is downloaded only if it is nowhere on this machine.
 
-    Only `files` are ever fetched. `missing` returns what a folder lacks to be a model; `advice`
-    says what to do where the Hub lacks it.
+    Only `files` are ever fetched, and the shards that an index among them names. `missing` returns
+    what a folder lacks to be a model; `advice` says what to do where the Hub lacks it.
     """
     repository, revision = split_name(name)
     folder = folder_of(name, workspace)
@@ -59,10 +61,14 @@ def locate(
             f"put the model's files in {folder}, or run without --offline",
         )
     _download(name, repository, revision, folder, files)
+    shards = [file for file in missing(folder) if SHARD.fullmatch(file)]
+    if shards:
+        _download(name, repository, revision, folder, shards)
     lacking = missing(folder)
     if lacking:
         raise PaperclipError(
-            f"{name} on the Hub has no {lacking[0]}", _what_else(repository, lacking, advice)
+            f"{name} on the Hub has no {lacking[0]}",
+            _what_else(repository, revision, lacking, advice),
         )
     return folder
 
@@ -78,19 +84,31 @@ def _download(
         )
 
 
-def _what_else(repository: str, lacking: Sequence[str], advice: str) -> str:
+def _what_else(repository: str, revision: str | None, lacking: Sequence[str], advice: str) -> str:
     if not any(name.endswith(".safetensors") for name in lacking):
         return advice
-    return without_safetensors(repository)
+    return without_safetensors(repository, _other_weights(repository, revision))
 
 
-def without_safetensors(repository: str) -> str:
-    """The hint about a repository whose weights are in other formats only."""
+def without_safetensors(repository: str, other: str | None) -> str:
+    """The hint about a repository whose weights are in other formats only, such as `other`."""
     number = _converted(repository)
-    revision = f"refs/pr/{number}"
-    if number is None:
-        revision = "refs/pr/N, if one of its pull requests adds it"
-    return f"only safetensors are read; try {repository}@{revision}"
+    if number is not None:
+        return f"only safetensors are read; try {repository}@refs/pr/{number}"
+    attempt = f"try {repository}@refs/pr/N, if one of its pull requests adds it"
+    if other is None:
+        return f"only safetensors are read; {attempt}"
+    ours = "./" + repository.partition("/")[2]
+    return f"{attempt}; it has {other}: {how_to_convert(other, repository, ours)}"
+
+
+def _other_weights(repository: str, revision: str | None) -> str | None:
+    """A file with weights in another format that a repository has, if that can be found out."""
+    try:
+        found = look(repository, revision, "model")
+    except (OSError, ValueError, KeyError, *transport_errors()):  # type: ignore[misc]
+        return None  # this only makes a hint more precise
+    return other_weights(found.files) if found is not None else None
 
 
 def _converted(repository: str) -> int | None:

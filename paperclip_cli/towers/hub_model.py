@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.services.hub import Snapshot, refuse_large, texts_among
-from paperclip_cli.towers.folder import BESIDE, MODEL_FILES, REQUIRED, WEIGHTS, missing_names
+from paperclip_cli.towers.folder import BESIDE, MODEL_FILES, REQUIRED, missing_names
 from paperclip_cli.towers.hub import without_safetensors
+from paperclip_cli.towers.weight_files import INDEX, SHARD, WEIGHTS, other_weights
 
-_OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf")
 _MOST = 2**26  # bytes of a file that is read as a whole; no vocabulary is so large
 
 
@@ -25,10 +25,14 @@ def model_names(snapshot: Snapshot) -> list[str]:
             "a model needs " + ", ".join(REQUIRED),
         )
     if missing:
-        others = any(name.endswith(_OTHER_WEIGHTS) for name in snapshot.files)
-        hint = without_safetensors(snapshot.repository) if others else "choose a CLIP model"
+        others = other_weights(snapshot.files)
+        hint = without_safetensors(snapshot.repository, others) if others else "choose a CLIP model"
         raise PaperclipError(f"{snapshot.repository} on the Hub has no {WEIGHTS}", hint)
     for name in there:
         if name.endswith((".json", ".txt")):
             refuse_large(snapshot, name, _MOST)
+    if WEIGHTS in there:
+        there = [name for name in there if name != INDEX]
+    else:  # the names in the index are compared with these files when both are here
+        there += sorted(filter(SHARD.fullmatch, snapshot.files))
     return there + texts_among(snapshot, BESIDE)

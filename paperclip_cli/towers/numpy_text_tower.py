@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from paperclip_cli.towers.config import TextConfig
-from paperclip_cli.towers.folder import HEADS, WEIGHTS, ModelFolder
-from paperclip_cli.towers.safetensors import TensorFile
+from paperclip_cli.towers.folder import HEADS, ModelFolder
+from paperclip_cli.towers.safetensors import TensorFile, Tensors
 from paperclip_cli.towers.tokenizer import Tokenizer, cut
 
 _MODEL = "text_model"
@@ -43,7 +43,7 @@ class TextTower:
         self,
         config: TextConfig,
         projection_dim: int,
-        weights: TensorFile,
+        weights: Tensors,
         tokenizer: Tokenizer,
         head: _Head | None = None,
     ) -> None:
@@ -59,8 +59,8 @@ class TextTower:
         if size is not None:
             widths = (config.text.hidden_size, size, config.projection_dim)
             head = _Head.read(TensorFile(folder.path / HEADS), widths)
-        weights, tokenizer = TensorFile(folder.path / WEIGHTS), Tokenizer.load(folder)
-        return cls(config.text, config.projection_dim, weights, tokenizer, head)
+        tokenizer = Tokenizer.load(folder)
+        return cls(config.text, config.projection_dim, folder.tensors(), tokenizer, head)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """float32 [N, D], each row of length 1. Texts over the limit are cut as CLIP cuts them."""
@@ -70,7 +70,6 @@ class TextTower:
         """The same for texts as `Tokenizer.encode` gives them."""
         if not texts:
             return np.empty((0, self._projection_dim), np.float32)
-
         limit = self._config.max_position_embeddings
         tokens = [self._until_pooled(cut(ids, limit)) for ids in texts]
         groups = _by_length(tokens)
@@ -147,7 +146,7 @@ class _Linear(NamedTuple):
     bias: np.ndarray
 
     @classmethod
-    def read(cls, file: TensorFile, place: str, inputs: int, outputs: int) -> _Linear:
+    def read(cls, file: Tensors, place: str, inputs: int, outputs: int) -> _Linear:
         weight = file.read(f"{place}.weight", (outputs, inputs))
         return cls(weight, file.read(f"{place}.bias", (outputs,)))
 

@@ -24,8 +24,8 @@ import numpy as np
 from paperclip_cli.errors import UsageError
 from paperclip_cli.towers import clip, init, tokenizer
 from paperclip_cli.towers.config import ClipConfig, TextConfig, VisionConfig
-from paperclip_cli.towers.folder import CLIP_MEAN, CLIP_STD
 from paperclip_cli.towers.mimetic_init import begin_attention
+from paperclip_cli.towers.preprocessor import CLIP_MEAN, CLIP_STD
 from paperclip_cli.towers.tokenizer import Tokenizer
 
 TINY = "scratch:tiny"

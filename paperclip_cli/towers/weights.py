@@ -20,10 +20,11 @@ from safetensors.numpy import save_file
 from paperclip_cli.files import replace_file, replacing
 from paperclip_cli.towers import clip, init
 from paperclip_cli.towers.config import ClipConfig
-from paperclip_cli.towers.folder import CARD, CONFIG, HEADS, PREPROCESSOR, WEIGHTS, ModelFolder
+from paperclip_cli.towers.folder import CARD, CONFIG, HEADS, PREPROCESSOR, ModelFolder
 from paperclip_cli.towers.local_devices import local_devices
-from paperclip_cli.towers.safetensors import TensorFile
+from paperclip_cli.towers.safetensors import TensorFile, Tensors
 from paperclip_cli.towers.tokenizer import Tokenizer
+from paperclip_cli.towers.weight_files import WEIGHTS
 
 _BLOCKS = "/layers/blocks/"
 _QKV = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
@@ -75,8 +76,10 @@ def load(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
     local_devices()
     graph, shapes = abstract(folder)
     towers, extras = towers_and_extras(shapes)
-    params = _read_all(folder.path / WEIGHTS, towers, folder.config)
-    return graph, params | (_read_all(folder.path / HEADS, extras, folder.config) if extras else {})
+    params = _read_all(folder.tensors(), towers, folder.config)
+    if extras:
+        params |= _read_all(TensorFile(folder.path / HEADS), extras, folder.config)
+    return graph, params
 
 
 def abstract(folder: ModelFolder) -> tuple[clip.Graph, clip.Params]:
@@ -144,8 +147,11 @@ def towers_and_extras(params: clip.Params) -> tuple[clip.Params, clip.Params]:
     return towers, extras
 
 
-def _read_all(path: Path, shapes: clip.Params, config: ClipConfig) -> clip.Params:
-    file = TensorFile(path)
+def _read_all(file: Tensors, shapes: clip.Params, config: ClipConfig) -> clip.Params:
+    # Before memory is taken: a configuration may ask for any size.
+    for place, leaf in jax.tree.leaves_with_path(shapes):
+        for piece in _pieces(_name(place), leaf.shape, config):
+            file.check(piece.name, piece.shape)
     return jax.tree.map_with_path(
         lambda place, leaf: _read(file, _name(place), leaf.shape, config), shapes
     )
@@ -163,7 +169,7 @@ def _extra_shapes(folder: ModelFolder) -> clip.Params:
     return shapes
 
 
-def _read(file: TensorFile, path: str, shape: tuple[int, ...], config: ClipConfig) -> jax.Array:
+def _read(file: Tensors, path: str, shape: tuple[int, ...], config: ClipConfig) -> jax.Array:
     array = np.empty(shape, np.float32)
     for piece in _pieces(path, shape, config):
         tensor = file.read(piece.name, piece.shape)

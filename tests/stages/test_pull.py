@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from safetensors.numpy import load, save
 
 from paperclip_cli.config import (
     BuildDatasetConfig,
@@ -28,6 +31,7 @@ from paperclip_cli.services import hub_files
 from paperclip_cli.stages import build_dataset, cite, describe, doctor, index, publish, pull, query
 from paperclip_cli.towers import hub_model
 from paperclip_cli.towers.folder import MODEL_FILES, fingerprint, resolve
+from paperclip_cli.towers.numpy_text_tower import TextTower
 from paperclip_cli.workspace import Workspace, read_manifest
 from tests.factories import write_fetched
 from tests.small_indexes import towers, write_picture
@@ -115,6 +119,39 @@ def test_a_published_model_is_the_same_in_another_cache(
     checks = [check for check in doctor.run(DoctorConfig(True), offline) if check.topic == "health"]
     assert {check.state for check in checks} == {State.OK}
     assert "tiny (licence: mit)" in str(cite.run(CiteConfig(), offline).model)
+
+
+def test_a_model_in_shards_is_pulled_checked_and_published(
+    hub: HubStandIn, origin: Workspace, cache: Workspace
+) -> None:
+    files = model_files(origin)
+    tensors = load(files.pop("model.safetensors"))
+    names = sorted(tensors)
+    shards = {
+        f"model-0000{number}-of-00002.safetensors": {name: tensors[name] for name in part}
+        for number, part in enumerate((names[::2], names[1::2]), start=1)
+    }
+    place = {name: shard for shard, part in shards.items() for name in part}
+    files["model.safetensors.index.json"] = json.dumps({"weight_map": place}).encode()
+    files |= {shard: save(part) for shard, part in shards.items()}
+    hub.put("org/large", files | {"model-x-of-y.safetensors": b"x", "sub/model.safetensors": b"x"})
+    with the_hub(hub, None):
+        get(cache, "org/large")
+    there = files_of(cache.model("large"))
+    assert there.keys() - {"manifest.json"} == files.keys() - {"notes.txt"}
+    text = ["a spiral galaxy"]
+    np.testing.assert_array_equal(
+        TextTower.open(resolve("large", cache)).embed(text),
+        TextTower.open(resolve("tiny", origin)).embed(text),
+    )
+    publish.run(PublishConfig(kind="model", name="large", repository="org/again"), cache)
+    again = hub.repositories["model", "org/again"].files
+    assert all(again[name] == files[name] for name in (*shards, "model.safetensors.index.json"))
+
+    shard = cache.model("large") / "model-00001-of-00002.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(PaperclipError, match=f"is damaged: {shard.name} has"):
+        resolve("large", cache)
 
 
 def test_a_published_index_answers_in_another_cache(

@@ -8,9 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load, save
 
-from paperclip_cli.towers import hub
+from paperclip_cli.towers import hub, weights
+from paperclip_cli.towers.folder import ModelFolder
 from paperclip_cli.workspace import Workspace
 from tests.clip_models import write_model
 from tests.standin.hub import HubStandIn, environment, hub_standin
@@ -107,6 +110,8 @@ def test_a_model_without_safetensors_is_told_with_the_revision_that_has_them(
     }
     assert plain["error"] == "org/plain on the Hub has no model.safetensors"
     assert "org/plain@refs/pr/N" in plain["hint"]
+    assert "it has pytorch_model.bin: " in plain["hint"] and "CLIPModel" in plain["hint"]
+    assert plain["hint"].endswith(" org/plain ./plain")
     assert not any("pytorch_model" in line for line in server.log)
 
 
@@ -148,6 +153,43 @@ def test_a_copy_in_the_hubs_own_cache_is_used(
     for name, data in model_files.items():
         (snapshot / name).write_bytes(data)
     assert ask(None, tmp_path, "org/clip", mode="offline") == [{"path": str(snapshot)}]
+
+
+def test_shards_are_fetched_and_found(
+    server: HubStandIn, model_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    files = {name: data for name, data in model_files.items() if name != "model.safetensors"}
+    shards = split(load(model_files["model.safetensors"]))
+    index = {"weight_map": {name: file for file, part in shards.items() for name in part}}
+    whole = files | {file: save(part) for file, part in shards.items()}
+    whole["model.safetensors.index.json"] = json.dumps(index).encode()
+    server.put("org/large", whole | {"pytorch_model-00001-of-00002.bin": b"x"})
+    (found,) = ask(server, tmp_path, "org/large")
+    folder = tmp_path / "cache" / "hub" / "org--large"
+    assert found == {"path": str(folder)}
+    wanted = {*whole} - {"README.md", "manifest.json"}
+    assert {file.name for file in folder.iterdir() if file.is_file()} == wanted
+    weights.load(ModelFolder.open(folder))
+    assert ask(server, tmp_path, "org/large", mode="offline") == [found]
+
+
+def split(tensors: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    names = sorted(tensors)
+    halves = names[::2], names[1::2]
+    return {
+        f"model-0000{number}-of-00002.safetensors": {name: tensors[name] for name in half}
+        for number, half in enumerate(halves, start=1)
+    }
+
+
+def test_an_index_of_shards_leads_nowhere_else(
+    server: HubStandIn, model_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    files = {name: data for name, data in model_files.items() if name != "model.safetensors"}
+    files["model.safetensors.index.json"] = b'{"weight_map": {"a": "../../x.safetensors"}}'
+    server.put("org/hostile", files)
+    (found,) = ask(server, tmp_path, "org/hostile")
+    assert "'../../x.safetensors' is not the name of a file beside it" in found["error"]
 
 
 @pytest.mark.parametrize(
