@@ -81,7 +81,7 @@ def download(dataset: HubDataset, commit: str | None, offline: bool) -> Path:
     """
     revision = commit or dataset.revision
     if offline:
-        there = in_clients_cache(dataset.repository, revision, "dataset")
+        there = in_clients_cache(dataset.repository, revision, "dataset", _FILES)
         if there is None:
             raise PaperclipError(
                 f"{dataset.name} is not on this machine, and the network may not be used",

@@ -197,14 +197,21 @@ def look(
     )
 
 
-def in_clients_cache(repository: str, revision: str | None, kind: Kind) -> Path | None:
+def in_clients_cache(
+    repository: str, revision: str | None, kind: Kind, files: Sequence[str]
+) -> Path | None:
     """The snapshot in the Hub's own cache (`HF_HOME`), if another program has fetched it.
 
-    It may be a part of what the repository holds. No request is made.
+    It may be a part of what the repository holds. Where the client keeps the list of what that is
+    (version 2), all of `files` that are listed are there. No request is made.
     """
     try:
         found = client().snapshot_download(
-            repository, repo_type=kind, revision=revision, local_files_only=True
+            repository,
+            repo_type=kind,
+            revision=revision,
+            local_files_only=True,
+            allow_patterns=list(files),
         )
     except (OSError, ValueError):
         return None

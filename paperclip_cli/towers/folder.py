@@ -199,7 +199,8 @@ def resolve(name: str | None, workspace: Workspace) -> ModelFolder:
     from paperclip_cli.towers import hub  # most models are in the cache
 
     if hub.is_name(name):
-        return ModelFolder.open(hub.locate(name, workspace, MODEL_FILES, missing_files), name)
+        place = hub.locate(name, workspace, MODEL_FILES, missing_files, telling=telling)
+        return ModelFolder.open(place, name)
 
     known = ", ".join(workspace.names("models")) or "none"
     raise UsageError(
@@ -284,6 +285,15 @@ def _extras(path: Path, card: dict) -> Extras:
             "download the file again",
         )
     return extras
+
+
+def telling(path: Path) -> list[str]:
+    """The files that change what the others mean, whether they are there or not.
+
+    A copy without one that its source has is another model.
+    """
+    is_nested = _processor(path).path.name == PROCESSOR
+    return [CARD, HEADS, PROCESSOR, *(() if is_nested else (PREPROCESSOR,))]
 
 
 def _processor(path: Path) -> Processor:

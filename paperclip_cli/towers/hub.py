@@ -28,6 +28,7 @@ __all__ = ["folder_of", "is_name", "locate", "without_safetensors"]
 
 _CONVERTER = "SFconvertbot"
 Missing = Callable[[Path], list[str]]
+Telling = Callable[[Path], Sequence[str]]
 
 
 def folder_of(name: str, workspace: Workspace) -> Path:
@@ -41,23 +42,27 @@ def locate(
     files: Sequence[str],
     missing: Missing,
     advice: str = "choose a CLIP model in the Hugging Face layout",
+    telling: Telling = lambda folder: (),
 ) -> Path:
     """The folder of a Hub model, which is downloaded only if it is nowhere on this machine.
 
     Only `files` are ever fetched, and the shards that an index among them names. `missing` returns
-    what a folder lacks to be a model; `advice` says what to do where the Hub lacks it.
+    what a folder lacks to be a model; `advice` says what to do where the Hub lacks it. `telling`
+    returns the files that change what a folder means: a copy that another program left has those of
+    them that the Hub has, as far as its client keeps the list of these.
     """
     repository, revision = split_name(name)
     folder = folder_of(name, workspace)
     if not missing(folder):
         return folder
-    elsewhere = in_clients_cache(repository, revision, "model")
-    if elsewhere is not None and not missing(elsewhere):
+    elsewhere, absent = _copy(repository, revision, missing, telling)
+    if elsewhere is not None and not absent:
         return elsewhere
 
     if workspace.offline:
         raise PaperclipError(
-            f"{name}: {missing(folder)[0]} is not on this machine, and the network may not be used",
+            f"{name}: {(absent or missing(folder))[0]} is not on this machine, and the network may "
+            "not be used",
             f"put the model's files in {folder}, or run without --offline",
         )
     _download(name, repository, revision, folder, files)
@@ -71,6 +76,20 @@ def locate(
             _what_else(repository, revision, lacking, advice),
         )
     return folder
+
+
+def _copy(
+    repository: str, revision: str | None, missing: Missing, telling: Telling
+) -> tuple[Path | None, list[str]]:
+    """The copy of a model that another program left, and the files that it lacks."""
+
+    def found(*files: str) -> Path | None:
+        return in_clients_cache(repository, revision, "model", files)
+
+    folder = found()
+    if folder is None:
+        return None, []
+    return folder, missing(folder) or [name for name in telling(folder) if found(name) is None]
 
 
 def _download(

@@ -132,7 +132,7 @@ def test_tqdm_warns_in_this_kernel(tmp_path: Path) -> None:
     "code",
     [
         "from paperclip_cli.services.hub import in_clients_cache\n"
-        "assert in_clients_cache('org/none', None, 'model') is None",
+        "assert in_clients_cache('org/none', None, 'model', ()) is None",
         "from paperclip_cli.services.hub import bars_on_a_terminal_only as bars\nwith bars(): pass",
         "from paperclip_cli.dataset.columns import Wanted\n"
         "from paperclip_cli.dataset.imported import open_dataset\n"

@@ -155,6 +155,67 @@ def test_a_copy_in_the_hubs_own_cache_is_used(
     assert ask(None, tmp_path, "org/clip", mode="offline") == [{"path": str(snapshot)}]
 
 
+LEAN = ("config.json", "model.safetensors", "tokenizer.json")
+OWN = (*LEAN, "preprocessor_config.json", "paperclip.json")
+# What another program does: it fetches some files of a model into the Hub's own cache.
+FETCH = """
+import sys
+from huggingface_hub import snapshot_download
+snapshot_download(sys.argv[1], allow_patterns=sys.argv[2:])
+"""
+
+
+def fetched_by_others(server: HubStandIn, home: Path, name: str, *files: str) -> Path:
+    """The snapshot with these files in the Hub's own cache, and the list of all that there is."""
+    variables = environment(server.url, home / "hf")
+    command = [sys.executable, "-c", FETCH, name, *files]
+    subprocess.run(command, check=True, capture_output=True, env=variables, timeout=120)
+    place = home / "hf" / "hub" / f"models--{name.replace('/', '--')}"
+    (snapshot,) = (place / "snapshots").iterdir()
+    assert (place / "trees" / f"{snapshot.name}.json").is_file(), "the client keeps no list"
+    return snapshot
+
+
+@pytest.mark.parametrize("mode", ["offline", "online"])
+def test_a_copy_without_the_files_that_nobody_needs_is_whole(
+    server: HubStandIn, model_files: dict[str, bytes], tmp_path: Path, mode: str
+) -> None:
+    """Such as a card, weights in other formats, and the old files of a tokenizer."""
+    server.put("org/clip", model_files | {"pytorch_model.bin": b"x", "onnx/model.onnx": b"x"})
+    snapshot = fetched_by_others(server, tmp_path, "org/clip", *OWN)
+    assert {file.name for file in snapshot.iterdir()} == {*OWN}
+    server.log.clear()
+    assert ask(server, tmp_path, "org/clip", mode=mode) == [{"path": str(snapshot)}]
+    assert ask(server, tmp_path, f"org/clip@{snapshot.name}", mode=mode) == [
+        {"path": str(snapshot)}
+    ]
+    assert server.log == []
+
+
+def test_a_processor_of_transformers_5_needs_no_older_file(
+    server: HubStandIn, model_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    values = json.loads(model_files["preprocessor_config.json"])
+    both = {"processor_config.json": json.dumps({"image_processor": values}).encode()}
+    server.put("org/clip", model_files | both)
+    new = (*LEAN, "processor_config.json", "paperclip.json")
+    snapshot = fetched_by_others(server, tmp_path, "org/clip", *new)
+    assert ask(server, tmp_path, "org/clip", mode="offline") == [{"path": str(snapshot)}]
+
+
+@pytest.mark.parametrize("absent", ["preprocessor_config.json", "paperclip.json"])
+def test_a_copy_without_a_file_that_changes_an_embedding_is_another_model(
+    server: HubStandIn, model_files: dict[str, bytes], tmp_path: Path, absent: str
+) -> None:
+    server.put("org/clip", model_files)
+    some = [name for name in OWN if name != absent]
+    fetched_by_others(server, tmp_path, "org/clip", *some)
+    (offline,) = ask(server, tmp_path, "org/clip", mode="offline")
+    assert offline["error"].startswith(f"org/clip: {absent} is not on this machine")
+    (online,) = ask(server, tmp_path, "org/clip")
+    assert (Path(online["path"]) / absent).is_file()
+
+
 def test_shards_are_fetched_and_found(
     server: HubStandIn, model_files: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -171,6 +232,41 @@ def test_shards_are_fetched_and_found(
     assert {file.name for file in folder.iterdir() if file.is_file()} == wanted
     weights.load(ModelFolder.open(folder))
     assert ask(server, tmp_path, "org/large", mode="offline") == [found]
+
+    folder.rename(tmp_path / "aside")
+    snapshot = fetched_by_others(server, tmp_path, "org/large", *wanted)
+    assert ask(server, tmp_path, "org/large", mode="offline") == [{"path": str(snapshot)}]
+    (snapshot / "model-00002-of-00002.safetensors").unlink()
+    (offline,) = ask(server, tmp_path, "org/large", mode="offline")
+    assert "org/large: model-00002-of-00002.safetensors is not" in offline["error"]
+
+
+LANGUAGE = """
+import sys
+from pathlib import Path
+from paperclip_cli.summaries.llm.model_files import gguf_file, language_folder
+from paperclip_cli.workspace import Workspace
+workspace = Workspace(Path(sys.argv[1]), offline=True)
+print(language_folder("org/words", workspace))
+print(gguf_file("org/words:small.gguf", workspace))
+"""
+
+
+def test_a_language_model_fetched_by_others_is_whole_without_unused_files(
+    server: HubStandIn, tmp_path: Path
+) -> None:
+    used = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
+    unused = ("onnx/config.json", "original/model.safetensors", "merges.txt", "large.gguf")
+    server.put("org/words", dict.fromkeys((*used, "small.gguf", *unused), b"{}"))
+    snapshot = fetched_by_others(server, tmp_path, "org/words", *used, "small.gguf")
+    variables = environment("http://127.0.0.1:9", tmp_path / "hf")
+    command = [sys.executable, "-c", LANGUAGE, str(tmp_path / "cache")]
+    done = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=120)
+    assert done.stdout.split() == [str(snapshot), str(snapshot / "small.gguf")], done.stderr
+
+    (snapshot / "tokenizer_config.json").unlink()  # it may hold the template of a chat
+    done = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=120)
+    assert "org/words: tokenizer_config.json is not on this machine" in done.stderr
 
 
 def split(tensors: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:

@@ -18,6 +18,7 @@ _GGUF = re.compile(
     r"(?P<name>[^:]+):(?P<file>(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.gguf)"
 )
 _FILES = ("*.json", "*.safetensors", "*.jinja", "tokenizer.model", "vocab.txt", "merges.txt")
+_TELLING = ("tokenizer_config.json", "generation_config.json", "chat_template.jinja")
 _KIND = "choose a causal language model with safetensors"
 
 
@@ -58,7 +59,7 @@ def language_folder(name: str, workspace: Workspace) -> Path:
             f"--llm {name}: no such folder",
             "give a folder with a language model, or a name on the Hub like org/name",
         )
-    return hub.locate(name, workspace, _FILES, _lacking, _KIND)
+    return hub.locate(name, workspace, _FILES, _lacking, _KIND, lambda folder: _TELLING)
 
 
 def _lacking(folder: Path) -> list[str]:
