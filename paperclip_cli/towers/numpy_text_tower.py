@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from paperclip_cli.errors import PaperclipError
 from paperclip_cli.towers.config import TextConfig
 from paperclip_cli.towers.folder import HEADS, ModelFolder
 from paperclip_cli.towers.safetensors import TensorFile, Tensors
@@ -27,13 +28,9 @@ def checked_embeddings(model: ModelFolder, texts: Sequence[str]) -> np.ndarray:
     """The unit vectors float32 [N, D] that a model gives texts, which somebody sent.
 
     Raises:
-        PaperclipError: its weights do not belong to its configuration.
-        ValueError: it returns values that are not finite.
+        PaperclipError: its weights do not belong to its configuration, or are damaged.
     """
-    vectors = TextTower.open(model).embed(texts)
-    if not np.isfinite(vectors).all():
-        raise ValueError("the text tower returns values that are not finite")
-    return vectors
+    return TextTower.open(model).embed(texts)
 
 
 class TextTower:
@@ -63,13 +60,28 @@ class TextTower:
         return cls(config.text, config.projection_dim, folder.tensors(), tokenizer, head)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """float32 [N, D], each row of length 1. Texts over the limit are cut as CLIP cuts them."""
+        """float32 [N, D], each row of length 1. Texts over the limit are cut as CLIP cuts them.
+
+        Raises:
+            PaperclipError: the weights do not fit, or give what is no number.
+        """
         return self.embed_tokens(self._tokenizer.encode(texts))
 
     def embed_tokens(self, texts: Sequence[list[int]]) -> np.ndarray:
         """The same for texts as `Tokenizer.encode` gives them."""
         if not texts:
             return np.empty((0, self._projection_dim), np.float32)
+        # NumPy would warn at every step.
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            vectors = self._embed(texts)
+        if not np.isfinite(vectors).all():
+            raise PaperclipError(
+                f"{self._weights.path}: its text tower returns embeddings that are not numbers",
+                "download its weights again",
+            )
+        return vectors
+
+    def _embed(self, texts: Sequence[list[int]]) -> np.ndarray:
         limit = self._config.max_position_embeddings
         tokens = [self._until_pooled(cut(ids, limit)) for ids in texts]
         groups = _by_length(tokens)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from paperclip_cli import __version__
 from paperclip_cli.config import IndexConfig, QueryConfig
@@ -393,6 +394,21 @@ def test_a_model_that_has_changed_or_gone_is_not_asked(
     ) as error:
         ask(workspace, "galaxy")
     assert error.value.hint == "rebuild it with paperclip index --index default --force"
+
+
+def test_embeddings_of_texts_that_are_no_numbers_are_no_empty_answer(
+    workspace: Workspace, tiny_model: Path, tmp_path: Path
+) -> None:
+    damaged = shutil.copytree(tiny_model, tmp_path / "model") / "model.safetensors"
+    found = load_file(damaged)
+    found["text_model.final_layer_norm.bias"][0] = np.nan
+    save_file(found, damaged)
+    write_picture(tmp_path / "p" / "a.png", 0)
+    index.run(
+        IndexConfig(paths=(tmp_path / "p",), model=str(damaged.parent)), workspace, **towers()
+    )  # type: ignore[arg-type]
+    with pytest.raises(PaperclipError, match="its text tower returns embeddings that are not"):
+        ask(workspace, "galaxy")
 
 
 def test_images_are_copied_and_nothing_is_overwritten(indexed: Workspace, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -135,3 +136,19 @@ def test_a_missing_tensor_is_named(tiny: ModelFolder, tmp_path: Path) -> None:
     save_file(found, tmp_path / "model.safetensors")
     with pytest.raises(PaperclipError, match=r"text_model\.final_layer_norm\.bias is missing"):
         TextTower.open(ModelFolder.open(tmp_path)).embed(["dust"])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+def test_embeddings_that_are_no_numbers_are_an_error(
+    tiny: ModelFolder, tmp_path: Path, value: float
+) -> None:
+    """Also where numbers only become too large on the way."""
+    shutil.copytree(tiny.path, tmp_path / "damaged")
+    place = tmp_path / "damaged" / "model.safetensors"
+    found = load_file(place)
+    found["text_model.final_layer_norm.weight"][:] = value
+    found["text_projection.weight"][:] *= 1e6
+    save_file(found, place)
+    with pytest.raises(PaperclipError, match="its text tower returns embeddings that are not") as e:
+        TextTower.open(ModelFolder.open(place.parent)).embed(["galaxy", "star"])
+    assert str(place) in e.value.message
