@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import paperclip_cli.config.readers as readers
 from paperclip_cli.config.checks import at_least, one_of, within
@@ -78,14 +80,9 @@ class SummarizeConfig:
                 f"--base-url does not go with --backend {self.backend}",
                 f"choose --backend {OPENAI}",
             )
-        try:
-            parts = urlsplit(url)
-        except ValueError:  # brackets that are not those of an IPv6 address
-            parts = urlsplit("")
-        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
-        if not is_web or parts.username is not None or parts.query or parts.fragment:
+        if not _is_server(url):
             raise UsageError(
-                f"--base-url {url} is not the URL of a server",
+                f"--base-url {_without_secrets(url)} is not the URL of a server",
                 "write for example http://localhost:8080/v1",
             )
 
@@ -97,3 +94,40 @@ class SummarizeConfig:
     def resolved_context(self) -> int:
         """The context of a model on this machine, in tokens."""
         return self.context or _CONTEXT
+
+
+def _is_server(url: str) -> bool:
+    """Whether a text is the URL of a server, without a password, a query or a fragment."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # brackets without an address, a port that is no number
+        return False
+    is_plain = re.fullmatch(r"[^\s\x00-\x1f\x7f\\]+", url) is not None
+    is_web = parts.scheme in ("http", "https") and port != 0 and _is_host(parts)
+    return is_plain and is_web and parts.username is None and not parts.query + parts.fragment
+
+
+def _is_host(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    if ":" in host:
+        try:
+            ipaddress.IPv6Address(host.partition("%")[0])
+        except ValueError:
+            return False
+        return True
+    try:
+        name = host.encode("idna").decode()
+    except UnicodeError:  # an empty label, or one that is too long
+        return False
+    return re.fullmatch(r"(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?", name) is not None
+
+
+def _without_secrets(url: str) -> str:
+    """An address in one line, without what may be a password or a key in it."""
+    before, at, behind = url.rpartition("@")
+    if at:
+        scheme = re.match(r"[\w+.-]*://", before)
+        url = f"{scheme[0] if scheme else ''}...@{behind}"
+    shown = re.sub(r"(?s)(?<=[?#]).*", "...", url)
+    return "".join(sign if sign.isprintable() else "?" for sign in shown)
