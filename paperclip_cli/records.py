@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeVar
 from paperclip_cli.errors import PaperclipError
 
 Record = TypeVar("Record")
+MOST_TOKENS = 512  # of a language model's answer, unless it is told: three times 80 words in JSON
 
 
 class Key(NamedTuple):
@@ -125,15 +126,19 @@ class Preview:
 class Making:
     """The attempts of a language model at one summary.
 
-    `seed` and `temperature` are those of its last answer. `prompt_tokens`, `tokens` (generated) and
-    `seconds` are sums over all `tries`, and `items` is the sum over the answers of valid form.
+    `seed`, `temperature` and `max_tokens` (the limit of an answer) are what its last request said;
+    None was not sent. `varied` tells what a server's refusals changed in that request.
+    `prompt_tokens`, `tokens` (generated) and `seconds` are sums over all `tries`, and `items` is
+    the sum over the answers of valid form.
     `dropped` holds the items among them that broke a rule, each after the rule's name (`generic:
     faint objects`). `refused` holds the reason for each retry; the list that was valid is kept.
     `cut` counts the sentences of the abstract for which the model had no room.
     """
 
-    seed: int
-    temperature: float = 0.0
+    seed: int | None
+    temperature: float | None = 0.0
+    max_tokens: int | None = MOST_TOKENS
+    varied: tuple[str, ...] = ()
     tries: int = 1
     prompt_tokens: int = 0
     tokens: int = 0

@@ -93,6 +93,7 @@ class SummarizeOptions(TypedDict, total=False):
     temperature: float
     seed: int
     context: int | None
+    max_tokens: int | None
     workers: int
     batch_size: int
     threads: int | None
@@ -184,6 +185,7 @@ class EvaluateOptions(TypedDict, total=False):
     judge_backend: choices.Backend
     llm: PathLike | None
     base_url: str | None
+    max_tokens: int | None
     labels: str | None
     labels_from: PathLike | None
     template: Texts

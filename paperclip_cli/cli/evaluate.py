@@ -84,6 +84,10 @@ def evaluate(
     base_url: Annotated[
         Optional[str], typer.Option(help="URL of the server that judges (openai).", metavar="URL")
     ] = None,
+    max_tokens: Annotated[
+        Optional[int],
+        typer.Option(help="Limit of an answer of the judge in tokens, as for `summarize`."),
+    ] = None,
     labels: Annotated[
         Optional[str],
         typer.Option(
@@ -141,6 +145,7 @@ def evaluate(
         judge_backend=judge_backend,
         llm=llm,
         base_url=base_url,
+        max_tokens=max_tokens,
         labels=labels,
         labels_from=labels_from,
         template=template,

@@ -72,6 +72,13 @@ def summarize(
             "[default: 4096; openai: no limit]"
         ),
     ] = None,
+    max_tokens: Annotated[
+        Optional[int],
+        typer.Option(
+            help="Limit of an answer in tokens; models that reason before they answer need "
+            "thousands. [default: 512]"
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option(help="Number of concurrent requests (openai).")
     ] = DEFAULTS.workers,
@@ -142,6 +149,7 @@ def summarize(
         temperature=temperature,
         seed=seed,
         context=context,
+        max_tokens=max_tokens,
         workers=workers,
         batch_size=batch_size,
         threads=threads,
@@ -196,6 +204,9 @@ def _values(summary: Summary) -> dict:
         return shown
     return shown | {
         "seed": made.seed,
+        "temperature": made.temperature,
+        "max_tokens": made.max_tokens,
+        "varied": list(made.varied),
         "tries": made.tries,
         "tokens": made.tokens,
         "seconds": made.seconds,

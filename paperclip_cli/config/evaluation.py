@@ -26,13 +26,17 @@ def _further(models: object, option: str) -> tuple[str, ...]:
 
 
 def _judge(
-    judge: object, backend: object, llm: object, base_url: object, option: str
+    judge: object, backend: object, llm: object, base_url: object, max_tokens: object, option: str
 ) -> SummarizeConfig | None:
     """The backend that judges, or None if nothing is judged."""
     if judge is not None and switch(judge, option):
-        return configure(SummarizeConfig, backend=backend, llm=llm, base_url=base_url)
-    if llm or base_url or backend not in (None, SummarizeConfig.backend):
-        raise UsageError("--judge-backend, --llm and --base-url need --judge", "add --judge")
+        return configure(
+            SummarizeConfig, backend=backend, llm=llm, base_url=base_url, max_tokens=max_tokens
+        )
+    if llm or base_url or max_tokens or backend not in (None, SummarizeConfig.backend):
+        raise UsageError(
+            "--judge-backend, --llm, --base-url and --max-tokens need --judge", "add --judge"
+        )
     return None
 
 
@@ -69,7 +73,7 @@ class EvaluateConfig:
     plots: bool = given("plots", read=_drawn, default=False, typed=None)
     batch_size: int = 32
     judge: SummarizeConfig | None = given(
-        *("judge", "judge_backend", "llm", "base_url"),
+        *("judge", "judge_backend", "llm", "base_url", "max_tokens"),
         read=_judge,
         default=None,
         typed=False,

@@ -33,9 +33,11 @@ class SummarizeConfig:
     `set_name` names the set of summaries; the default is the backend's name. `limit` takes only the
     first proposals. `llm` is a file or folder, a Hub name (`org/name`, or `org/name:file.gguf`), or
     a model of the server at `base_url`. A proposal gets at most `tries` attempts, the first at
-    `temperature`. `context` is in tokens. `timeout` is the limit for one answer of a server, in
-    seconds. `workers` is the number of concurrent requests (openai), `batch_size` the number of
-    abstracts in a batch (outlines), and `threads` the number of processors (llama-cpp).
+    `temperature`. `context` is in tokens, and so is `max_tokens`, the limit of an answer (None: the
+    usual one, enough for an answer without a thought before it). `timeout` is the limit for one
+    answer of a server, in seconds. `workers` is the number of concurrent requests (openai),
+    `batch_size` the number of abstracts in a batch (outlines), and `threads` the number of
+    processors (llama-cpp).
     """
 
     backend: Backend = "keywords"
@@ -49,6 +51,7 @@ class SummarizeConfig:
     temperature: float = 0.0
     seed: int = 42
     context: int | None = None
+    max_tokens: int | None = None
     workers: int = 4
     batch_size: int = 8
     threads: int | None = None
@@ -61,6 +64,12 @@ class SummarizeConfig:
         for option in ("limit", "tries", "workers", "batch-size", "threads"):
             at_least(f"--{option}", getattr(self, option.replace("-", "_")), 1)
         at_least("--context", self.context, 256)
+        at_least("--max-tokens", self.max_tokens, 64)
+        if self.max_tokens is not None and self.backend == KEYWORDS:
+            raise UsageError(
+                "--max-tokens does not go with --backend keywords, which uses no language model",
+                f"choose --backend {' or '.join(BACKENDS[1:])}",
+            )
         at_least("--seed", self.seed, 0)
         within("--temperature", self.temperature, "from 0 to 2", lambda value: 0 <= value <= 2)
         within(

@@ -1,10 +1,10 @@
-"""The address of a server of language models."""
+"""The address of a server of language models, and the limit of its answers."""
 
 from __future__ import annotations
 
 import pytest
 
-from paperclip_cli.config import SummarizeConfig
+from paperclip_cli.config import EvaluateConfig, SummarizeConfig, configure
 from paperclip_cli.errors import UsageError
 
 
@@ -74,3 +74,19 @@ def test_a_secret_in_an_address_is_not_shown(url: str) -> None:
     with pytest.raises(UsageError, match="is not the URL of a server") as error:
         SummarizeConfig(backend="openai", base_url=url)
     assert "secret" not in error.value.message
+
+
+def test_the_limit_of_an_answer() -> None:
+    assert SummarizeConfig(backend="openai").max_tokens is None
+    assert SummarizeConfig(backend="llama-cpp", max_tokens=4_000).max_tokens == 4_000
+    with pytest.raises(UsageError, match="--max-tokens"):
+        SummarizeConfig(backend="openai", max_tokens=63)
+    with pytest.raises(UsageError, match="no language model"):
+        SummarizeConfig(max_tokens=4_000)
+
+
+def test_the_limit_of_a_judges_answer() -> None:
+    config = configure(EvaluateConfig, judge=True, judge_backend="openai", max_tokens=4_000)
+    assert config.judge is not None and config.judge.max_tokens == 4_000
+    with pytest.raises(UsageError, match="--max-tokens need --judge"):
+        configure(EvaluateConfig, max_tokens=4_000)

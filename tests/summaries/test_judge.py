@@ -42,8 +42,9 @@ class Reader:
 
     backend, model, batch, workers, room = "reader", "1", 1, 1, 40
 
-    def __init__(self, says: str = "") -> None:
-        self.says, self.shown = says, []  # type: tuple[str, list[str]]
+    def __init__(self, says: str = "", is_whole: bool = True) -> None:
+        self.says, self.is_whole = says, is_whole
+        self.shown: list[str] = []
 
     def prepare(self) -> None:
         return None
@@ -56,7 +57,7 @@ class Reader:
 
     def write(self, abstracts: Sequence[str], sampling: Sampling) -> list[Answer]:
         self.shown += abstracts
-        return [Answer(self.says or self._verdict(text), True) for text in abstracts]
+        return [Answer(self.says or self._verdict(text), self.is_whole) for text in abstracts]
 
     def _verdict(self, text: str) -> str:
         asked = re.fullmatch(r"Query: (.*?)\. Abstract: (.*)", text, re.DOTALL)
@@ -97,6 +98,14 @@ def test_an_answer_that_is_neither_yes_nor_no_is_no_verdict(says: str) -> None:
     reader = Reader(says)
     with pytest.raises(BadItem, match="neither yes nor no"):
         LanguageJudge(reader).is_relevant("comet", "A comet.")
+
+
+def test_a_verdict_that_was_cut_off_says_so_and_another_limit_is_another_judge() -> None:
+    reader = Reader('{"rel', is_whole=False)
+    judge = LanguageJudge(reader, 900)
+    with pytest.raises(BadItem, match="cut off; --max-tokens"):
+        judge.is_relevant("comet", "A comet.")
+    assert judge.version == f"{LanguageJudge(reader).version}-900"
 
 
 def test_the_form_is_the_same_in_all_three_ways() -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from paperclip_cli.errors import BadItem, PaperclipError
 from paperclip_cli.install import extra_line
+from paperclip_cli.records import MOST_TOKENS
 from paperclip_cli.text.sentences import sentences
 
-MOST_TOKENS = 512  # of an answer: three times what 80 words in JSON need
 _SAMPLE = 2**20
 
 
@@ -25,7 +25,24 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Sent:
+    """What a request for an answer said, where None was not sent, and what refusals changed."""
+
+    temperature: float | None
+    seed: int | None
+    max_tokens: int | None
+    varied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for: `sent` is None where the request said all that it was told to say."""
+
+    sent: Sent | None = field(default=None, kw_only=True, compare=False)
+
+
+@dataclass(frozen=True)
+class Answer(Asked):
     """A model's answer, and the numbers of tokens read and written. `is_whole`: it ended itself."""
 
     text: str
@@ -121,8 +138,13 @@ def require_room(writer: Writer, context: int | None) -> None:
     if writer.room < 1:
         raise PaperclipError(
             f"the prompt leaves no room for an abstract in a context of {context:,} tokens",
-            "use a larger --context or a shorter --prompt",
+            "use a larger --context, a smaller --max-tokens or a shorter --prompt",
         )
+
+
+def told_version(version: str, max_tokens: int | None) -> str:
+    """The version of a method, with the limit of its answers where that is not the usual one."""
+    return version if max_tokens in (None, MOST_TOKENS) else f"{version}-{max_tokens}"
 
 
 def fingerprint(path: Path) -> str:

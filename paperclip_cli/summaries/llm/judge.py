@@ -6,7 +6,7 @@ import json
 from functools import cache
 
 from paperclip_cli.errors import BadItem
-from paperclip_cli.summaries.llm.base import Sampling, Shape, Writer, fitting
+from paperclip_cli.summaries.llm.base import Sampling, Shape, Writer, fitting, told_version
 from paperclip_cli.summaries.llm.prompt import Prompt
 
 METHOD = 1  # to be raised when the same answer may give another judgement
@@ -45,10 +45,10 @@ def shape() -> Shape:
 class LanguageJudge:
     """A judge that uses any model behind a `Writer` set up with `QUESTION` and `shape`."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, max_tokens: int | None = None) -> None:
         self._writer = writer
         self.backend, self.model = writer.backend, writer.model
-        self.version = f"{METHOD}-{QUESTION.digest}"
+        self.version = told_version(f"{METHOD}-{QUESTION.digest}", max_tokens)
 
     def prepare(self) -> None:
         self._writer.prepare()
@@ -61,6 +61,8 @@ class LanguageJudge:
             found = json.loads(answer.text)["relevant"]
         except (ValueError, TypeError, KeyError, RecursionError):
             found = None
+        if not isinstance(found, bool) and not answer.is_whole:
+            raise BadItem("the model's answer was cut off; --max-tokens leaves more room")
         if not isinstance(found, bool):
             raise BadItem("the model's answer is neither yes nor no")
         return found

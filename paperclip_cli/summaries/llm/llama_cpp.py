@@ -24,6 +24,7 @@ from paperclip_cli.summaries.llm.base import (
     MOST_TOKENS,
     Answer,
     Sampling,
+    Sent,
     Shape,
     fingerprint,
     not_installed,
@@ -56,11 +57,12 @@ class GgufWriter:
         context: int,
         threads: int | None = None,
         shape: Shape | None = None,
+        most_tokens: int | None = None,
     ) -> None:
         self.model = f"{path.name}@{fingerprint(path)}"
         self.evaluated = 0
         self._path, self._prompt, self._context, self._threads = path, prompt, context, threads
-        self._shape = shape or schema.shape()
+        self._shape, self._limit = shape or schema.shape(), most_tokens
 
     def prepare(self) -> None:
         require_room(self, self._llm.n_ctx())
@@ -69,9 +71,13 @@ class GgufWriter:
         return None
 
     @property
+    def _most_tokens(self) -> int:
+        return self._limit or MOST_TOKENS
+
+    @property
     def room(self) -> int:
         head, tail = self._frame
-        return self._llm.n_ctx() - len(head) - len(tail) - MOST_TOKENS
+        return self._llm.n_ctx() - len(head) - len(tail) - self._most_tokens
 
     def count(self, text: str) -> int:
         return len(self._tokens(text))
@@ -89,7 +95,7 @@ class GgufWriter:
         text = ""
         try:
             self._read(prompt)
-            while not text.endswith(end) and len(written) < MOST_TOKENS:
+            while not text.endswith(end) and len(written) < self._most_tokens:
                 if written:
                     self._evaluate(written[-1:])
                 written.append(self._choose(grammar, sampling.temperature, draw))
@@ -98,7 +104,8 @@ class GgufWriter:
                 text = decoded.decode("utf-8", errors="replace")
         finally:
             self._library.llama_sampler_free(grammar)
-        return Answer(opening + text, text.endswith(end), len(prompt), len(written))
+        sent = Sent(sampling.temperature, sampling.seed, self._most_tokens)
+        return Answer(opening + text, text.endswith(end), len(prompt), len(written), sent=sent)
 
     def _read(self, prompt: list[int]) -> None:
         """Evaluate the part of a prompt that the model does not remember from the last one."""

@@ -11,6 +11,7 @@ from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI, OUTLINES
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.http.settings import check_key
+from paperclip_cli.records import MOST_TOKENS
 from paperclip_cli.summaries.base import Summarizer
 from paperclip_cli.summaries.judge import Judge, KeywordJudge
 from paperclip_cli.summaries.keywords.summarizer import KeywordSummarizer
@@ -47,6 +48,7 @@ def open_summarizer(
         config.tries,
         config.temperature,
         config.seed,
+        config.max_tokens,
     )
 
 
@@ -56,7 +58,8 @@ def open_judge(config: SummarizeConfig, workspace: Workspace, tell: Callable[[st
         return KeywordJudge()
     from paperclip_cli.summaries.llm.judge import QUESTION, LanguageJudge, shape
 
-    return LanguageJudge(_open_writer(config, workspace, QUESTION, tell, shape()))
+    writer = _open_writer(config, workspace, QUESTION, tell, shape())
+    return LanguageJudge(writer, config.max_tokens)
 
 
 def _open_writer(
@@ -90,6 +93,7 @@ def _open_writer(
             config.timeout,
             tell=tell,
             shape=shape,
+            most_tokens=config.max_tokens,
         )
     if config.llm is None:
         raise UsageError(f"--backend {config.backend} needs --llm", _EXAMPLES[config.backend])
@@ -97,7 +101,12 @@ def _open_writer(
         from paperclip_cli.summaries.llm.llama_cpp import GgufWriter
 
         return GgufWriter(
-            gguf_file(config.llm, workspace), prompt, config.resolved_context, config.threads, shape
+            gguf_file(config.llm, workspace),
+            prompt,
+            config.resolved_context,
+            config.threads,
+            shape,
+            config.max_tokens,
         )
     from paperclip_cli.summaries.llm.outlines import TransformerWriter
 
@@ -108,5 +117,6 @@ def _open_writer(
         prompt,
         config.batch_size,
         config.resolved_context,
+        most_tokens=config.max_tokens or MOST_TOKENS,
         shape=shape,
     )

@@ -31,7 +31,14 @@ from paperclip_cli.http.retry import (
     raise_if_transient,
 )
 from paperclip_cli.summaries.llm import schema
-from paperclip_cli.summaries.llm.base import MOST_TOKENS, Answer, Sampling, Shape, require_room
+from paperclip_cli.summaries.llm.base import (
+    MOST_TOKENS,
+    Answer,
+    Sampling,
+    Sent,
+    Shape,
+    require_room,
+)
 from paperclip_cli.summaries.llm.prompt import Prompt
 
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -42,17 +49,17 @@ _CONNECT = 15.0  # seconds
 _GIVE_UP = 10  # abstracts in a row without any answer: the server is gone
 
 
-def _dialects(shape: Shape, sampling: Sampling) -> list[dict]:
+def _dialects(shape: Shape, sampling: Sampling, most_tokens: int) -> list[dict]:
     """The ways to request the form from a server; the first that it accepts is kept.
 
     OpenAI's own, that of its newest models (without temperature and seed), and llama-cpp-python's.
     """
     form = {"name": shape.name, "strict": True, "schema": shape.schema}
     strict = {"type": "json_schema", "json_schema": form}
-    drawn = {"temperature": sampling.temperature, "seed": sampling.seed, "max_tokens": MOST_TOKENS}
+    drawn = {"temperature": sampling.temperature, "seed": sampling.seed, "max_tokens": most_tokens}
     return [
         {"response_format": strict, **drawn},
-        {"response_format": strict, "max_completion_tokens": MOST_TOKENS},
+        {"response_format": strict, "max_completion_tokens": most_tokens},
         {"response_format": {"type": "json_object", "schema": shape.schema}, **drawn},
     ]
 
@@ -79,10 +86,12 @@ class ServerWriter:
         patience: Patience | None = None,
         tell: Callable[[str], None] = lambda text: None,
         shape: Shape | None = None,
+        most_tokens: int | None = None,
     ) -> None:
         self.workers, self._shape = workers, shape or schema.shape()
         self._url, self._key, self._prompt = url.rstrip("/"), key, prompt
         self._context, self._timeout = context, timeout
+        self._most_tokens = most_tokens or MOST_TOKENS
         self._patience, self._pace = patience or Patience(tries=6), Pace(0.0, tell)
         self._local, self._lock = threading.local(), threading.Lock()
         self._dialect: int | None = None
@@ -100,7 +109,7 @@ class ServerWriter:
         if self._context is None:
             return sys.maxsize
         prompt = self.count(self._prompt.head) + self.count(self._prompt.tail)
-        return self._context - MOST_TOKENS - prompt
+        return self._context - self._most_tokens - prompt
 
     def count(self, text: str) -> int:
         """An estimated number of tokens, as the server has the tokenizer."""
@@ -133,12 +142,12 @@ class ServerWriter:
     def _ask(self, message: dict, sampling: Sampling) -> Answer:
         """Request one answer in the known dialect, or else in the first that the server accepts."""
         known = self._dialect
-        dialects = list(enumerate(_dialects(self._shape, sampling)))
+        dialects = list(enumerate(_dialects(self._shape, sampling, self._most_tokens)))
         for number, dialect in dialects if known is None else dialects[known : known + 1]:
             status, body = self._request("POST", "/chat/completions", message | dialect, _REFUSALS)
             if status == 200:
                 self._dialect = number
-                return _answer(body)
+                return _answer(body, _sent(dialect))
             if status not in _REFUSALS:
                 break
 
@@ -254,7 +263,13 @@ def is_local(url: str) -> bool:
     return host in ("localhost", "::1") or re.fullmatch(r"127(?:\.\d{1,3}){3}", host) is not None
 
 
-def _answer(body: bytes) -> Answer:
+def _sent(dialect: dict) -> Sent:
+    """What the fields of a request say."""
+    limit = dialect.get("max_tokens", dialect.get("max_completion_tokens"))
+    return Sent(dialect.get("temperature"), dialect.get("seed"), limit)
+
+
+def _answer(body: bytes, sent: Sent) -> Answer:
     """The answer in a reply.
 
     A reply that is no chat completion becomes an answer without the form, and its text is kept.
@@ -271,6 +286,7 @@ def _answer(body: bytes) -> Answer:
         _get(choice, "finish_reason") != "length",
         _number(reply, "prompt_tokens"),
         _number(reply, "completion_tokens"),
+        sent=sent,
     )
 
 

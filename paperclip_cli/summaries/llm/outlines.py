@@ -19,6 +19,7 @@ from paperclip_cli.summaries.llm.base import (
     MOST_TOKENS,
     Answer,
     Sampling,
+    Sent,
     Shape,
     fingerprint,
     not_installed,
@@ -103,15 +104,16 @@ class TransformerWriter:
 
         written = made[:, tokens["input_ids"].shape[1] :].tolist()
         read = tokens["attention_mask"].sum(dim=1).tolist()
-        return [self._answer(row, length) for row, length in zip(written, read, strict=True)]
+        sent = Sent(sampling.temperature, sampling.seed, self._most_tokens)
+        return [self._answer(row, length, sent) for row, length in zip(written, read, strict=True)]
 
-    def _answer(self, written: list[int], read: int) -> Answer:
+    def _answer(self, written: list[int], read: int, sent: Sent) -> Answer:
         end = self._tokenizer.eos_token_id
         is_whole = end in written
         if is_whole:
             written = written[: written.index(end)]
         text = self._tokenizer.decode(written, skip_special_tokens=True)
-        return Answer(text, is_whole, read, len(written) + is_whole)
+        return Answer(text, is_whole, read, len(written) + is_whole, sent=sent)
 
     def _harmless(self, abstract: str) -> str:
         """An abstract without the tokenizer's control tokens, so that it cannot end a turn."""

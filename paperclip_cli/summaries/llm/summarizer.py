@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 
 from paperclip_cli.errors import BadItem, Unreachable
 from paperclip_cli.records import FailedSummary, Making, Proposal, Summary
-from paperclip_cli.summaries.llm.base import Answer, Sampling, Writer, fitting
+from paperclip_cli.summaries.llm.base import (
+    MOST_TOKENS,
+    Answer,
+    Sampling,
+    Sent,
+    Writer,
+    fitting,
+    told_version,
+)
 from paperclip_cli.summaries.llm.prompt import Prompt
 from paperclip_cli.summaries.llm.rules import Judgement, judge
 from paperclip_cli.summaries.llm.schema import parse
@@ -30,7 +38,8 @@ class _Draft:
     """A proposal that waits for a usable answer.
 
     `shown` is the part of its abstract for the model, `text` the last answer, `made` the cost so
-    far. `objects` and `uses` hold a list that an earlier answer completed, if any.
+    far. `limit` is that of its tokens, where the writer tells it. `objects` and `uses` hold a list
+    that an earlier answer completed, if any.
     """
 
     proposal: Proposal
@@ -38,6 +47,7 @@ class _Draft:
     made: Making
     text: str = ""
     is_whole: bool = False
+    limit: int | None = None
     objects: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
 
@@ -46,17 +56,24 @@ class LanguageSummarizer:
     """A summarizer that uses any model behind a `Writer`.
 
     It makes up to `tries` attempts per proposal. The first is at `temperature`, the others are
-    warmer, and each has its own seed.
+    warmer, and each has its own seed. `max_tokens` is the writer's limit of an answer, if told.
     """
 
     def __init__(
-        self, writer: Writer, prompt: Prompt, tries: int, temperature: float, seed: int
+        self,
+        writer: Writer,
+        prompt: Prompt,
+        tries: int,
+        temperature: float,
+        seed: int,
+        max_tokens: int | None = None,
     ) -> None:
         self._writer, self._tries, self._temperature, self._seed = writer, tries, temperature, seed
         self._instructions = f"{prompt.head} {prompt.tail}"
         self.backend, self.model = writer.backend, writer.model
         self.batch, self.workers = writer.batch, writer.workers
-        self.version = f"{METHOD}-{prompt.digest}"
+        self._most_tokens = max_tokens or MOST_TOKENS
+        self.version = told_version(f"{METHOD}-{prompt.digest}", max_tokens)
 
     def prepare(self) -> None:
         self._writer.prepare()
@@ -83,10 +100,14 @@ class LanguageSummarizer:
 
         for draft in waiting:
             last, tries = draft.made.refused[-1], counted(self._tries, "tries")
+            if last == CUT and draft.limit:
+                last = f"{CUT} at {counted(draft.limit, 'tokens')}; see --max-tokens"
             yield self._failed(draft, f"no usable answer in {tries} (the last: {last})")
 
     def _begun(self, proposal: Proposal) -> _Draft | FailedSummary:
-        made = Making(seed=self._seed, temperature=self._temperature, tries=0)
+        made = Making(
+            seed=self._seed, temperature=self._temperature, max_tokens=self._most_tokens, tries=0
+        )
         try:
             shown, cut = fitting(proposal.abstract, self._writer.room, self._writer.count)
         except BadItem as error:
@@ -165,16 +186,20 @@ class LanguageSummarizer:
 
 def _answered(draft: _Draft, answer: Answer, sampling: Sampling, seconds: float) -> _Draft:
     made = draft.made
+    said = answer.sent or Sent(sampling.temperature, sampling.seed, made.max_tokens)
     spent = replace(
         made,
-        seed=sampling.seed,
-        temperature=sampling.temperature,
+        seed=said.seed,
+        temperature=said.temperature,
+        max_tokens=said.max_tokens,
+        varied=said.varied,
         tries=made.tries + 1,
         prompt_tokens=made.prompt_tokens + answer.prompt_tokens,
         tokens=made.tokens + answer.tokens,
         seconds=round(made.seconds + seconds, 3),
     )
-    return replace(draft, text=answer.text, is_whole=answer.is_whole, made=spent)
+    limit = answer.sent.max_tokens if answer.sent else None
+    return replace(draft, text=answer.text, is_whole=answer.is_whole, limit=limit, made=spent)
 
 
 def _judged(made: Making, judgement: Judgement) -> Making:

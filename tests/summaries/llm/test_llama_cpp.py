@@ -11,7 +11,7 @@ import pytest
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.summaries.llm import llama_cpp, schema
-from paperclip_cli.summaries.llm.base import Sampling
+from paperclip_cli.summaries.llm.base import Sampling, Sent
 from paperclip_cli.summaries.llm.llama_cpp import GgufWriter
 from paperclip_cli.summaries.llm.prompt import PLACE, Prompt
 from tests.factories import KINDS
@@ -68,6 +68,15 @@ def test_looking_at_the_likeliest_first_chooses_what_looking_at_all_does(
     grammar = LlamaGrammar.from_string(schema.gbnf())
     theirs = writer._llm.create_completion(prompt, max_tokens=24, temperature=0.0, grammar=grammar)
     assert ours.text == schema.separators()[0] + theirs["choices"][0]["text"]
+
+
+def test_the_limit_of_an_answer_cuts_it_and_is_told(gemma: Path) -> None:
+    short = GgufWriter(gemma, PROMPT, 512, most_tokens=12)
+    answer = short.write(ABSTRACTS[:1], GREEDY)[0]
+    assert answer.tokens == 12 and not answer.is_whole
+    assert answer.sent == Sent(0.0, 1, 12)
+    longer = GgufWriter(gemma, PROMPT, 512, most_tokens=212)
+    assert longer.room == short.room - 200
 
 
 def test_seeds(writer: GgufWriter, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.errors import BadItem, Unreachable, UsageError
-from paperclip_cli.records import FailedSummary, Proposal, Summary
-from paperclip_cli.summaries.llm.base import Answer, Sampling, fingerprint, fitting
+from paperclip_cli.records import (
+    MOST_TOKENS,
+    FailedSummary,
+    Making,
+    Proposal,
+    Summary,
+    from_dict,
+    to_json,
+)
+from paperclip_cli.summaries.llm.base import Answer, Sampling, Sent, fingerprint, fitting
 from paperclip_cli.summaries.llm.prompt import PLACE, Prompt
 from paperclip_cli.summaries.llm.summarizer import METHOD, LanguageSummarizer
 
@@ -47,6 +55,7 @@ class Scripted:
         self.script, self.batch = script, batch
         self.asked: list[tuple[list[str], Sampling]] = []
         self._tries: dict[int, int] = {}
+        self.sent: Sent | None = None
 
     def prepare(self) -> None: ...
 
@@ -65,7 +74,7 @@ class Scripted:
         answer = answers[min(self._tries[number], len(answers)) - 1]
         if isinstance(answer, Exception):
             raise answer
-        return Answer(answer, answer.endswith("}"), prompt_tokens=10, tokens=5)
+        return Answer(answer, answer.endswith("}"), prompt_tokens=10, tokens=5, sent=self.sent)
 
 
 def summarize(
@@ -123,6 +132,28 @@ def test_what_stays_useless_is_recorded_with_its_text() -> None:
     assert failed.reason == "no usable answer in 2 tries (the last: cut off)"
     assert failed.text == poem[:4000] and not failed.may_pass
     assert failed.made is not None and failed.made.tries == 2
+
+
+def test_the_record_says_what_was_sent_and_a_cut_answer_names_the_limit() -> None:
+    writer = Scripted({1: [GOOD[:-9]], 2: [GOOD]})
+    writer.sent = Sent(None, None, 90, ("no seed", "no temperature"))
+    summarizer = LanguageSummarizer(writer, PROMPT, 2, 0.0, 7, max_tokens=90)
+    assert summarizer.version == f"{METHOD}-{PROMPT.digest}-90"
+    (failed,), (summary,) = (list(summarizer.summaries([one])) for one in PROPOSALS[:2])
+    assert isinstance(failed, FailedSummary) and isinstance(summary, Summary)
+    assert failed.reason.endswith("(the last: cut off at 90 tokens; see --max-tokens)")
+    for made in (failed.made, summary.made):
+        assert made is not None and made.seed is None is made.temperature
+        assert made.max_tokens == 90 and made.varied == ("no seed", "no temperature")
+        assert from_dict(Making, json.loads(to_json(made))) == made
+
+
+def test_the_usual_limit_is_the_same_method_whether_it_is_told_or_not() -> None:
+    told = [
+        LanguageSummarizer(Scripted({}), PROMPT, 1, 0.0, 7, max_tokens=limit).version
+        for limit in (None, MOST_TOKENS, 9_000)
+    ]
+    assert told[0] == told[1] != told[2]
 
 
 def test_a_list_that_an_answer_left_whole_stands_while_the_other_is_asked_for() -> None:
