@@ -1,8 +1,9 @@
 """A stand-in for an OpenAI-compatible server, in a thread of the test.
 
 The abstract itself selects the reply: `FAULT:html` gets a page of HTML, and so on
-(`Handler.faulty`). Any other abstract gets a summary of black holes after `latency` seconds. The
-server counts the requests in flight and keeps all requests.
+(`Handler.faulty`). Any other abstract gets a summary of black holes after `latency` seconds, or
+what the `product` says (`llm_products`), once the `faults` are used up. The server counts the
+requests in flight and keeps all requests; `accepted` are those that the product answered.
 """
 
 from __future__ import annotations
@@ -15,11 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.standin.llm_products import SUMMARY, Product, completion
 from tests.standin.running import running
 
-SUMMARY = json.dumps(
-    {"objects_and_phenomena": ["black holes"], "science_use_cases": ["weigh black holes"]}
-)
+__all__ = ["SUMMARY", "LlmStandIn", "llm_standin"]
 
 
 class LlmStandIn(ThreadingHTTPServer):
@@ -35,6 +35,9 @@ class LlmStandIn(ThreadingHTTPServer):
         self.models, self.takes = ["stand-in"], ("json_schema", "json_object")
         self.key, self.refused_field, self.refusal = "", "", 400
         self.asked: list[dict] = []
+        self.accepted: list[dict] = []
+        self.product: Product | None = None
+        self.faults: list[str] = []
 
     @property
     def url(self) -> str:
@@ -83,8 +86,21 @@ class Handler(BaseHTTPRequestHandler):
             self.send(self.server.refusal, {"error": {"message": message}})
         elif fault:
             self.faulty(fault[1])
+        elif self.server.faults:
+            self.faulty(self.server.faults.pop(0))
+        elif self.server.product is not None:
+            self.as_product(self.server.product, asked)
         else:
             self.complete(SUMMARY)
+
+    def as_product(self, product: Product, asked: dict) -> None:
+        refusal = product.refusal(asked)
+        if refusal is not None:
+            self.send(*refusal)
+            return
+        self.server.accepted.append(asked)
+        body, kind = product.reply(asked)
+        self.reply(200, body, kind)
 
     def faulty(self, kind: str) -> None:
         if kind == "429":
@@ -106,6 +122,24 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "context":
             message = "This model's maximum context length is 4096 tokens."
             self.send(400, {"error": {"message": message}})
+        elif kind == "filter":
+            message = "The response was filtered due to the prompt triggering our content policy."
+            self.send(400, {"error": {"message": message, "code": "content_filter"}})
+        elif kind == "quota":
+            error = {"message": "You exceeded your current quota.", "code": "insufficient_quota"}
+            self.send(429, {"error": error})
+        elif kind in ("402", "405", "400"):
+            self.send(int(kind), {"error": {"message": f"The words of {kind}."}})
+        elif kind == "error200":
+            self.send(200, {"error": {"message": "The model is broken."}})
+        elif kind == "busy200":
+            self.send(200, {"error": {"message": "Overloaded.", "code": 503}})
+        elif kind == "none":
+            self.send(200, {"object": "chat.completion", "choices": []})
+        elif kind == "prose":
+            self.complete("I would rather talk about the weather.")
+        elif kind == "echo":
+            self.send(400, {"error": {"message": f"Not for {self.headers['Authorization']}"}})
         elif kind == "hangup":
             self.close_connection = True
         elif kind == "endless":
@@ -124,10 +158,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(pause)
 
     def complete(self, text: str, reason: str = "stop") -> None:
-        message = {"role": "assistant", "content": text}
-        choice = {"index": 0, "message": message, "finish_reason": reason}
-        usage = {"prompt_tokens": 11, "completion_tokens": 7}
-        self.send(200, {"choices": [choice], "usage": usage})
+        self.send(200, completion({"content": text}, reason))
 
     def send(self, status: int, content: dict, headers: dict[str, str] | None = None) -> None:
         self.reply(status, json.dumps(content).encode(), "application/json", headers)

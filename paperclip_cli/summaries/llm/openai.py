@@ -1,67 +1,59 @@
 """The backend `openai`: a server with OpenAI's chat completions (vLLM, llama-server, Ollama ...).
 
 A server is trusted no more than any other host: replies are bounded in size and time, redirects are
-not followed, and the key is sent only to the address that the user gave. A problem with one
-abstract is that abstract's failure. A problem with every abstract (no server, a wrong key, an
-unknown model) ends the run.
+not followed, and the key is sent only to the address that the user gave, and never shown. A problem
+with one abstract is that abstract's failure. A problem with every abstract (no server, a wrong key,
+an unknown model, no credit) ends the run. Until a server has given an answer in the form, it is
+asked by one thread at a time, and given up after `MOST_SPENT` requests.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-import requests
-
-from paperclip_cli import __version__
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
-from paperclip_cli.http.body import Bounds, body
-from paperclip_cli.http.reasons import reason_of
 from paperclip_cli.http.retry import (
     Pace,
     Patience,
-    TimedOut,
     Transient,
     persist,
     raise_if_transient,
+    retry_after,
 )
 from paperclip_cli.summaries.llm import schema
-from paperclip_cli.summaries.llm.base import (
-    MOST_TOKENS,
-    Answer,
-    Sampling,
-    Sent,
-    Shape,
-    require_room,
-)
+from paperclip_cli.summaries.llm.base import MOST_TOKENS, Answer, Sampling, Shape, require_room
+from paperclip_cli.summaries.llm.connection import KEY_VARIABLE, Connection, checked_key
+from paperclip_cli.summaries.llm.dialect import Dialect, names_form, names_limit
 from paperclip_cli.summaries.llm.prompt import Prompt
+from paperclip_cli.summaries.llm.refusals import OF_REQUEST, Refusal
+from paperclip_cli.summaries.llm.reply import Reply, decoded, get, read_reply
+from paperclip_cli.wording import counted
 
-KEY_VARIABLE = "OPENAI_API_KEY"
-MOST_BYTES = 2**20  # of a reply: an answer has a few thousand
+MOST_SPENT = 8  # requests to a server that has not given one answer in the form
 CHARACTERS_A_TOKEN = 3.0  # fewer than in English, so that an estimate errs on the safe side
-_REFUSALS = frozenset({400, 422, 500})  # of an unknown form; llama-cpp-python's server returns 500
-_CONNECT = 15.0  # seconds
+_LEAST_BYTES, _BYTES_A_TOKEN = 2**20, 2**10  # that a reply may have: an event has a few hundred
 _GIVE_UP = 10  # abstracts in a row without any answer: the server is gone
+_LESS = "give --context, the server's limit, so that abstracts are cut, or lower --max-tokens"
+_MORE = "use a larger --max-tokens: models that reason before they answer need thousands"
 
 
-def _dialects(shape: Shape, sampling: Sampling, most_tokens: int) -> list[dict]:
-    """The ways to request the form from a server; the first that it accepts is kept.
+@dataclass
+class _Attempt:
+    """The request for one abstract: the dialect to ask in, and why it differs from the known one.
 
-    OpenAI's own, that of its newest models (without temperature and seed), and llama-cpp-python's.
+    `unnamed` is the refusal that named nothing, where a guess was made after one.
     """
-    form = {"name": shape.name, "strict": True, "schema": shape.schema}
-    strict = {"type": "json_schema", "json_schema": form}
-    drawn = {"temperature": sampling.temperature, "seed": sampling.seed, "max_tokens": most_tokens}
-    return [
-        {"response_format": strict, **drawn},
-        {"response_format": strict, "max_completion_tokens": most_tokens},
-        {"response_format": {"type": "json_object", "schema": shape.schema}, **drawn},
-    ]
+
+    dialect: Dialect
+    reasons: list[str] = field(default_factory=list)
+    unnamed: Refusal | None = None
 
 
 class ServerWriter:
@@ -89,13 +81,15 @@ class ServerWriter:
         most_tokens: int | None = None,
     ) -> None:
         self.workers, self._shape = workers, shape or schema.shape()
-        self._url, self._key, self._prompt = url.rstrip("/"), key, prompt
-        self._context, self._timeout = context, timeout
+        self._url, self._prompt, self._context = url.rstrip("/"), prompt, context
         self._most_tokens = most_tokens or MOST_TOKENS
         self._patience, self._pace = patience or Patience(tries=6), Pace(0.0, tell)
-        self._local, self._lock = threading.local(), threading.Lock()
-        self._dialect: int | None = None
-        self._is_reached, self._lost = False, 0
+        self._tell = tell
+        self._server = Connection(self._url, checked_key(key), timeout, is_local(url), self._pace)
+        self._lock, self._alone = threading.Lock(), threading.Lock()
+        self._dialect, self._is_known = Dialect(), False
+        self._spent = self._lost = self._in_vain = 0
+        self._last, self._advice = "nothing", "check --llm and --base-url"
         self.model = model or self._only_model()
 
     def prepare(self) -> None:
@@ -123,51 +117,198 @@ class ServerWriter:
             "model": self.model,
             "messages": [{"role": "user", "content": self._prompt.filled(abstract)}],
         }
-        try:
-            answer = persist(
-                lambda: self._ask(message, sampling), self._patience, self._pace, "the server"
-            )
-        except Unreachable as error:
-            with self._lock:
-                self._lost += 1
-            if self._lost >= _GIVE_UP:
-                raise PaperclipError(
-                    f"{self._url} has stopped answering: {error}",
-                    "run the same command again later",
-                ) from error
-            raise
+        with self._turn():
+            attempt = _Attempt(self._dialect)
+            try:
+                answer = persist(
+                    lambda: self._ask(message, sampling, attempt),
+                    self._patience,
+                    self._pace,
+                    "the server",
+                )
+            except Unreachable as error:
+                with self._lock:
+                    self._lost += 1
+                if self._lost >= _GIVE_UP:
+                    raise PaperclipError(
+                        f"{self._url} has stopped answering: {error}",
+                        "run the same command again later",
+                    ) from error
+                raise
         self._lost = 0
         return answer
 
-    def _ask(self, message: dict, sampling: Sampling) -> Answer:
-        """Request one answer in the known dialect, or else in the first that the server accepts."""
-        known = self._dialect
-        dialects = list(enumerate(_dialects(self._shape, sampling, self._most_tokens)))
-        for number, dialect in dialects if known is None else dialects[known : known + 1]:
-            status, body = self._request("POST", "/chat/completions", message | dialect, _REFUSALS)
-            if status == 200:
-                self._dialect = number
-                return _answer(body, _sent(dialect))
-            if status not in _REFUSALS:
-                break
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let one thread at a time through, until the server is known."""
+        if self._is_known:
+            yield
+            return
+        while not self._alone.acquire(timeout=0.1):
+            self._pace.check()
+        try:
+            if not self._is_known:
+                yield
+                return
+        finally:
+            self._alone.release()
+        yield
 
-        if status == 500:
-            raise Transient("HTTP 500")
-        told = f"HTTP {status}{_told(body)}"
-        if known is None and status in _REFUSALS:
+    def _ask(self, message: dict, sampling: Sampling, attempt: _Attempt) -> Answer:
+        """One answer, in the first dialect that the server accepts, starting from the known one."""
+        while True:
+            said = attempt.dialect.request(self._shape, sampling, self._most_tokens)
+            status, headers, raw = self._request("POST", "/chat/completions", message | said)
+            reply, raw, found = self._read(status, raw)
+            if reply is not None and (reply.has_answer or not _failed(found)):
+                self._adopt(attempt)
+                return self._answer(reply, raw, attempt.dialect, sampling)
+
+            prompt = message["messages"][0]["content"]
+            refusal = Refusal(status=status, body=raw, decoded=found, prompt=prompt)
+            self._note(refusal.words)
+            if self._is_known and not refusal.is_error and status == 200:
+                self._count_in_vain()
+                text = raw.decode("utf-8", errors="replace")
+                return Answer(text, True, sent=attempt.dialect.sent(sampling, self._most_tokens))
+            attempt.dialect = self._beside(refusal, headers, attempt)
+
+    def _read(self, status: int, raw: bytes) -> tuple[Reply | None, bytes, object]:
+        """The completion in a body, if it is one, and the body, raw and decoded, without the key.
+
+        A key that may be a word stays in an answer.
+        """
+        found = decoded(raw)
+        reply = read_reply(found, self._shape) if status == 200 else None
+        if reply is not None and reply.has_answer and not self._server.has_secret:
+            return reply, raw, found
+        raw, found = self._server.without_key(raw, found)
+        return read_reply(found, self._shape) if status == 200 else None, raw, found
+
+    def _beside(self, refusal: Refusal, headers: Mapping[str, str], attempt: _Attempt) -> Dialect:
+        """The dialect to try after a refusal.
+
+        Raises:
+            BadItem: the refusal is of this abstract.
+            Transient: it may pass.
+            PaperclipError: no abstract will be answered.
+        """
+        words = refusal.words
+        if refusal.code == 200 and not refusal.is_error:
             raise PaperclipError(
-                f"{self._url} accepts no request for a JSON schema ({told})",
+                f"{self._url} answers with no chat completion ({words})",
+                "check --base-url, which usually ends in /v1",
+            )
+        if refusal.is_passing or (refusal.code == 402 and "Retry-After" in headers):
+            raise Transient(f"HTTP {refusal.code}", retry_after(headers.get("Retry-After")))
+        if refusal.is_of_abstract:
+            if refusal.is_of_context:
+                self._note(words, _LESS)
+            raise BadItem(f"the server refuses the request ({words})")
+        self._refuse_hopeless(refusal, words)
+        if refusal.code in OF_REQUEST and len(attempt.reasons) < MOST_SPENT:
+            if self._is_too_much(refusal):
+                raise PaperclipError(
+                    f"{self._url} refuses the limit ({words})", "lower --max-tokens"
+                )
+            dialect = attempt.dialect.beside(refusal.names, self._shape)
+            if dialect is not None:
+                attempt.reasons.append(words)
+                return dialect
+        # The reason is bare, so that equal failures are counted as one.
+        raise_if_transient(refusal.code, headers)
+        return self._guess(refusal, words, attempt)
+
+    def _is_too_much(self, refusal: Refusal) -> bool:
+        exact, *_ = refusal.names
+        return refusal.is_of_size and (names_limit(exact) or names_limit(refusal.words))
+
+    def _guess(self, refusal: Refusal, words: str, attempt: _Attempt) -> Dialect:
+        """The dialect to try after a refusal that names nothing: one with the next form, once."""
+        if self._is_known:
+            self._count_in_vain()
+            raise BadItem(f"the server refuses the request ({words})")
+        if refusal.code == 200:
+            raise PaperclipError(
+                f"{self._url} answers with an error ({words})", "check --llm and --base-url"
+            )
+        if any(map(names_form, refusal.names)):
+            raise PaperclipError(
+                f"{self._url} accepts no request for a JSON schema ({words})",
                 "the server must support response_format",
             )
-        raise BadItem(f"the server refuses the request ({told})")
+        if any(map(names_limit, refusal.names)):
+            raise PaperclipError(
+                f"{self._url} takes no limit of an answer ({words})",
+                "the server must support max_tokens or max_completion_tokens",
+            )
+        following = attempt.dialect.with_next_form()
+        if refusal.code in OF_REQUEST and attempt.unnamed is None and following is not None:
+            attempt.unnamed = refusal
+            attempt.reasons.append(words)
+            return following
+
+        words = (attempt.unnamed or refusal).words
+        self._in_vain += 1
+        if refusal.code in OF_REQUEST and self._in_vain < 2:
+            raise BadItem(f"the server refuses the request ({words})")
+        raise PaperclipError(
+            f"{self._url} refuses every request ({words})", "check --llm and --base-url"
+        )
+
+    def _answer(self, reply: Reply, raw: bytes, dialect: Dialect, sampling: Sampling) -> Answer:
+        if not reply.has_answer and reply.is_filtered:
+            self._note("its content filter stopped the answer")
+            raise BadItem("the server's content filter stopped the answer")
+        is_full = dialect.limit and reply.tokens >= self._most_tokens
+        is_cut = reply.is_cut or bool(is_full and not reply.has_answer)
+        if reply.has_answer:
+            self._is_known = True
+        elif is_cut:
+            self._note(f"an answer cut off at {counted(self._most_tokens, 'tokens')}", _MORE)
+        else:
+            self._note(f"no answer in the form: {' '.join(reply.text[:200].split())}")
+        return Answer(
+            reply.text or raw.decode("utf-8", errors="replace"),
+            not is_cut,
+            reply.prompt_tokens,
+            reply.tokens,
+            sent=dialect.sent(sampling, self._most_tokens),
+        )
+
+    def _adopt(self, attempt: _Attempt) -> None:
+        """Keep the dialect of an accepted request, and tell what it changes."""
+        with self._lock:
+            self._in_vain = 0
+            if attempt.dialect == self._dialect:
+                return
+            self._dialect = attempt.dialect
+        changes = ", ".join(attempt.dialect.varied)
+        self._tell(f"the server is asked with {changes}, because it refused: {attempt.reasons[-1]}")
+
+    def _note(self, last: str, advice: str | None = None) -> None:
+        """Remember why there was no answer, for the case that there never is one."""
+        self._last = last
+        self._advice = advice or "check --llm and --base-url"
+
+    def _count_in_vain(self) -> None:
+        """Count a reply of a known server that was no answer; many in a row end the run."""
+        with self._lock:
+            self._in_vain += 1
+        self._check_stopped()
+
+    def _check_stopped(self) -> None:
+        if self._in_vain >= MOST_SPENT:
+            raise PaperclipError(
+                f"{self._url} has stopped answering ({self._last})",
+                "run the same command again later",
+            )
 
     def _only_model(self) -> str:
-        status, body = persist(
-            lambda: self._request("GET", "/models"), self._patience, self._pace, "the server"
-        )
-        listed = _get(_decoded(body), "data") if status == 200 else None
+        status, raw = persist(self._models, self._patience, self._pace, "the server")
+        listed = get(decoded(raw), "data") if status == 200 else None
         entries = listed if isinstance(listed, list) else []
-        names = [name for entry in entries if isinstance(name := _get(entry, "id"), str)]
+        names = [name for entry in entries if isinstance(name := get(entry, "id"), str)]
         if len(names) != 1:
             few = f"; it has {', '.join(map(repr, names[:5]))}" if names else ""
             raise UsageError(
@@ -175,86 +316,57 @@ class ServerWriter:
             )
         return names[0]
 
+    def _models(self) -> tuple[int, bytes]:
+        status, headers, raw = self._request("GET", "/models")
+        if status != 200:
+            raw, found = self._server.without_key(raw, decoded(raw))
+            refusal = Refusal(status=status, body=raw, decoded=found)
+            self._note(refusal.words)
+            self._refuse_hopeless(refusal, refusal.words)
+            raise_if_transient(status, headers)
+        return status, raw
+
     def _request(
-        self,
-        method: str,
-        path: str,
-        message: dict | None = None,
-        known: frozenset[int] = frozenset(),
-    ) -> tuple[int, bytes]:
-        """Send a request and return status and body.
+        self, method: str, path: str, message: dict | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send a request and return status, headers and body.
 
         Raises:
-            Transient: the request may succeed later, unless the status is `known`.
+            Transient: the request may succeed later.
             PaperclipError: no request can succeed.
         """
         self._pace.check()
-        bounds = Bounds(what="the server's answer", most=MOST_BYTES, seconds=self._timeout)
+        self._check_stopped()
+        if not self._is_known:
+            if self._spent >= MOST_SPENT:
+                raise PaperclipError(
+                    f"{self._url} has given no answer to {counted(MOST_SPENT, 'requests')}; "
+                    f"the last: {self._last}",
+                    self._advice,
+                )
+            self._spent += 1
+        most = max(_LEAST_BYTES, _BYTES_A_TOKEN * self._most_tokens)
         try:
-            with self._session.request(
-                method,
-                self._url + path,
-                json=message,
-                timeout=(_CONNECT, self._timeout),
-                stream=True,
-                allow_redirects=False,
-                auth=self._authorized,
-            ) as response:
-                self._is_reached = True
-                reply = body(response, bounds, self._pace.check)
-        except requests.RequestException as error:
-            raise self._failure(error) from error
-        raise_if_transient(response.status_code, response.headers, known)
-        self._refuse_hopeless(response, reply)
-        return response.status_code, reply
+            return self._server.request(method, path, message, most)
+        except (Transient, PaperclipError) as error:
+            self._note(str(error))
+            raise
 
-    def _refuse_hopeless(self, response: requests.Response, body: bytes) -> None:
-        status = response.status_code
-        if response.is_redirect:
+    def _refuse_hopeless(self, refusal: Refusal, words: str) -> None:
+        """End the run where no request will be answered.
+
+        Raises:
+            PaperclipError: that is so.
+        """
+        if refusal.is_of_money:
+            raise PaperclipError(f"{self._url} wants payment ({words})", "add credit there")
+        if refusal.is_of_key:
+            raise PaperclipError(f"{self._url} refuses the key ({words})", f"set {KEY_VARIABLE}")
+        if refusal.code in (404, 405, 410):
             raise PaperclipError(
-                f"{self._url} redirects to another address",
-                "if you trust that address, give it as --base-url",
-            )
-        if status in (401, 403):
-            raise PaperclipError(
-                f"{self._url} refuses the key (HTTP {status}{_told(body)})", f"set {KEY_VARIABLE}"
-            )
-        if status == 404:
-            raise PaperclipError(
-                f"{self._url} has no such model or service (HTTP 404{_told(body)})",
+                f"{self._url} has no such model or service ({words})",
                 "check --llm and --base-url, which usually ends in /v1",
             )
-
-    def _failure(self, error: Exception) -> Exception:
-        failures = requests.exceptions
-        if isinstance(error, failures.InvalidURL | failures.InvalidSchema | failures.MissingSchema):
-            return UsageError(
-                f"--base-url {self._url} is not an address",
-                "an example is http://localhost:8080/v1",
-            )
-        reason = reason_of(error)
-        if isinstance(error, requests.exceptions.ReadTimeout):
-            return TimedOut(reason)
-        if not self._is_reached:
-            return PaperclipError(
-                f"no server answers at {self._url}: {reason}", "start it, or check --base-url"
-            )
-        return Transient(reason)
-
-    def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the key; as requests' `auth`, so that no entry of a .netrc replaces it."""
-        if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
-
-    @property
-    def _session(self) -> requests.Session:
-        """This thread's own session, without a proxy if the server is on this machine."""
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.headers["User-Agent"] = f"paperclip-cli/{__version__}"
-            self._local.session.trust_env = not is_local(self._url)
-        return self._local.session
 
 
 def is_local(url: str) -> bool:
@@ -263,51 +375,8 @@ def is_local(url: str) -> bool:
     return host in ("localhost", "::1") or re.fullmatch(r"127(?:\.\d{1,3}){3}", host) is not None
 
 
-def _sent(dialect: dict) -> Sent:
-    """What the fields of a request say."""
-    limit = dialect.get("max_tokens", dialect.get("max_completion_tokens"))
-    return Sent(dialect.get("temperature"), dialect.get("seed"), limit)
-
-
-def _answer(body: bytes, sent: Sent) -> Answer:
-    """The answer in a reply.
-
-    A reply that is no chat completion becomes an answer without the form, and its text is kept.
-    """
-    reply = _decoded(body)
-    choices = _get(reply, "choices")
+def _failed(found: object) -> bool:
+    """Whether a completion tells that it broke off, as OpenRouter's do."""
+    choices = get(found, "choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
-    message = _get(choice, "message")
-    texts = [_get(message, name) for name in ("content", "refusal")]
-    written = [text for text in texts if isinstance(text, str) and text]
-    text = written[0] if written else body.decode("utf-8", errors="replace")
-    return Answer(
-        text,
-        _get(choice, "finish_reason") != "length",
-        _number(reply, "prompt_tokens"),
-        _number(reply, "completion_tokens"),
-        sent=sent,
-    )
-
-
-def _decoded(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _get(value: object, name: str) -> object:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _number(reply: object, name: str) -> int:
-    found = _get(_get(reply, "usage"), name)
-    return found if isinstance(found, int) and 0 <= found < 10**9 else 0
-
-
-def _told(body: bytes) -> str:
-    """The server's error message in one line after a colon, or nothing if it has none."""
-    error = _get(_decoded(body), "error")
-    text = _get(error, "message") if isinstance(error, dict) else error
-    return f": {' '.join(text.split())[:200]}" if isinstance(text, str) and text.strip() else ""
+    return bool(get(choice, "error") or get(found, "error"))

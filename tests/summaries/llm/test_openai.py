@@ -10,7 +10,7 @@ import pytest
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable, UsageError
 from paperclip_cli.http.retry import Patience
 from paperclip_cli.summaries.llm import schema
-from paperclip_cli.summaries.llm.base import Answer, Sampling
+from paperclip_cli.summaries.llm.base import Answer, Sampling, Sent
 from paperclip_cli.summaries.llm.openai import ServerWriter, is_local
 from paperclip_cli.summaries.llm.prompt import PLACE, Prompt
 from tests.standin.llm import SUMMARY, LlmStandIn, llm_standin
@@ -62,15 +62,16 @@ def test_the_first_way_to_tell_the_form_that_the_server_takes_is_kept(
     asking = writer(server)
     assert [ask(asking).text for _ in range(2)] == [SUMMARY] * 2
     kinds = [asked["response_format"]["type"] for asked in server.asked]
-    assert kinds == ["json_schema"] * 2 + ["json_object"] * 2
+    assert kinds == ["json_schema", "json_object", "json_object"]
     assert server.asked[-1]["response_format"]["schema"] == schema.json_schema()
 
 
-def test_a_model_that_wants_another_limit_gets_it(server: LlmStandIn) -> None:
+def test_only_what_an_error_names_is_changed(server: LlmStandIn) -> None:
     server.refused_field = "max_tokens"
-    ask(writer(server))
-    last = server.asked[-1]
-    assert "temperature" not in last and last["max_completion_tokens"] == 512
+    answer = ask(writer(server))
+    first, last = server.asked
+    assert last.pop("max_completion_tokens") == first.pop("max_tokens") == 512 and first == last
+    assert answer.sent == Sent(0.0, 3, 512, ("max_completion_tokens",))
 
 
 def test_a_server_that_is_down_at_first_is_not_taken_for_one_that_refuses(
@@ -138,7 +139,9 @@ def test_no_server_is_said_at_once(server: LlmStandIn) -> None:
 def test_what_is_no_answer_has_not_the_form_and_keeps_its_text(
     server: LlmStandIn, fault: str
 ) -> None:
-    answer = ask(writer(server), f"FAULT:{fault}")
+    asking = writer(server)
+    ask(asking)
+    answer = ask(asking, f"FAULT:{fault}")
     assert schema.parse(answer.text) is None and answer.text and answer.is_whole
     assert fault != "refusal" or answer.text == "I cannot help with that."
 
