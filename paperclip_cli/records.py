@@ -126,10 +126,10 @@ class Preview:
 class Making:
     """The attempts of a language model at one summary.
 
-    `seed`, `temperature` and `max_tokens` (the limit of an answer) are what its last request said;
-    None was not sent. `varied` tells what a server's refusals changed in that request.
-    `prompt_tokens`, `tokens` (generated) and `seconds` are sums over all `tries`, and `items` is
-    the sum over the answers of valid form.
+    `seed`, `temperature` and `max_tokens` (the limit of an answer) are what its last request said,
+    answered or not; None was not sent. `varied` tells what a server's refusals changed in it.
+    `tries` counts the answers. `prompt_tokens`, `tokens` (generated) and `seconds` are sums over
+    all of them, and `items` is the sum over those of valid form.
     `dropped` holds the items among them that broke a rule, each after the rule's name (`generic:
     faint objects`). `refused` holds the reason for each retry; the list that was valid is kept.
     `cut` counts the sentences of the abstract for which the model had no room.

@@ -142,6 +142,20 @@ def test_what_passes_changes_no_request(workspace: Workspace, llm: LlmStandIn, f
     assert {(one.temperature, one.seed, one.varied) for one in made(workspace)} == {(0.0, 42, ())}
 
 
+def test_the_record_of_a_failure_says_what_was_sent_too(
+    workspace: Workspace, llm: LlmStandIn
+) -> None:
+    write_holes(workspace, 3, p2="FAULT:filter Black holes.", p3="FAULT:500 Black holes.")
+    llm.product, llm.refused_field = PRODUCTS["OpenAI, a reasoning model"], "seed"
+    summarize(workspace, llm, workers=1)
+    failed = read_failures(workspace, "openai").values()
+    assert [one.may_pass for one in failed] == [False, True]
+    for one in failed:
+        assert one.made is not None and one.made.tries == 0
+        assert one.made.seed is None is one.made.temperature
+        assert set(one.made.varied) == {"no seed", "no temperature", "max_completion_tokens"}
+
+
 @pytest.mark.parametrize("fault", ["context", "filter"])
 def test_one_abstract_is_refused_alone(workspace: Workspace, llm: LlmStandIn, fault: str) -> None:
     special = {f"p{number}": f"FAULT:{fault} Black holes." for number in (1, 4)}
@@ -207,17 +221,30 @@ def test_a_key_that_is_none_is_one_line_and_never_shown(
     assert not llm.asked
 
 
+@pytest.mark.parametrize("key", ["sk-very-secret", "secret", 'sk-secret/+="quoted"\\'])
 def test_a_key_that_a_server_repeats_is_not_shown(
     workspace: Workspace,
     llm: LlmStandIn,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    key: str,
 ) -> None:
-    write_holes(workspace, 3, p2="FAULT:echo")
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    write_holes(workspace, 8, p2="FAULT:echo", **{f"p{n}": "FAULT:echoes" for n in range(3, 9)})
+    monkeypatch.setenv("OPENAI_API_KEY", key)
     place = ["--cache-dir", str(workspace.root), "summarize", "--backend", "openai"]
-    assert paperclip([*place, "--base-url", llm.url]) == ExitCode.PARTIAL
+    assert paperclip([*place, "--base-url", llm.url, "--workers", "1"]) == ExitCode.PARTIAL
     said = capsys.readouterr().err
-    assert "Not for Bearer ***" in said and "secret" not in said
+    assert "Not for Bearer ***" in said and "Not for ***" in said and key[:4] not in said
     kept = workspace.summaries("openai")
-    assert not any(b"secret" in path.read_bytes() for path in kept.iterdir() if path.is_file())
+    text = b"".join(path.read_bytes() for path in kept.iterdir() if path.is_file())
+    assert b"I cannot say ***." in text and key[:4].encode() not in text
+
+
+def test_a_key_that_is_a_word_does_not_spoil_an_answer(
+    workspace: Workspace, llm: LlmStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_holes(workspace, 1)
+    monkeypatch.setenv("OPENAI_API_KEY", "holes")
+    summarize(workspace, llm)
+    (found,) = read_summaries(workspace, "openai").values()
+    assert found.objects_and_phenomena == ("black holes",)

@@ -140,12 +140,29 @@ class Handler(BaseHTTPRequestHandler):
             self.complete("I would rather talk about the weather.")
         elif kind == "echo":
             self.send(400, {"error": {"message": f"Not for {self.headers['Authorization']}"}})
+        elif kind == "echoes":
+            self.echo()
         elif kind == "hangup":
             self.close_connection = True
         elif kind == "endless":
             self.stream(b"x" * 2**16, pause=0.0)
         elif kind == "trickle":
             self.stream(b" ", pause=0.05)
+
+    def echo(self) -> None:
+        """The key in an error: escaped, at the end of what is shown, in a page, in an answer."""
+        key = self.headers["Authorization"].partition(" ")[2]
+        escaped = "".join(f"\\u{ord(sign):04x}" for sign in key)
+        far = json.dumps({"error": {"message": "Words. " * 27 + key}})
+        bodies = [
+            (400, f'{{"error": {{"message": "Not for {escaped}"}}}}'),
+            (400, far),
+            (200, f"<html>Not for {key}</html>"),
+            (200, json.dumps(completion({"content": f"I cannot say {key}."}))),
+            (200, f'data: {{"error": {{"message": "Not for {escaped}"}}}}\n\n'),
+        ]
+        status, text = bodies[len(self.server.asked) % len(bodies)]
+        self.reply(status, text.encode(), "application/json")
 
     def stream(self, block: bytes, pause: float) -> None:
         """Send blocks until the client hangs up."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from paperclip_cli.errors import BadItem, PaperclipError
+from paperclip_cli.errors import BadItem, PaperclipError, Unreachable
 from paperclip_cli.install import extra_line
 from paperclip_cli.records import MOST_TOKENS
 from paperclip_cli.text.sentences import sentences
@@ -32,6 +32,18 @@ class Sent:
     seed: int | None
     max_tokens: int | None
     varied: tuple[str, ...] = ()
+
+
+class Unanswered(BadItem):
+    """No answer came to a request, which said `sent`."""
+
+    def __init__(self, reason: str, sent: Sent) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+class UnansweredYet(Unanswered, Unreachable):
+    """The same, where another day may bring one."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,16 @@ from paperclip_cli.http.retry import (
     retry_after,
 )
 from paperclip_cli.summaries.llm import schema
-from paperclip_cli.summaries.llm.base import MOST_TOKENS, Answer, Sampling, Shape, require_room
+from paperclip_cli.summaries.llm.base import (
+    MOST_TOKENS,
+    Answer,
+    Sampling,
+    Sent,
+    Shape,
+    Unanswered,
+    UnansweredYet,
+    require_room,
+)
 from paperclip_cli.summaries.llm.connection import KEY_VARIABLE, Connection, checked_key
 from paperclip_cli.summaries.llm.dialect import Dialect, names_form, names_limit
 from paperclip_cli.summaries.llm.prompt import Prompt
@@ -127,16 +136,23 @@ class ServerWriter:
                     "the server",
                 )
             except Unreachable as error:
-                with self._lock:
-                    self._lost += 1
-                if self._lost >= _GIVE_UP:
-                    raise PaperclipError(
-                        f"{self._url} has stopped answering: {error}",
-                        "run the same command again later",
-                    ) from error
-                raise
+                self._count_lost(error)
+                raise UnansweredYet(str(error), self._sent(attempt.dialect, sampling)) from error
+            except BadItem as error:
+                raise Unanswered(str(error), self._sent(attempt.dialect, sampling)) from error
         self._lost = 0
         return answer
+
+    def _count_lost(self, error: Unreachable) -> None:
+        with self._lock:
+            self._lost += 1
+        if self._lost >= _GIVE_UP:
+            raise PaperclipError(
+                f"{self._url} has stopped answering: {error}", "run the same command again later"
+            ) from error
+
+    def _sent(self, dialect: Dialect, sampling: Sampling) -> Sent:
+        return dialect.sent(sampling, self._most_tokens)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -170,7 +186,7 @@ class ServerWriter:
             if self._is_known and not refusal.is_error and status == 200:
                 self._count_in_vain()
                 text = raw.decode("utf-8", errors="replace")
-                return Answer(text, True, sent=attempt.dialect.sent(sampling, self._most_tokens))
+                return Answer(text, True, sent=self._sent(attempt.dialect, sampling))
             attempt.dialect = self._beside(refusal, headers, attempt)
 
     def _read(self, status: int, raw: bytes) -> tuple[Reply | None, bytes, object]:
@@ -273,7 +289,7 @@ class ServerWriter:
             not is_cut,
             reply.prompt_tokens,
             reply.tokens,
-            sent=dialect.sent(sampling, self._most_tokens),
+            sent=self._sent(dialect, sampling),
         )
 
     def _adopt(self, attempt: _Attempt) -> None:
@@ -362,7 +378,7 @@ class ServerWriter:
             raise PaperclipError(f"{self._url} wants payment ({words})", "add credit there")
         if refusal.is_of_key:
             raise PaperclipError(f"{self._url} refuses the key ({words})", f"set {KEY_VARIABLE}")
-        if refusal.code in (404, 405, 410):
+        if refusal.is_of_model:
             raise PaperclipError(
                 f"{self._url} has no such model or service ({words})",
                 "check --llm and --base-url, which usually ends in /v1",

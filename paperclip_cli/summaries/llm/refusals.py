@@ -48,6 +48,12 @@ _REFUSES = re.compile(
     r"|invalid|forbid|extra|deprecated|cannot|literal_error|requires?",
     re.IGNORECASE,
 )
+_NO_MODEL = re.compile(
+    r"model_?not_?found|invalid_model"
+    r"|\bmodel(?:\s+[\"'`]?[\w./:@-]{1,80}[\"'`]?)?\s+"
+    r"(?:(?:is |was )?not (?:found|loaded)|does not exist)",
+    re.IGNORECASE,
+)
 _TOO_LARGE = re.compile(r"too large|at most|less than|maximum (?:value|allowed)|exceeds", re.I)
 
 
@@ -156,6 +162,12 @@ class Refusal:
     @property
     def is_of_key(self) -> bool:
         return self.code in (401, 403) or (self.code == 400 and bool(_KEY.search(self._signs)))
+
+    @property
+    def is_of_model(self) -> bool:
+        """Whether it has no such model or service."""
+        is_named = self.code < 500 and _NO_MODEL.search(self._signs) is not None
+        return is_named or self.code in (404, 405, 410)
 
     @property
     def is_passing(self) -> bool:

@@ -17,6 +17,7 @@ from paperclip_cli.summaries.llm.base import (
     Answer,
     Sampling,
     Sent,
+    Unanswered,
     Writer,
     fitting,
     told_version,
@@ -126,6 +127,8 @@ class LanguageSummarizer:
             answers = self._writer.write([draft.shown for draft in drafts], sampling)
         except BadItem as error:
             may_pass = isinstance(error, Unreachable)
+            if isinstance(error, Unanswered):
+                drafts = [replace(one, made=_saying(one.made, error.sent)) for one in drafts]
             return [self._failed(draft, str(error), may_pass) for draft in drafts]
 
         seconds = (time.monotonic() - start) / len(drafts)
@@ -188,11 +191,7 @@ def _answered(draft: _Draft, answer: Answer, sampling: Sampling, seconds: float)
     made = draft.made
     said = answer.sent or Sent(sampling.temperature, sampling.seed, made.max_tokens)
     spent = replace(
-        made,
-        seed=said.seed,
-        temperature=said.temperature,
-        max_tokens=said.max_tokens,
-        varied=said.varied,
+        _saying(made, said),
         tries=made.tries + 1,
         prompt_tokens=made.prompt_tokens + answer.prompt_tokens,
         tokens=made.tokens + answer.tokens,
@@ -200,6 +199,16 @@ def _answered(draft: _Draft, answer: Answer, sampling: Sampling, seconds: float)
     )
     limit = answer.sent.max_tokens if answer.sent else None
     return replace(draft, text=answer.text, is_whole=answer.is_whole, limit=limit, made=spent)
+
+
+def _saying(made: Making, sent: Sent) -> Making:
+    return replace(
+        made,
+        seed=sent.seed,
+        temperature=sent.temperature,
+        max_tokens=sent.max_tokens,
+        varied=sent.varied,
+    )
 
 
 def _judged(made: Making, judgement: Judgement) -> Making:

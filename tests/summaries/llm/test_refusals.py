@@ -188,6 +188,9 @@ def test_money_and_keys() -> None:
     assert not refusal(error("Rate limit reached"), 429).is_of_money
     assert refusal(error("API key not valid. Please pass a valid API key.")).is_of_key
     assert not refusal(error("Unsupported parameter: 'seed'")).is_of_key
+    assert refusal(error("The model `x` does not exist", code="model_not_found")).is_of_model
+    assert refusal({"error": 'model "x" not found, try pulling it first'}, 400).is_of_model
+    assert not refusal(error("'seed' is not supported with this model. Not found")).is_of_model
     assert refusal(error("Slow down", type="rate_limit_error"), 200).is_passing
     assert not refusal(error("The model is broken"), 200).is_passing
 
