@@ -7,6 +7,7 @@ So each is checked before the library sees it, and only the variable's name is t
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -49,11 +50,16 @@ def check_address(name: str) -> None:
         )
 
 
-def check_key(name: str) -> None:
-    """PaperclipError if the variable `name` holds what no request can carry as a key or token."""
+def key_in(name: str) -> str:
+    """The key or token in the variable `name`, empty if it is unset. Space around it is dropped.
+
+    Raises:
+        PaperclipError: no request can carry it. It is not shown.
+    """
     given = os.environ.get(name, "").strip()
-    if not (given.isascii() and given.isprintable()):
+    if not re.fullmatch(r"[!-~]*", given):
         raise PaperclipError(
-            f"{name} is not a key: it has characters that are not plain ASCII, or several lines",
+            f"{name} is not a key: it has spaces, several lines or characters that are not ASCII",
             "copy it again, or unset it",
         )
+    return given

@@ -15,7 +15,7 @@ import requests
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.http.settings import check_address, check_key, proxy_faults
+from paperclip_cli.http.settings import check_address, key_in, proxy_faults
 from paperclip_cli.install import extra_line, library_line, requirements
 from paperclip_cli.report import Check, State
 from paperclip_cli.services.hub import HUB_ADDRESS, HUB_TOKEN
@@ -109,7 +109,7 @@ def _settings() -> Iterator[Check]:
     """What the environment's variables make impossible."""
     for fault in proxy_faults():
         yield _wrong(fault.partition(" ")[0], fault, "set it to a URL, or unset it")
-    for name, check in ((HUB_ADDRESS, check_address), *((key, check_key) for key in _KEYS)):
+    for name, check in ((HUB_ADDRESS, check_address), *((key, key_in) for key in _KEYS)):
         try:
             check(name)
         except PaperclipError as error:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.http.settings import check_address, check_key, check_proxies
+from paperclip_cli.http.settings import check_address, check_proxies, key_in
 from paperclip_cli.progress import libraries_may_draw
 from paperclip_cli.wording import in_bytes
 
@@ -116,7 +116,7 @@ def client() -> HfApi:
         PaperclipError: the token or a proxy of the environment is one that it cannot use.
     """
     import_client()
-    check_key(HUB_TOKEN)
+    key_in(HUB_TOKEN)
     check_proxies()
     from huggingface_hub import HfApi
 

@@ -30,6 +30,7 @@ from paperclip_cli.http.retry import (
     persist,
     raise_if_transient,
 )
+from paperclip_cli.http.settings import key_in
 
 TOKEN_VARIABLE, CONTACT_VARIABLE = "MAST_API_TOKEN", "PAPERCLIP_CONTACT"
 _LASTING = (
@@ -104,7 +105,7 @@ class Wire:
         session.max_redirects = 5
         session.hooks["response"].append(_refuse_downgrade)
 
-        token, server = os.environ.get(TOKEN_VARIABLE, "").strip(), urlsplit(self.server)
+        token, server = key_in(TOKEN_VARIABLE), urlsplit(self.server)
         if token and server.hostname:
             is_secure = server.scheme == "https"
             session.cookies.set(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from paperclip_cli.archives.catalogue import decode, parse, read_catalogue
 from paperclip_cli.archives.mast.archive import MastArchive, Terms
 from paperclip_cli.archives.mast.download import Downloader
-from paperclip_cli.archives.mast.http import TOKEN_VARIABLE, Limits, Wire
+from paperclip_cli.archives.mast.http import Limits, Wire
 from paperclip_cli.archives.mast.listings import Listings
 from paperclip_cli.archives.mast.missions import Mission, mission_named
 from paperclip_cli.archives.sampling import is_selected
@@ -17,7 +17,7 @@ from paperclip_cli.errors import BadItem, PaperclipError, UsageError
 from paperclip_cli.files import expanded, replace_file
 from paperclip_cli.http.download import is_url
 from paperclip_cli.http.retry import Pace
-from paperclip_cli.http.settings import check_key, check_proxies
+from paperclip_cli.http.settings import check_proxies
 from paperclip_cli.progress import Progress
 from paperclip_cli.records import Proposal
 from paperclip_cli.workspace import Workspace
@@ -80,7 +80,6 @@ def open_mast(
 def open_wire(rate: float, limits: Limits, tell: Callable[[str], None]) -> Wire:
     """A connection to the server that astroquery is configured for; `tell` hears of long waits."""
     check_proxies()
-    check_key(TOKEN_VARIABLE)
     from astroquery.mast import conf
 
     return Wire(conf.server.rstrip("/"), Pace(rate, tell), limits)

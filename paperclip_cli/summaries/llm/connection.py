@@ -119,18 +119,3 @@ class Connection:
             self._local.session.headers["User-Agent"] = f"paperclip-cli/{__version__}"
             self._local.session.trust_env = not self._is_local
         return self._local.session
-
-
-def checked_key(key: str) -> str:
-    """The key, if it can stand in a header.
-
-    Raises:
-        UsageError: it cannot. The key itself is not shown.
-    """
-    if not re.fullmatch(r"[!-~]*", key):
-        what = "a line break" if re.search(r"[\r\n]", key) else "a space or another character"
-        raise UsageError(
-            f"{KEY_VARIABLE} holds {what} that no key has",
-            "set it again to the key alone, without quotation marks or the end of a line",
-        )
-    return key

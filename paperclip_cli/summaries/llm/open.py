@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI, OUTLINES
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.http.settings import check_key
+from paperclip_cli.http.settings import key_in
 from paperclip_cli.records import MOST_TOKENS
 from paperclip_cli.summaries.base import Summarizer
 from paperclip_cli.summaries.judge import Judge, KeywordJudge
@@ -82,11 +81,10 @@ def _open_writer(
                 f"{config.base_url} is not on this machine, and the network may not be used",
                 "run without --offline",
             )
-        check_key(KEY_VARIABLE)
         return ServerWriter(
             config.base_url,
             config.llm or "",
-            os.environ.get(KEY_VARIABLE, "").strip(),
+            key_in(KEY_VARIABLE),
             prompt,
             config.workers,
             config.context,

@@ -38,7 +38,7 @@ from paperclip_cli.summaries.llm.base import (
     UnansweredYet,
     require_room,
 )
-from paperclip_cli.summaries.llm.connection import KEY_VARIABLE, Connection, checked_key
+from paperclip_cli.summaries.llm.connection import KEY_VARIABLE, Connection
 from paperclip_cli.summaries.llm.dialect import Dialect, names_form, names_limit
 from paperclip_cli.summaries.llm.prompt import Prompt
 from paperclip_cli.summaries.llm.refusals import OF_REQUEST, Refusal
@@ -94,7 +94,7 @@ class ServerWriter:
         self._most_tokens = most_tokens or MOST_TOKENS
         self._patience, self._pace = patience or Patience(tries=6), Pace(0.0, tell)
         self._tell = tell
-        self._server = Connection(self._url, checked_key(key), timeout, is_local(url), self._pace)
+        self._server = Connection(self._url, key, timeout, is_local(url), self._pace)
         self._lock, self._alone = threading.Lock(), threading.Lock()
         self._dialect, self._is_known = Dialect(), False
         self._spent = self._lost = self._in_vain = 0
