@@ -15,18 +15,12 @@ from paperclip_cli.filter_names import only_filters
 from paperclip_cli.sky.coordinates import parse_position
 from paperclip_cli.sky.region import latitude, longitude, parse_region
 from paperclip_cli.sky.written import parse_coordinate, plain_signs
+from paperclip_cli.values import is_blank, modified_julian_date
 
-# How programs and people write that a value is unknown, besides nothing and any run of dashes.
-_BLANK = frozenset(
-    "nan null none nil n/a na n.a. nat <na> #n/a #null! \\n indef undef undefined masked".split()
-)
 _NUMBER = re.compile(rf"[+-]?{NUMBER}(?:[ed][+-]?\d+)?", re.IGNORECASE | re.ASCII)
 _PROPOSAL = re.compile(r"(?:([a-z][\w-]*)\s*:\s*)?(\S+)", re.IGNORECASE)
 _TRUTH = dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True)
 _TRUTH |= dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False)
-_JULIAN = (2_300_000, 2_600_000)  # Julian Dates of the years 1585 to 2406
-_LAST_MJD = 200_000  # the year 2406
-_YEARS = (1800, 2100)  # as Modified Julian Dates, these are days of 1863 and 1864
 
 
 class ProposalNumber(NamedTuple):
@@ -34,12 +28,6 @@ class ProposalNumber(NamedTuple):
 
     number: int
     mission: str = ""
-
-
-def is_blank(text: str) -> bool:
-    """Whether a cell says that its value is unknown: empty, `null`, `N/A`, `nan`, `-`, `--`."""
-    plain = plain_signs(text).strip().lower()
-    return not plain.strip("-") or plain in _BLANK
 
 
 def proposal_number(text: str) -> ProposalNumber:
@@ -94,21 +82,6 @@ def position(text: str) -> dict[str, float]:
     if found is None:
         raise ValueError("is not a position")
     return {"s_ra": found[0], "s_dec": found[1]}
-
-
-def modified_julian_date(value: float) -> float:
-    """The value, if it can be the Modified Julian Date of an observation.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    if _JULIAN[0] <= value <= _JULIAN[1]:
-        raise ValueError("is a Julian Date, where a Modified Julian Date is due")
-    if _YEARS[0] <= value <= _YEARS[1]:
-        raise ValueError("is a year, where a Modified Julian Date is due")
-    if not 0 < value <= _LAST_MJD:  # before that (1858), such a number stands for "unknown"
-        raise ValueError("is not a Modified Julian Date")
-    return value
 
 
 def exposure(value: float) -> float:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from paperclip_cli.archives.catalogue import one_line
-from paperclip_cli.archives.cells import cell, is_blank, position, proposal_number
+from paperclip_cli.archives.cells import cell, position, proposal_number
 from paperclip_cli.archives.tables import Line, read_table
 from paperclip_cli.records import Observation
+from paperclip_cli.values import is_blank
 
 # Columns that hold both coordinates, as a text or (in ECSV) as astropy's SkyCoord.
 _POSITIONS = ("coord", "coords", "coordinates", "position", "skycoord")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paperclip_cli.archives.catalogue import decode
-from paperclip_cli.archives.cells import is_blank
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.values import is_blank
 
 MAX_BYTES = 2**30
 _ASIDE = re.compile(r"#|\"?sep=", re.IGNORECASE)

@@ -130,8 +130,13 @@ class Cards:
 
 def first_value(headers: Sequence[Cards], *names: str) -> Value | None:
     """The value of the first of `names` that some header gives; the last header is asked first."""
+    return next(values_of(headers, *names), None)
+
+
+def values_of(headers: Sequence[Cards], *names: str) -> Iterator[Value]:
+    """The values that headers give for any of `names`, in the order of `first_value`."""
     found = (header.value(name) for name in names for header in reversed(headers))
-    return next((value for value in found if value is not None and value != ""), None)
+    return (value for value in found if value is not None and value != "")
 
 
 def card_of(name: str, value: Value) -> bytes:

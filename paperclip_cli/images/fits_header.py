@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from paperclip_cli.filter_names import only_filters
-from paperclip_cli.images.fits_cards import Cards, Value, first_value
+from paperclip_cli.images.fits_cards import Cards, Value, first_value, values_of
 from paperclip_cli.images.fits_wcs import Unplaced, placed
 from paperclip_cli.images.fits_wcs_plain import Tables
 from paperclip_cli.records import Key, Observation, Wcs
+from paperclip_cli.values import is_blank, is_date
 
 _FILTERS = ("FILTER", "FILTER1", "FILTER2", "FILTNAM1", "FILTNAM2", "PUPIL")
-_MJD_OF_UNIX = 40_587  # 1970-01-01
-# A product of JWST is named after its observation, and the step of the pipeline that made it.
 _OLD_DATE = re.compile(r"(\d\d)/(\d\d)/(\d\d)")  # day, month, year of the 20th century
 _PROGRAM = re.compile(r"0*[1-9]\d{0,4}")
+# A product of JWST is named after its observation, and the step of the pipeline that made it.
 _JWST_PRODUCT = re.compile(r"(jw\d{5}[a-z0-9_-]+)_[a-z0-9]+\.fits(?:\.gz)?", re.IGNORECASE)
+
+_Find = Callable[..., Iterator[Value]]
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ def header_observation(
     except Unplaced as error:
         unplaced = str(error)
 
-    def find(*names: str) -> Value | None:
-        return first_value(headers, *names)
+    def find(*names: str) -> Iterator[Value]:
+        return values_of(headers, *names)
 
     ra, dec = (None, None) if place is None else place.middle
     observation = Observation(
@@ -69,8 +71,8 @@ def header_observation(
     return Described(observation, wcs, key=_proposal(find), unplaced=unplaced)
 
 
-def _proposal(find: Callable[..., Value | None]) -> Key | None:
-    program = str(find("PROGRAM") or "").strip()
+def _proposal(find: _Find) -> Key | None:
+    program = str(next(find("PROGRAM"), "")).strip()
     is_jwst = _text(find("TELESCOP")) == "JWST"
     return Key("jwst", int(program)) if is_jwst and _PROGRAM.fullmatch(program) else None
 
@@ -87,45 +89,56 @@ def _moving(headers: Sequence[Cards]) -> bool | None:
     return flags[-1] in (True, "T") if flags else None
 
 
-def _obs_id(find: Callable[..., Value | None]) -> str | None:
+def _obs_id(find: _Find) -> str | None:
     """The archive's name of the observation; JWST's own OBS_ID is another thing."""
     product = _JWST_PRODUCT.fullmatch(_text(find("FILENAME")) or "")
     return product[1] if product else _text(find("ROOTNAME", "OBS_ID"))
 
 
-def _text(value: Value | None) -> str | None:
-    text = " ".join(str(value).split()) if value is not None else ""
-    return text[:200] or None
+def _text(values: Iterable[Value]) -> str | None:
+    """The first of some values that says something: a logical value is no name, nor is `N/A`."""
+    texts = (" ".join(str(value).split()) for value in values if not isinstance(value, bool))
+    return next((text[:200] for text in texts if not is_blank(text)), None)
 
 
-def _number(value: Value | None) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else None  # type: ignore[arg-type]
+def _numbers(values: Iterable[Value]) -> Iterator[float]:
+    return (float(one) for one in values if isinstance(one, int | float) and type(one) is not bool)
 
 
-def _duration(find: Callable[..., Value | None]) -> float | None:
+def _duration(find: _Find) -> float | None:
     """The exposure in seconds: Hubble's and most others', or JWST's."""
-    seconds = (_number(find(name)) for name in ("EXPTIME", "XPOSURE", "EFFEXPTM"))
-    return next((found for found in seconds if found is not None and found >= 0), None)
+    seconds = _numbers(find("EXPTIME", "XPOSURE", "EFFEXPTM"))
+    return next((found for found in seconds if found >= 0), None)
 
 
-def _filters(find: Callable[..., Value | None]) -> tuple[str, ...]:
+def _filters(find: _Find) -> tuple[str, ...]:
     return only_filters(_text(find(keyword)) or "" for keyword in _FILTERS)
 
 
-def _start(find: Callable[..., Value | None]) -> float | None:
-    """The Modified Julian Date at which the exposure began."""
-    given = _number(find("EXPSTART", "MJD-OBS", "MJD-BEG"))
-    if given is not None and given > 0:  # 0 and less are what programs write for none
-        return given
-    from datetime import UTC, datetime
+def _start(find: _Find) -> float | None:
+    """The Modified Julian Date at which the exposure began; what cannot be one is passed over."""
+    given = _numbers(find("EXPSTART", "MJD-OBS", "MJD-BEG"))
+    found = next(filter(is_date, given), None)
+    return _written_start(find) if found is None else found
 
-    date, time = str(find("DATE-OBS", "DATE-BEG") or ""), str(find("TIME-OBS") or "")
-    if old := _OLD_DATE.fullmatch(date.strip()):
+
+def _written_start(find: _Find) -> float | None:
+    time = _text(find("TIME-OBS")) or ""
+    days = (_day(str(value).strip(), time) for value in find("DATE-OBS", "DATE-BEG"))
+    return next((day for day in days if day is not None and is_date(day)), None)
+
+
+def _day(date: str, time: str) -> float | None:
+    """The Modified Julian Date of a date as FITS writes it, with its time or the `time` beside."""
+    from datetime import datetime
+
+    from paperclip_cli.config.quantities import modified_julian_date
+
+    if old := _OLD_DATE.fullmatch(date):
         date = f"19{old[3]}-{old[2]}-{old[1]}"
-    try:
-        moment = datetime.fromisoformat(date if "T" in date or not time else f"{date}T{time}")
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment.timestamp() / 86_400 + _MJD_OF_UNIX
+    for text in (f"{date}T{time}", date):
+        try:
+            return modified_julian_date(datetime.fromisoformat(text))
+        except (ValueError, OverflowError):
+            continue
+    return None

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from paperclip_cli.config.quantities import NUMBER
 from paperclip_cli.errors import UsageError
 from paperclip_cli.sky.frames import FRAMES, HOURS, to_icrs
+from paperclip_cli.values import DASHES
 
 # Signs and blanks that papers, spreadsheets and catalogues have in place of ASCII's.
 _SIGNS = str.maketrans(
     {
-        **dict.fromkeys("−–—‒‐‑﹣－", "-"),
+        **dict.fromkeys(DASHES, "-"),
         **dict.fromkeys("º˚", "°"),
         **dict.fromkeys("′’ʹ", "'"),
         **dict.fromkeys("″”ʺ", '"'),

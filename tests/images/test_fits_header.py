@@ -148,3 +148,44 @@ def test_no_bytes_break_the_reader(changes: list[tuple[int, int]]) -> None:
         data[place] = value
     said = header_observation([Cards(bytes(data))], SHAPE)
     assert (said.observation.s_ra is None) == (said.observation.s_dec is None)
+
+
+NO_DATES = [2455000.5, 1e10, -1.0, 0.0, 2015.2, 300_000.0, 0]
+
+
+@pytest.mark.parametrize("number", NO_DATES)
+@pytest.mark.parametrize("keyword", ["EXPSTART", "MJD-OBS", "MJD-BEG"])
+def test_a_number_that_is_no_date_gives_way_to_one_that_is(keyword: str, number: float) -> None:
+    from astropy.time import Time
+
+    assert observed((keyword, number)).observation.t_min is None
+    for name, text in (("DATE-OBS", "2015-03-20T12:00:00"), ("DATE-BEG", "1995-03-20T01:02:03.5")):
+        found = observed((keyword, number), (name, text)).observation.t_min
+        assert found == pytest.approx(Time(text, scale="utc").mjd, abs=1e-8)
+    both = [as_cards(fits.Header([(keyword, 57101.5)])), as_cards(fits.Header([(keyword, number)]))]
+    assert header_observation(both, SHAPE).observation.t_min == 57101.5
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31T23:59:59", "1850-01-01", "N/A", "T"])
+def test_a_date_that_is_none_gives_way_to_one_that_is(text: str) -> None:
+    assert observed(("DATE-OBS", text)).observation.t_min is None
+    assert observed(("MJD-OBS", 57101.25), ("DATE-OBS", text)).observation.t_min == 57101.25
+    later = observed(("DATE-OBS", text), ("DATE-BEG", "2015-03-20"))
+    assert later.observation.t_min == 57101
+
+
+def test_a_time_that_cannot_be_read_leaves_the_day() -> None:
+    for time in ("N/A", "noon", "", "25:00:00"):
+        said = observed(("DATE-OBS", "2015-03-20"), ("TIME-OBS", time))
+        assert said.observation.t_min == 57101
+    whole = observed(("DATE-OBS", "2015-03-20T12:00:00"), ("TIME-OBS", "06:00:00"))
+    assert whole.observation.t_min == 57101.5
+
+
+@pytest.mark.parametrize("blank", [True, False, "N/A", "none", "NULL", "-", "--", "nan", " "])
+def test_what_says_nothing_is_no_name(blank: str | bool) -> None:
+    names = ("OBJECT", "FILTER", "INSTRUME", "DETECTOR", "ROOTNAME")
+    assert observed(*((name, blank) for name in names)) == Described(Observation())
+    assert observed(("TARGNAME", blank), ("OBJECT", "M 51")).observation.target == "M 51"
+    assert observed(("FILTER1", blank), ("FILTER2", "r")).observation.filters == ("r",)
+    assert observed(("OBJECT", 1181)).observation.target == "1181"  # the supernova of that year

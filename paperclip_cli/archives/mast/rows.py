@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from paperclip_cli.archives.cells import exposure, is_blank, modified_julian_date
+from paperclip_cli.archives.cells import exposure
 from paperclip_cli.archives.mast.filenames import Kind
 from paperclip_cli.archives.mast.missions import Mission
 from paperclip_cli.filter_names import only_filters
 from paperclip_cli.records import Observation
 from paperclip_cli.sky.region import latitude, longitude, parse_region
+from paperclip_cli.values import is_blank, modified_julian_date
 
 UNREADABLE = "footprints that cannot be read"
 _PARALLEL_TARGET = re.compile(r"(?:^|[^A-Z])(?:PAR|PARALLEL|ANY)(?:[^A-Z]|$)")
