@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_DECIMAL = r"([+-]?[0-9]+(?:\.[0-9]*)?)"
+_DECIMAL = r"([+-]?(?!0[0-9])[0-9]+(?:\.[0-9]*)?)"  # `0106 +013` may be a name
 _PLAIN = re.compile(rf"\s*{_DECIMAL}(?:\s*,\s*|\s+){_DECIMAL}\s*")
 
 

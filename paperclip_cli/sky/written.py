@@ -48,6 +48,9 @@ _LABELS = [
 _DESIGNATION = re.compile(
     r"([jb]?)\s*(\d\d)(\d\d)(\d\d)(\d*|\.\d+)\s*([+\-])(\d\d)(\d\d)(\d\d)(\d*|\.\d+)"
 )
+# Quasars and pulsars are named after hours and minutes, and degrees with or without their tenths
+# or minutes, of B1950: 0106+013, 1226+023, 1937+21.
+_SHORT_NAME = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d(?:\d|\.\d+)?\s?[+\-](?:[0-8]\d|90)\d{0,2}")
 _EPOCH = re.compile(r"^j\s*(?=\d\d?[\s:h]\s*\d)")  # J13:29:52.7+47:11:43
 _QUOTED = re.compile(r"^([\"'])(.*)\1$", re.DOTALL)
 _HINT = 'write "202.47 47.195" (degrees) or "13:29:52 +47:11:43" (hours, degrees)'
@@ -88,6 +91,8 @@ def read_position(text: str, frame: str) -> tuple[float, float] | None:
         raise UsageError(f"{text!r} is in several frames: {', '.join(wanted)}", "name one frame")
     if found is not None:
         return to_icrs(*found)
+    if _SHORT_NAME.fullmatch(written.text):
+        return None
     if not written.frames and re.fullmatch(r"[\d\s.,;:+\-]*", written.text):
         raise _nowhere(text)
     return None
@@ -102,7 +107,7 @@ def parse_coordinate(text: str, is_ra: bool) -> float:
     match = _COORDINATE.fullmatch(plain_signs(text).strip().lower())
     is_bare = match is not None and match["second"] is not None and not match["mark"]
     value = None if match is None or (is_bare and not match["third"]) else _value(match, is_ra)
-    if value is None:
+    if value is None or match is None or (is_ra and not _is_longitude(match)):
         raise ValueError(text)
     return value
 
@@ -151,6 +156,8 @@ def _pair(text: str, halves: list[tuple[str, str]], frame: str) -> tuple[str, fl
         first, second = (_COORDINATE.fullmatch(half.strip()) for half in both)
         if first is None or second is None or not _are_clear(first, second):
             continue
+        if not _is_longitude(first):
+            continue
         lon, lat = _value(first, is_ra=frame in HOURS), _value(second, is_ra=False)
         least = 0 if frame in HOURS else -180
         if lon is None or lat is None or not least <= lon <= 360 or not -90 <= lat <= 90:
@@ -166,6 +173,19 @@ def _are_clear(first: re.Match[str], second: re.Match[str]) -> bool:
     has_marks = bool(first["mark"] or second["mark"])
     parts = [sum(one[name] is not None for name in ("second", "third")) for one in (first, second)]
     return not has_marks and parts[0] == parts[1] and (parts[0] == 2 or bool(second["sign"]))
+
+
+def _is_longitude(match: re.Match[str]) -> bool:
+    """Whether a number alone can be degrees: `83.6` and `083.63`, not `0106` or `05`.
+
+    What has more digits before its point than a longitude, or a leading zero but neither three
+    digits nor a point, is hours or a name.
+    """
+    digits = match["first"].partition(".")[0]
+    if match["mark"] or match["second"] is not None or "e" in match["first"]:
+        return True
+    is_padded = len(digits) > 1 and digits.startswith("0")
+    return len(digits) <= 3 and (not is_padded or len(digits) == 3 or "." in match["first"])
 
 
 def _value(match: re.Match[str], is_ra: bool) -> float | None:

@@ -91,6 +91,16 @@ def test_the_same_place_in_many_forms(text: str) -> None:
         "HD 209458 b",
         "M 51 dec",
         "RA 13",
+        "0106+013",
+        "0014+813",
+        "1226+023",
+        "2200+420",
+        "0235−164",
+        "0957+5608",
+        "1937+21",
+        "0106 +013",
+        "0106+013 (B1950)",
+        "'0716+714'",
     ],
 )
 def test_names_are_not_coordinates(text: str) -> None:
@@ -122,11 +132,42 @@ def test_names_are_not_coordinates(text: str) -> None:
         "10",
         "",
         "1 2 3",
+        "0106 13",
+        "0106, +13",
+        "2400+100",
+        "0160+100",
+        "0106+913",
+        "05 +30",
+        "0010.68 +41.27",
+        "12345.6 +20",
     ],
 )
 def test_what_is_no_place_on_the_sky_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not a place on the sky"):
         parse_position(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ra", "dec"),
+    [
+        ("10.68 +41.27", 10.68, 41.27),
+        ("10.68+41.27", 10.68, 41.27),
+        ("083.63 +22.01", 83.63, 22.01),
+        ("083.63 +022.01", 83.63, 22.01),
+        ("083+22", 83.0, 22.0),
+        ("05.5 -00.5", 5.5, -0.5),
+        ("0 0", 0.0, 0.0),
+        ("00h42m44s+41d16m", 10.683333333, 41.266666667),
+        ("00 42 44 +41 16 00", 10.683333333, 41.266666667),
+        ("00:42 +41:16", 10.5, 41.266666667),
+        ("J004244.3+411608", 10.684583333, 41.268888889),
+        ("0106.5d +13", 106.5, 13.0),
+    ],
+)
+def test_zeros_in_front_are_no_harm_where_the_form_is_clear(
+    text: str, ra: float, dec: float
+) -> None:
+    assert parse_position(text) == pytest.approx((ra, dec))
 
 
 def test_two_frames_are_one_too_many() -> None:
