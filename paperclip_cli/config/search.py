@@ -121,7 +121,8 @@ class QueryConfig:
         one_of("--rank-by", self.rank_by, RankBy)
         one_of("--frame", self.frame, Frame)
         within("--min-score", self.min_score, "from -1 to 1", lambda score: not math.isnan(score))
-        within("--max-chance", self.max_chance, "from 0 to 1", lambda share: 0 <= share <= 1)
+        # No p_chance is 0, because the query itself is counted among the texts.
+        within("--max-chance", self.max_chance, "above 0, up to 1", lambda share: 0 < share <= 1)
         if not all(text.strip() for text in (*self.texts, *self.minus)):
             raise UsageError(
                 "a text of the query is empty", "say what to look for, or leave it out"

@@ -301,7 +301,8 @@ class Query:
             yield f"skipped {moving} near this position (--moving includes them)"
         most = WEAK if hits else self._config.max_chance
         if best is not None and most is not None and best > most:
-            yield f"no strong match: an unrelated text does as well with a chance of {best:.2f}"
+            share = f"{best:.2f}" if best >= 0.01 else "less than 0.01"
+            yield f"no strong match: an unrelated text does as well with a probability of {share}"
         elif not hits and cosine is None:
             from paperclip_cli.indexes.unmet import unmet
 

@@ -16,6 +16,7 @@ from paperclip_cli.config import IndexConfig, QueryConfig
 from paperclip_cli.errors import MissingStage, PaperclipError, UsageError
 from paperclip_cli.indexes.folder import open_index
 from paperclip_cli.indexes.query import Answer
+from paperclip_cli.indexes.unrelated import Evidence
 from paperclip_cli.records import Hit, Key
 from paperclip_cli.stages import index, query, query_copy
 from paperclip_cli.towers.folder import ModelFolder
@@ -262,7 +263,7 @@ def test_what_does_not_stand_out_is_said(indexed: Workspace) -> None:
     for answer in answers:
         told = [note for note in answer.notes if note.startswith("no strong match")]
         best = min(map(chance, answer.hits))
-        note = f"no strong match: an unrelated text does as well with a chance of {best:.2f}"
+        note = f"no strong match: an unrelated text does as well with a probability of {best:.2f}"
         assert told == ([note] if answer in weak else [])
 
 
@@ -292,8 +293,26 @@ def test_only_hits_that_stand_out(indexed: Workspace) -> None:
     assert kept == tuple(hit for hit in hits if chance(hit) <= cut) and len(kept) >= 5
     by_words = ask(indexed, "spiral galaxy", k=100, rank_by="hybrid", max_chance=cut).hits
     assert all(chance(hit) <= cut for hit in by_words)
-    none = ask(indexed, "dust", max_chance=0.0)
+    none = ask(indexed, "dust", max_chance=1e-9)
     assert not none.hits and none.notes[0].startswith("no strong match")
+    for never in (0.0, -0.1, 1.1, math.nan):
+        with pytest.raises(UsageError, match=r"give a number above 0, up to 1|out of range"):
+            ask(indexed, "dust", max_chance=never)
+
+
+def test_a_small_probability_is_not_called_zero(
+    indexed: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "no strong match: an unrelated text does as well with a probability of {}"
+    for least, shown in (
+        (0.0099, "less than 0.01"),
+        (0.01, "0.01"),
+        (0.0149, "0.01"),
+        (1.0, "1.00"),
+    ):
+        monkeypatch.setattr(Evidence, "chance", lambda *_, least=least: least)
+        answer = ask(indexed, "dust", max_chance=1e-9)
+        assert answer.notes == (said.format(shown),) and not answer.hits
 
 
 def test_p_chance_needs_a_text(indexed: Workspace, tmp_path: Path) -> None:
