@@ -60,8 +60,8 @@ NO_DEVICE = "error: JAX_PLATFORMS is 'cuda', and this machine has no such device
         (
             {"HF_TOKEN": "naïve"},
             ["pull", "org/name"],
-            "error: HF_TOKEN is not a key: it has characters that are not plain ASCII, "
-            "or several lines",
+            "error: HF_TOKEN is not a key: it has spaces, several lines or "
+            "characters that are not ASCII",
         ),
         ({"JAX_PLATFORMS": "cuda", "CUDA_VISIBLE_DEVICES": ""}, ["query", "--image"], NO_DEVICE),
         (
