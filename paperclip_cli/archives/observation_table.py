@@ -95,8 +95,14 @@ def _table(path: Path) -> ObservationTable:
     missions: set[str] = set()
     for line in read_table(path, ALIASES, UNITS):
         values = {name: one_line(text) for name, text in line.cells.items()}
-        if not any(values.values()):
+        name, text = line.opened
+        if name:
+            reason = "opens a quote that is not closed"
+            oddities.append(_odd(path.name, UNREADABLE, line.place, name, one_line(text), reason))
+        elif not any(values.values()):
             continue
+        if name and is_blank(values["image"]):
+            continue  # which is the cell itself, or is behind it
         if line.beyond:
             # A comma inside a cell that is not quoted moves all values behind it.
             reason = "is beyond the last column; cells with a comma need quotes"

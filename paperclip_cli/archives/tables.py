@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paperclip_cli.archives.catalogue import decode
+from paperclip_cli.archives.csv_rows import CsvRow, csv_rows
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.values import is_blank
 
@@ -26,12 +27,14 @@ _UNIT = re.compile(r"\s*[\[(]\s*(?:deg|degrees?|mjd|s|sec|seconds?)\s*[\])]$")
 class Line:
     """A row of a table: its place in the file (`line 5`), its cells by column, and what is beyond.
 
-    `beyond` are the cells to the right of the last column.
+    `beyond` are the cells to the right of the last column, and `opened` the column and the text of
+    a cell with a quote that is not closed, which has no value.
     """
 
     place: str
     cells: Mapping[str, str]
     beyond: tuple[str, ...] = ()
+    opened: tuple[str, str] = ("", "")
 
 
 def read_table(path: Path, names: Mapping[str, str], units: Mapping[str, str]) -> Iterator[Line]:
@@ -70,20 +73,28 @@ def _read_csv(path: Path, data: bytes, names: Mapping[str, str]) -> Iterator[Lin
     first = next(begins, 0)
     delimiter, columns = _header(lines[first])
     _need_image_column(path, columns)
-    reader = csv.reader((line + "\n" for line in lines[first:]), delimiter=delimiter)
+    rows = csv_rows(lines, delimiter, len(columns), columns.index("image"), first + 1)
     try:
-        next(reader)
-        before = reader.line_num
-        for cells in reader:
-            place, before = f"line {first + before + 1}", reader.line_num
-            if any(cells):
-                beyond = tuple(one for one in cells[len(columns) :] if one.strip())
-                yield Line(place, _named(columns, cells, names), beyond)
+        for row in rows:
+            if any(row.cells):
+                yield _csv_line(row, columns, names)
     except csv.Error as error:
+        message, at = error.args
         raise PaperclipError(
-            f"{path}, line {first + reader.line_num}: {error}",
-            "the file must hold comma-separated values",
+            f"{path}, line {at + 1}: {message}", "the file must hold comma-separated values"
         ) from error
+
+
+def _csv_line(row: CsvRow, columns: Sequence[str], names: Mapping[str, str]) -> Line:
+    place, cells, opened = f"line {row.line + 1}", list(row.cells), ("", "")
+    beyond = tuple(one for one in cells[len(columns) :] if one.strip())
+    if row.open is not None:
+        at = min(row.open, len(columns) - 1)
+        opened = columns[at], cells[row.open]
+        # A delimiter may be meant to be inside the cell: what is behind it is then of no column.
+        cells[at:] = ["", *(cells[at + 1 :] if len(cells) == len(columns) else [])]
+        beyond = ()
+    return Line(place, _named(columns, cells, names), beyond, opened)
 
 
 def _header(line: str) -> tuple[str, list[str]]:

@@ -244,3 +244,84 @@ def test_tables_that_went_wrong(case: str) -> None:
             found = image.observation.s_ra, image.observation.s_dec
             assert found == (pytest.approx(place) if place else (None, None))
     assert WITHOUT_IMAGE not in archive.excluded and UNREADABLE not in archive.excluded
+
+
+OPEN = "opens a quote that is not closed"
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted", "odd"),
+    [
+        # The quote is closed by the next row's, by the end of the file, or at the end of a row.
+        (('a.jpg,"M 31,x', 'b.jpg,"M 32",y'), {"a": ("", "x"), "b": ("M 32", "y")}, [2]),
+        (('a.jpg,"M 31,x', "b.jpg,M 32,y"), {"a": ("", "x"), "b": ("M 32", "y")}, [2]),
+        (('a.jpg,"M 31,x', 'b.jpg,M 32,"y"'), {"a": ("", "x"), "b": ("M 32", "y")}, [2]),
+        (('a.jpg,M 31,"x', 'b.jpg,M 32,y"'), {"a": ("M 31", ""), "b": ("M 32", 'y"')}, [2]),
+        (('a.jpg,M 31,"x', 'b.jpg,M 32,"y'), {"a": ("M 31", ""), "b": ("M 32", "")}, [2, 3]),
+        (('a.jpg,"M 31, halo,x', "b.jpg,M 32,y"), {"a": ("", ""), "b": ("M 32", "y")}, [2]),
+        (('"a.jpg,M 31,x', "b.jpg,M 32,y"), {"b": ("M 32", "y")}, [2]),
+        (('a.jpg,"M 31,x', *("b.jpg,M 32,y",) * 500), {"a": ("", "x"), "b": ("M 32", "y")}, [2]),
+        # These are as they should be.
+        (('a.jpg,"M 31, the\ngreat one",x', "b.jpg,M,"), {"a": ("M 31, the great one", "x")}, []),
+        (('a.jpg,5" slit,x', "b.jpg,M 32,y"), {"a": ('5" slit', "x"), "b": ("M 32", "y")}, []),
+        (('a.jpg,"5"" slit",x', 'b.jpg,"M 32" ,y'), {"a": ('5" slit', "x")}, []),
+        (('"a.jpg","M ""31""","x\n\ny"', "b.jpg,M,"), {"a": ('M "31"', "x y")}, []),
+    ],
+)
+def test_an_open_quote_is_named_and_takes_no_other_row(
+    tmp_path: Path, rows: tuple[str, ...], wanted: dict[str, tuple[str, str]], odd: list[int]
+) -> None:
+    (tmp_path / "observations.csv").write_text("\n".join(("image,target,instrument", *rows)))
+    found = read_observations(tmp_path)
+    said = {
+        row.image[0]: (row.observation.target or "", row.observation.instrument or "")
+        for row in found.rows
+    }
+    assert wanted.items() <= said.items() and {"a", "b"} >= said.keys() >= {"b"}
+    assert [one.text.partition(":")[0] for one in found.oddities] == [
+        f"observations.csv, line {number}" for number in odd
+    ]
+    assert all(OPEN in one.text and one.kind == UNREADABLE for one in found.oddities)
+
+
+@given(
+    st.lists(
+        st.lists(st.text('ab",;\n\r #', max_size=6), min_size=2, max_size=2), min_size=1, max_size=5
+    )
+)
+def test_what_the_csv_module_writes_is_read_as_it_was(cells: list[list[str]]) -> None:
+    import csv
+    import io
+
+    from paperclip_cli.archives.csv_rows import csv_rows
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(
+        [["x.jpg", *row] for row in cells]
+    )
+    found = list(csv_rows(text.getvalue().replace("\r", " ").split("\n"), ",", 3, 0))
+    assert [row.cells for row in found] == [
+        ["x.jpg", *(one.replace("\r", " ") for one in row)] for row in cells
+    ]
+    assert not [row for row in found if row.open is not None]
+
+
+def test_comments_after_the_header_are_no_rows(tmp_path: Path) -> None:
+    text = """# made by hand
+image,target
+# the good ones
+a.jpg,M 31
+  # b.jpg,"M 32
+#
+"#c.jpg",M 33
+d.jpg,"M 34
+# a line of its name"
+"""
+    (tmp_path / "observations.csv").write_text(text)
+    found = read_observations(tmp_path)
+    assert [(row.image, row.observation.target, row.place) for row in found.rows] == [
+        ("a.jpg", "M 31", "line 4"),
+        ("#c.jpg", "M 33", "line 7"),
+        ("d.jpg", "M 34 # a line of its name", "line 8"),
+    ]
+    assert not found.oddities
