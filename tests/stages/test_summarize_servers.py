@@ -43,10 +43,7 @@ HOPELESS = {
     "400": "refuses every request .HTTP 400: The words of 400",
     "500": "no answer to 8 requests; the last: HTTP 500: Something went wrong",
     "429": "no answer to 8 requests; the last: HTTP 429: Rate limit reached",
-    "context": "no answer to 8 requests; the last: HTTP 400: This model's maximum context",
     "length": "no answer to 8 requests; the last: an answer cut off at 512 tokens",
-    "prose": "no answer to 8 requests; the last: no answer in the form: I would rather",
-    "refusal": "no answer to 8 requests",
 }
 
 
@@ -117,7 +114,6 @@ def test_a_hopeless_server_ends_the_run_in_its_own_words(
         summarize(workspace, llm)
     assert len(llm.asked) <= 8 and error.value.hint
     assert fault != "length" or "--max-tokens" in error.value.hint
-    assert fault != "context" or "--context" in error.value.hint
 
 
 @pytest.mark.parametrize("fault", ["html", "none", "error200", "400"])
@@ -158,13 +154,29 @@ def test_the_record_of_a_failure_says_what_was_sent_too(
 
 @pytest.mark.parametrize("fault", ["context", "filter"])
 def test_one_abstract_is_refused_alone(workspace: Workspace, llm: LlmStandIn, fault: str) -> None:
-    special = {f"p{number}": f"FAULT:{fault} Black holes." for number in (1, 4)}
-    write_holes(workspace, 5, **special)
-    assert not summarize(workspace, llm)
-    assert sorted(key.proposal_id for key in read_summaries(workspace, "openai")) == [2, 3, 5]
+    refused = [*range(1, 11), 13]  # also if the first ten are
+    write_holes(
+        workspace, 14, **{f"p{number}": f"FAULT:{fault} Black holes." for number in refused}
+    )
+    told = summarize(workspace, llm)
+    assert len(told) == (fault == "context") and all("--context" in text for text in told)
+    assert sorted(key.proposal_id for key in read_summaries(workspace, "openai")) == [11, 12, 14]
     failed = read_failures(workspace, "openai").values()
-    assert len(failed) == 2 and all("refuses the request (HTTP 400" in one.reason for one in failed)
-    assert not any(one.may_pass for one in failed) and len(llm.asked) == 5
+    assert len(failed) == 11
+    assert all("refuses the request (HTTP 400" in one.reason for one in failed)
+    assert not any(one.may_pass for one in failed) and len(llm.asked) == 14
+
+
+@pytest.mark.parametrize("fault", ["prose", "refusal"])
+def test_an_answer_of_another_form_is_the_models_failure(
+    workspace: Workspace, llm: LlmStandIn, fault: str
+) -> None:
+    write_holes(workspace, 12)
+    llm.faults = [fault] * 1_000
+    summarize(workspace, llm, tries=2)
+    failed = read_failures(workspace, "openai").values()
+    assert len(failed) == 12 and len(llm.asked) == 24
+    assert all(one.reason.endswith("(the last: not in the form)") and one.text for one in failed)
 
 
 def test_a_limit_of_the_answer_is_sent_recorded_and_part_of_the_set(

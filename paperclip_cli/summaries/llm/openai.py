@@ -3,8 +3,8 @@
 A server is trusted no more than any other host: replies are bounded in size and time, redirects are
 not followed, and the key is sent only to the address that the user gave, and never shown. A problem
 with one abstract is that abstract's failure. A problem with every abstract (no server, a wrong key,
-an unknown model, no credit) ends the run. Until a server has given an answer in the form, it is
-asked by one thread at a time, and given up after `MOST_SPENT` requests.
+an unknown model, no credit) ends the run. Until a server has given an answer, it is asked by one
+thread at a time, and given up after `MOST_SPENT` requests.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from paperclip_cli.summaries.llm.connection import KEY_VARIABLE, Connection
 from paperclip_cli.summaries.llm.dialect import Dialect, names_form, names_limit
 from paperclip_cli.summaries.llm.prompt import Prompt
 from paperclip_cli.summaries.llm.refusals import OF_REQUEST, Refusal
-from paperclip_cli.summaries.llm.reply import Reply, decoded, get, read_reply
+from paperclip_cli.summaries.llm.reply import Reply, broke_off, decoded, get, read_reply
 from paperclip_cli.wording import counted
 
-MOST_SPENT = 8  # requests to a server that has not given one answer in the form
+MOST_SPENT = 8  # requests to a server that has not given one answer
 CHARACTERS_A_TOKEN = 3.0  # fewer than in English, so that an estimate errs on the safe side
 _LEAST_BYTES, _BYTES_A_TOKEN = 2**20, 2**10  # that a reply may have: an event has a few hundred
 _GIVE_UP = 10  # abstracts in a row without any answer: the server is gone
-_LESS = "give --context, the server's limit, so that abstracts are cut, or lower --max-tokens"
+_LESS = "--context with the server's limit cuts abstracts, and a smaller --max-tokens leaves room"
 _MORE = "use a larger --max-tokens: models that reason before they answer need thousands"
 
 
@@ -96,7 +96,7 @@ class ServerWriter:
         self._tell = tell
         self._server = Connection(self._url, key, timeout, is_local(url), self._pace)
         self._lock, self._alone = threading.Lock(), threading.Lock()
-        self._dialect, self._is_known = Dialect(), False
+        self._dialect, self._is_known, self._is_too_small = Dialect(), False, False
         self._spent = self._lost = self._in_vain = 0
         self._last, self._advice = "nothing", "check --llm and --base-url"
         self.model = model or self._only_model()
@@ -176,7 +176,7 @@ class ServerWriter:
             said = attempt.dialect.request(self._shape, sampling, self._most_tokens)
             status, headers, raw = self._request("POST", "/chat/completions", message | said)
             reply, raw, found = self._read(status, raw)
-            if reply is not None and (reply.has_answer or not _failed(found)):
+            if reply is not None and (reply.has_answer or not broke_off(found)):
                 self._adopt(attempt)
                 return self._answer(reply, raw, attempt.dialect, sampling)
 
@@ -218,8 +218,7 @@ class ServerWriter:
         if refusal.is_passing or (refusal.code == 402 and "Retry-After" in headers):
             raise Transient(f"HTTP {refusal.code}", retry_after(headers.get("Retry-After")))
         if refusal.is_of_abstract:
-            if refusal.is_of_context:
-                self._note(words, _LESS)
+            self._spare(refusal)
             raise BadItem(f"the server refuses the request ({words})")
         self._refuse_hopeless(refusal, words)
         if refusal.code in OF_REQUEST and len(attempt.reasons) < MOST_SPENT:
@@ -234,6 +233,15 @@ class ServerWriter:
         # The reason is bare, so that equal failures are counted as one.
         raise_if_transient(refusal.code, headers)
         return self._guess(refusal, words, attempt)
+
+    def _spare(self, refusal: Refusal) -> None:
+        """Do not count the refusal of one abstract against the server, and tell what helps."""
+        with self._lock:
+            self._spent -= 1
+            tells = refusal.is_of_context and not self._is_too_small
+            self._is_too_small = self._is_too_small or tells
+        if tells:
+            self._tell(f"an abstract is too long for the server ({refusal.words}); {_LESS}")
 
     def _is_too_much(self, refusal: Refusal) -> bool:
         exact, *_ = refusal.names
@@ -274,16 +282,14 @@ class ServerWriter:
 
     def _answer(self, reply: Reply, raw: bytes, dialect: Dialect, sampling: Sampling) -> Answer:
         if not reply.has_answer and reply.is_filtered:
-            self._note("its content filter stopped the answer")
+            self._is_known = True
             raise BadItem("the server's content filter stopped the answer")
         is_full = dialect.limit and reply.tokens >= self._most_tokens
         is_cut = reply.is_cut or bool(is_full and not reply.has_answer)
-        if reply.has_answer:
+        if reply.has_answer or not is_cut:  # one without the form is the model's failure
             self._is_known = True
-        elif is_cut:
-            self._note(f"an answer cut off at {counted(self._most_tokens, 'tokens')}", _MORE)
         else:
-            self._note(f"no answer in the form: {' '.join(reply.text[:200].split())}")
+            self._note(f"an answer cut off at {counted(self._most_tokens, 'tokens')}", _MORE)
         return Answer(
             reply.text or raw.decode("utf-8", errors="replace"),
             not is_cut,
@@ -389,10 +395,3 @@ def is_local(url: str) -> bool:
     """Whether an address is on this machine."""
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or re.fullmatch(r"127(?:\.\d{1,3}){3}", host) is not None
-
-
-def _failed(found: object) -> bool:
-    """Whether a completion tells that it broke off, as OpenRouter's do."""
-    choices = get(found, "choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    return bool(get(choice, "error") or get(found, "error"))

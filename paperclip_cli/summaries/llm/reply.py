@@ -91,6 +91,13 @@ def read_reply(found: object, shape: Shape) -> Reply | None:
     )
 
 
+def broke_off(found: object) -> bool:
+    """Whether a completion tells that it broke off, as OpenRouter's do."""
+    choices = get(found, "choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    return bool(get(choice, "error") or get(found, "error"))
+
+
 def get(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, dict) else None
 
