@@ -38,6 +38,7 @@ class LlmStandIn(ThreadingHTTPServer):
         self.accepted: list[dict] = []
         self.product: Product | None = None
         self.faults: list[str] = []
+        self.listing: bytes | None = None
 
     @property
     def url(self) -> str:
@@ -61,7 +62,11 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def do_GET(self) -> None:
-        self.send(200, {"object": "list", "data": [{"id": name} for name in self.server.models]})
+        if self.server.listing is None:
+            names = [{"id": name} for name in self.server.models]
+            self.send(200, {"object": "list", "data": names})
+        else:
+            self.reply(200, self.server.listing, "application/json")
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -128,7 +133,12 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "quota":
             error = {"message": "You exceeded your current quota.", "code": "insufficient_quota"}
             self.send(429, {"error": error})
-        elif kind in ("402", "405", "400"):
+        elif kind == "201":
+            self.send(201, completion({"content": SUMMARY}))
+        elif kind == "json":
+            message = "Failed to generate JSON. Please adjust your prompt."
+            self.send(400, {"error": {"message": message, "code": "json_validate_failed"}})
+        elif kind in ("402", "403", "405", "400"):
             self.send(int(kind), {"error": {"message": f"The words of {kind}."}})
         elif kind == "error200":
             self.send(200, {"error": {"message": "The model is broken."}})

@@ -69,7 +69,8 @@ def _open_writer(
     shape: Shape | None = None,
 ) -> Writer:
     if config.backend == OPENAI:
-        from paperclip_cli.summaries.llm.openai import KEY_VARIABLE, ServerWriter, is_local
+        from paperclip_cli.summaries.llm.connection import KEY_VARIABLE
+        from paperclip_cli.summaries.llm.openai import ServerWriter, is_local
 
         if config.base_url is None:
             raise UsageError(

@@ -38,11 +38,11 @@ from paperclip_cli.summaries.llm.base import (
     UnansweredYet,
     require_room,
 )
-from paperclip_cli.summaries.llm.connection import KEY_VARIABLE, Connection
+from paperclip_cli.summaries.llm.connection import Connection
 from paperclip_cli.summaries.llm.dialect import Dialect, names_form, names_limit
 from paperclip_cli.summaries.llm.prompt import Prompt
-from paperclip_cli.summaries.llm.refusals import OF_REQUEST, Refusal
-from paperclip_cli.summaries.llm.reply import Reply, broke_off, decoded, get, read_reply
+from paperclip_cli.summaries.llm.refusals import OF_REQUEST, Refusal, refuse_hopeless
+from paperclip_cli.summaries.llm.reply import Reply, broke_off, decoded, model_names, read_reply
 from paperclip_cli.wording import counted
 
 MOST_SPENT = 8  # requests to a server that has not given one answer
@@ -183,6 +183,10 @@ class ServerWriter:
             prompt = message["messages"][0]["content"]
             refusal = Refusal(status=status, body=raw, decoded=found, prompt=prompt)
             self._note(refusal.words)
+            if refusal.is_of_model_s_json:
+                self._adopt(attempt)
+                self._is_known = True
+                return Answer(refusal.words, True, sent=self._sent(attempt.dialect, sampling))
             if self._is_known and not refusal.is_error and status == 200:
                 self._count_in_vain()
                 text = raw.decode("utf-8", errors="replace")
@@ -220,7 +224,7 @@ class ServerWriter:
         if refusal.is_of_abstract:
             self._spare(refusal)
             raise BadItem(f"the server refuses the request ({words})")
-        self._refuse_hopeless(refusal, words)
+        refuse_hopeless(refusal, self._url, self._is_known)
         if refusal.code in OF_REQUEST and len(attempt.reasons) < MOST_SPENT:
             if self._is_too_much(refusal):
                 raise PaperclipError(
@@ -327,26 +331,24 @@ class ServerWriter:
             )
 
     def _only_model(self) -> str:
-        status, raw = persist(self._models, self._patience, self._pace, "the server")
-        listed = get(decoded(raw), "data") if status == 200 else None
-        entries = listed if isinstance(listed, list) else []
-        names = [name for entry in entries if isinstance(name := get(entry, "id"), str)]
-        if len(names) != 1:
-            few = f"; it has {', '.join(map(repr, names[:5]))}" if names else ""
-            raise UsageError(
-                f"{self._url} does not say which model to use{few}", "name one with --llm"
-            )
-        return names[0]
+        names = persist(self._models, self._patience, self._pace, "the server")
+        if len(names) == 1:
+            return names[0]
+        few = f"it has {', '.join(map(repr, names[:5]))}" if names else self._last
+        raise UsageError(
+            f"{self._url} does not say which model to use; {few}", "name one with --llm"
+        )
 
-    def _models(self) -> tuple[int, bytes]:
+    def _models(self) -> list[str]:
+        """The names of the server's models, as far as it tells them."""
         status, headers, raw = self._request("GET", "/models")
-        if status != 200:
-            raw, found = self._server.without_key(raw, decoded(raw))
-            refusal = Refusal(status=status, body=raw, decoded=found)
-            self._note(refusal.words)
-            self._refuse_hopeless(refusal, refusal.words)
-            raise_if_transient(status, headers)
-        return status, raw
+        raw, found = self._server.without_key(raw, decoded(raw))
+        refusal = Refusal(status=status, body=raw, decoded=found)
+        self._note(refusal.words)
+        if status != 200 or refusal.is_error:
+            refuse_hopeless(refusal, self._url)
+            raise_if_transient(refusal.code, headers)
+        return model_names(found)
 
     def _request(
         self, method: str, path: str, message: dict | None = None
@@ -373,22 +375,6 @@ class ServerWriter:
         except (Transient, PaperclipError) as error:
             self._note(str(error))
             raise
-
-    def _refuse_hopeless(self, refusal: Refusal, words: str) -> None:
-        """End the run where no request will be answered.
-
-        Raises:
-            PaperclipError: that is so.
-        """
-        if refusal.is_of_money:
-            raise PaperclipError(f"{self._url} wants payment ({words})", "add credit there")
-        if refusal.is_of_key:
-            raise PaperclipError(f"{self._url} refuses the key ({words})", f"set {KEY_VARIABLE}")
-        if refusal.is_of_model:
-            raise PaperclipError(
-                f"{self._url} has no such model or service ({words})",
-                "check --llm and --base-url, which usually ends in /v1",
-            )
 
 
 def is_local(url: str) -> bool:

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from paperclip_cli.errors import PaperclipError
+from paperclip_cli.summaries.llm.connection import KEY_VARIABLE
 from paperclip_cli.summaries.llm.dialect import names_form
 from paperclip_cli.summaries.llm.reply import get
 
@@ -25,13 +27,13 @@ _CONTEXT = re.compile(
     r"|inputs?\W.{0,60}\btokens\b.{0,40}(?:<=|less than)",
     re.IGNORECASE,
 )
-_FILTER = re.compile(  # or one that the model did not get into JSON, as Groq's servers say
+_FILTER = re.compile(
     r"content[_ -]?(?:filter|policy|management|moderation)|moderation|was flagged|responsibleai"
     r"|prohibited[_ ]content|safety (?:system|filter|polic)|usage (?:guidelines|polic)"
-    r"|content exists risk|data_?inspection_?failed|inappropriate content|sensitive content"
-    r"|failed to generate json|json_validate_failed",
+    r"|content exists risk|data_?inspection_?failed|inappropriate content|sensitive content",
     re.IGNORECASE,
 )
+_NO_JSON = re.compile(r"failed to generate json|json_validate_failed", re.IGNORECASE)
 _SPENT = re.compile(
     r"insufficient[_ ](?:quota|balance|credits?|funds)|credit balance is too low|out of credits"
     r"|requires more credits|billing[_ ](?:hard[_ ]limit|not[_ ]active)|payment[_ ]required"
@@ -161,7 +163,12 @@ class Refusal:
 
     @property
     def is_of_key(self) -> bool:
-        return self.code in (401, 403) or (self.code == 400 and bool(_KEY.search(self._signs)))
+        return self.code == 401 or (self.code < 500 and bool(_KEY.search(self._signs)))
+
+    @property
+    def is_of_model_s_json(self) -> bool:
+        """Whether the model wrote no JSON, which another seed may change: Groq's servers say so."""
+        return self.code == 400 and _NO_JSON.search(self._signs) is not None
 
     @property
     def is_of_model(self) -> bool:
@@ -178,6 +185,25 @@ class Refusal:
     def is_of_size(self) -> bool:
         """Whether it calls a number too large."""
         return _TOO_LARGE.search(self._searched) is not None
+
+
+def refuse_hopeless(refusal: Refusal, url: str, has_answered: bool = False) -> None:
+    """End the run where no request will be answered.
+
+    Raises:
+        PaperclipError: that is so.
+    """
+    words = refusal.words
+    if refusal.is_of_money:
+        raise PaperclipError(f"{url} wants payment ({words})", "add credit there")
+    # A server that has answered may forbid one abstract.
+    if refusal.is_of_key or (refusal.code == 403 and not has_answered):
+        raise PaperclipError(f"{url} refuses the key ({words})", f"set {KEY_VARIABLE}")
+    if refusal.is_of_model:
+        raise PaperclipError(
+            f"{url} has no such model or service ({words})",
+            "check --llm and --base-url, which usually ends in /v1",
+        )
 
 
 def _before_quotation(text: str, prompt: str) -> str:

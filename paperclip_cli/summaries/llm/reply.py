@@ -91,6 +91,13 @@ def read_reply(found: object, shape: Shape) -> Reply | None:
     )
 
 
+def model_names(found: object) -> list[str]:
+    """The names in a list of models."""
+    listed = found if isinstance(found, list) else get(found, "data")
+    entries = listed if isinstance(listed, list) else []
+    return [name for entry in entries if isinstance(name := get(entry, "id"), str)]
+
+
 def broke_off(found: object) -> bool:
     """Whether a completion tells that it broke off, as OpenRouter's do."""
     choices = get(found, "choices")

@@ -99,6 +99,41 @@ def test_the_only_model_of_a_server_needs_no_name(server: LlmStandIn) -> None:
         writer(server, model="")
 
 
+@pytest.mark.parametrize(
+    ("listing", "told"),
+    [
+        (b'[{"id": "stand-in"}]', ""),  # Together's
+        (b"<html>Please log in.</html>", "which model to use; HTTP 200: Please log in"),
+        (b'{"error": "Unexpected endpoint. (GET /models)"}', "HTTP 200: Unexpected endpoint"),
+        (b'{"error": {"message": "No key", "code": 401}}', "HTTP 200|refuses the key"),
+    ],
+)
+def test_what_a_server_says_of_its_models(server: LlmStandIn, listing: bytes, told: str) -> None:
+    server.listing = listing
+    if told:
+        with pytest.raises(PaperclipError, match=told):
+            writer(server, model="")
+    else:
+        assert writer(server, model="").model == "stand-in"
+
+
+def test_a_server_that_has_answered_may_forbid_one_abstract(server: LlmStandIn) -> None:
+    with pytest.raises(PaperclipError, match=r"refuses the key .HTTP 403: The words of 403"):
+        ask(writer(server), "FAULT:403")
+    asking = writer(server)
+    ask(asking)
+    with pytest.raises(BadItem, match="HTTP 403: The words of 403"):
+        ask(asking, "FAULT:403")
+
+
+def test_created_is_an_answer_and_json_that_a_model_did_not_write_is_asked_for_again(
+    server: LlmStandIn,
+) -> None:
+    assert ask(writer(server), "FAULT:201").text == SUMMARY
+    answer = ask(writer(server), "FAULT:json")
+    assert schema.parse(answer.text) is None and "Failed to generate JSON" in answer.text
+
+
 def test_the_key_goes_to_the_server_and_not_a_netrc_s(
     server: LlmStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

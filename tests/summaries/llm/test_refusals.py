@@ -149,7 +149,6 @@ def test_a_server_that_breaks_has_to_refuse_what_it_names(words: str, varies: bo
         (error("The response was filtered", code="content_filter", param="prompt"), 400),
         (error("no", innererror={"code": "ResponsibleAIPolicyViolation"}), 400),
         (error("Your input was flagged", code=403), 403),
-        (error("Failed to generate JSON.", code="json_validate_failed"), 400),
         (error("The input token count (1200000) exceeds the maximum number of tokens"), 400),
         (error("Input is too long for requested model."), 400),
         ({"error": "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000"}, 422),
@@ -188,6 +187,7 @@ def test_money_and_keys() -> None:
     assert not refusal(error("Rate limit reached"), 429).is_of_money
     assert refusal(error("API key not valid. Please pass a valid API key.")).is_of_key
     assert not refusal(error("Unsupported parameter: 'seed'")).is_of_key
+    assert refusal(error("No.", code="json_validate_failed")).is_of_model_s_json
     assert refusal(error("The model `x` does not exist", code="model_not_found")).is_of_model
     assert refusal({"error": 'model "x" not found, try pulling it first'}, 400).is_of_model
     assert not refusal(error("'seed' is not supported with this model. Not found")).is_of_model
