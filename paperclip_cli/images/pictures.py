@@ -48,7 +48,7 @@ __all__ = [
 # Pixels at least this bright and connected to the border hold no data. They are white; JPEG
 # compression darkens them a little at the edge.
 NO_DATA = 235
-_RINGING = 2  # pixels next to the edge that JPEG compression changes
+RINGING = 2  # pixels next to the edge that JPEG compression changes
 
 # Opened by signature and class, not with `Image.open`: hostile files reach no other decoder, and
 # Pillow's own size limit, a warning for pictures that are ordinary here, does not apply.
@@ -199,7 +199,7 @@ def fill_no_data(canvas: np.ndarray) -> np.ndarray:
 
     A canvas without any data is returned unchanged.
     """
-    empty = _grown(no_data(canvas), _RINGING)
+    empty = _grown(no_data(canvas), RINGING)
     if not empty.any() or empty.all():
         return canvas
     filled = canvas.copy()

@@ -301,7 +301,10 @@ def _finish(
 
     with replace_folder(folder) as new:
         model = replace(training.folder, path=new, name=folder.name, card=paperclip)
-        readme = card.readme(folder.name, model.view, paperclip, scores, model.extras)
+        limit = model.config.text.max_position_embeddings
+        readme = card.readme(
+            folder.name, model.view, paperclip, scores, model.extras, most_tokens=limit
+        )
         weights.save(model, jax.device_get(training.whole(final)), training.tokenizer, readme)
         for name in (METRICS, as_csv(Path(METRICS))):
             shutil.copyfile(state / name, new / name)

@@ -6,12 +6,18 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 from paperclip_cli import __version__
 from paperclip_cli.images.view import View
 from paperclip_cli.services.hub_card import licence_of
+from paperclip_cli.towers import card_code
 from paperclip_cli.towers.config import Extras
 
+_ACCURACY = """
+`validation_accuracy_10` is the share of images whose own caption is among the nearest 10 % (rounded
+down) of the distinct captions.
+"""
 _OPENAI_LICENCE = "mit"  # github.com/openai/CLIP; its model cards on the Hub name none
 
 
@@ -60,11 +66,19 @@ def readme(
     card: Mapping,
     metrics: Mapping[str, float | None],
     extras: Extras = Extras(),
+    *,
+    most_tokens: int,
 ) -> str:
-    """The model card, in the format of the Hugging Face Hub."""
+    """The model card, in the format of the Hugging Face Hub.
+
+    `most_tokens` is the longest text that the model reads.
+    """
     base, terms, splits = card["base"]["name"], card["base"]["license"], card["data"]["splits"]
     from_hub = f"base_model: {base}\n" if re.fullmatch(r"[\w.-]+/[\w.@-]+", base) else ""
     proposals = ", ".join(f"{len(keys):,} in {split}" for split, keys in splits.items())
+    painted = "" if view.fill == "none" else ", whose pixels without data are painted like the sky"
+    pixels = f"{view.size} x {view.size} pixels of {view}{painted} (`paperclip.json`)."
+    length = card["training"].get("caption_tokens") or most_tokens
     origin = card["data"].get("origin", {"name": "", "revision": ""})
     source = "{name} at {revision}; ".format_map(origin) if origin["name"] else ""
     repository = re.fullmatch(r"([\w.-]+/[\w.-]+)(@.*)?", origin["name"])
@@ -85,18 +99,23 @@ tags:
 
 Trained by `paperclip train` (paperclip-cli {__version__}) from {base}, after PAPERCLIP
 (Mishra-Sharma, Song & Thaler 2024, arXiv 2403.08851). `transformers.CLIPModel.from_pretrained`
-loads this folder as it is.
+loads this folder as it is, and the lines below show it pictures and texts as `paperclip` does.
 {_warnings(card["training"], extras)}
-- Input: {view.size} x {view.size} pixels of {view} (`paperclip.json`).
+{_wrapped(f"- Input: {pixels}", "  ")}
+- Texts: up to {length} tokens. Captions are cut between sentences.
 - Data: {source}proposals: {proposals}. Their keys are in
   `paperclip.json`. Images and texts remain under the terms of their sources.
 - Licence of the base: {"not known" if terms == "other" else terms}.
 
 | {"validation" if scores else "no validation split"} | |
 |---|---|
-{scores}
+{scores}{_ACCURACY if "_accuracy_" in scores else ""}
 Its retrieval was measured on its own kind of data only. That says nothing about images of other
 origin.
+
+## Use with transformers
+
+{_use(view, length, extras)}
 
 ## Training
 
@@ -104,6 +123,34 @@ origin.
 {json.dumps(card["training"], indent=2)}
 ```
 """
+
+
+def _use(view: View, length: int, extras: Extras) -> str:
+    """How to use the model without paperclip."""
+    alone = "`preprocessor_config.json` alone"
+    if view.kind == "clip":
+        without = f"{alone} shows pictures in the same way."
+    elif view.fill == "sky":
+        without = (
+            f"{alone} leaves pixels without data white, which this model has never seen, and does "
+            "not pad pictures: without `view` the embeddings are of little use."
+        )
+    else:
+        without = f"{alone} shows square pictures in the same way, and does not pad others."
+    before = (
+        f"After `pip install {card_code.packages(view)}`, in the folder with this file (`hf "
+        "download` fetches it from the Hub):"
+    )
+    after = (
+        '`embed_images([Image.open(path)]) @ embed_texts(["a spiral galaxy"]).T` are cosines. '
+        f"{without}"
+    )
+    code = card_code.code(view, length, extras)
+    return f"{_wrapped(before)}\n\n```python\n{code}\n```\n\n{_wrapped(after)}"
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return fill(text, 100, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _warnings(training: Mapping, extras: Extras) -> str:

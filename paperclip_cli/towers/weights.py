@@ -18,6 +18,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from paperclip_cli.files import replace_file, replacing
+from paperclip_cli.images.view import RESAMPLINGS
 from paperclip_cli.towers import clip, init
 from paperclip_cli.towers.config import ClipConfig
 from paperclip_cli.towers.folder import CARD, CONFIG, HEADS, PREPROCESSOR, ModelFolder
@@ -122,14 +123,18 @@ def tensors(params: clip.Params, config: ClipConfig) -> dict[str, np.ndarray]:
 
 
 def preprocessor(folder: ModelFolder) -> dict:
-    """Settings for transformers' CLIPImageProcessor to make the model's view of a canvas."""
+    """Settings for transformers' CLIPImageProcessor to make the model's view of a canvas.
+
+    It can say no more: `card_code` has the lines that make the canvas.
+    """
     side = folder.view.size
+    resample = folder.view.resample if folder.view.kind == "clip" else "bicubic"
     return {
         "image_processor_type": "CLIPImageProcessor",
         "do_convert_rgb": True,
         "do_resize": True,
         "size": {"shortest_edge": folder.view.store_side},
-        "resample": 3,
+        "resample": RESAMPLINGS.index(resample),
         "do_center_crop": True,
         "crop_size": {"height": side, "width": side},
         "do_rescale": True,
