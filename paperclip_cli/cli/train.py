@@ -174,7 +174,10 @@ def train(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Continue this model's training, perhaps for more --steps."),
+        typer.Option(
+            "--resume",
+            help="Continue this model's training, perhaps for more --steps. All else stays.",
+        ),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Train the model again from the start.")

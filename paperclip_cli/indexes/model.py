@@ -16,7 +16,7 @@ from paperclip_cli.towers.folder import (
 )
 from paperclip_cli.towers.safetensors import write_some
 from paperclip_cli.towers.weight_files import WEIGHTS, weight_files
-from paperclip_cli.workspace import Workspace
+from paperclip_cli.workspace import Manifest, Workspace
 
 _TEXT = ("text_model.", "text_projection.")
 
@@ -47,13 +47,10 @@ def whole_model_of(index: IndexFolder, workspace: Workspace, afresh: bool = Fals
     Raises:
         PaperclipError: that model is gone or has changed.
     """
-    name, folder = index.manifest.config["model"], Path(index.manifest.config["model_folder"])
     if "text_tower" in index.manifest.extra:
-        model = _elsewhere(index, name, workspace)
-    elif missing_files(folder):
-        model = resolve(name, workspace)
+        model = _elsewhere(index, workspace)
     else:
-        model = ModelFolder.open(folder, name)
+        model = recorded_model(index.manifest, workspace)
 
     if fingerprint(model, workspace, afresh) != index.manifest.inputs["model"]:
         raise PaperclipError(
@@ -63,14 +60,27 @@ def whole_model_of(index: IndexFolder, workspace: Workspace, afresh: bool = Fals
     return model
 
 
-def _elsewhere(index: IndexFolder, name: str, workspace: Workspace) -> ModelFolder:
-    try:
+def recorded_model(manifest: Manifest, workspace: Workspace) -> ModelFolder:
+    """The whole model that the manifest of an index names, whether it has changed or not.
+
+    Raises:
+        PaperclipError: it is gone.
+    """
+    name, folder = manifest.config["model"], Path(manifest.config["model_folder"])
+    # The folder in the manifest of another machine's index means nothing here.
+    if "text_tower" in manifest.extra or missing_files(folder):
         return resolve(name, workspace)
+    return ModelFolder.open(folder, name)
+
+
+def _elsewhere(index: IndexFolder, workspace: Workspace) -> ModelFolder:
+    try:
+        return recorded_model(index.manifest, workspace)
     except PaperclipError as error:
         raise PaperclipError(
             f"index {index.name!r} came with only the text tower of its model, "
-            f"and model {name} is not here",
-            "query with text, or get the model to query with images",
+            f"and model {index.manifest.config['model']} is not here",
+            "query with text, or get the model for images",
         ) from error
 
 

@@ -31,6 +31,7 @@ from paperclip_cli.indexes.maker import (
     open_text_tower,
     splits_of,
 )
+from paperclip_cli.indexes.model import recorded_model, whole_model_of
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
 from paperclip_cli.indexes.unrelated import unrelated_texts
 from paperclip_cli.indexes.update import (
@@ -98,10 +99,10 @@ def run(
         check_installed()  # fail before a night of work, not after it
     folder = workspace.index(config.name)
     scope = _find_scope(config, workspace)
-    model = resolve(config.model, workspace)
 
     with lock(folder), quiet_decoders():
         old = None if config.force or read_manifest(folder) is None else open_index(folder)
+        model = _model(config, folder, old, workspace)
         view, reading = _seeing(config, model, old, scope.are_previews(workspace))
         maker = Maker(
             model=model,
@@ -152,6 +153,18 @@ def run(
         output=folder,
         unchanged=is_unchanged and not is_new_graph,
     )
+
+
+def _model(
+    config: IndexConfig, folder: Path, old: IndexFolder | None, workspace: Workspace
+) -> ModelFolder:
+    """The model of `config`, or else the one that made the index, or else the only one."""
+    if config.model is not None:
+        return resolve(config.model, workspace)
+    if old is not None:
+        return whole_model_of(old, workspace)
+    made = read_manifest(folder, may_be_damaged=True)
+    return resolve(None, workspace) if made is None else recorded_model(made, workspace)
 
 
 def _build_graph(folder: Path, progress: Progress) -> bool:

@@ -53,6 +53,7 @@ STAGE = "train"
 METRICS, CHECKPOINTS = "metrics.jsonl", "checkpoints"
 # Settings that `--resume` may change: none of them affects a step that is done.
 _MAY_CHANGE = {"steps", "eval_every", "learning_rate"}
+_ASKED = ("dataset", "image_column", "text_column", "group_column", "dtype", "accumulate", "remat")
 # A setting that the plans of earlier versions lack. Their trainings decayed every parameter.
 _DECAYS_ALL = "decays_all"
 _RISE = 1.01  # of a validation loss above its lowest; less is noise
@@ -64,6 +65,8 @@ class Plan:
 
     config: dict
     inputs: dict[str, str]
+    # Options that do not affect the result, and the name of the dataset: --resume takes them again.
+    asked: dict = dataclasses.field(default_factory=dict, compare=False)
 
     @property
     def is_earlier(self) -> bool:
@@ -108,11 +111,13 @@ def _train(
     local_devices()
     refuse_64_bits()
     progress = progress if progress is not None and distributed.leads() else SilentProgress()
+    folder, state = workspace.model(config.name), workspace.training(config.name)
+    if config.resume:
+        config = _resumed(config, _begun(state))
     columns = Wanted(config.image_column, config.text_column, config.group_column)
     opened = open_dataset(config.dataset, columns, workspace, progress)
     dataset = opened.folder
     base = base_model(config.init, workspace)
-    folder, state = workspace.model(config.name), workspace.training(config.name)
 
     with ExitStack() as held:
         held.enter_context(lock(folder) if distributed.leads() else nullcontext())
@@ -128,11 +133,6 @@ def _train(
         if finished and plan == old:
             return opened.onto(_report(finished, folder, unchanged=True))
         _refuse_other(plan, before, config)
-        if config.resume and begun is None:
-            raise PaperclipError(
-                f"there is no training of model {config.name!r} to resume", "leave out --resume"
-            )
-
         if is_earlier:
             progress.note(
                 "an earlier version began this training: as then, weight decay acts on everything"
@@ -165,6 +165,26 @@ def _read_for_long(dataset: Path, workspace: Workspace) -> Iterator[Path]:
         yield dataset
 
 
+def _resumed(config: TrainConfig, begun: Plan | None) -> TrainConfig:
+    """The options of a training that goes on. What has its usual value is as it was begun.
+
+    Derived values are not derived again: a warm-up stays the one that was begun with.
+    """
+    if begun is None:
+        raise PaperclipError(
+            f"there is no training of model {config.name!r} to resume", "leave out --resume"
+        )
+    known, usual = begun.config | begun.asked, TrainConfig()
+    if begun.config.get(_DECAYS_ALL):
+        known["recipe"] = "paper"  # the only one of which this is a part
+    kept = {
+        field.name: known[field.name]
+        for field in dataclasses.fields(config)
+        if field.name in known and getattr(config, field.name) == getattr(usual, field.name)
+    }
+    return replace(config, **kept)
+
+
 def _recipe(config: TrainConfig, base: ModelFolder | None, is_earlier: bool) -> Recipe:
     """The recipe. A model of ours keeps its view unless `config` gives another.
 
@@ -195,7 +215,8 @@ def _plan(
     settings = dataclasses.asdict(recipe)
     if is_earlier:
         settings.pop(_DECAYS_ALL)  # so that the plan stays the one it began with
-    return Plan({"init": config.init, "seed": config.seed, **settings}, inputs)
+    asked = {name: getattr(config, name) for name in _ASKED}
+    return Plan({"init": config.init, "seed": config.seed, **settings}, inputs, asked)
 
 
 def _begun(state: Path) -> Plan | None:

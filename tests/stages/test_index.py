@@ -19,7 +19,7 @@ from paperclip_cli.indexes import journal
 from paperclip_cli.records import Key
 from paperclip_cli.stages import index as stage
 from paperclip_cli.stages import index_status, query
-from paperclip_cli.workspace import Workspace
+from paperclip_cli.workspace import Manifest, Workspace, write_manifest
 from tests.factories import make_proposal, write_archive, write_fetched, write_preview
 from tests.small_indexes import FILES, FakeTower, holds, index_of, run, towers, write_picture
 
@@ -298,6 +298,28 @@ def test_what_is_missing_is_named_with_its_command(workspace: Workspace, model: 
         stage.run(IndexConfig(model=model, missions=("jwst",)), workspace)
     with pytest.raises(UsageError, match="--batch-size"):
         IndexConfig(batch_size=0)
+
+
+def test_an_index_is_updated_with_the_model_that_made_it(
+    workspace: Workspace, model: str, tmp_path: Path
+) -> None:
+    """Also where the cache has others."""
+    mine = shutil.copytree(model, tmp_path / "mine")
+    write_fetched(workspace, proposals=3)
+    stage.run(IndexConfig(model=str(mine)), workspace, **towers())  # type: ignore[arg-type]
+    for name in ("other", "another"):
+        shutil.copytree(model, workspace.model(name))
+        write_manifest(workspace.model(name), Manifest(stage="train", config={}))
+    with pytest.raises(UsageError, match="and no --model"):
+        stage.run(IndexConfig(name="new"), workspace, **towers())  # type: ignore[arg-type]
+    for force in (False, True):
+        report = stage.run(IndexConfig(force=force), workspace, **towers())  # type: ignore[arg-type]
+        manifest = index_of(workspace).manifest
+        assert (manifest.config["model"], report.unchanged) == (str(mine), not force)
+    weights = mine / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(PaperclipError, match="was made by another model than the one now in"):
+        stage.run(IndexConfig(), workspace, **towers())  # type: ignore[arg-type]
 
 
 def test_status_says_what_has_changed(workspace: Workspace, model: str) -> None:

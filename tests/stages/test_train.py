@@ -164,6 +164,34 @@ def test_more_steps_by_resume_are_those_of_a_longer_training(trained: Workspace)
     assert same_tensors(tensors(trained, "longer"), tensors(trained, "straight"))
 
 
+def test_resume_takes_everything_else_from_the_training_it_resumes(trained: Workspace) -> None:
+    """The warm-up too, which would be derived from the number of steps."""
+    begun = TrainConfig(
+        init="scratch:tiny",
+        dataset="plain",
+        name="begun",
+        recipe="paper",
+        steps=20,
+        batch_size=4,
+        learning_rate=0.01,
+        seed=7,
+        accumulate=2,
+        multi_positive=True,
+    )
+    train.run(begun, trained)
+    plan = json.loads((trained.training("begun") / "plan.json").read_text())
+    assert plan["config"]["warmup_steps"] == 2 and plan["config"]["decays_all"] is True
+    train.run(TrainConfig(name="begun", steps=24, resume=True), trained)
+    straight = dataclasses.replace(begun, name="at-once", steps=24, warmup_steps=2)
+    train.run(straight, trained)
+    assert same_tensors(tensors(trained, "begun"), tensors(trained, "at-once"))
+    after = json.loads((trained.training("begun") / "plan.json").read_text())
+    assert after["config"] == plan["config"] | {"steps": 24} and after["asked"] == plan["asked"]
+    assert train.run(TrainConfig(name="begun", resume=True), trained).unchanged
+    with pytest.raises(PaperclipError, match="seed"):
+        train.run(TrainConfig(name="begun", resume=True, seed=8), trained)
+
+
 def test_without_validation_the_last_step_is_kept_and_said(trained: Workspace) -> None:
     notes = Notes()
     report = train.run(
