@@ -12,6 +12,7 @@ from dataclasses import dataclass
 SUMMARY = json.dumps(
     {"objects_and_phenomena": ["black holes"], "science_use_cases": ["weigh black holes"]}
 )
+VERDICT = '{"relevant": true}'
 DRAFT = '{"objects_and_phenomena": ["a draft"], "science_use_cases": ["draft this"]}'
 Refusal = tuple[int, dict | list]
 
@@ -42,16 +43,18 @@ class Product:
 
     name: str
     refusal: Callable[[dict], Refusal | None] = _nothing
-    message: Callable[[], dict] = lambda: {"content": SUMMARY}
+    message: Callable[[str], dict] = lambda said: {"content": said}
     streams: bool = False
 
     def reply(self, asked: dict) -> tuple[bytes, str]:
         """The body of a completion, and its type."""
+        asks_judge = '"relevant"' in asked["messages"][0]["content"]
+        said = VERDICT if asks_judge else SUMMARY
         if self.streams:
-            half = len(SUMMARY) // 2
-            pieces = [{"content": SUMMARY[:half]}, {"content": SUMMARY[half:]}]
+            half = len(said) // 2
+            pieces = [{"content": said[:half]}, {"content": said[half:]}]
             return stream({"reasoning_content": "Hm."}, *pieces), "text/event-stream"
-        return json.dumps(completion(self.message())).encode(), "application/json"
+        return json.dumps(completion(self.message(said))).encode(), "application/json"
 
 
 def schema_of(asked: dict) -> dict:
@@ -156,33 +159,35 @@ PRODUCTS = {
         Product("vLLM"),
         Product(
             "vLLM, JSON taken for a thought",
-            message=lambda: {"content": None, "reasoning_content": SUMMARY},
+            message=lambda said: {"content": None, "reasoning_content": said},
         ),
         Product(
-            "llama-server", message=lambda: {"content": SUMMARY, "reasoning_content": _THOUGHT}
+            "llama-server", message=lambda said: {"content": said, "reasoning_content": _THOUGHT}
         ),
         Product(
-            "llama-cpp-python", _llama_cpp_python, lambda: {"content": f" {SUMMARY}<end_of_turn>"}
+            "llama-cpp-python", _llama_cpp_python, lambda said: {"content": f" {said}<end_of_turn>"}
         ),
-        Product("Ollama", message=lambda: {"content": f"<think>{_THOUGHT}</think>\n\n{SUMMARY}"}),
+        Product("Ollama", message=lambda said: {"content": f"<think>{_THOUGHT}</think>\n\n{said}"}),
         Product(
             "LM Studio",
             _lm_studio,
-            lambda: {"content": f"Here is the summary:\n```json\n{SUMMARY}\n```\nAnything else?"},
+            lambda said: {"content": f"Here is the summary:\n```json\n{said}\n```\nAnything else?"},
         ),
         Product(
             "Mistral",
             _mistral,
-            lambda: {
+            lambda said: {
                 "content": [
                     {"type": "thinking", "thinking": [{"type": "text", "text": _THOUGHT}]},
-                    {"type": "text", "text": SUMMARY},
+                    {"type": "text", "text": said},
                 ]
             },
         ),
         Product("a gateway", _gateway, streams=True),
         Product("Gemini", _gemini),
-        Product("DeepSeek", _deepseek, lambda: {"content": SUMMARY, "reasoning_content": _THOUGHT}),
+        Product(
+            "DeepSeek", _deepseek, lambda said: {"content": said, "reasoning_content": _THOUGHT}
+        ),
         Product("DashScope", _dashscope, streams=True),
     )
 }

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paperclip_cli.summaries.llm import schema
 from paperclip_cli.summaries.llm.base import Sampling, Sent
 from paperclip_cli.summaries.llm.dialect import FORMS, Dialect
 from paperclip_cli.summaries.llm.refusals import Refusal
-from paperclip_cli.summaries.llm.reply import decoded
+from paperclip_cli.summaries.llm.reply import broke_off, decoded, model_names, read_reply
 
 SAMPLING = Sampling(0.3, 7)
 
@@ -228,3 +230,37 @@ def test_money_and_keys() -> None:
 def test_the_servers_own_words(body: object, status: int, words: str | None) -> None:
     told = refusal(body, status).words
     assert told == words if words else told.startswith("HTTP 400") and len(told) < 220
+
+
+KEYS = """error errors detail message msg code type param status loc metadata raw innererror choices
+    delta content text thinking value reasoning_content refusal tool_calls function arguments usage
+    finish_reason prompt_tokens completion_tokens data id object""".split()
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 10**12),
+    st.floats(allow_nan=False),
+    st.sampled_from(["", "seed", '{"error": {"message": "x"}}', "context length", *KEYS]),
+    st.text(max_size=8),
+)
+BODIES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(BODIES, st.sampled_from([200, 400, 402, 403, 422, 429, 500]), st.booleans())
+def test_whatever_a_server_sends_is_read(body: object, status: int, streams: bool) -> None:
+    raw = json.dumps(body).encode()
+    told = refusal(b"data: " + raw + b"\n\n" if streams else raw, status)
+    read_reply(told.decoded, schema.shape())
+    model_names(told.decoded)
+    broke_off(told.decoded)
+    assert told.words.startswith("HTTP ") and "\n" not in told.words
+    assert 200 <= told.code < 600
+    kinds = ("is_error", "is_of_abstract", "is_of_money", "is_of_key", "is_of_model", "is_passing")
+    assert all(isinstance(getattr(told, kind), bool) for kind in kinds)
+    Dialect().beside(told.names, schema.shape())
