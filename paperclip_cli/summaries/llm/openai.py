@@ -97,6 +97,7 @@ class ServerWriter:
         self._server = Connection(self._url, key, timeout, is_local(url), self._pace)
         self._lock, self._alone = threading.Lock(), threading.Lock()
         self._dialect, self._is_known, self._is_too_small = Dialect(), False, False
+        self._ended: PaperclipError | None = None
         self._spent = self._lost = self._in_vain = 0
         self._last, self._advice = "nothing", "check --llm and --base-url"
         self.model = model or self._only_model()
@@ -140,6 +141,9 @@ class ServerWriter:
                 raise UnansweredYet(str(error), self._sent(attempt.dialect, sampling)) from error
             except BadItem as error:
                 raise Unanswered(str(error), self._sent(attempt.dialect, sampling)) from error
+            except PaperclipError as error:
+                self._ended = error  # for the threads that wait for their turn
+                raise
         self._lost = 0
         return answer
 
@@ -360,6 +364,8 @@ class ServerWriter:
             PaperclipError: no request can succeed.
         """
         self._pace.check()
+        if self._ended is not None:
+            raise self._ended
         self._check_stopped()
         if not self._is_known:
             if self._spent >= MOST_SPENT:
