@@ -136,9 +136,12 @@ def _gemini(asked: dict) -> Refusal | None:
 
 
 def _deepseek(asked: dict) -> Refusal | None:
-    if asked["response_format"]["type"] == "json_object":
+    if asked["response_format"]["type"] != "json_object":
+        return _openai_error("This response_format type is unavailable now", None)
+    if "json" in asked["messages"][0]["content"].lower():
         return None
-    return _openai_error("This response_format type is unavailable now", None)
+    words = "Prompt must contain the word 'json' in some form to use 'response_format' of type"
+    return _openai_error(f"{words} 'json_object'.", None)
 
 
 def _dashscope(asked: dict) -> Refusal | None:

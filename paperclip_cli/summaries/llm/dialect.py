@@ -10,6 +10,7 @@ at a time, by what its error names:
     json_schema       llama-cpp-python's server wants json_object with a schema, others (DeepSeek's)
                       json_object alone
     stream            DashScope's models that reason answer by an event stream only
+    the word 'json'   OpenAI's and DeepSeek's servers want it in a prompt for json_object
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _LIMIT, _NEW_LIMIT = LIMITS = "max_tokens", "max_completion_tokens"
 _NO_LIMIT = ""
 _STRUCTURE = frozenset({"type", "properties", "required", "items"})  # without them it is no form
 _DEMANDS = re.compile(r"^stream$|\b(?:only|must|needs?|requires?|enable|set)\b", re.IGNORECASE)
+_WORD = re.compile(r"\bword\W+json\b", re.IGNORECASE)
 _FORM = re.compile(
     r"response[_ -]?(?:format|schema)|json[_ -]?(?:schema|object)|structured[_ -]?output"
     r"|\bguided|\bgrammar",
@@ -37,13 +39,19 @@ class Dialect:
     """What a request says.
 
     `form` is one of `FORMS`, `limit` one of `LIMITS` or blank. `without` holds the fields and the
-    keywords of the schema that are left out. `streams` asks for an event stream.
+    keywords of the schema that are left out. `streams` asks for an event stream, `says_json` in
+    words for JSON.
     """
 
     form: str = _SCHEMA
     limit: str = _LIMIT
     without: tuple[str, ...] = ()
     streams: bool = False
+    says_json: bool = False
+
+    def told(self, prompt: str) -> str:
+        """The prompt as it is sent."""
+        return f"{prompt}\n\nAnswer in JSON." if self.says_json else prompt
 
     def request(self, shape: Shape, sampling: Sampling, most_tokens: int) -> dict:
         """The fields of a request, besides model and messages."""
@@ -79,6 +87,7 @@ class Dialect:
             *([self.limit or "no max_tokens"] if self.limit != usual.limit else []),
             *(f"no {name}" for name in self.without),
             *(["stream"] if self.streams else []),
+            *(["the word JSON"] if self.says_json else []),
         )
 
     def beside(self, names: Sequence[str], shape: Shape) -> Dialect | None:
@@ -93,6 +102,8 @@ class Dialect:
         return None
 
     def _varied_by(self, text: str, shape: Shape) -> Dialect | None:
+        if not self.says_json and _WORD.search(text):
+            return replace(self, says_json=True)
         # An error about the schema names response_format too, so that its keywords come first.
         keywords = [] if self.form == _BARE else _keywords(_pruned(shape.schema, self.without))
         keywords += ["strict"] if self.form == _SCHEMA and "strict" not in self.without else []

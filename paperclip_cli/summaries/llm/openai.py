@@ -123,15 +123,12 @@ class ServerWriter:
         return [self._write(abstract, sampling) for abstract in abstracts]
 
     def _write(self, abstract: str, sampling: Sampling) -> Answer:
-        message = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": self._prompt.filled(abstract)}],
-        }
+        prompt = self._prompt.filled(abstract)
         with self._turn():
             attempt = _Attempt(self._dialect)
             try:
                 answer = persist(
-                    lambda: self._ask(message, sampling, attempt),
+                    lambda: self._ask(prompt, sampling, attempt),
                     self._patience,
                     self._pace,
                     "the server",
@@ -174,9 +171,11 @@ class ServerWriter:
             self._alone.release()
         yield
 
-    def _ask(self, message: dict, sampling: Sampling, attempt: _Attempt) -> Answer:
+    def _ask(self, prompt: str, sampling: Sampling, attempt: _Attempt) -> Answer:
         """One answer, in the first dialect that the server accepts, starting from the known one."""
         while True:
+            content = attempt.dialect.told(prompt)
+            message = {"model": self.model, "messages": [{"role": "user", "content": content}]}
             said = attempt.dialect.request(self._shape, sampling, self._most_tokens)
             status, headers, raw = self._request("POST", "/chat/completions", message | said)
             reply, raw, found = self._read(status, raw)
@@ -184,7 +183,6 @@ class ServerWriter:
                 self._adopt(attempt)
                 return self._answer(reply, raw, attempt.dialect, sampling)
 
-            prompt = message["messages"][0]["content"]
             refusal = Refusal(status=status, body=raw, decoded=found, prompt=prompt)
             self._note(refusal.words)
             if refusal.is_of_model_s_json:
