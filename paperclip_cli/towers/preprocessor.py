@@ -15,8 +15,11 @@ CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _SIDE, _BICUBIC = 224, RESAMPLINGS.index("bicubic")
 _FACTOR = 1 / 255
-# Two names of the same, one by torchvision, and one of old files.
-_TYPES = ("CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPFeatureExtractor")
+# By Pillow or torchvision; the last one is in old files.
+_TYPES = (
+    *("CLIPImageProcessor", "CLIPImageProcessorPil", "CLIPImageProcessorFast"),
+    "CLIPFeatureExtractor",
+)
 # Steps that CLIP's processor does not take by itself.
 _FURTHER = ("do_pad", "use_square_size", "default_to_square")
 
