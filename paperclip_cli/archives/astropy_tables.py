@@ -16,33 +16,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from paperclip_cli.archives.catalogue import decode
-from paperclip_cli.archives.cells import declination, right_ascension
+from paperclip_cli.archives.columns import UNITS, heading, meaning
+from paperclip_cli.archives.votable_frames import stated_systems, turn_to_icrs
+from paperclip_cli.archives.votable_regions import region_cells
 from paperclip_cli.errors import PaperclipError
 
 if TYPE_CHECKING:
-    from astropy.io.votable.tree import TableElement
     from astropy.table import Table
-
-# Frames of a VOTable's COOSYS, and the equinox that each may state.
-_SYSTEMS = {
-    "icrs": ("icrs", ""),
-    "eq_fk5": ("icrs", "J2000"),  # 0.02 arcsec from ICRS
-    "fk5": ("icrs", "J2000"),
-    "eq_fk4": ("fk4", "B1950"),
-    "fk4": ("fk4", "B1950"),
-}
+SKY = "skycoord"  # a column of coordinates is one of two columns, whatever its name
 
 
 class Columns(NamedTuple):
-    """The columns of a table by their names in lower case, and the place of each row."""
+    """The columns of a table by their names in lower case, the place of each row, and notes."""
 
     columns: dict[str, list[str]]
     places: list[str]
+    notes: tuple[str, ...] = ()
 
 
-def read_ecsv(
-    path: Path, data: bytes, names: Mapping[str, str], units: Mapping[str, str]
-) -> Columns:
+def read_ecsv(path: Path, data: bytes) -> Columns:
     """An ECSV file.
 
     Raises:
@@ -53,16 +45,14 @@ def read_ecsv(
     lines = decode(data).split("\n")
     try:
         table = Table.read(lines, format="ascii.ecsv")
-        columns = _columns(table, names, units)
+        columns = _columns(table, {})
     except Exception as error:
         # astropy raises many kinds on a damaged table and on a unit that does not fit.
         raise _damaged(path, "ECSV", error) from error
     return Columns(columns, _places(lines, len(table)))
 
 
-def read_votable(
-    path: Path, data: bytes, names: Mapping[str, str], units: Mapping[str, str]
-) -> Columns:
+def read_votable(path: Path, data: bytes) -> Columns:
     """The first table of a VOTable. Nothing that it refers to is opened.
 
     Raises:
@@ -83,13 +73,13 @@ def read_votable(
             tree = parse(io.BytesIO(data))
             first = tree.get_first_table()
             table = first.to_table(use_names_over_ids=True)
-        columns = _columns(table, names, units)
-        frame = _frame(first, tree, names)
+        systems = stated_systems(first, tree)
+        columns = _columns(table, {field.name: field.xtype or "" for field in first.fields})
+        notes = tuple(turn_to_icrs(columns, systems))
     except Exception as error:
         raise _damaged(path, "VOTable", error) from error
-    if frame != "icrs":
-        _turn(columns, frame, names)
-    return Columns(columns, [f"row {number}" for number in range(1, len(table) + 1)])
+    places = [f"row {number}" for number in range(1, len(table) + 1)]
+    return Columns(columns, places, notes)
 
 
 def _damaged(path: Path, kind: str, error: Exception) -> PaperclipError:
@@ -97,9 +87,8 @@ def _damaged(path: Path, kind: str, error: Exception) -> PaperclipError:
     return PaperclipError(f"{path} cannot be read as {kind}: {reason}")
 
 
-def _columns(
-    table: Table, names: Mapping[str, str], units: Mapping[str, str]
-) -> dict[str, list[str]]:
+def _columns(table: Table, xtypes: Mapping[str, str]) -> dict[str, list[str]]:
+    """The columns as text. `xtypes` says of what kind the arrays in a column's cells are."""
     from astropy.coordinates import SkyCoord
     from astropy.table import Column
     from astropy.time import Time, TimeDelta
@@ -108,22 +97,28 @@ def _columns(
     found: dict[str, list[str]] = {}
     places: list[SkyCoord] = []
     for name in table.colnames:
-        column, plain = table[name], name.strip().lower()
+        column, (plain, scale) = table[name], heading(name)
         if isinstance(column, SkyCoord):
             places.append(column)
-        elif isinstance(column, Column | Quantity | Time | TimeDelta) and plain not in found:
-            found[plain] = _cells(column, units.get(names.get(plain, plain)))
-    taken = {names.get(name, name) for name in found}
-    if places and not taken & {"s_ra", "s_dec"}:
+        elif not isinstance(column, Column | Quantity | Time | TimeDelta) or plain in found:
+            continue
+        elif meaning(plain) == "s_region" and not _is_text(column):
+            found[plain] = region_cells(column, xtypes.get(name, ""))
+        else:
+            found[plain] = _cells(column, UNITS.get(meaning(plain)), scale)
+    if places and not {f"{SKY}.ra", f"{SKY}.dec"} & found.keys():
         sky = places[0].icrs.spherical
-        for wanted, angle in (("s_ra", sky.lon), ("s_dec", sky.lat)):
+        for part, angle in (("ra", sky.lon), ("dec", sky.lat)):
             hidden = _mask(places[0], len(table)) | _mask(angle, len(table))
-            found[wanted] = _texts(angle.deg, hidden)
+            found[f"{SKY}.{part}"] = _texts(angle.deg, hidden)
     return found
 
 
-def _cells(column: Any, unit: str | None) -> list[str]:
-    """A column as text, in the unit that is given."""
+def _cells(column: Any, unit: str | None, scale: float) -> list[str]:
+    """A column as text, in the unit that is given.
+
+    Its numbers are multiplied by `scale`, if it has no unit of its own.
+    """
     from astropy.time import Time, TimeDelta
     from astropy.units import Quantity
 
@@ -134,8 +129,18 @@ def _cells(column: Any, unit: str | None) -> list[str]:
         # UT1 is within a second of UTC; to tell how far takes a table from the network.
         column = (column if column.scale in ("utc", "ut1", "local") else column.utc).mjd
     elif unit is not None and str(getattr(column, "unit", None) or "") and _is_number(column):
-        column = Quantity(_plain(column), column.unit).to_value(unit)
+        # A right ascension in hours is often said to be in hours of time.
+        own = "hourangle" if unit == "deg" and str(column.unit) == "h" else column.unit
+        column = Quantity(_plain(column), own).to_value(unit)
+    elif scale != 1 and _is_number(column):
+        column = _plain(column) * scale
     return _texts(column, hidden)
+
+
+def _is_text(column: Any) -> bool:
+    """Whether the cells of a column are texts; those of kind `object` are arrays, or texts."""
+    kind = getattr(getattr(column, "dtype", None), "kind", "")
+    return kind in "SU" or (kind == "O" and all(isinstance(one, str | bytes) for one in column))
 
 
 def _is_number(column: Any) -> bool:
@@ -180,37 +185,3 @@ def _places(lines: list[str], rows: int) -> list[str]:
     if len(numbers) == rows:
         return [f"line {number}" for number in numbers]
     return [f"row {number}" for number in range(1, rows + 1)]
-
-
-def _frame(table: TableElement, tree: Any, names: Mapping[str, str]) -> str:
-    """The frame of a VOTable's positions.
-
-    Raises:
-        ValueError: it is not one of equatorial coordinates.
-    """
-    systems = {one.ID: one for one in tree.iter_coosys()}
-    for field in table.fields:
-        system = systems.get(field.ref)
-        if names.get(field.name.lower(), field.name.lower()) != "s_ra" or system is None:
-            continue
-        frame, equinox = _SYSTEMS.get(str(system.system).lower(), ("", ""))
-        if not frame or (system.equinox or equinox) not in (equinox, equinox[1:] + ".0", ""):
-            raise ValueError(f"its positions are in {system.system} {system.equinox or ''}".strip())
-        return frame
-    return "icrs"
-
-
-def _turn(columns: dict[str, list[str]], frame: str, names: Mapping[str, str]) -> None:
-    """Turn the positions of a table into ICRS. What is not a position is refused later."""
-    from paperclip_cli.sky.frames import to_icrs
-
-    own = {names.get(name, name): name for name in columns}
-    if "s_ra" not in own or "s_dec" not in own:
-        return
-    ra, dec = columns[own["s_ra"]], columns[own["s_dec"]]
-    for row, both in enumerate(zip(ra, dec, strict=True)):
-        try:
-            place = right_ascension(both[0]), declination(both[1])
-        except ValueError:
-            continue
-        ra[row], dec[row] = map(repr, to_icrs(frame, *place))

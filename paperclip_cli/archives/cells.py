@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 from typing import NamedTuple
 
 from paperclip_cli.config.quantities import NUMBER
+from paperclip_cli.config.quantities import modified_julian_date as modified_julian_date_of
 from paperclip_cli.errors import UsageError
 from paperclip_cli.filter_names import only_filters
 from paperclip_cli.sky.coordinates import parse_position
+from paperclip_cli.sky.frames import HOURS
 from paperclip_cli.sky.region import latitude, longitude, parse_region
 from paperclip_cli.sky.written import parse_coordinate, plain_signs
 from paperclip_cli.values import is_blank, modified_julian_date
@@ -67,6 +70,31 @@ def right_ascension(text: str) -> float:
 def declination(text: str) -> float:
     """A declination in degrees, from `47.19` or `+47:11:43`."""
     return _coordinate(text, is_ra=False)
+
+
+def longitude_in(frame: str, text: str) -> float:
+    """The first coordinate of a frame (of `sky.frames`) in degrees [0, 360)."""
+    if frame in HOURS:
+        return right_ascension(text)
+    try:
+        return longitude(parse_coordinate(text, is_ra=False))
+    except ValueError as error:
+        raise ValueError("is not a longitude") from error
+
+
+def date(text: str) -> float:
+    """The Modified Julian Date of `2015-03-20`, `2015-03-20T12:00:00Z` (UTC) or of a number.
+
+    Raises:
+        ValueError: it is none, or not of an observation.
+    """
+    try:
+        found = modified_julian_date_of(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        found = number(text) if _NUMBER.fullmatch(text) else math.nan
+    if math.isnan(found):
+        raise ValueError("is not a date")
+    return modified_julian_date(found)
 
 
 def position(text: str) -> dict[str, float]:

@@ -131,6 +131,7 @@ def open_folder(root: Path, mission: str, catalog: Path | None = None) -> Folder
         notes=(
             *_told(f"{listing.name}, {text}" for text in catalogue.oddities),
             *_told(oddity.text for oddity in oddities),
+            *table.notes,
             *_of_another_mission(mission, catalogue, table),
         ),
     )

@@ -1,48 +1,32 @@
 """The table of the observations behind an archive's images: `observations.csv`, `.ecsv` or `.vot`.
 
 Its columns are `image` (a path relative to the folder, or a file name together with `proposal_id`),
-and the fields of `records.Observation`, or their plainer names in ALIASES. Angles are in degrees
+and the fields of `records.Observation`, or their other names in `columns`. Angles are in degrees
 (ICRS); a right ascension in parts (`13:29:52.7`) is in hours, and one column may hold both
-coordinates. `t_min` is a Modified Julian Date,
-and `t_exptime` is in seconds; ECSV and VOTable may use other units, and ECSV a column of times or
-of coordinates. `filters` holds several names divided by `;`, `,` or `|`.
+coordinates. `t_min` is a Modified Julian Date, and `t_exptime` is in seconds. A column may say that
+it is in other units, and be one of times or of coordinates in ECSV. `filters` holds several names
+divided by `;`, `,` or `|`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from paperclip_cli.archives.catalogue import one_line
-from paperclip_cli.archives.cells import cell, position, proposal_number
+from paperclip_cli.archives.columns import halves_of, pairs_of, passed_over
+from paperclip_cli.archives.row_values import UNREADABLE, RowValues, Wrong
 from paperclip_cli.archives.tables import Line, read_table
 from paperclip_cli.records import Observation
 from paperclip_cli.values import is_blank
+from paperclip_cli.wording import counted
 
-# Columns that hold both coordinates, as a text or (in ECSV) as astropy's SkyCoord.
-_POSITIONS = ("coord", "coords", "coordinates", "position", "skycoord")
-ALIASES = {
-    "ra": "s_ra",
-    "dec": "s_dec",
-    "region": "s_region",
-    "target_name": "target",
-    "instrument_name": "instrument",
-    "filter": "filters",
-    "exptime": "t_exptime",
-    "proposal": "proposal_id",
-    **{f"{name}.ra": "s_ra" for name in _POSITIONS},
-    **{f"{name}.dec": "s_dec" for name in _POSITIONS},
-}
-UNITS = {"s_ra": "deg", "s_dec": "deg", "t_min": "d", "t_exptime": "s"}
 FILES = tuple(f"observations.{suffix}" for suffix in ("csv", "ecsv", "vot"))
-UNREADABLE = "rows of the observation table with an unreadable value"
 WITHOUT_IMAGE = "rows of the observation table without an image"
 REPEATED = "rows of the observation table that repeat an image"
 TOO_LONG = "rows of the observation table with more cells than columns"
-_NAMES = frozenset(field.name for field in dataclasses.fields(Observation))
 _MOST_SHOWN = 60  # characters of a value
 
 
@@ -62,21 +46,23 @@ class Oddity(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ObservationTable:
     """The rows that name an image, what is odd about the others, and the missions that are named.
 
-    `file` is the name of the file. A value that could not be read is left out of its row.
+    `file` is the name of the file, and `notes` are about it as a whole. A value that could not be
+    read is left out of its row.
     """
 
-    rows: tuple[Row, ...] = ()
-    oddities: tuple[Oddity, ...] = ()
+    rows: tuple[Row, ...] = field(default=(), kw_only=False)
+    oddities: tuple[Oddity, ...] = field(default=(), kw_only=False)
     missions: frozenset[str] = frozenset()
     file: str = FILES[0]
+    notes: tuple[str, ...] = ()
 
     def oddity(self, kind: str, row: Row, column: str, value: object, reason: str) -> Oddity:
         """Something that is odd about a row of this table."""
-        return _odd(self.file, kind, row.place, column, value, reason)
+        return _odd(self.file, row.place, kind, column, value, reason)
 
 
 def read_observations(folder: Path) -> ObservationTable:
@@ -93,72 +79,56 @@ def _table(path: Path) -> ObservationTable:
     rows: list[Row] = []
     oddities: list[Oddity] = []
     missions: set[str] = set()
-    for line in read_table(path, ALIASES, UNITS):
+    content = read_table(path)
+    pairs, halves = pairs_of(content.columns), halves_of(content.columns)
+    alone = 0
+    for line in content.lines:
         values = {name: one_line(text) for name, text in line.cells.items()}
-        name, text = line.opened
-        if name:
-            reason = "opens a quote that is not closed"
-            oddities.append(_odd(path.name, UNREADABLE, line.place, name, one_line(text), reason))
-        elif not any(values.values()):
+        if (wrong := _unused(line, values)) is not None:
+            oddities += [_odd(path.name, line.place, *one) for one in wrong]
             continue
-        if name and is_blank(values["image"]):
-            continue  # which is the cell itself, or is behind it
-        if line.beyond:
-            # A comma inside a cell that is not quoted moves all values behind it.
-            reason = "is beyond the last column; cells with a comma need quotes"
-            oddities.append(_odd(path.name, TOO_LONG, line.place, "value", line.beyond[0], reason))
-        elif is_blank(values["image"]):
-            reason = "names no image"
-            oddities.append(
-                _odd(path.name, WITHOUT_IMAGE, line.place, "image", values["image"], reason)
-            )
-        else:
-            row, mission, wrong = _row(line, values)
-            rows.append(row)
-            missions.add(mission)
-            oddities += [_odd(path.name, UNREADABLE, line.place, *one) for one in wrong]
+        oddities += [_odd(path.name, line.place, *one) for one in _opened(line)]
+        found = RowValues(values)
+        number, mission = found.proposal()
+        rows.append(Row(values["image"], number, found.observation(pairs), line.place))
+        missions.add(mission)
+        alone += found.has_half(halves)
+        oddities += [_odd(path.name, line.place, *one) for one in found.wrong]
+
+    notes = [*content.notes, *passed_over(content.columns)]
+    if alone:
+        rows_of = counted(alone, "rows have")
+        notes.append(f"{rows_of} half of a position: no column is the other half of {halves[0]}")
     return ObservationTable(
-        tuple(rows), tuple(oddities), frozenset(missions - {""}), file=path.name
+        tuple(rows),
+        tuple(oddities),
+        missions=frozenset(missions - {""}),
+        file=path.name,
+        notes=tuple(f"{path.name}: {note}" for note in notes),
     )
 
 
-def _row(line: Line, values: Mapping[str, str]) -> tuple[Row, str, list[tuple[str, str, str]]]:
-    """A row, the mission it names, and each column and value that could not be read, with why."""
-    number, mission, wrong = None, "", []
-    written = values.get("proposal_id", "")
-    if not is_blank(written):
-        try:
-            number, mission = proposal_number(written)
-        except ValueError as error:
-            wrong.append(("proposal_id", written, str(error)))
-    observation, unread = _observation(values)
-    return Row(values["image"], number, observation, line.place), mission, [*wrong, *unread]
+def _unused(line: Line, values: Mapping[str, str]) -> list[Wrong] | None:
+    """Why a row is left out, which may be nothing; None if it is used."""
+    opened = _opened(line)
+    if not any(values.values()):
+        return opened
+    if line.beyond:
+        # A comma inside a cell that is not quoted moves all values behind it.
+        reason = "is beyond the last column; cells with a comma need quotes"
+        return [Wrong(TOO_LONG, "value", line.beyond[0], reason)]
+    if is_blank(values.get("image", "")):
+        return opened or [Wrong(WITHOUT_IMAGE, "image", values.get("image", ""), "names no image")]
+    return None
 
 
-def _observation(values: Mapping[str, str]) -> tuple[Observation, list[tuple[str, str, str]]]:
-    """The known columns of a row, and those that could not be read: name, value, reason."""
-    read, wrong = {}, []
-    for name in sorted(_NAMES & values.keys()):
-        try:
-            value = cell(name, values[name])
-        except ValueError as error:
-            wrong.append((name, values[name], str(error)))
-            continue
-        if value is not None:
-            read[name] = value
-    if not {"s_ra", "s_dec"} & values.keys():
-        both = next((values[name] for name in _POSITIONS if not is_blank(values.get(name, ""))), "")
-        try:
-            read |= position(both) if both else {}
-        except ValueError as error:
-            wrong.append(("position", both, str(error)))
-    # Half of a position that is wrong may be a number that stands for "unknown": -99, -99.
-    if {"s_ra", "s_dec"} & {name for name, *_ in wrong}:
-        read.pop("s_ra", None), read.pop("s_dec", None)
-    return Observation(**read), wrong  # type: ignore[arg-type]
+def _opened(line: Line) -> list[Wrong]:
+    name, text = line.opened
+    reason = "opens a quote that is not closed"
+    return [Wrong(UNREADABLE, name, one_line(text), reason)] if name else []
 
 
-def _odd(file: str, kind: str, place: str, column: str, value: object, reason: str) -> Oddity:
+def _odd(file: str, place: str, kind: str, column: str, value: object, reason: str) -> Oddity:
     shown = str(value)
     shown = shown if len(shown) <= _MOST_SHOWN else shown[:_MOST_SHOWN] + "..."
     return Oddity(kind, f"{file}, {place}: {column} {shown!r} {reason}")

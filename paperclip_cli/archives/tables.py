@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paperclip_cli.archives.catalogue import decode
+from paperclip_cli.archives.cells import number
+from paperclip_cli.archives.columns import Heading, heading, is_coordinate, meaning
 from paperclip_cli.archives.csv_rows import CsvRow, csv_rows
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.values import is_blank
@@ -20,7 +22,7 @@ from paperclip_cli.values import is_blank
 MAX_BYTES = 2**30
 _ASIDE = re.compile(r"#|\"?sep=", re.IGNORECASE)
 _DELIMITERS = ",;\t|"
-_UNIT = re.compile(r"\s*[\[(]\s*(?:deg|degrees?|mjd|s|sec|seconds?)\s*[\])]$")
+_IMAGE = Heading("image")
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,17 @@ class Line:
     opened: tuple[str, str] = ("", "")
 
 
-def read_table(path: Path, names: Mapping[str, str], units: Mapping[str, str]) -> Iterator[Line]:
-    """The rows of a table. Columns are named in lower case.
+@dataclass(frozen=True)
+class Content:
+    """A table: the names of its columns, its rows, which are read when asked for, and notes."""
 
-    `names` are the columns' other names, and `units` those that numbers are turned into.
+    columns: list[str]
+    lines: Iterator[Line]
+    notes: tuple[str, ...] = ()
+
+
+def read_table(path: Path) -> Content:
+    """The rows of a table. Columns are named in lower case, without units (see `columns`).
 
     Raises:
         PaperclipError: the file is not a table, or has no column `image`.
@@ -49,35 +58,35 @@ def read_table(path: Path, names: Mapping[str, str], units: Mapping[str, str]) -
         raise PaperclipError(f"{path} is larger than {MAX_BYTES // 2**20:,} MiB")
     data = path.read_bytes()
     if path.suffix == ".csv" and not data.startswith(b"# %ECSV"):
-        return _read_csv(path, data, names)
+        return _read_csv(path, data)
 
     from paperclip_cli.archives.astropy_tables import read_ecsv, read_votable
 
-    read = read_votable if path.suffix == ".vot" else read_ecsv
-    found = read(path, data, names, units)
-    _need_image_column(path, list(found.columns))
-    return _lines(found.columns, found.places, names)
+    found = (read_votable if path.suffix == ".vot" else read_ecsv)(path, data)
+    names = list(found.columns)
+    _need_image_column(path, names)
+    cells = zip(*found.columns.values(), strict=True)
+    rows = (Line(place, _named(names, row)) for place, row in zip(found.places, cells, strict=True))
+    return Content(names, rows, found.notes)
 
 
-def _lines(
-    columns: Mapping[str, Sequence[str]], places: Sequence[str], names: Mapping[str, str]
-) -> Iterator[Line]:
-    for place, cells in zip(places, zip(*columns.values(), strict=True), strict=True):
-        yield Line(place, _named(list(columns), cells, names))
-
-
-def _read_csv(path: Path, data: bytes, names: Mapping[str, str]) -> Iterator[Line]:
+def _read_csv(path: Path, data: bytes) -> Content:
     lines = decode(data).replace("\0", " ").split("\n")
     # Before the header may stand comments, and the delimiter as spreadsheets say it: `sep=;`.
     begins = (i for i, line in enumerate(lines) if line.strip() and not _ASIDE.match(line))
     first = next(begins, 0)
     delimiter, columns = _header(lines[first])
-    _need_image_column(path, columns)
-    rows = csv_rows(lines, delimiter, len(columns), columns.index("image"), first + 1)
+    names = [column.name for column in columns]
+    _need_image_column(path, names)
+    rows = csv_rows(lines, delimiter, len(columns), names.index("image"), first + 1)
+    return Content(names, _csv_lines(path, rows, columns))
+
+
+def _csv_lines(path: Path, rows: Iterator[CsvRow], columns: Sequence[Heading]) -> Iterator[Line]:
     try:
         for row in rows:
             if any(row.cells):
-                yield _csv_line(row, columns, names)
+                yield _csv_line(row, columns)
     except csv.Error as error:
         message, at = error.args
         raise PaperclipError(
@@ -85,43 +94,53 @@ def _read_csv(path: Path, data: bytes, names: Mapping[str, str]) -> Iterator[Lin
         ) from error
 
 
-def _csv_line(row: CsvRow, columns: Sequence[str], names: Mapping[str, str]) -> Line:
+def _csv_line(row: CsvRow, columns: Sequence[Heading]) -> Line:
     place, cells, opened = f"line {row.line + 1}", list(row.cells), ("", "")
     beyond = tuple(one for one in cells[len(columns) :] if one.strip())
     if row.open is not None:
         at = min(row.open, len(columns) - 1)
-        opened = columns[at], cells[row.open]
+        opened = columns[at].name, cells[row.open]
         # A delimiter may be meant to be inside the cell: what is behind it is then of no column.
         cells[at:] = ["", *(cells[at + 1 :] if len(cells) == len(columns) else [])]
         beyond = ()
-    return Line(place, _named(columns, cells, names), beyond, opened)
+    scaled = [_scaled(cell, column) for cell, column in zip(cells, columns, strict=False)]
+    return Line(place, _named([column.name for column in columns], scaled), beyond, opened)
 
 
-def _header(line: str) -> tuple[str, list[str]]:
+def _scaled(cell: str, column: Heading) -> str:
+    """A cell in the unit that its column is to have; what is no number is left as it is."""
+    if column.scale == 1:
+        return cell
+    try:
+        return repr(number(cell) * column.scale)
+    except ValueError:
+        return cell
+
+
+def _header(line: str) -> tuple[str, list[Heading]]:
     """The delimiter, which is the first one with which there is a column `image`; and the names."""
 
-    def columns(delimiter: str) -> list[str]:
+    def columns(delimiter: str) -> list[Heading]:
         try:
-            cells = next(csv.reader([line], delimiter=delimiter), [])
+            return list(map(heading, next(csv.reader([line], delimiter=delimiter), [])))
         except csv.Error:
             return []
-        return [_UNIT.sub("", name.strip().lower()) for name in cells]
 
     found = {delimiter: columns(delimiter) for delimiter in _DELIMITERS}
-    return next((item for item in found.items() if "image" in item[1]), (",", found[","]))
+    return next((item for item in found.items() if _IMAGE in item[1]), (",", found[","]))
 
 
-def _named(
-    columns: Sequence[str], cells: Sequence[str], names: Mapping[str, str]
-) -> dict[str, str]:
-    """The cells by column. What has two columns takes its own name first, then the first known."""
+def _named(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """The cells by field. What has two columns takes its own name first, then the first known.
+
+    Coordinates keep their own names: those of two positions must not be mixed.
+    """
     row: dict[str, str] = {}
+    fields = [name if is_coordinate(name) else meaning(name) for name in columns]
     for is_alias in (False, True):
-        for name, cell in zip(columns, cells, strict=False):
-            if (name in names) == is_alias:
-                wanted = names.get(name, name)
-                if is_blank(row.get(wanted, "")):
-                    row[wanted] = cell
+        for name, field, cell in zip(columns, fields, cells, strict=False):
+            if (name != field) == is_alias and is_blank(row.get(field, "")):
+                row[field] = cell
     return row
 
 

@@ -28,7 +28,7 @@ _SILENT = set(
 # What may follow a shape and say something else of it.
 _ASIDES = {"ERROR", "RESOLUTION", "SIZE", "PIXSIZE", "UNIT"}
 _END = ""
-_BLANKED = str.maketrans("(),'\"", "     ")
+_BLANKED = str.maketrans("(),;[]'\"", "        ")
 _BEGINS_A_NUMBER = frozenset("+-.0123456789")
 _FINEST = 0.5  # degrees between points on a parallel, which is then true to 1 arcsec
 _ELLIPSE_POINTS = 96  # the polygon inside an ellipse is then true to 0.05 % of its axes

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from paperclip_cli.archives.observation_table import (
-    UNREADABLE,
     WITHOUT_IMAGE,
     ObservationTable,
     Oddity,
     Row,
     read_observations,
 )
+from paperclip_cli.archives.row_values import UNREADABLE
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Observation
 

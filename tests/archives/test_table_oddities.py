@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
 
 import pytest
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import FK4, FK5, ICRS, SkyCoord
 from astropy.io.votable import from_table
+from astropy.io.votable.exceptions import VOWarning
 from astropy.io.votable.tree import CooSys
 from astropy.table import Table
 from hypothesis import given
@@ -17,10 +19,10 @@ from paperclip_cli.archives.folder import FolderArchive, open_folder
 from paperclip_cli.archives.observation_table import (
     REPEATED,
     TOO_LONG,
-    UNREADABLE,
     WITHOUT_IMAGE,
     read_observations,
 )
+from paperclip_cli.archives.row_values import UNREADABLE
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Key, Observation
 from tests.archive_on_disk import write_archive_folder, write_image
@@ -83,7 +85,7 @@ def test_every_row_that_is_left_out_is_named(root: Path) -> None:
 
 
 def test_many_are_counted_after_the_first_twenty(root: Path) -> None:
-    archive = opened(root, "image,ra", *(f"x{i}.jpg,1" for i in range(50)))
+    archive = opened(root, "image,target", *(f"x{i}.jpg,M 1" for i in range(50)))
     assert archive.excluded == {WITHOUT_IMAGE: 50} and len(archive.notes) == 21
     assert archive.notes[-1] == "... and 30 more oddities of observations.csv"
 
@@ -179,26 +181,60 @@ def votable(folder: Path, system: str | None, equinox: str | None = None) -> Pat
     made = Table({"image": ["a.jpg"], "ra": [201.943004], "dec": [47.4529401]})
     tree = from_table(made)
     if system:
-        tree.resources[0].coordinate_systems.append(
-            CooSys(ID="frame", system=system, equinox=equinox)
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VOWarning)
+            stated = CooSys(ID="frame", system=system, equinox=equinox)
+        tree.resources[0].coordinate_systems.append(stated)
         for field in tree.get_first_table().fields[1:]:
             field.ref = "frame"
     tree.to_xml(str(folder / "observations.vot"))
     return folder / "observations.vot"
 
 
-def test_positions_of_a_votable_are_in_the_frame_that_it_states(tmp_path: Path) -> None:
-    for system, equinox, frame in ((None, None, "icrs"), ("eq_FK4", "B1950", "fk4")):
-        votable(tmp_path, system, equinox)
-        (row,) = read_observations(tmp_path).rows
-        wanted = SkyCoord(201.943004, 47.4529401, unit="deg", frame=frame).icrs
-        found = SkyCoord(row.observation.s_ra, row.observation.s_dec, unit="deg")
-        assert row.place == "row 1" and found.separation(wanted).arcsec < 0.001
-    for system, equinox in (("galactic", None), ("eq_FK4", "B1975")):
-        votable(tmp_path, system, equinox)
-        with pytest.raises(PaperclipError, match=f"as VOTable: its positions are in {system}"):
-            read_observations(tmp_path)
+# The equinox as it is stated, and astropy's frame for it; whether system and equinox go together.
+FRAMES = [
+    (None, None, ICRS(), True),
+    ("ICRS", None, ICRS(), True),
+    ("ICRS", "2000", ICRS(), True),
+    *(("eq_FK5", one, FK5(), True) for one in (None, "2000", "J2000", "2000.0", "J2000.0")),
+    *(("FK4", one, FK4(), True) for one in (None, "1950", "B1950", "1950.0", "b1950.0")),
+    ("eq_FK4", "B1950", FK4(), True),
+    ("eq_FK4", "B1975", FK4(equinox="B1975"), True),
+    ("eq_FK4", "1900", FK4(equinox="B1900"), True),
+    ("FK5", "J1975.0", FK5(equinox="J1975"), True),
+    ("eq_FK5", "2015.5", FK5(equinox="J2015.5"), True),
+    ("eq_FK5", "B1950", FK5(equinox="B1950"), False),
+    ("eq_FK5", "1950", FK5(equinox="J1950"), False),
+    ("eq_FK4", "J2000", FK4(equinox="J2000"), False),
+]
+
+
+@pytest.mark.parametrize(("system", "equinox", "frame", "is_plain"), FRAMES)
+def test_positions_of_a_votable_are_in_the_frame_that_it_states(
+    tmp_path: Path, system: str | None, equinox: str | None, frame: object, is_plain: bool
+) -> None:
+    votable(tmp_path, system, equinox)
+    found = read_observations(tmp_path)
+    (row,) = found.rows
+    wanted = SkyCoord(201.943004, 47.4529401, unit="deg", frame=frame).icrs
+    there = SkyCoord(row.observation.s_ra, row.observation.s_dec, unit="deg")
+    most = 0.025 if system and "FK5" in system else 0.001  # FK5 of J2000 is taken for ICRS
+    assert row.place == "row 1" and there.separation(wanted).arcsec < most
+    assert bool(found.notes) != is_plain and not found.oddities
+    assert all(f"in {system} {equinox}, two that do not" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("system", "equinox"),
+    [("galactic", None), ("eq_FK4", "B2950"), ("eq_FK5", "soon"), ("ICRS", "B1950")],
+)
+def test_positions_that_cannot_be_placed_are_refused(
+    tmp_path: Path, system: str, equinox: str | None
+) -> None:
+    votable(tmp_path, system, equinox)
+    said = f"as VOTable: its positions are in {system} {equinox or ''}".strip()
+    with pytest.raises(PaperclipError, match=said):
+        read_observations(tmp_path)
 
 
 @pytest.mark.parametrize(
