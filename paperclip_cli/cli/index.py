@@ -24,7 +24,7 @@ def index(
     model: Annotated[
         Optional[str],
         typer.Option(
-            help="A trained model, a folder or a Hub name. [default: the index's own, or the only one]",
+            help="A trained model, a folder or a Hub name. [default: the index's, or the only one]",
             autocompletion=model_names,
         ),
     ] = None,
