@@ -28,6 +28,7 @@ class Pair(NamedTuple):
     frame: str = "icrs"
 
 
+_POINTED = ("targ", "target", "obj", "object")
 # The first pair of which a row has both counts. J2000 is within 0.02 arcsec of ICRS.
 PAIRS = (
     Pair("s_ra", "s_dec"),
@@ -37,9 +38,9 @@ PAIRS = (
     *(Pair("ra_j2000", f"{dec}_j2000") for dec in ("dec", "de")),
     Pair("_ra", "_de"),
     *(Pair("radeg", dec) for dec in ("dedeg", "decdeg")),
-    *(Pair(f"{of}_ra", f"{of}_dec") for of in ("targ", "target", "sci", "obj", "object")),
-    *(Pair(f"ra_{of}", f"dec_{of}") for of in ("targ", "target", "obj", "object", "pnt")),
-    *(Pair(f"{of}ra", f"{of}dec") for of in ("targ", "obj")),
+    *(Pair(f"{of}_ra", f"{of}_dec") for of in (*_POINTED, "sci")),
+    *(Pair(f"ra_{of}", f"dec_{of}") for of in (*_POINTED, "pnt")),
+    *(Pair(f"{of}ra", f"{of}dec") for of in _POINTED),
     Pair("ramean", "decmean"),
     Pair("alpha_j2000", "delta_j2000"),
     *(Pair(f"right{gap}ascension", "declination") for gap in ("_", " ", "")),
@@ -74,17 +75,18 @@ _ANGLE = {
     "mas": 1 / 3_600_000,
 }
 _HOURS = ("h", "hr", "hrs", "hour", "hours", "hourangle")
+_DAYS = ("d", "day", "days")
 _SCALES = {
     # A number without parts is in hours too, where the column is said to have hours first.
     "s_ra": _ANGLE | dict.fromkeys((*_HOURS, "hms", "h:m:s", "hh:mm:ss"), 15.0),
     "s_dec": _ANGLE,
-    "t_min": dict.fromkeys(("d", "day", "days", "mjd"), 1.0),
+    "t_min": dict.fromkeys((*_DAYS, "mjd"), 1.0),
     "t_exptime": {
         **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
         "ms": 1e-3,
         **dict.fromkeys(("min", "minute", "minutes"), 60.0),
         **dict.fromkeys(_HOURS[:-1], 3600.0),
-        **dict.fromkeys(("d", "day", "days"), 86_400.0),
+        **dict.fromkeys(_DAYS, 86_400.0),
     },
 }
 _BRACKETED = re.compile(r"(.+?)\s*[\[(]\s*([^\[\]()]*?)\s*[\])]")
@@ -93,7 +95,9 @@ _EPOCHS = ("2000", "2000.0", "j2000", "j2000.0", "icrs")
 _MOST_NAMED = 12
 
 _LIKE_POSITION = re.compile(
-    r"(?:^|.*[^a-z])(?:mean|ref|cat|src|source|pos|cen|ctr|center|centre)?(?:ra|dec|decl|de|lon|lat|glon|glat|elon|elat)(?:[^a-z].*|$)|_?(?:ra|de|dec)\d.*"
+    r"(?:^|.*[^a-z])(?:mean|ref|cat|src|source|pos|cen|ctr|center|centre)?"
+    r"(?:ra|dec|decl|de|lon|lat|glon|glat|elon|elat)(?:[^a-z].*|$)"
+    r"|_?(?:ra|de|dec)\d.*"
     r"|.*(?:coord|position|ascension|declin|j2000|b1950|icrs).*|(?:ra|dec)(?:deg|rad|hours?)",
     re.DOTALL,
 )

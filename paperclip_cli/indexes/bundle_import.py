@@ -24,6 +24,7 @@ from paperclip_cli.indexes.unrelated import table_paths, unrelated_texts
 from paperclip_cli.indexes.update import write_unrelated
 from paperclip_cli.indexes.vectors import open_vectors, write_vectors
 from paperclip_cli.records import Key, checked, from_dict
+from paperclip_cli.sky.footprint import with_whole_position
 from paperclip_cli.towers.folder import MODEL_FILES, ModelFolder, fingerprint_now
 from paperclip_cli.towers.numpy_text_tower import checked_embeddings
 from paperclip_cli.workspace import Manifest, checked_name, stamps_of, write_manifest
@@ -148,8 +149,12 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _image(line: bytes) -> BundledImage:
-    """The image of one line, with the types of its values checked."""
+    """The image of one line, with the types of its values checked.
+
+    Half of a position, or one off the sky, which an earlier version may have written, is left out.
+    """
     image = checked(from_dict(BundledImage, json.loads(line)))
+    image = replace(image, observation=with_whole_position(image.observation))
     url = image.observation.access_url
     if not 0 <= image.thumbnail <= _MAX_THUMBNAIL or not 1 <= image.tiles <= 10_000:
         raise ValueError("an image has an invalid thumbnail or number of tiles")

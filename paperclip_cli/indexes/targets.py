@@ -44,7 +44,9 @@ def find_target(observations: Observations, name: str) -> Target | None:
     if not wanted or not named:
         return None
     places = observations.execute(
-        "SELECT coalesce(s_ra, sky_ra), coalesce(s_dec, sky_dec) FROM images"
+        # Both from one place: half of a position says nothing.
+        "SELECT CASE WHEN s_dec IS NULL THEN sky_ra ELSE coalesce(s_ra, sky_ra) END,"
+        " CASE WHEN s_ra IS NULL THEN sky_dec ELSE coalesce(s_dec, sky_dec) END FROM images"
         f" WHERE target IN ({', '.join('?' * len(named))})"
         " AND sky_dec IS NOT NULL AND NOT coalesce(moving, 0)",
         named,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,13 +35,24 @@ def observed_footprint(observation: Observation) -> Footprint | None:
         if shapes:
             return enclose(shapes)
 
+    place = _place(observation)
+    return None if place is None else enclose([Shape((unit_vector(*place),))])
+
+
+def with_whole_position(observation: Observation) -> Observation:
+    """The observation, without its position if that is half of one, or none of the sky."""
+    if _place(observation) is not None or (observation.s_ra, observation.s_dec) == (None, None):
+        return observation
+    return replace(observation, s_ra=None, s_dec=None)
+
+
+def _place(observation: Observation) -> tuple[float, float] | None:
     if observation.s_ra is None or observation.s_dec is None:
         return None
     try:
-        ra, dec = longitude(observation.s_ra), latitude(observation.s_dec)
+        return longitude(observation.s_ra), latitude(observation.s_dec)
     except ValueError:
         return None
-    return enclose([Shape((unit_vector(ra, dec),))])
 
 
 def declination(vectors: np.ndarray) -> np.ndarray:

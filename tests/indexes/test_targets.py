@@ -29,6 +29,9 @@ IMAGES = [
     at(50.0, -10.0, target="FIELD-1"),
     at(150.0, 30.0, target="FIELD 1"),
     Observation(target="NOWHERE"),
+    Observation(target="HALF-A", s_ra=99.0, s_region=region((5, 5), (6, 5), (6, 6), (5, 6))),
+    Observation(target="HALF-B", s_dec=-9.0, s_region=region((5, 5), (6, 5), (6, 6), (5, 6))),
+    Observation(target="HALF-C", s_ra=99.0),
     at(1.0, 1.0, target="--"),
 ]
 
@@ -52,6 +55,8 @@ def observations(tmp_path_factory: pytest.TempPathFactory) -> Observations:
         ("m-057", 283.398, 33.030, 2),
         ("ngc 224", 0.0, 0.0, 2),
         ("Sharpless 2-170", 5.5, 5.5, 1),
+        ("half a", 5.5, 5.5, 1),
+        ("half b", 5.5, 5.5, 1),
     ],
 )
 def test_a_name_is_found_however_it_is_written(
@@ -63,7 +68,9 @@ def test_a_name_is_found_however_it_is_written(
     assert SkyCoord(found.ra, found.dec, unit="deg").separation(there).deg < 0.005
 
 
-@pytest.mark.parametrize("name", ["M 5", "M57 H", "57", "HALO", "NOWHERE", "M 58", "--", ""])
+@pytest.mark.parametrize(
+    "name", ["M 5", "M57 H", "57", "HALO", "NOWHERE", "HALF C", "M 58", "--", ""]
+)
 def test_other_names_are_not_found(observations: Observations, name: str) -> None:
     assert find_target(observations, name) is None
 

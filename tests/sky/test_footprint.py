@@ -23,6 +23,7 @@ from paperclip_cli.sky.footprint import (
     parse_region,
     separation,
     unit_vector,
+    with_whole_position,
 )
 
 longitudes = st.one_of(st.floats(0, 360), st.sampled_from([0.0, 360.0, 1e-9, 359.999999]))
@@ -189,6 +190,10 @@ def test_a_region_that_cannot_be_read_leaves_the_point() -> None:
     assert observed_footprint(placed) == point(5, 6)
     assert observed_footprint(Observation(s_region="CONVEX 1 2 3 4")) is None
     assert observed_footprint(Observation(s_ra=5.0)) is None
+    for half in ({"s_ra": 5.0}, {"s_dec": 5.0}, {"s_ra": 5.0, "s_dec": 91.0}):
+        said = with_whole_position(Observation(target="M 31", **half))  # type: ignore[arg-type]
+        assert said == Observation(target="M 31")
+    assert with_whole_position(placed) is placed
     assert observed_footprint(Observation(s_ra=5.0, s_dec=float("nan"))) is None
 
 

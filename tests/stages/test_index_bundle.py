@@ -389,6 +389,32 @@ def test_what_is_wrong_in_a_bundle_is_one_line_and_leaves_nothing(
     assert not (tmp_path / "evil.txt").exists()
 
 
+def test_half_of_a_position_is_not_taken_in(
+    exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path
+) -> None:
+    content = members(exported[1])
+    images = [json.loads(line) for line in content[bundle.IMAGES].splitlines()]
+    del images[0]["observation"]["s_dec"], images[1]["observation"]["s_ra"]
+    images[2]["observation"] |= {"s_ra": 1e9, "s_dec": 1.0}
+    content[bundle.IMAGES] = b"".join(json.dumps(image).encode() + b"\n" for image in images)
+    write(tmp_path / "halves.zip", content)
+    take_in(workspace, tmp_path / "halves.zip")
+    found = [
+        image.entry.observation
+        for image in open_index(workspace.index("default")).observations.images()
+    ]
+    assert [(one.s_ra, one.s_dec) for one in found] == [
+        (None, None),
+        (None, None),
+        (None, None),
+        *(
+            (image["observation"].get("s_ra"), image["observation"].get("s_dec"))
+            for image in images[3:]
+        ),
+    ]
+    assert any(one.s_ra is not None for one in found)
+
+
 def test_damage_on_the_way_is_noticed(
     exported: tuple[Workspace, Path], workspace: Workspace, tmp_path: Path
 ) -> None:
