@@ -78,6 +78,7 @@ def readme(
     proposals = ", ".join(f"{len(keys):,} in {split}" for split, keys in splits.items())
     painted = "" if view.fill == "none" else ", whose pixels without data are painted like the sky"
     pixels = f"{view.size} x {view.size} pixels of {view}{painted} (`paperclip.json`)."
+    pieces = "items" if card["data"].get("captions") == "summary" else "sentences"
     length = card["training"].get("caption_tokens") or most_tokens
     origin = card["data"].get("origin", {"name": "", "revision": ""})
     source = "{name} at {revision}; ".format_map(origin) if origin["name"] else ""
@@ -102,7 +103,7 @@ Trained by `paperclip train` (paperclip-cli {__version__}) from {base}, after PA
 loads this folder as it is, and the lines below show it pictures and texts as `paperclip` does.
 {_warnings(card["training"], extras)}
 {_wrapped(f"- Input: {pixels}", "  ")}
-- Texts: up to {length} tokens. Captions are cut between sentences.
+- Texts: up to {length} tokens. Longer captions are cut between {pieces}.
 - Data: {source}proposals: {proposals}. Their keys are in
   `paperclip.json`. Images and texts remain under the terms of their sources.
 - Licence of the base: {"not known" if terms == "other" else terms}.
@@ -115,7 +116,7 @@ origin.
 
 ## Use with transformers
 
-{_use(view, length, extras)}
+{_use(view, length, extras, card["data"].get("captions", "other"))}
 
 ## Training
 
@@ -125,7 +126,7 @@ origin.
 """
 
 
-def _use(view: View, length: int, extras: Extras) -> str:
+def _use(view: View, length: int, extras: Extras, captions: str) -> str:
     """How to use the model without paperclip."""
     alone = "`preprocessor_config.json` alone"
     if view.kind == "clip":
@@ -145,7 +146,7 @@ def _use(view: View, length: int, extras: Extras) -> str:
         '`embed_images([Image.open(path)]) @ embed_texts(["a spiral galaxy"]).T` are cosines. '
         f"{without}"
     )
-    code = card_code.code(view, length, extras)
+    code = card_code.code(view, length, extras, captions == "summary")
     return f"{_wrapped(before)}\n\n```python\n{code}\n```\n\n{_wrapped(after)}"
 
 

@@ -11,20 +11,29 @@ from paperclip_cli.images.pictures import NO_DATA, RINGING
 from paperclip_cli.images.view import View
 from paperclip_cli.towers.config import Extras
 
+_BETWEEN_SENTENCES = (
+    r"(?<=[.?!])(?<!\b[A-Z]\.)(?<!\bal\.)(?<!\bFig\.)(?<!e\.g\.)(?<!i\.e\.) (?=[A-Z0-9])"
+)
+_BETWEEN_ITEMS = r"(?<=[,;]) "
+_CATEGORY = "Category: "  # with which a caption may begin; it goes with what follows
+
 
 def packages(view: View) -> str:
     """What `pip install` needs for the lines."""
     return "torch transformers pillow" + (" numpy scipy" if view.fill == "sky" else "")
 
 
-def code(view: View, length: int, extras: Extras) -> str:
+def code(view: View, length: int, extras: Extras, of_summaries: bool = False) -> str:
     """Python that defines `view`, `embed_images` and `embed_texts` for a model's folder.
 
-    `length` is that of a text in tokens, as in training and evaluation.
+    `length` is that of a text in tokens, as in training and evaluation. Longer ones are cut between
+    sentences or, with `of_summaries`, between the items of a summary.
     """
-    parts = [_HEAD_OF_FILE, _view(view), _embeddings(length, extras)]
+    parts = [_HEAD_OF_FILE, _view(view), _shortened(length, of_summaries)]
+    parts += [_embeddings(length, extras)]
     lines = "\n\n\n".join(parts)
-    imports = ["import numpy as np"] if "np." in lines else []
+    imports = ["import re", ""]
+    imports += ["import numpy as np"] if "np." in lines else []
     imports += ["import torch", "from PIL import Image, ImageOps"]
     imports += ["from safetensors.torch import load_file"] if "load_file(" in lines else []
     imports += ["from scipy import ndimage"] if "ndimage." in lines else []
@@ -89,6 +98,27 @@ def paint(canvas):
     return Image.fromarray(pixels)'''
 
 
+def _shortened(length: int, of_summaries: bool) -> str:
+    """As `dataset.captions` cuts captions, but that fewer abbreviations are known."""
+    if of_summaries:
+        what, between, end = "items", _BETWEEN_ITEMS, '.rstrip(",;")'
+    else:
+        what, between, end = "sentences", _BETWEEN_SENTENCES, ""
+    return f'''\
+def shortened(text):
+    """The first {what} of a long text that fit, as `paperclip evaluate` reads captions."""
+
+    def fits(part):
+        return len(processor.tokenizer(part, verbose=False).input_ids) <= {length}
+
+    between = r"{between}"
+    pieces = re.split(between, " ".join(text.split()))
+    count = 2 if pieces[0].startswith("{_CATEGORY}") else 1
+    while count < len(pieces) and fits(" ".join(pieces[: count + 1])):
+        count += 1
+    return text if fits(text) else " ".join(pieces[:count]){end}'''
+
+
 def _embeddings(length: int, extras: Extras) -> str:
     if extras.head_size is None:
         heads, image, text = "", "model.visual_projection(pooled)", "model.text_projection(pooled)"
@@ -104,9 +134,10 @@ def embed_images(pictures):
 
 @torch.no_grad()
 def embed_texts(texts):
-    """Unit vectors [N, D] of texts, cut to {length} tokens."""
+    """Unit vectors [N, D] of texts of up to {length} tokens; longer ones are shortened."""
+    texts = [shortened(text) for text in texts]
     how = dict(padding=True, truncation=True, max_length={length}, return_tensors="pt")
-    pooled = model.text_model(**processor(text=list(texts), **how)).pooler_output
+    pooled = model.text_model(**processor(text=texts, **how)).pooler_output
     return torch.nn.functional.normalize({text}, dim=-1)'''
 
 

@@ -14,10 +14,11 @@ from PIL import ExifTags, Image
 
 from paperclip_cli.config import BuildDatasetConfig, EvaluateConfig, TrainConfig
 from paperclip_cli.dataset.pairs import Pair, stream_split
-from paperclip_cli.dataset.texts import texts_of
+from paperclip_cli.dataset.texts import PairTexts, texts_of
 from paperclip_cli.evaluation.held_out import HeldOut, held_out
 from paperclip_cli.images.reading import Reading
 from paperclip_cli.indexes.reader import image_view
+from paperclip_cli.records import Key
 from paperclip_cli.stages import build_dataset, evaluate, train
 from paperclip_cli.towers import scratch
 from paperclip_cli.towers.card import readme
@@ -84,7 +85,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 def lines(folder: Path) -> dict[str, Callable]:
     """What the lines of Python in a model's card define."""
-    (block,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    return executed((folder / "README.md").read_text(), folder)
+
+
+def executed(card: str, folder: Path) -> dict[str, Callable]:
+    (block,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     assert "paperclip_cli" not in block and max(map(len, block.splitlines())) <= 100
     defined: dict = {}
     with pytest.MonkeyPatch.context() as patch:
@@ -112,7 +117,9 @@ def test_the_card_gives_what_was_reported(name: str, archive: Workspace) -> None
     pairs, split = held(archive, name)
     card = lines(archive.model(name))
     images = card["embed_images"]([opened(pair) for pair in pairs]).numpy()
-    scores = images @ card["embed_texts"](split.texts).numpy().T
+    whole = {number: pair.caption for number, pair in zip(split.caption, pairs, strict=True)}
+    texts = [whole[number] for number in range(len(split.texts))]
+    scores = images @ card["embed_texts"](texts).numpy().T
     own = scores[np.arange(len(pairs)), split.caption]
     ranks = (scores > own[:, None]).sum(axis=1)
     measured = {k: share for k, share in reported.result.accuracy.by_image.items() if share}
@@ -120,6 +127,44 @@ def test_the_card_gives_what_was_reported(name: str, archive: Workspace) -> None
     for percent, share in measured.items():
         found = (ranks < percent * len(split.texts) // 100).mean()
         assert found == pytest.approx(share, abs=0.01), percent
+
+
+ABSTRACTS = [
+    "Category: Stellar Physics. We image NGC 1. Its arms are dusty, as Smith et al. 2010 say. Why?",
+    "Category: Galaxies. " + "A very long first sentence about galaxies and their many arms " * 3,
+    "J. Smith saw it (e.g. Paper I) in Fig. 3 and later. Is it there? 30 orbits will tell! We ask.",
+    "Short.",
+    "",
+]
+SUMMARIES = [
+    "young open clusters, OB association, NGC 1; study open clusters, count blue stragglers",
+    "spiral galaxies with very many long arms, dust",
+    "dust",
+    "",
+]
+
+
+@pytest.mark.parametrize("kind", ["abstract", "summary"])
+@pytest.mark.parametrize("length", [8, 14, 20, 40])
+def test_captions_are_cut_where_evaluate_cuts_them(
+    kind: str, length: int, archive: Workspace
+) -> None:
+    model, texts = resolve("fine", archive), SUMMARIES if kind == "summary" else ABSTRACTS
+    about = model.card | {"data": model.card["data"] | {"captions": kind}}
+    about["training"] = about["training"] | {"caption_tokens": length}
+    card = readme("fine", model.view, about, {}, most_tokens=40)
+    defined = executed(card, model.path)
+    own = np.arange(len(texts))
+    pairs = PairTexts(
+        captions=texts,
+        caption=own,
+        proposals=[Key("hst", number) for number in own],
+        proposal=own,
+        are_summaries=kind == "summary",
+    )
+    cut_texts = held_out(pairs, Tokenizer.load(model).encode, length - ENDS).split.texts
+    assert [*map(defined["shortened"], texts)] == cut_texts
+    assert length > 14 or cut_texts[0] != texts[0]
 
 
 def photographs() -> Iterator[Image.Image]:
@@ -174,11 +219,7 @@ def test_without_the_lines_a_painted_view_is_lost(archive: Workspace) -> None:
 def test_clips_own_view_needs_no_canvas(archive: Workspace) -> None:
     model = resolve("fine", archive)
     view = dataclasses.replace(model.view, kind="clip", crop=1.0)
-    text = readme("fine", view, model.card, {}, model.extras, most_tokens=40)
-    defined: dict = {}
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(model.path)
-        exec(block, defined)
+    card = readme("fine", view, model.card, {}, model.extras, most_tokens=40)
+    defined = executed(card, model.path)
     (wide, *_) = photographs()
     assert defined["view"](wide).size == wide.size
