@@ -164,7 +164,15 @@ def main() -> NoReturn:
 
 
 def _suit_streams() -> None:
-    """Lets stdout write `?` for what its encoding lacks, as on a Latin-1 terminal."""
+    """Lets stdout write `?` for what its encoding lacks, as on a Latin-1 terminal.
+
+    A stream that the process was started without leads nowhere. Otherwise messages would be printed
+    among the results where stderr is closed.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115, to the end
+            setattr(sys, name, nowhere)
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")
 

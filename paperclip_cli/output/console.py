@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
+_USUAL_WIDTH = 80
 _WIDEST = 160  # cells of a table: the eye loses a longer line
 
 
@@ -225,16 +226,21 @@ def emit(text: str) -> None:
 
 def stdout_console():  # type: ignore[no-untyped-def]
     """A rich console on stdout. rich itself obeys NO_COLOR and omits colour without a terminal."""
-    from rich.console import Console
-
-    return Console(highlight=False)
+    return _console(stderr=False)
 
 
 def stderr_console():  # type: ignore[no-untyped-def]
     """A rich console on stderr."""
+    return _console(stderr=True)
+
+
+def _console(stderr: bool):  # type: ignore[no-untyped-def]
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    console = Console(stderr=stderr, highlight=False)
+    if console.width < 1:  # COLUMNS=0, as some terminals in containers have it
+        console.width = _USUAL_WIDTH
+    return console
 
 
 def _cell(value: object) -> object:

@@ -124,3 +124,23 @@ def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
             "hint: a file of this name is in the way: give another name",
         ],
     )
+
+
+@pytest.mark.parametrize("columns", ["0", "-1", "wide"])
+def test_a_width_that_is_none_is_the_usual_one(columns: str, cache: Path) -> None:
+    usual = run(cache, {"COLUMNS": "80"}, "query", "dust").stdout
+    assert run(cache, {"COLUMNS": columns}, "query", "dust").stdout == usual
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_stream_that_is_closed_leads_nowhere(closed: int, cache: Path) -> None:
+    """Nor do messages get among the results, or either into the files of the cache."""
+    before = {path: path.read_bytes() for path in cache.rglob("*") if path.is_file()}
+    program = [sys.executable, "-m", "paperclip_cli", "--cache-dir", str(cache)]
+    asked = [*program, "query", "dust", "--target", "nothing", "--json"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *asked], capture_output=True, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, b"" if closed == 1 else b"[]\n")
+    assert done.stderr.startswith(b"" if closed == 2 else b"no image meets --target nothing")
+    assert {path: path.read_bytes() for path in cache.rglob("*") if path.is_file()} == before
