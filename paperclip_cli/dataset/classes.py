@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from paperclip_cli.dataset.pairs import Pair, present_files, reading, stream_rows
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.values import is_blank
 
-_NO_CLASS = frozenset(("", "--", "nan", "none", "null"))
 _BRING = "or give a CSV file with --labels-from, with a column `image` or `proposal_id`"
 _MARK = re.compile(r"-[0-9a-f]{8}$")  # of a preview whose own name was not plain, or not alone
 _Place = tuple[str, str]  # a proposal's number and a file's stem, each empty where it is not known
@@ -73,7 +73,7 @@ def _usable(dataset: Path, splits: Sequence[str]) -> list[str]:
 
 def _class(cell: object) -> str | None:
     text = "" if cell is None else " ".join(str(cell).split())
-    return None if text.lower() in _NO_CLASS else text
+    return None if is_blank(text) else text
 
 
 def _places(pair: Pair) -> Iterator[_Place]:

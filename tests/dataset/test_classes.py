@@ -51,6 +51,17 @@ def test_a_column_gives_each_image_its_class(dataset: Path) -> None:
     assert classes.of_column(dataset, splits, "proposal_id") == ["1", "1", "2", "3"]
 
 
+@pytest.mark.parametrize(
+    "blank", ["", " ", "-", "--", "—", "N/A", "n/a", "None", "NULL", "nan", "<NA>"]
+)
+def test_what_says_that_it_is_unknown_is_no_class(tmp_path: Path, blank: str) -> None:
+    made = [pair(1, "hst/proposal_1/a.jpg", blank), pair(2, "hst/proposal_2/b.jpg", "galaxies")]
+    write_split(tmp_path / "set", "test", made)
+    assert classes.of_column(tmp_path / "set", ("test",), "category") == [None, "galaxies"]
+    path = table(tmp_path, f"image,kind\na.jpg,{blank}\nb.jpg,x\n")
+    assert classes.of_table(path, "kind", made) == [None, "x"]
+
+
 @pytest.mark.parametrize("column", ["class10", "s_ra", "filters", "image"])
 def test_what_holds_no_classes_is_refused_with_what_does(dataset: Path, column: str) -> None:
     with pytest.raises(PaperclipError, match=f"no column '{column}'") as caught:
