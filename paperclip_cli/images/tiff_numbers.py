@@ -1,5 +1,8 @@
 """TIFF files of numbers that Pillow has no mode for: 16 and 64-bit floats, colour floats, 64 bits.
 
+So are those that it reads as something else: colours of 16 bits, of which it keeps 8, or mixes up
+the planes; signed bytes; and numbers whose least is white (WhiteIsZero).
+
 Their pixels lie in strips or tiles, plain or deflated (TIFF 6.0, and its technical note 2). Any
 other compression of such numbers is named, not read. BigTIFF differs in its tags alone, which
 Pillow reads.
@@ -26,6 +29,7 @@ _WORDS = {"u": "integers", "i": "integers", "f": "floats"}
 _PLAIN, _DEFLATE = (1,), (8, 32946)
 _COMPRESSIONS = {5: "LZW", 7: "JPEG", 32773: "PackBits", 34925: "LZMA", 50000: "Zstandard"}
 _SEPARATE_PLANES = 2
+_WHITE_IS_ZERO, _PLAIN_COLOURS = 0, (1, 2)  # photometric interpretations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,7 @@ class _Layout:
     is_tiled: bool
     is_planar: bool
     is_deflated: bool
+    is_negative: bool
     places: tuple[tuple[int, int], ...]
 
 
@@ -58,6 +63,8 @@ def read_numbers(file: BinaryIO) -> tuple[np.ndarray, int] | None:
         file.seek(start)
         kind = _kind(tags, is_known=not file.read(4).startswith(_BIG_ENDIAN_BIG))
         if kind is None:
+            return None
+        if _is_left_to_pillow(tags, kind):
             return None
         layout = _layout(tags, kind)
         return _pixels(file, layout), int(tags.get(274, 1))
@@ -93,13 +100,30 @@ def _kind(tags: ImageFileDirectory_v2, is_known: bool) -> np.dtype | None:
         return None
     bit, form = bits.pop(), _KINDS.get(formats.pop())
     channels = int(tags.get(277, 1))
-    known_floats = form == "f" and bit == 32 and channels == 1
-    known_integers = form in ("u", "i") and (bit < 32 or (form, bit, channels) == ("i", 32, 1))
-    if form is None or (is_known and (known_floats or known_integers)):
+    if form is None or (is_known and _is_known(f"{form}{bit}", channels, int(tags.get(262, 1)))):
         return None
     if bit not in (8, 16, 32, 64) or (form, bit) == ("f", 8):
         raise BadItem(f"a TIFF of {bit}-bit {_WORDS[form]} is not read")
     return np.dtype(f"{form}{bit // 8}")
+
+
+def _is_known(kind: str, channels: int, colours: int) -> bool:
+    """Whether Pillow reads numbers of a kind (`u16`) as what they are."""
+    bits = int(kind[1:])
+    if channels == 1:
+        is_plain = kind in ("f32", "i32", "i16") or (kind[0] == "u" and bits < 32)
+        return (kind[0] == "u" and bits <= 8) or (is_plain and colours != _WHITE_IS_ZERO)
+    return kind[0] == "u" and bits < 32 and not (bits == 16 and colours in _PLAIN_COLOURS)
+
+
+def _is_left_to_pillow(tags: ImageFileDirectory_v2, kind: np.dtype) -> bool:
+    """Whether these are colours of 16 bits, side by side, that only Pillow unpacks or blends.
+
+    It keeps eight bits of each.
+    """
+    is_packed = int(tags.get(259, 1)) not in (*_PLAIN, *_DEFLATE) or int(tags.get(317, 1)) != 1
+    is_planar, channels = int(tags.get(284, 1)) == _SEPARATE_PLANES, int(tags.get(277, 1))
+    return kind == np.uint16 and not is_planar and channels > 1 and (is_packed or channels != 3)
 
 
 def _layout(tags: ImageFileDirectory_v2, kind: np.dtype) -> _Layout:
@@ -112,7 +136,9 @@ def _layout(tags: ImageFileDirectory_v2, kind: np.dtype) -> _Layout:
         raise BadItem(f"{name} compressed with {how} is not read")
     if int(tags.get(317, 1)) != 1:
         raise BadItem(f"{name} compressed with a predictor is not read")
-    if channels not in (1, 3, 4) or int(tags.get(262, 1)) not in (1, 2):
+    colours = int(tags.get(262, 1))
+    is_negative = channels == 1 and colours == _WHITE_IS_ZERO
+    if channels not in (1, 3, 4) or not (is_negative or colours in _PLAIN_COLOURS):
         raise BadItem(f"{name} in {channels} channels of another colour model is not read")
 
     is_tiled = 322 in tags
@@ -131,6 +157,7 @@ def _layout(tags: ImageFileDirectory_v2, kind: np.dtype) -> _Layout:
         is_tiled=is_tiled,
         is_planar=int(tags.get(284, 1)) == _SEPARATE_PLANES and channels > 1,
         is_deflated=compression in _DEFLATE,
+        is_negative=is_negative,
         places=tuple(places),
     )
 
@@ -152,7 +179,16 @@ def _pixels(file: BinaryIO, layout: _Layout) -> np.ndarray:
         data = _data(file, place, int(np.prod(shape)) * layout.dtype.itemsize, layout.is_deflated)
         whole = np.frombuffer(data, layout.dtype).reshape(shape)
         block[:] = whole[: block.shape[0], : block.shape[1]]
+    pixels = _positive(pixels) if layout.is_negative else pixels
     return pixels[..., 0] if layout.channels == 1 else pixels[..., :3]
+
+
+def _positive(pixels: np.ndarray) -> np.ndarray:
+    """Numbers of which 0 is white, so that the largest is: of 8, 12 or 16 bits, or of them all."""
+    if pixels.dtype.kind != "u":
+        return ~pixels if pixels.dtype.kind == "i" else -pixels
+    most = int(pixels.max())
+    return next((white for white in (255, 4095, 65535) if most <= white), most) - pixels
 
 
 def _blocks(pixels: np.ndarray, layout: _Layout) -> Iterator[np.ndarray]:

@@ -260,6 +260,45 @@ TIFFS = [
     OddPicture(
         "signed 64 bits", lambda: tiff(UP.astype("i8") - 10**6), SKY.astype("i8").astype("f8")
     ),
+    OddPicture(
+        "colour of 16 bits", lambda: tiff((RGB * 65535).round().astype("u2")), levels=levels(RGB)
+    ),
+    OddPicture(
+        "colour of 12 bits in 16",
+        lambda: tiff((RGB * 4095).round().astype("u2"), Form(compression=DEFLATE, order=">")),
+        levels=levels(RGB),
+    ),
+    OddPicture(
+        "colour of 16 bits in planes",
+        lambda: tiff((RGB * 65535).round().astype("u2"), Form(is_planar=True)),
+        levels=levels(RGB),
+    ),
+    OddPicture(
+        "packed planes of 16 bits",
+        lambda: tiff((RGB * 65535).round().astype("u2"), Form(is_planar=True, compression=5)),
+        reason="16-bit integers compressed with LZW is not read",
+    ),
+    OddPicture(
+        "signed bytes in a TIFF",
+        lambda: tiff((NARROW * 200 - 100).round().astype("i1")[::-1]),
+        (NARROW * 200 - 100).round(),
+    ),
+    *(
+        OddPicture(
+            f"{bits} bits whose 0 is white",
+            lambda most=most, kind=kind: tiff(
+                (most - (NARROW * most).round()).astype(kind), Form(is_negative=True)
+            ),
+            levels=levels(NARROW),
+        )
+        for bits, most, kind in ((8, 255, "u1"), (12, 4095, "u2"), (16, 65535, "u2"))
+    ),
+    OddPicture(
+        "signed numbers whose 0 is white",
+        lambda: tiff(-COUNTS[::-1], Form(is_negative=True)),
+        levels=levels((COUNTS[::-1] - 1) / 4095),
+    ),
+    OddPicture("floats whose least is white", lambda: tiff(-UP, Form(is_negative=True)), SKY),
     OddPicture("an edge of -9999 in floats", lambda: tiff(edged(-9999, "f4")[::-1]), framed()),
     OddPicture(
         "LZW", lambda: tiff(UP, Form(compression=5)), reason="64-bit floats compressed with LZW"

@@ -25,6 +25,7 @@ class Form:
     rows: int = 10
     is_planar: bool = False
     orientation: int = 1
+    is_negative: bool = False
 
 
 def tiff(values: np.ndarray, form: Form | None = None) -> bytes:
@@ -42,7 +43,7 @@ def tiff(values: np.ndarray, form: Form | None = None) -> bytes:
         257: [height],
         258: [pixels.itemsize * 8] * channels,
         259: [form.compression],
-        262: [2 if channels > 2 else 1],
+        262: [2 if channels > 2 else 0 if form.is_negative else 1],
         274: [form.orientation],
         277: [channels],
         284: [2 if form.is_planar else 1],
