@@ -93,6 +93,8 @@ def _build(
     model = ModelFolder.open(new / "model", name)
     texts = checked_embeddings(model, unrelated_texts())
     images = [_image(line) for line in _lines(unpacked / bundle.IMAGES)]
+    if not images:  # `index` makes no such index either
+        raise ValueError("it holds no image")
     shape = sum(image.tiles for image in images), model.config.projection_dim
     if {image.tiles for image in images} - {tile_count(view, reading)}:
         raise ValueError("the number of tiles does not fit the view")
@@ -167,10 +169,7 @@ def _image(line: bytes) -> BundledImage:
 
 def _vectors(path: Path, shape: tuple[int, int]) -> Iterator[np.ndarray]:
     """The vectors of a bundle, as blocks of unit vectors float32 [n, D]."""
-    if shape[0]:
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    else:
-        vectors = np.empty(shape, np.float16)
+    vectors = np.load(path, mmap_mode="r", allow_pickle=False)
     if vectors.dtype != np.float16 or vectors.shape != shape:
         found = f"{vectors.dtype} {list(vectors.shape)}"
         raise ValueError(f"the vectors are {found} instead of float16 {list(shape)}")

@@ -319,7 +319,13 @@ def pickled(content: dict[str, bytes]) -> None:
     content["vectors.npy"] = file.getvalue()
 
 
+def without_images(content: dict[str, bytes]) -> None:
+    content.update({bundle.IMAGES: b"", bundle.PROPOSALS: b"", "thumbnails.bin": b""})
+    changed_vectors(lambda vectors: vectors[:0])(content)
+
+
 HOSTILE: dict[str, tuple[Change, str]] = {
+    "no images": (without_images, "it holds no image"),
     "a path that climbs": (extra("../evil.txt"), "members"),
     "an absolute path": (extra("/tmp/evil.txt"), "members"),
     "a strange member": (extra("model/code.py"), "members"),
