@@ -8,7 +8,14 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from paperclip_cli.output.hits import chance, instrument, number
+from paperclip_cli.output.hits import (
+    chance,
+    instrument,
+    number,
+    one_line,
+    separation,
+    separation_unit,
+)
 from paperclip_cli.records import Hit
 
 _SIDE = 384  # longest side of an image in the page, in pixels
@@ -26,7 +33,8 @@ img, .missing {
 .missing { display: grid; place-items: center; color: #666; }
 figcaption { padding: .6rem .8rem; overflow-wrap: anywhere; }
 figcaption b { display: block; }
-small, footer { opacity: .7; }
+small, summary, footer { opacity: .7; }
+summary { cursor: pointer; }
 """
 _STYLE = f"""
 :root {{ color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }}
@@ -73,21 +81,35 @@ def _figure(hit: Hit) -> str:
     numbers = ", ".join(f"{name} {value}" for name, value in _numbers(hit) if value)
     more = f" (+{hit.more} more)" if hit.more else ""
     return (
-        f"<figure>{_image(Path(hit.image))}<figcaption><b>{hit.rank}. {_link(hit)}{more}</b>"
+        f"<figure>{_image(Path(hit.image), one_line(hit))}"
+        f"<figcaption><b>{hit.rank}. {_link(hit)}{more}</b>"
         f"{_text(' · '.join(filter(None, facts)))}<br>"
-        f"<small>{_text(numbers)}</small></figcaption></figure>\n"
+        f"<small>{_text(numbers)}</small>{_abstract(hit)}</figcaption></figure>\n"
     )
+
+
+def _abstract(hit: Hit) -> str:
+    """The abstract, folded up. No script is needed for that."""
+    if not hit.abstract:
+        return ""
+    return f"<details><summary>abstract</summary>{_text(hit.abstract)}</details>"
 
 
 def _numbers(hit: Hit) -> Iterator[tuple[str, str]]:
     yield "score", number(hit.score, 3)
     yield "chance", chance(hit.p_chance)
-    yield "arcmin", number(hit.separation, 2)
+    unit, per_unit = separation_unit([hit])
+    yield unit, separation(hit, per_unit)
     yield "split", hit.split
+    if hit.s_ra is not None and hit.s_dec is not None:
+        yield "at", f"{hit.s_ra:.5f} {hit.s_dec:+.5f}"
 
 
-def _image(path: Path) -> str:
-    """The image as a data URI, encoded anew so that no browser reads the bytes of the file."""
+def _image(path: Path, said: str) -> str:
+    """The image as a data URI, encoded anew so that no browser reads the bytes of the file.
+
+    `said` stands in its place for those who do not see it.
+    """
     from paperclip_cli.errors import BadItem
     from paperclip_cli.images.pictures import encode_jpeg, make_canvas, read_picture
 
@@ -95,7 +117,9 @@ def _image(path: Path) -> str:
         data = encode_jpeg(make_canvas(read_picture(path), _SIDE))
     except BadItem as error:
         return f'<div class="missing">{_text(str(error))}</div>'
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+    return (
+        f'<img alt="{_text(said)}" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+    )
 
 
 def _link(hit: Hit) -> str:

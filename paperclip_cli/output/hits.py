@@ -169,6 +169,7 @@ _OF_A_QUERY = {
 IMAGE_COLUMNS = tuple(
     column for column in COLUMNS if column.name not in {*_OF_A_QUERY, "provenance"}
 )
+_MOST_ARCMIN = 100  # from here on, distances are easier to read in degrees
 _DIGITS = {
     "score": 6,
     "percentile": 3,
@@ -208,8 +209,9 @@ def rows_of(hits: Sequence[Hit], form: str) -> str:
 def one_line(hit: Hit) -> str:
     """A hit in one line: `1. Galaxy mergers (hst:15354, NGC 4038, ACS/WFC, score 0.312)`."""
     score = number(hit.score, 3) and f"score {number(hit.score, 3)}"
-    arcmin = number(hit.separation, 2) and f"{number(hit.separation, 2)} arcmin"
-    facts = [str(hit.key or ""), hit.target, instrument(hit), score, arcmin]
+    unit, per_unit = separation_unit([hit])
+    apart = separation(hit, per_unit) and f"{separation(hit, per_unit)} {unit}"
+    facts = [str(hit.key or ""), hit.target, instrument(hit), score, apart]
     title = hit.title or Path(hit.image).name
     return printable(f"{hit.rank}. {title} ({', '.join(filter(None, facts))})")
 
@@ -217,27 +219,40 @@ def one_line(hit: Hit) -> str:
 def hit_table(hits: Sequence[Hit], width: int) -> tuple[list[TableColumn], list[list[str | Link]]]:
     """The columns that fit a line of `width` cells, and the rows.
 
-    A narrower line has fewer columns beside the title. Those that are empty are left out.
+    A narrower line has fewer columns beside the proposal and the title. Those that tell nothing are
+    left out.
     """
     wide, wider = width >= 90, width >= 130
+    unit, per_unit = separation_unit(hits)
     target_width = 24 if wider else 16 if wide else 9
     instrument_width = 16 if wider else 12 if wide else 7
     columns = {
         TableColumn("#", 4, "right"): lambda hit: str(hit.rank),
-        TableColumn("Proposal", 16): lambda hit: str(hit.key or "") if wide else "",
+        TableColumn("Proposal", 16): lambda hit: str(hit.key or ""),
         TableColumn("Title"): _linked_title,
         TableColumn("More", 6, "right"): lambda hit: f"+{hit.more}" if hit.more and wide else "",
         TableColumn("Target", target_width): lambda hit: hit.target or "",
         TableColumn("Instrument" if wide else "Instr.", instrument_width): instrument,
         TableColumn("Filters", 20): lambda hit: " ".join(hit.filters) if wider else "",
-        TableColumn("Arcmin", 8, "right"): lambda hit: number(hit.separation, 2),
+        TableColumn(unit.capitalize(), 8, "right"): lambda hit: separation(hit, per_unit),
         TableColumn("Score", 6, "right"): lambda hit: number(hit.score, 3),
         TableColumn("Chance", 6, "right"): lambda hit: chance(hit.p_chance),
-        TableColumn("Split", 10 if wide else 5): lambda hit: hit.split,
+        TableColumn("Split", 10): lambda hit: hit.split if wide and hit.split != "none" else "",
     }
     rows = [[cell(hit) for cell in columns.values()] for hit in hits]
     shown = [any(row[place] for row in rows) for place in range(len(columns))]
     return list(compress(columns, shown)), [list(compress(row, shown)) for row in rows]
+
+
+def separation_unit(hits: Sequence[Hit]) -> tuple[str, float]:
+    """The unit for the distances of some hits, `arcmin` or `deg`, and its length in arcmin."""
+    furthest = max((hit.separation for hit in hits if hit.separation is not None), default=0)
+    return ("deg", 60.0) if furthest >= _MOST_ARCMIN else ("arcmin", 1.0)
+
+
+def separation(hit: Hit, per_unit: float) -> str:
+    """The distance of a hit in such units; empty where it is unknown."""
+    return number(hit.separation if hit.separation is None else hit.separation / per_unit, 2)
 
 
 def _linked_title(hit: Hit) -> Link:

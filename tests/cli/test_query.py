@@ -151,7 +151,7 @@ def test_the_table_fits_the_terminal_and_nothing_hostile_reaches_it(
     lines = plain.replace("\r\n", "\n").splitlines()
     assert "\x1b" not in plain and len(lines) == 21
     assert all(cell_len(line) <= columns for line in lines)
-    for name in ("Title", "Target", "Instr", "Score", "Chance", "Split"):
+    for name in ("Proposal", "Title", "Target", "Instr", "Score", "Chance"):
         assert name in lines[0]
     assert "[red]Ev" in plain, "markup is text"
     assert "\x1b]8;" in text and "https://mast.stsci.edu/1" in text
@@ -434,6 +434,6 @@ def test_a_position_without_words_is_a_plain_cone_search(cache: Path) -> None:
     assert len(hits) > 1 and angles == sorted(angles)
     assert {(hit["score"], hit["percentile"]) for hit in hits} == {(None, None)}
     shown = run(cache, *asked).stdout
-    assert "Arcmin" in shown and "Score" not in shown and "Chance" not in shown
+    assert "Deg" in shown and "Score" not in shown and "Chance" not in shown
     for form in ("csv", "votable", "ecsv"):
         assert run(cache, *asked, "--format", form).stdout.count("within 1500 arcmin of 10 -55")

@@ -82,3 +82,22 @@ def test_every_query_has_its_section(tmp_path: Path) -> None:
     assert re.findall(r"<h1>(.*?)</h1>", page) == ["galaxy", "dust"]
     assert "(+3 more)" in page and "M 51" in page and "cycle 26" in page
     assert "No image matches" in contact_sheet([], {})
+
+
+def test_a_hit_has_its_position_its_abstract_and_words_for_those_who_do_not_see(
+    tmp_path: Path,
+) -> None:
+    write_picture(tmp_path / "a.png", 0)
+    found = hit(
+        tmp_path / "a.png",
+        s_ra=202.46958,
+        s_dec=47.19526,
+        abstract="We <b>ask</b>.",
+        target='M "51',
+    )
+    page = contact_sheet([found], {})
+    assert "at 202.46958 +47.19526" in page
+    assert "<details><summary>abstract</summary>We &lt;b&gt;ask&lt;/b&gt;.</details>" in page
+    (image,) = [attributes for tag, attributes in Elements(page).found if tag == "img"]
+    assert image["alt"] == '1. A title (hst:1, M "51, score 0.300)'
+    assert "details" not in contact_sheet([hit(tmp_path / "a.png")], {})

@@ -11,7 +11,7 @@ from importlib import resources
 import pytest
 
 from paperclip_cli.output.console import rows
-from paperclip_cli.output.hits import COLUMNS, hit_table, instrument, known, values
+from paperclip_cli.output.hits import COLUMNS, hit_table, instrument, known, one_line, values
 from paperclip_cli.records import Hit
 
 FULL = Hit(
@@ -146,6 +146,19 @@ def test_the_title_leads_to_the_archive_or_to_the_image() -> None:
     assert titles[1].text == "b.jpg", "without title and abstract, the file name is shown"
 
 
+def test_large_distances_are_in_degrees() -> None:
+    near, far = replace(FULL, separation=90.0), replace(FULL, separation=150.0)
+    for hits, expected in (
+        ([near], {"Arcmin": ["90.00"]}),
+        ([near, far], {"Deg": ["1.50", "2.50"]}),
+    ):
+        columns, rows = hit_table(hits, 80)
+        places = [column.name for column in columns]
+        for name, cells in expected.items():
+            assert [row[places.index(name)] for row in rows] == cells
+    assert "90.00 arcmin" in one_line(near) and "2.50 deg" in one_line(far)
+
+
 def test_a_column_is_shown_where_it_says_something() -> None:
     def names(hits: list[Hit], width: int) -> list[str]:
         columns, rows = hit_table(hits, width)
@@ -155,6 +168,8 @@ def test_a_column_is_shown_where_it_says_something() -> None:
     assert names([FULL, BARE], 200) == (
         "# Proposal Title More Target Instrument Filters Arcmin Score Chance Split".split()
     )
-    assert names([FULL, BARE], 80) == "# Title Target Instr. Arcmin Score Chance Split".split()
-    assert names([BARE], 200) == "# Title Score Chance Split".split()
+    assert names([FULL, BARE], 80) == "# Proposal Title Target Instr. Arcmin Score Chance".split()
+    assert "Proposal" in names([FULL, BARE], 60)
+    assert names([BARE], 200) == "# Title Score Chance".split()
+    assert names([replace(BARE, split="test")], 200) == "# Title Score Chance Split".split()
     assert "Score" not in names([replace(FULL, score=None, p_chance=None)], 80)
