@@ -17,6 +17,7 @@ last. A query therefore sees the old state or the new one, even if the writer di
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -133,17 +134,24 @@ def open_index(folder: Path) -> IndexFolder:
     while manifest is not None:
         try:
             return _open(folder, manifest)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, PaperclipError, sqlite3.OperationalError) as error:
             # A writer may have finished in between, and removed the generation that the manifest
-            # named before.
+            # named before: its files are then missing, or go while they are opened.
             newer = read_manifest(folder)
             if newer == manifest:
-                raise PaperclipError(
-                    f"index {folder}: {Path(str(error.filename or error)).name} is missing",
-                    "rebuild it with paperclip index --force",
-                ) from error
+                raise _missing(folder, error) from error
             manifest = newer
     raise MissingStage(f"there is no index in {folder}", "paperclip index")
+
+
+def _missing(folder: Path, error: Exception) -> PaperclipError:
+    """The reason why an index whose manifest stays the same cannot be opened."""
+    if isinstance(error, PaperclipError):
+        return error
+    fault = f"its observations cannot be opened ({error})"
+    if isinstance(error, FileNotFoundError):
+        fault = f"{Path(str(error.filename or error)).name} is missing"
+    return PaperclipError(f"index {folder}: {fault}", "rebuild it with paperclip index --force")
 
 
 def _open(folder: Path, manifest: Manifest) -> IndexFolder:

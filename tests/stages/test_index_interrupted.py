@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -158,6 +159,39 @@ def test_a_reader_between_manifest_and_files_takes_the_new_state(
 
     monkeypatch.setattr(index_folder, "read_manifest", overtaken)
     assert len(open_index(workspace.index("default")).vectors) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (index_folder, "faults"),
+        (index_folder, "open_vectors"),
+        (index_folder, "Observations"),
+        (sqlite3, "connect"),
+        (index_folder.Unrelated, "open"),
+    ],
+)
+def test_a_reader_that_is_overtaken_at_any_step_takes_the_new_state(
+    tmp_path: Path,
+    workspace: Workspace,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    place: object,
+    name: str,
+) -> None:
+    write_picture(tmp_path / "p" / "0.png", 0)
+    run(tmp_path / "p", workspace, model)
+    step, calls = getattr(place, name), []
+
+    def overtaken(*given: object, **more: object) -> object:
+        monkeypatch.setattr(place, name, step)
+        calls.append(name)
+        write_picture(tmp_path / "p" / "1.png", 1)
+        run(tmp_path / "p", workspace, model)
+        return step(*given, **more)
+
+    monkeypatch.setattr(place, name, overtaken)
+    assert len(open_index(workspace.index("default")).vectors) == 2 and calls == [name]
 
 
 def test_an_index_whose_files_are_gone_says_so(
