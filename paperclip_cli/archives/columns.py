@@ -74,11 +74,12 @@ _ANGLE = {
     "arcsec": 1 / 3600,
     "mas": 1 / 3_600_000,
 }
+HOUR = 15.0  # degrees
 _HOURS = ("h", "hr", "hrs", "hour", "hours", "hourangle")
 _DAYS = ("d", "day", "days")
 _SCALES = {
     # A number without parts is in hours too, where the column is said to have hours first.
-    "s_ra": _ANGLE | dict.fromkeys((*_HOURS, "hms", "h:m:s", "hh:mm:ss"), 15.0),
+    "s_ra": _ANGLE | dict.fromkeys((*_HOURS, "hms", "h:m:s", "hh:mm:ss"), HOUR),
     "s_dec": _ANGLE,
     "t_min": dict.fromkeys((*_DAYS, "mjd"), 1.0),
     "t_exptime": {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from paperclip_cli.archives.catalogue import decode
 from paperclip_cli.archives.cells import number
-from paperclip_cli.archives.columns import Heading, heading, is_coordinate, meaning
+from paperclip_cli.archives.columns import HOUR, Heading, heading, is_coordinate, meaning
 from paperclip_cli.archives.csv_rows import CsvRow, csv_rows
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.values import is_blank
@@ -112,9 +112,11 @@ def _scaled(cell: str, column: Heading) -> str:
     if column.scale == 1:
         return cell
     try:
-        return repr(number(cell) * column.scale)
+        value = number(cell)
     except ValueError:
         return cell
+    # Hours say so themselves, so that 25 of them are not taken for 15 degrees.
+    return f"{cell.strip()}h" if column.scale == HOUR else repr(value * column.scale)
 
 
 def _header(line: str) -> tuple[str, list[Heading]]:

@@ -91,6 +91,15 @@ def test_coordinates_by_the_names_and_units_of_catalogues(
     assert not found.notes and not found.oddities
 
 
+def test_hours_that_no_day_has_are_named(tmp_path: Path) -> None:
+    found = table(tmp_path, "image,ra [h],dec", "a.jpg,25,1", "b.jpg,-1.5,1", "c.jpg,1.5e0,1")
+    assert [row.observation.s_ra for row in found.rows] == [None, None, 22.5]
+    assert [odd.text for odd in found.oddities] == [
+        "observations.csv, line 2: s_ra '25h' is not a right ascension",
+        "observations.csv, line 3: s_ra '-1.5h' is not a right ascension",
+    ]
+
+
 def test_names_that_say_a_frame_are_in_it(tmp_path: Path) -> None:
     for (ra, dec), frame in (
         (("RAB1950", "DEB1950"), "fk4"),
