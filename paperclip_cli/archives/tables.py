@@ -22,6 +22,7 @@ from paperclip_cli.values import is_blank
 MAX_BYTES = 2**30
 _ASIDE = re.compile(r"#|\"?sep=", re.IGNORECASE)
 _DELIMITERS = ",;\t|"
+_COMMENT = re.compile(r"\s*#+\s*")
 _IMAGE = Heading("image")
 
 
@@ -76,6 +77,9 @@ def _read_csv(path: Path, data: bytes) -> Content:
     begins = (i for i, line in enumerate(lines) if line.strip() and not _ASIDE.match(line))
     first = next(begins, 0)
     delimiter, columns = _header(lines[first])
+    if _IMAGE not in columns and first > 0:  # the names may be the last comment: `#image,ra,dec`
+        first -= 1
+        delimiter, columns = _header(_COMMENT.sub("", lines[first]))
     names = [column.name for column in columns]
     _need_image_column(path, names)
     rows = csv_rows(lines, delimiter, len(columns), names.index("image"), first + 1)

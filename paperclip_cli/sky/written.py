@@ -107,7 +107,8 @@ def parse_coordinate(text: str, is_ra: bool) -> float:
     match = _COORDINATE.fullmatch(plain_signs(text).strip().lower())
     is_bare = match is not None and match["second"] is not None and not match["mark"]
     value = None if match is None or (is_bare and not match["third"]) else _value(match, is_ra)
-    if value is None or match is None or (is_ra and not _is_longitude(match)):
+    # In a column of degrees, `05` is 5; but `0106` is 1 hour and 6 minutes.
+    if value is None or match is None or (is_ra and _digits(match) > 3):
         raise ValueError(text)
     return value
 
@@ -181,11 +182,16 @@ def _is_longitude(match: re.Match[str]) -> bool:
     What has more digits before its point than a longitude, or a leading zero but neither three
     digits nor a point, is hours or a name.
     """
-    digits = match["first"].partition(".")[0]
+    digits, first = _digits(match), match["first"]
+    is_padded = digits == 2 and first.startswith("0") and "." not in first
+    return digits <= 3 and not is_padded
+
+
+def _digits(match: re.Match[str]) -> int:
+    """The digits before the point of a number alone; 0 for what says its unit, or has parts."""
     if match["mark"] or match["second"] is not None or "e" in match["first"]:
-        return True
-    is_padded = len(digits) > 1 and digits.startswith("0")
-    return len(digits) <= 3 and (not is_padded or len(digits) == 3 or "." in match["first"])
+        return 0
+    return len(match["first"].partition(".")[0])
 
 
 def _value(match: re.Match[str], is_ra: bool) -> float | None:

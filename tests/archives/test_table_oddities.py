@@ -342,6 +342,28 @@ def test_what_the_csv_module_writes_is_read_as_it_was(cells: list[list[str]]) ->
     assert not [row for row in found if row.open is not None]
 
 
+def test_the_names_may_stand_in_a_comment(tmp_path: Path) -> None:
+    for text in ("#image,ra,dec\n", "# made by hand\n# image\tra\tdec\n", "#Image,RA [deg],Dec\n"):
+        row = "a.jpg\t05\t-1.5\n" if "\t" in text else "a.jpg,05,-1.5\n"
+        (tmp_path / "observations.csv").write_text(text + row)
+        (found,) = read_observations(tmp_path).rows
+        assert found.observation == Observation(s_ra=5.0, s_dec=-1.5)
+        assert found.place == f"line {1 + text.count(chr(10))}"
+    for text in ("#name,ra\na.jpg,1\n", "# image\n\nname\na.jpg\n"):
+        (tmp_path / "observations.csv").write_text(text)
+        with pytest.raises(PaperclipError, match="no column `image`"):
+            read_observations(tmp_path)
+
+
+def test_a_right_ascension_of_hours_and_minutes_is_not_degrees(tmp_path: Path) -> None:
+    (tmp_path / "observations.csv").write_text("image,ra,dec\na.jpg,0106,+13\nb.jpg,010.5,+13\n")
+    found = read_observations(tmp_path)
+    assert [row.observation.s_ra for row in found.rows] == [None, 10.5]
+    assert [odd.text for odd in found.oddities] == [
+        "observations.csv, line 2: s_ra '0106' is not a right ascension"
+    ]
+
+
 def test_comments_after_the_header_are_no_rows(tmp_path: Path) -> None:
     text = """# made by hand
 image,target
