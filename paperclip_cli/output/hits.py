@@ -6,7 +6,7 @@ Names are ObsCore's where it has one.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
@@ -226,7 +226,7 @@ def hit_table(hits: Sequence[Hit], width: int) -> tuple[list[TableColumn], list[
     unit, per_unit = separation_unit(hits)
     target_width = 24 if wider else 16 if wide else 9
     instrument_width = 16 if wider else 12 if wide else 7
-    columns = {
+    columns: dict[TableColumn, Callable[[Hit], str | Link]] = {
         TableColumn("#", 4, "right"): lambda hit: str(hit.rank),
         TableColumn("Proposal", 16): lambda hit: str(hit.key or ""),
         TableColumn("Title"): _linked_title,
