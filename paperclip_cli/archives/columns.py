@@ -68,7 +68,7 @@ ALIASES = {
 UNITS = {"s_ra": "deg", "s_dec": "deg", "t_min": "d", "t_exptime": "s"}
 _COORDINATES = {pair.ra: "s_ra" for pair in PAIRS} | {pair.dec: "s_dec" for pair in PAIRS}
 _ANGLE = {
-    **dict.fromkeys(("deg", "degs", "degree", "degrees", "°", "dms", "d:m:s"), 1.0),
+    **dict.fromkeys(("deg", "degs", "d", "degree", "degrees", "°", "dms", "d:m:s"), 1.0),
     **dict.fromkeys(("rad", "radian", "radians"), 57.29577951308232),
     "arcmin": 1 / 60,
     "arcsec": 1 / 3600,
@@ -91,7 +91,7 @@ _SCALES = {
     },
 }
 _BRACKETED = re.compile(r"(.+?)\s*[\[(]\s*([^\[\]()]*?)\s*[\])]")
-_SUFFIXED = re.compile(r"(.+)_([a-z]+)")
+_SUFFIXED = re.compile(r"(.+)[_.-]([a-z]+)")
 _EPOCHS = ("2000", "2000.0", "j2000", "j2000.0", "icrs")
 _MOST_NAMED = 12
 

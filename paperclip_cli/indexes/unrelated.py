@@ -122,6 +122,8 @@ class Unrelated:
 
         `rows` int [T, n] are the best of each, and `scores` their cosines.
         """
+        if rows.shape[1] == 0:  # nothing to find, in an index without images
+            return Evidence(np.zeros(len(rows)), np.zeros(len(rows)))
         places = np.arange(len(rows)) if texts is None else texts
         words = self.words[self.spread["proposal"][rows], places[:, None]] / 255
         return Evidence(self.standing(rows, scores).mean(axis=1, dtype=float), words.mean(axis=1))

@@ -14,11 +14,18 @@ from hypothesis import strategies as st
 
 from paperclip_cli.indexes import unrelated
 from paperclip_cli.indexes.chance import Chance
-from paperclip_cli.indexes.database import Entry
+from paperclip_cli.indexes.database import Entry, Observations
+from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.indexes.folder import IndexFolder, open_index
 from paperclip_cli.indexes.journal import Journal
 from paperclip_cli.indexes.shared_words import words_of
-from paperclip_cli.indexes.unrelated import Evidence, best_rows, products, unrelated_texts
+from paperclip_cli.indexes.unrelated import (
+    Evidence,
+    best_rows,
+    products,
+    unrelated_texts,
+    write_tables,
+)
 from paperclip_cli.indexes.update import (
     Embeddings,
     State,
@@ -259,3 +266,13 @@ def test_products_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.concatenate(list(products(vectors, vectors[:3])), axis=1) == pytest.approx(
         vectors[:3] @ vectors.T, abs=1e-6
     )
+
+
+def test_an_index_without_images_has_tables(tmp_path: Path) -> None:
+    """Warnings are errors in tests: there is no mean of nothing."""
+    write_observations(tmp_path / "o.sqlite", [], {}, {})
+    texts = np.eye(8, dtype=np.float32)[np.arange(len(unrelated_texts())) % 8]
+    observations = Observations(tmp_path / "o.sqlite")
+    evidence = write_tables(tmp_path, 1, np.zeros((0, 8), np.float32), observations, texts)
+    assert evidence.pictures.tolist() == evidence.words.tolist() == [0.0] * len(texts)
+    assert evidence.chance(1.0, 0.0) == pytest.approx(1 / (1 + len(texts)))
