@@ -34,14 +34,15 @@ class UsageError(PaperclipError):
 
 
 class MissingStage(PaperclipError):
-    """A stage lacks its input, which `command` makes."""
+    """A stage lacks its input, which `command` makes. `instead` is another way to go on."""
 
-    def __init__(self, what: str, command: str) -> None:
-        super().__init__(what, f"run `{command}` first")
-        self.command = command
+    def __init__(self, what: str, command: str, instead: str = "") -> None:
+        super().__init__(what, f"run `{command}` first" + (instead and f"; {instead}"))
+        self.command, self.instead = command, instead
 
-    def __reduce__(self) -> tuple[type[MissingStage], tuple[str, str]]:
-        return type(self), (self.message, self.command)  # a pool of processes sends errors back
+    def __reduce__(self) -> tuple[type[MissingStage], tuple[str, str, str]]:
+        # A pool of processes sends errors back.
+        return type(self), (self.message, self.command, self.instead)
 
 
 class ReaderGone(Exception):

@@ -127,6 +127,10 @@ class Workspace:
     def index(self, name: str) -> Path:
         return recover(self.root / "indexes" / checked_name(name, "index"))
 
+    def demo(self) -> Path:
+        """The cache of `paperclip demo`, apart from all else."""
+        return self.root / "demo"
+
     def names(self, kind: str) -> list[str]:
         """The artefacts of a kind (`previews`, `models`, `indexes`, ...) that have a manifest."""
         found = {path.parent.name for path in (self.root / kind).glob(f"*/{MANIFEST}")}

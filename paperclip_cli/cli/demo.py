@@ -40,7 +40,7 @@ def demo(
     simulated.
     """
     here, start = session(), time.monotonic()
-    cache = here.workspace.root / "demo"
+    cache = here.workspace.demo()
     folder = expanded(out or cache).absolute()
     _say("# A demo of how paperclip works, on a simulated sky. It says nothing about real data.")
     _say(f"export PAPERCLIP_CACHE_DIR={shlex.quote(str(cache))}")

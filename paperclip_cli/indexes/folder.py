@@ -119,8 +119,19 @@ def choose_index(name: str | None, workspace: Workspace) -> str:
         raise MissingStage(
             f"there is no index {name!r}{others}",
             make if workspace.names("previews") else f"paperclip fetch` and `{make}",
+            _of_the_demo(workspace) if not names else "",
         )
     return name
+
+
+def _of_the_demo(workspace: Workspace) -> str:
+    """How to use the index of the demo, which has a cache of its own; empty if there is none."""
+    import shlex  # only errors need it
+
+    demo = workspace.demo()
+    if not Workspace(demo).names("indexes"):
+        return ""
+    return f"or use the demo's: export PAPERCLIP_CACHE_DIR={shlex.quote(str(demo))}"
 
 
 def open_index(folder: Path) -> IndexFolder:

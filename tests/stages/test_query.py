@@ -447,3 +447,20 @@ def test_images_are_copied_and_nothing_is_overwritten(indexed: Workspace, tmp_pa
         and len(again.failures) == 2
         and copied[0].read_text() == "mine"
     )
+
+
+def test_a_cache_without_an_index_names_that_of_the_demo(
+    workspace: Workspace, tiny_model: Path
+) -> None:
+    with pytest.raises(MissingStage) as none:
+        ask(workspace, "dust")
+    assert "demo" not in str(none.value.hint)
+    demo = Workspace(workspace.demo(), offline=True)
+    write_fetched(demo, proposals=3)
+    index.run(IndexConfig(model=str(tiny_model)), demo, **towers())  # type: ignore[arg-type]
+    with pytest.raises(MissingStage) as told:
+        ask(workspace, "dust")
+    hint = str(told.value.hint)
+    assert hint.endswith(f"; or use the demo's: export PAPERCLIP_CACHE_DIR={demo.root}")
+    kind, arguments = told.value.__reduce__()
+    assert kind(*arguments).hint == hint, "errors from a pool of processes are whole"
