@@ -188,3 +188,16 @@ def pair(number: int, grey: bool = False, image: bytes | None = None) -> Pair:
         category="",
         path=f"{number}.jpg",
     )
+
+
+def write_holes(workspace: Workspace, count: int, **special: str) -> None:
+    """Writes proposals 1 to `count` about black holes, some with their own text.
+
+    For example: `write_holes(w, 3, p2="FAULT:500")`.
+    """
+    texts = [special.get(f"p{number}", f"Black holes {number}.") for number in range(1, count + 1)]
+    proposals = [
+        Proposal(mission="local", proposal_id=number, abstract=text)
+        for number, text in enumerate(texts, 1)
+    ]
+    write_archive(workspace, "local", proposals, [])

@@ -28,7 +28,7 @@ from paperclip_cli.summaries.files import read_failures, read_summaries
 from paperclip_cli.summaries.llm import llama_cpp, openai
 from paperclip_cli.summaries.llm.model_files import gguf_file, language_folder
 from paperclip_cli.workspace import Workspace
-from tests.factories import write_archive, write_fetched, write_preview
+from tests.factories import write_archive, write_fetched, write_holes, write_preview
 from tests.language_models import write_transformer
 from tests.standin.llm import LlmStandIn, llm_standin
 
@@ -45,23 +45,6 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
         openai,
         "Patience",
         lambda tries: retry.Patience(tries=2, first_wait=0.01, longest_wait=0.01),
-    )
-
-
-def write_holes(workspace: Workspace, count: int, **special: str) -> None:
-    """Writes proposals 1 to `count` about black holes, some with their own text.
-
-    For example: `write_holes(w, 3, p2="FAULT:500")`.
-    """
-    texts = [special.get(f"p{number}", f"Black holes {number}.") for number in range(1, count + 1)]
-    write_archive(
-        workspace,
-        "local",
-        [
-            Proposal(mission="local", proposal_id=number, abstract=text)
-            for number, text in enumerate(texts, 1)
-        ],
-        [],
     )
 
 

@@ -11,12 +11,12 @@ from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.errors import ExitCode, PaperclipError
 from paperclip_cli.http import retry
 from paperclip_cli.progress import SilentProgress
-from paperclip_cli.records import Making, Proposal
+from paperclip_cli.records import Making
 from paperclip_cli.stages.summarize import run
 from paperclip_cli.summaries.files import read_failures, read_summaries
 from paperclip_cli.summaries.llm import openai
 from paperclip_cli.workspace import Workspace
-from tests.factories import write_archive
+from tests.factories import write_holes
 from tests.standin.llm import LlmStandIn, llm_standin
 from tests.standin.llm_products import PRODUCTS
 
@@ -64,15 +64,6 @@ def llm(monkeypatch: pytest.MonkeyPatch) -> Iterator[LlmStandIn]:
     monkeypatch.setattr(openai, "Patience", lambda tries: hasty)
     with llm_standin() as standin:
         yield standin
-
-
-def write_holes(workspace: Workspace, count: int, **special: str) -> None:
-    texts = [special.get(f"p{number}", f"Black holes {number}.") for number in range(1, count + 1)]
-    proposals = [
-        Proposal(mission="local", proposal_id=number, abstract=text)
-        for number, text in enumerate(texts, 1)
-    ]
-    write_archive(workspace, "local", proposals, [])
 
 
 def summarize(workspace: Workspace, llm: LlmStandIn, **more: object) -> list[str]:
