@@ -157,7 +157,7 @@ def query(
     samp: Annotated[
         bool,
         typer.Option(
-            "--samp", help="Send the table to TOPCAT, Aladin and other programs on the SAMP hub."
+            "--samp", help="Send the table to TOPCAT and Aladin, and FITS images to DS9, over SAMP."
         ),
     ] = False,
     open_: Annotated[
@@ -308,18 +308,15 @@ def _illustrate(answer: Answer) -> None:
 
 
 def _send(answers: Sequence[Answer], here: Session) -> None:
-    """Sends the hits of all answers as one table to the programs on the SAMP hub.
-
-    The table stays in the cache until the next one is sent.
-    """
+    """Sends the hits of all answers to the programs on the SAMP hub: one table, and FITS images."""
     from paperclip_cli.output.formats import written
-    from paperclip_cli.output.samp import send_table
+    from paperclip_cli.output.samp import send
 
     provenance = _provenance(answers)
-    path = here.workspace.root / "samp" / "hits.vot"
     hits = [hit for answer in answers for hit in answer.hits]
-    replace_file(path, written(hits, "votable", provenance))
-    names = send_table(path, f"paperclip: {provenance['query']}")
+    title = f"paperclip: {provenance['query']}"
+    images = dict.fromkeys(Path(hit.image) for hit in hits)
+    names = send(written(hits, "votable", provenance), title, [*images])
     if not here.quiet:
         print(f"sent to {', '.join(names)}", file=sys.stderr)
 

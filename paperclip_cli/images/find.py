@@ -21,6 +21,11 @@ def is_image_name(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
+def is_fits_name(name: str) -> bool:
+    """Whether a file of that name is taken for FITS, compressed or not."""
+    return is_image_name(name) and not name.lower().endswith(_PICTURES)
+
+
 def find_images(roots: Iterable[Path]) -> list[Path]:
     """The image files in some folders, and files given themselves, sorted.
 

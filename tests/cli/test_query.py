@@ -319,10 +319,10 @@ def test_samp_without_a_hub_is_one_line(cache: Path, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (
         1,
-        "error: no SAMP hub is running\nhint: start TOPCAT or Aladin, then ask again\n",
+        "error: no SAMP hub is running\nhint: start TOPCAT, Aladin or DS9, then ask again\n",
     )
     assert json.loads(done.stdout), "the hits are there all the same"
-    assert (cache / "samp" / "hits.vot").read_text().startswith("<?xml")
+    assert not (cache / "samp").exists()
 
 
 def test_a_bad_line_is_said_and_the_others_are_answered(cache: Path) -> None:
