@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "upkeep": {"dataset", "indexes"},
 }
 MAY_IMPORT["stages"] = set(MAY_IMPORT) - {"base"}
-MAY_IMPORT["output"] = {"dataset", "evaluation", "images"}
+MAY_IMPORT["output"] = {"dataset", "evaluation", "images", "sky"}
 MAY_IMPORT["cli"] = {"output", "stages"}
 MAY_IMPORT["api"] = {*MAY_IMPORT, "stages", "output"} - {"base", "cli"}  # no room imports it
 STAGES = "paperclip_cli.stages"

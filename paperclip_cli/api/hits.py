@@ -26,6 +26,7 @@ _FORMS = {
     ".csv": "csv",
     ".json": "json",
     ".jsonl": "jsonl",
+    ".reg": "ds9",
     ".html": "html",
 }
 
@@ -113,7 +114,8 @@ class Hits(Sequence[Hit]):
         """Writes the hits to a file, in the format of its suffix, and returns its path.
 
         The formats are those of `paperclip query`: `.vot` or `.xml` (VOTable), `.ecsv`, `.csv`,
-        `.json`, `.jsonl`, and `.html` (a contact sheet). An existing file is replaced.
+        `.json`, `.jsonl`, `.reg` (regions for DS9), and `.html` (a contact sheet). An existing file
+        is replaced.
 
         Raises:
             UsageError: the suffix is another one.

@@ -33,6 +33,7 @@ class QueryFormat(enum.StrEnum):
     csv = "csv"
     votable = "votable"
     ecsv = "ecsv"
+    ds9 = "ds9"
 
 
 def query(

@@ -9,14 +9,18 @@ from paperclip_cli.records import Hit
 
 
 def written(hits: Sequence[Hit], form: str, provenance: Mapping[str, str]) -> str:
-    """The text of a file: json, jsonl, csv, votable, ecsv, or html, which is a contact sheet.
+    """The text of a file: json, jsonl, csv, votable, ecsv, ds9 (regions), or html.
 
-    `provenance` says what gave the hits.
+    HTML is a contact sheet. `provenance` says what gave the hits.
     """
     if form == "html":
         from paperclip_cli.output.contact_sheet import contact_sheet
 
         return contact_sheet(hits, provenance)
+    if form == "ds9":
+        from paperclip_cli.output.ds9 import regions
+
+        return regions(hits, provenance)
     if form in ("votable", "ecsv"):
         from paperclip_cli.output import votable
 
