@@ -96,6 +96,8 @@ def answers(folder: Path) -> None:
     paperclip(folder, "index", "--model", "default", *graph)
     hits = json.loads(paperclip(folder, *QUERY, "--json"))
     need([hit["rank"] for hit in hits] == [1, 2, 3], "hits are missing")
+    key = f"{hits[0]['mission']}:{hits[0]['proposal_id']}"
+    need(bool(json.loads(paperclip(folder, "show", key, "--json"))[0]["images"]), "no images")
     need("<VOTABLE" in paperclip(folder, *QUERY, "--format", "votable"), "no VOTable")
     need("%ECSV" in paperclip(folder, *QUERY, "--format", "ecsv"), "no ECSV")
     need(bool(paperclip(folder, *QUERY, "--html", "hits.html")), "no table")

@@ -40,6 +40,7 @@ EXAMPLES = {
     "index": "paperclip index ~/images --model openai/clip-vit-base-patch16",
     "query": 'paperclip query "galaxy mergers" --instrument ACS -k 5',
     "describe": "paperclip describe image.fits",
+    "show": "paperclip show hst:15354",
     "get": "paperclip get hst:15354 --out science",
     "cite": "paperclip cite --bibtex",
     "publish": "paperclip publish model hubble org/hubble",

@@ -12,7 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from paperclip_cli.config.archive import PREVIEW_SIZE, CiteConfig, FetchConfig, GetConfig
+    from paperclip_cli.config.archive import (
+        PREVIEW_SIZE,
+        CiteConfig,
+        FetchConfig,
+        GetConfig,
+        ShowConfig,
+    )
     from paperclip_cli.config.cache import CachePruneConfig, CacheRemoveConfig
     from paperclip_cli.config.dataset import BuildDatasetConfig
     from paperclip_cli.config.evaluation import BenchmarkConfig, EvaluateConfig
@@ -33,7 +39,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "archive": "PREVIEW_SIZE CiteConfig FetchConfig GetConfig",
+    "archive": "PREVIEW_SIZE CiteConfig FetchConfig GetConfig ShowConfig",
     "cache": "CachePruneConfig CacheRemoveConfig",
     "dataset": "BuildDatasetConfig",
     "evaluation": "BenchmarkConfig EvaluateConfig",

@@ -127,3 +127,10 @@ class CiteConfig:
 
     hits: tuple[object, ...] | None = given("hits", read=readers.hits, default=None)
     index: str | None = None
+
+
+@dataclass(frozen=True)
+class ShowConfig:
+    """The proposals to show, as `hst:15354`."""
+
+    proposals: tuple[str, ...] = given("proposal", read=readers.values, default=())

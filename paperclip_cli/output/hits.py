@@ -270,9 +270,14 @@ def chance(value: float | None) -> str:
 
 
 def instrument(hit: Hit) -> str:
+    """The instrument of a hit with its detector."""
+    return with_detector(hit.instrument, hit.detector)
+
+
+def with_detector(instrument: str | None, detector: str | None) -> str:
     """`ACS/WFC`, whether the archive calls the instrument `ACS` or `ACS/WFC`."""
-    name, detector = hit.instrument or "", hit.detector or ""
-    return name if detector in name.split("/") else "/".join(filter(None, (name, detector)))
+    name, part = instrument or "", detector or ""
+    return name if part in name.split("/") else "/".join(filter(None, (name, part)))
 
 
 def link(hit: Hit) -> str:

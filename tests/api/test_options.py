@@ -71,6 +71,7 @@ WHOLE = set(FUNCTIONS) - {
 NO_FUNCTION = {
     "cache": "it lists and removes what is on a disk, for a person who is asked",
     "demo": "it shows how the commands work together, and prints them",
+    "show": "it prints texts for a person; an index and the files of the cache hold them",
     "query": "its function stands with what it returns, and is tested below",
 }
 # Names that differ, and why.

@@ -1,0 +1,40 @@
+"""`paperclip show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paperclip_cli.cli.session import Format, form_of, session
+from paperclip_cli.config import ShowConfig, configure
+from paperclip_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from paperclip_cli.stages.show import Shown
+
+
+def show(
+    proposal: Annotated[
+        list[str], typer.Argument(help="Proposals, such as hst:15354.", metavar="PROPOSAL...")
+    ],
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
+    json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+) -> int:
+    """Print what the cache knows about a proposal.
+
+    That is its abstract, its summaries, its images with their positions, and its page.
+    """
+    from paperclip_cli.output import console
+    from paperclip_cli.output import proposals as texts
+    from paperclip_cli.stages import show as stage
+
+    here, printed = session(), form_of(form, json)
+    found: list[Shown] = stage.run(configure(ShowConfig, proposal=proposal), here.workspace)
+    if printed == "table":
+        for one in found:
+            texts.show(one.proposal, one.summaries, one.images, one.page)
+    else:
+        rows = [texts.fields(one.proposal, one.summaries, one.images, one.page) for one in found]
+        console.emit(console.rows(rows, printed))
+    return ExitCode.OK
