@@ -101,6 +101,10 @@ class Workspace:
     def previews(self, mission: str) -> Path:
         return self.root / "previews" / checked_name(mission, "mission")
 
+    def preview_records(self, mission: str) -> Path:
+        """The file of a mission's records of previews, a line each. Mostly appended to."""
+        return self.previews(mission) / "previews.jsonl"
+
     def is_preview(self, path: Path) -> bool:
         """Whether a file lies among the cached previews."""
         return path.resolve().is_relative_to((self.root / "previews").resolve())
@@ -230,6 +234,13 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Writes a manifest. This comes last: its presence means that the artefact is complete."""
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     _put(folder, dataclasses.replace(manifest, created=created, format=FORMAT))
+
+
+def amend_manifest(folder: Path, extra: Mapping[str, object]) -> None:
+    """Adds to the `extra` of a manifest, and leaves the rest as it is."""
+    found = read_manifest(folder)
+    if found is not None:
+        _put(folder, dataclasses.replace(found, extra={**found.extra, **extra}))
 
 
 def _put(folder: Path, manifest: Manifest) -> None:

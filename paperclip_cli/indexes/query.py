@@ -19,6 +19,7 @@ from paperclip_cli.indexes.filters import select
 from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
 from paperclip_cli.indexes.search import Search
+from paperclip_cli.indexes.sources import news
 from paperclip_cli.indexes.vectors import NoDirection, normalised
 from paperclip_cli.records import Hit, Observation, Provenance
 from paperclip_cli.wording import counted
@@ -116,7 +117,7 @@ class Query:
             self._common = self._common + _unit(vector, index)
         self._selection = select(index.observations, config)
         self._search = Search(index, self._selection.rows, is_many, stays_open)
-        self._note = self._search.note  # said once
+        self._once = [note for note in (self._search.note, _news(index, workspace)) if note]
         self._chance = None
         if index.unrelated is not None:
             self._chance = Chance(index, index.unrelated, self._selection.rows, self._common)
@@ -194,7 +195,7 @@ class Query:
                 f"index {self._index.name!r} is of an earlier version and gives no p_chance",
                 f"update it with {remedy}, which embeds no image again",
             )
-        self._note = f"the index is of an earlier version; {remedy} gives its hits a p_chance"
+        self._once.append(f"the index is of an earlier version; {remedy} gives its hits a p_chance")
         return None
 
     def _texts(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> np.ndarray:
@@ -293,9 +294,8 @@ class Query:
         self, hits: tuple[Hit, ...], best: float | None, cosine: float | None
     ) -> Iterator[str]:
         """What to say beside the hits. `best` is the `p_chance` of the nearest vector."""
-        if self._note:
-            yield self._note
-            self._note = ""
+        yield from self._once
+        self._once = []
         if self._selection.moving:
             moving = counted(self._selection.moving, "images of moving targets")
             yield f"skipped {moving} near this position (--moving includes them)"
@@ -320,6 +320,15 @@ class Query:
             *([] if self._vector is None else ["vector"]),
         ]
         return " - ".join([" + ".join(wanted), *map(_weighed, config.minus, of_minus)])
+
+
+def _news(index: IndexFolder, workspace: Workspace) -> str:
+    """A note where more was fetched after the index was updated; empty otherwise."""
+    missions = news(index.manifest.extra, workspace)
+    if not missions:
+        return ""
+    update = "paperclip index" + ("" if index.name == "default" else f" --index {index.name}")
+    return f"previews of {', '.join(missions)} were fetched after the index was made: {update}"
 
 
 def _unit(vector: np.ndarray, index: IndexFolder) -> np.ndarray:

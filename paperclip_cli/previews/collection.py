@@ -24,7 +24,7 @@ from paperclip_cli.previews.fetch_log import (
     rewrite_ledger,
     shard_ledgers,
 )
-from paperclip_cli.previews.records import LOST, PREVIEWS, PROPOSALS, stated_count
+from paperclip_cli.previews.records import LOST, PROPOSALS, stated_count
 from paperclip_cli.records import Key, Preview, Proposal, Record, read_jsonl, write_jsonl
 from paperclip_cli.workspace import (
     Manifest,
@@ -98,7 +98,7 @@ def read_holdings(workspace: Workspace, mission: str, skip_damaged: bool = False
         PaperclipError: a line of the ledger is damaged, unless damaged lines are skipped.
     """
     proposals = _read(workspace.proposals(mission) / PROPOSALS, Proposal)
-    previews = _read(workspace.previews(mission) / PREVIEWS, Preview)
+    previews = _read(workspace.preview_records(mission), Preview)
     ledger = read_ledger(workspace.previews(mission), skip_damaged=skip_damaged)
     held = Holdings({proposal.key: proposal for proposal in proposals}, tuple(previews), ledger)
     return held if skip_damaged else replace(held, lost=frozenset(_lost(workspace, mission, held)))
@@ -118,7 +118,7 @@ def _lost(workspace: Workspace, mission: str, held: Holdings) -> set[Key]:
     lost: set[Key] = set()
     for path, count in (
         (workspace.proposals(mission) / PROPOSALS, len(held.proposals)),
-        (workspace.previews(mission) / PREVIEWS, len(held.previews)),
+        (workspace.preview_records(mission), len(held.previews)),
     ):
         manifest = read_manifest(path.parent, may_be_damaged=True)
         if manifest is not None:
@@ -149,7 +149,7 @@ def write_holdings(
     """
     texts = {
         workspace.proposals(mission) / PROPOSALS: write_jsonl(holdings.proposals.values()),
-        workspace.previews(mission) / PREVIEWS: write_jsonl(holdings.previews),
+        workspace.preview_records(mission): write_jsonl(holdings.previews),
     }
     is_same = all(
         path.is_file() and path.read_bytes() == text.encode() for path, text in texts.items()

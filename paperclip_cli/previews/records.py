@@ -11,7 +11,7 @@ from paperclip_cli.records import Key, Preview, Proposal, Record, read_jsonl
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import REFETCH, Manifest, Workspace, file_sha256, whole_manifest
 
-PROPOSALS, PREVIEWS = "proposals.jsonl", "previews.jsonl"
+PROPOSALS = "proposals.jsonl"
 LOST = "lost"  # in a manifest: the proposals of which records are lost, and were not fetched again
 
 
@@ -56,7 +56,7 @@ def read_previews(workspace: Workspace, missions: Sequence[str]) -> list[Preview
     found = (
         preview
         for mission in missions
-        for preview in _read(workspace.previews(mission) / PREVIEWS, Preview)
+        for preview in _read(workspace.preview_records(mission), Preview)
     )
     return sorted(found, key=lambda preview: (preview.key, preview.image))
 
@@ -89,7 +89,7 @@ def stated_count(path: Path, manifest: Manifest) -> int | None:
 
     The size is the stricter check.
     """
-    name = {PROPOSALS: "proposals", PREVIEWS: "images"}[path.name]
+    name = "proposals" if path.name == PROPOSALS else "images"
     return None if path.name in manifest.files else manifest.counts.get(name)
 
 
@@ -103,10 +103,7 @@ def fetched_fingerprints(workspace: Workspace, missions: Sequence[str]) -> dict[
     paths = {
         f"{mission}/{path.name}": path
         for mission in missions
-        for path in (
-            workspace.proposals(mission) / PROPOSALS,
-            workspace.previews(mission) / PREVIEWS,
-        )
+        for path in (workspace.proposals(mission) / PROPOSALS, workspace.preview_records(mission))
     }
     return {name: file_sha256(path) for name, path in paths.items() if path.exists()}
 

@@ -33,6 +33,7 @@ from paperclip_cli.indexes.maker import (
 )
 from paperclip_cli.indexes.model import recorded_model, whole_model_of
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
+from paperclip_cli.indexes.sources import CACHED, sizes_of, with_origin
 from paperclip_cli.indexes.unrelated import unrelated_texts
 from paperclip_cli.indexes.update import (
     Embeddings,
@@ -54,7 +55,7 @@ from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import unit_square
 from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.wording import counted
-from paperclip_cli.workspace import Manifest, Workspace, read_manifest
+from paperclip_cli.workspace import Manifest, Workspace, amend_manifest, read_manifest
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,13 @@ class Scope:
     """The part of an index that a run updates.
 
     `candidates` are the images that exist now. Images under `roots` that no longer exist are
-    dropped from the index.
+    dropped from the index. `sources` are the cached previews among them (`indexes.sources`).
     """
 
     candidates: Sequence[Candidate]
     roots: Sequence[str]
     proposals: Mapping[Key, Proposal]
+    sources: Mapping[str, int]
 
     def are_previews(self, workspace: Workspace) -> bool:
         """Whether all are previews in the cache, by whatever way they were given."""
@@ -122,7 +124,7 @@ def run(
         entries, failures, unplaced = _embed(
             scope, before, embeddings, maker, config.batch_size, progress or SilentProgress()
         )
-        after = _merge(before, scope, entries)
+        after = _merge(before, scope, entries, _gone(old, workspace))
         if not after.entries and failures:
             raise PaperclipError(
                 f"no image can be used ({counted(len(failures), 'images')} tried): "
@@ -131,8 +133,11 @@ def run(
 
         # An index of an earlier version lacks what unrelated texts find, and is written anew.
         is_unchanged = old is not None and after == before and old.evidence is not None
+        origin = with_origin(old.manifest.extra if old else {}, scope.roots, scope.sources)
         if not is_unchanged:
-            _publish(folder, after, embeddings, maker)
+            _publish(folder, after, embeddings, maker, origin)
+        elif old is not None and not origin.items() <= old.manifest.extra.items():
+            amend_manifest(folder, origin)
         has_lost_graph = (
             old is not None
             and not is_unchanged
@@ -187,16 +192,18 @@ def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
             raise PaperclipError(
                 f"there is no image in {names}", "give a folder of JPEG, PNG, TIFF or FITS files"
             )
-        return Scope(found, [str(root) for root in roots], {})
+        return Scope(found, [str(root) for root in roots], {}, {})
 
     missions = fetched_missions(workspace, config.missions)
+    sources = sizes_of(missions, workspace)  # before they are read: what comes later is news
     candidates = {stored_path(preview): preview for preview in read_previews(workspace, missions)}
     if not candidates:
         raise MissingStage(f"no image was fetched for {', '.join(missions)}", "paperclip fetch")
     return Scope(
         [_candidate(workspace, stored, preview) for stored, preview in candidates.items()],
-        [f"previews/{mission}" for mission in missions] if config.missions else ["previews"],
+        [f"{CACHED}/{mission}" for mission in missions] if config.missions else [CACHED],
         read_proposals(workspace, missions),
+        sources,
     )
 
 
@@ -315,9 +322,25 @@ def _append(journal: Journal, tower: ImageTower, batch: Mapping[str, np.ndarray]
     journal.append(list(zip(batch, np.split(vectors, ends[:-1]), strict=True)))
 
 
-def _merge(before: State, scope: Scope, entries: Sequence[Entry]) -> State:
-    """The state after a run. Whatever is outside its scope stays unchanged."""
-    kept = [entry for entry in before.entries if entry.path not in scope]
+def _gone(old: IndexFolder | None, workspace: Workspace) -> Callable[[Entry], bool]:
+    """Tells whether the file of an entry of the old index is no longer there."""
+    return lambda entry: old is not None and not old.file_of(entry, workspace).exists()
+
+
+def _merge(
+    before: State, scope: Scope, entries: Sequence[Entry], is_gone: Callable[[Entry], bool]
+) -> State:
+    """The state after a run. Whatever is outside its scope stays unchanged.
+
+    Except what was moved into it: a file that is gone, and whose content is new in the scope.
+    """
+    known = {entry.path for entry in before.entries}
+    found = {entry.sha256 for entry in entries if entry.path not in known}
+    kept = [
+        entry
+        for entry in before.entries
+        if entry.path not in scope and not (entry.sha256 in found and is_gone(entry))
+    ]
     merged = tuple(sorted([*kept, *entries], key=lambda entry: entry.path))
     proposals = {**before.proposals, **scope.proposals}
     keys = {entry.key for entry in merged if entry.key is not None}
@@ -328,7 +351,9 @@ def _unknown(key: Key) -> Proposal:
     return Proposal(mission=key.mission, proposal_id=key.proposal_id, abstract="")
 
 
-def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -> None:
+def _publish(
+    folder: Path, state: State, embeddings: Embeddings, maker: Maker, origin: Mapping[str, object]
+) -> None:
     number, vectors = write_generation(folder, state, splits_of(maker.model), embeddings)
     texts = maker.texts(maker.model).embed(unrelated_texts())
     unrelated = write_unrelated(folder, number, vectors, texts)
@@ -343,7 +368,7 @@ def _publish(folder: Path, state: State, embeddings: Embeddings, maker: Maker) -
         config=config,
         inputs={"model": maker.fingerprint},
         counts={"images": len(state.entries), "vectors": len(vectors)},
-        extra={"dimension": embeddings.dimension, **unrelated},
+        extra={"dimension": embeddings.dimension, **unrelated, **origin},
     )
     publish(folder, manifest, number)
 

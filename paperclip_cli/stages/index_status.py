@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,20 +14,20 @@ from paperclip_cli.images.find import find_images
 from paperclip_cli.images.reading import view_name
 from paperclip_cli.indexes.contents import contents
 from paperclip_cli.indexes.database import Observations
-from paperclip_cli.indexes.folder import choose_index, open_index
+from paperclip_cli.indexes.folder import IndexFolder, choose_index, open_index
 from paperclip_cli.indexes.hnsw import graph_state
 from paperclip_cli.indexes.journal import is_unfinished
 from paperclip_cli.indexes.reader import Candidate
+from paperclip_cli.indexes.sources import cached_missions, roots_of
 from paperclip_cli.previews.records import read_previews, stored_path
-from paperclip_cli.records import Preview
 from paperclip_cli.workspace import Workspace
 
 
 def run(config: IndexConfig, workspace: Workspace) -> dict:
     """What an index holds, and how many images are new, changed or gone since.
 
-    New images are searched for in the paths given, or else in the cache. `unfinished` is whether
-    an update was interrupted.
+    New images are searched for in the paths given, or else in what the index is of. `unfinished` is
+    whether an update was interrupted.
     """
     index = open_index(workspace.index(choose_index(config.name, workspace)))
     known = {image.entry.path: image.entry for image in index.observations.images()}
@@ -40,7 +40,7 @@ def run(config: IndexConfig, workspace: Workspace) -> dict:
         candidate for candidate in present if candidate.entry_as(known[candidate.stored]) is None
     ]
     gone = [candidate for candidate in touched if not candidate.path.exists()]
-    new = _new_files(config, known) if config.paths else _new_previews(workspace, known)
+    new = _new_files(config.paths, known) if config.paths else _news(index, workspace, known)
     return {
         "index": index.name,
         "folder": str(index.folder),
@@ -68,14 +68,18 @@ def _contents(observations: Observations) -> dict:
     return held | {"dates": held["dates"] and [*map(day_of, held["dates"])]}
 
 
-def _new_files(config: IndexConfig, known: Container[str]) -> list[Path]:
-    roots = (expanded(path).resolve() for path in config.paths)
-    return [path for path in find_images(roots) if str(path) not in known]
+def _new_files(roots: Iterable[Path], known: Container[str]) -> list[str]:
+    places = [expanded(root).resolve() for root in roots]
+    return [path for path in map(str, find_images(places)) if path not in known]
 
 
-def _new_previews(workspace: Workspace, known: Container[str]) -> list[Preview]:
-    previews = read_previews(workspace, workspace.names("previews"))
-    return [preview for preview in previews if stored_path(preview) not in known]
+def _news(index: IndexFolder, workspace: Workspace, known: Container[str]) -> list[str]:
+    """The images that an index lacks of what it is of: folders, and cached previews."""
+    roots = roots_of(index.manifest.extra)
+    folders = [Path(root) for root in roots if Path(root).is_absolute() and Path(root).exists()]
+    missions = cached_missions(roots, workspace)
+    previews = map(stored_path, read_previews(workspace, missions) if missions else ())
+    return [*_new_files(folders, known), *(path for path in previews if path not in known)]
 
 
 def _age(created: str) -> float | None:

@@ -300,6 +300,59 @@ def test_what_is_missing_is_named_with_its_command(workspace: Workspace, model: 
         IndexConfig(batch_size=0)
 
 
+def test_a_folder_that_was_moved_is_not_indexed_twice(
+    tmp_path: Path, workspace: Workspace, model: str
+) -> None:
+    for number in range(3):
+        write_picture(tmp_path / "old" / f"{number}.png", number)
+    write_picture(tmp_path / "other" / "9.png", 9)
+    for folder in ("old", "other"):
+        run(tmp_path / folder, workspace, model)
+    (tmp_path / "old").rename(tmp_path / "new")
+    (tmp_path / "new" / "2.png").unlink()
+    tower = FakeTower()
+    report = run(tmp_path / "new", workspace, model, tower)
+    assert report.counts == {"images": 4, "renamed": 2} and tower.embedded == 0
+    assert [Path(path).relative_to(tmp_path) for path in holds(index_of(workspace))] == [
+        Path("new/0.png"),
+        Path("new/1.png"),
+        Path("old/2.png"),  # which may be on a disk that is not there now
+        Path("other/9.png"),
+    ]
+
+
+def test_an_index_says_that_more_was_fetched_until_it_is_updated(
+    workspace: Workspace, model: str, tmp_path: Path
+) -> None:
+    def notes(index: str = "default") -> tuple[str, ...]:
+        config = QueryConfig(texts=("dust",), index=index)
+        return next(query.run(config, workspace)).notes
+
+    def said(index: str = "default") -> list[str]:
+        return [note for note in notes(index) if "fetched after" in note]
+
+    write_picture(tmp_path / "p" / "a.png", 1)
+    run(tmp_path / "p", workspace, model, name="mine")
+    previews = write_fetched(workspace, proposals=3)
+    stage.run(IndexConfig(model=model), workspace, **towers())  # type: ignore[arg-type]
+    assert said() == []
+    more = [*previews, write_preview(workspace, "local", 8, 0)]
+    write_archive(workspace, "local", [make_proposal("local", 8)], more)
+    assert said() == ["previews of local were fetched after the index was made: paperclip index"]
+    assert said("mine") == [], "it is of another folder"
+    status = index_status.run(IndexConfig(name="mine"), workspace)
+    assert (status["new"], index_status.run(IndexConfig(), workspace)["new"]) == (0, 1)
+    stage.run(IndexConfig(), workspace, **towers())  # type: ignore[arg-type]
+    assert said() == []
+    # Records that name no other image make no other index, and are seen once.
+    write_archive(workspace, "local", [make_proposal("local", 8)], [*more, more[-1]])
+    assert said() != []
+    assert stage.run(IndexConfig(), workspace, **towers()).unchanged  # type: ignore[arg-type]
+    assert said() == []
+    write_picture(tmp_path / "p" / "b.png", 2)
+    assert index_status.run(IndexConfig(name="mine"), workspace)["new"] == 1
+
+
 def test_an_index_is_updated_with_the_model_that_made_it(
     workspace: Workspace, model: str, tmp_path: Path
 ) -> None:
