@@ -34,6 +34,7 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.files import expanded, hidden_names, recover, replace_file, sweep_folder
 
 MANIFEST = "manifest.json"
+PREVIEWS = "previews.jsonl"
 PULLED = "pulled"  # in `extra`: the repository and the commit that an artefact came from
 FORMAT = 1  # of a manifest; older ones, without a format, count as 0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -103,7 +104,7 @@ class Workspace:
 
     def preview_records(self, mission: str) -> Path:
         """The file of a mission's records of previews, a line each. Mostly appended to."""
-        return self.previews(mission) / "previews.jsonl"
+        return self.previews(mission) / PREVIEWS
 
     def is_preview(self, path: Path) -> bool:
         """Whether a file lies among the cached previews."""

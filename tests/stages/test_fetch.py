@@ -19,11 +19,11 @@ from paperclip_cli.errors import BadItem, ExitCode, PaperclipError, UsageError
 from paperclip_cli.images.pictures import decode_jpeg, encode_jpeg, make_canvas, read_picture
 from paperclip_cli.previews.fetch_log import LEDGER
 from paperclip_cli.previews.names import file_names
-from paperclip_cli.previews.records import PREVIEWS, read_image, read_previews, read_proposals
+from paperclip_cli.previews.records import read_image, read_previews, read_proposals
 from paperclip_cli.records import Key
 from paperclip_cli.report import Report
 from paperclip_cli.stages import fetch
-from paperclip_cli.workspace import Workspace, read_manifest
+from paperclip_cli.workspace import PREVIEWS, Workspace, read_manifest
 from tests.archive_on_disk import write_archive_folder, write_image
 from tests.factories import make_proposal
 from tests.images.test_pictures import COLOUR, encoded, png
