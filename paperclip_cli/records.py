@@ -11,7 +11,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -180,6 +180,16 @@ class Summary:
             for items in (self.objects_and_phenomena, self.science_use_cases)
             if items
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """A proposal with its summaries by set, its images by path, and its page in the archive."""
+
+    proposal: Proposal
+    summaries: Mapping[str, Summary]
+    images: Mapping[str, Observation]
+    page: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ def ls(
     """
     from paperclip_cli.stages import cache_list as stage
 
-    here, shown = session(), Format(form_of(form, json))
+    here, shown = session(), form_of(form, json)
     found = stage.run(here.workspace)
     _show(found, shown)
     if not here.quiet:

@@ -61,7 +61,7 @@ def describe(
     from paperclip_cli.output import console
     from paperclip_cli.stages import describe as stage
 
-    here, shown = session(), Format(form_of(form, json))
+    here, shown = session(), form_of(form, json)
     names = [line.rstrip("\n") for line in sys.stdin] if images == ["-"] else images
     config = configure(
         DescribeConfig,

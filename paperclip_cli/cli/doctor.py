@@ -29,7 +29,7 @@ def doctor(
     """
     from paperclip_cli.stages import doctor as stage
 
-    here, shown = session(), Format(form_of(form, json))
+    here, shown = session(), form_of(form, json)
     checks = list(stage.run(configure(DoctorConfig, verify=verify), here.workspace, here.progress))
     _show(checks, shown)
     return ExitCode.ERROR if any(check.state == State.PROBLEM for check in checks) else ExitCode.OK

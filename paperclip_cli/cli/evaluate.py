@@ -151,7 +151,7 @@ def evaluate(
         template=template,
     )
 
-    shown = Format(form_of(form, json))
+    shown = form_of(form, json)
     if benchmark is not None:
         return _benchmark(here, benchmark, config, model, shown)
 

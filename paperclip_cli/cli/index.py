@@ -87,7 +87,7 @@ def index(
     from paperclip_cli.stages import index as stage
     from paperclip_cli.stages import index_status
 
-    here, shown = session(), Format(form_of(form, json))
+    here, shown = session(), form_of(form, json)
     if status and (export is not None or take_in is not None):
         raise UsageError("--status does not go with --export or --import", "give them one by one")
     if shown != Format.table and not status:

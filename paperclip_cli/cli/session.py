@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Optional, TypeAlias
+from typing import Annotated, Optional, TypeAlias, TypeVar
 
 import typer
 
@@ -30,7 +30,10 @@ class Format(enum.StrEnum):
     csv = "csv"
 
 
-def form_of(given: enum.StrEnum, is_json: bool) -> str:
+Form = TypeVar("Form", bound=enum.StrEnum)
+
+
+def form_of(given: Form, is_json: bool) -> Form:
     """The one form in which results are printed: that of --format, or --json, short for one.
 
     Raises:
@@ -41,7 +44,7 @@ def form_of(given: enum.StrEnum, is_json: bool) -> str:
             f"--json is short for --format json, and --format {given} is given too",
             "leave out one of the two",
         )
-    return "json" if is_json else given.value
+    return type(given)("json") if is_json else given
 
 
 DatasetOption: TypeAlias = Annotated[

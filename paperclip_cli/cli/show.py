@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from paperclip_cli.cli.session import Format, form_of, session
 from paperclip_cli.config import ShowConfig, configure
 from paperclip_cli.errors import ExitCode
-
-if TYPE_CHECKING:
-    from paperclip_cli.stages.show import Shown
 
 
 def show(
@@ -30,11 +27,11 @@ def show(
     from paperclip_cli.stages import show as stage
 
     here, printed = session(), form_of(form, json)
-    found: list[Shown] = stage.run(configure(ShowConfig, proposal=proposal), here.workspace)
+    found = stage.run(configure(ShowConfig, proposal=proposal), here.workspace)
     if printed == "table":
         for one in found:
-            texts.show(one.proposal, one.summaries, one.images, one.page)
+            texts.show(one)
     else:
-        rows = [texts.fields(one.proposal, one.summaries, one.images, one.page) for one in found]
+        rows = [texts.fields(one) for one in found]
         console.emit(console.rows(rows, printed))
     return ExitCode.OK

@@ -159,7 +159,7 @@ def summarize(
     )
 
     spin_no_threads(backend)
-    form = Format(form_of(form, as_json))
+    form = form_of(form, as_json)
     if show:
         _print(summarize_show.run(config, here.workspace), form)
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
 
 from paperclip_cli.config.choices import values_of
 from paperclip_cli.errors import UsageError
@@ -49,3 +50,13 @@ def each_has_a_place(templates: Iterable[str]) -> None:
 def option(name: str) -> str:
     """How an option is typed: `--batch-size`, `-k`."""
     return ("-" if len(name) == 1 else "--") + name.replace("_", "-")
+
+
+def is_address(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
+    """Whether a text is the URL of a server: a scheme, a host, and perhaps a port that exists."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # ValueError: it is no number, or too large
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.hostname) and port != 0 and " " not in url

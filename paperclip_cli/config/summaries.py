@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 import paperclip_cli.config.readers as readers
-from paperclip_cli.config.checks import at_least, one_of, within
+from paperclip_cli.config.checks import at_least, is_address, one_of, within
 from paperclip_cli.config.choices import Backend, values_of
 from paperclip_cli.config.given import given, text
 from paperclip_cli.errors import UsageError
@@ -107,19 +106,17 @@ class SummarizeConfig:
 
 def _is_server(url: str) -> bool:
     """Whether a text is the URL of a server, without a password, a query or a fragment."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:  # brackets without an address, a port that is no number
+    if not is_address(url) or re.fullmatch(r"[^\s\x00-\x1f\x7f\\]+", url) is None:
         return False
-    is_plain = re.fullmatch(r"[^\s\x00-\x1f\x7f\\]+", url) is not None
-    is_web = parts.scheme in ("http", "https") and port != 0 and _is_host(parts)
-    return is_plain and is_web and parts.username is None and not parts.query + parts.fragment
+    parts = urlsplit(url)
+    return _is_host(parts) and parts.username is None and not parts.query + parts.fragment
 
 
 def _is_host(parts: SplitResult) -> bool:
     host = parts.hostname or ""
     if ":" in host:
+        import ipaddress  # which every other command would wait for
+
         try:
             ipaddress.IPv6Address(host.partition("%")[0])
         except ValueError:

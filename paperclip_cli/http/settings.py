@@ -9,22 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
+from paperclip_cli.config.checks import is_address
 from paperclip_cli.errors import PaperclipError
 
+HUB_TOKEN, MAST_TOKEN, OPENAI_KEY = KEYS = "HF_TOKEN", "MAST_API_TOKEN", "OPENAI_API_KEY"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _OF_A_PROXY = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-
-
-def is_address(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
-    """Whether a text is the URL of a server: a scheme, a host, and perhaps a port that exists."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port  # ValueError: it is no number, or too large
-    except ValueError:
-        return False
-    return parts.scheme in schemes and bool(parts.hostname) and port != 0 and " " not in url
 
 
 def check_proxies() -> None:

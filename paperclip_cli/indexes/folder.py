@@ -115,13 +115,18 @@ def choose_index(name: str | None, workspace: Workspace) -> str:
 
     if name not in names:
         others = f" (there are {', '.join(names)})" if names else ""
-        make = "paperclip index" + ("" if name == "default" else f" --index {name}")
+        make = update_command(name)
         raise MissingStage(
             f"there is no index {name!r}{others}",
             make if workspace.names("previews") else f"paperclip fetch` and `{make}",
             _of_the_demo(workspace) if not names else "",
         )
     return name
+
+
+def update_command(name: str) -> str:
+    """The command that makes or updates an index."""
+    return "paperclip index" + ("" if name == "default" else f" --index {name}")
 
 
 def _of_the_demo(workspace: Workspace) -> str:

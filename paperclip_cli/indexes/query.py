@@ -16,7 +16,7 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.indexes.chance import Chance
 from paperclip_cli.indexes.database import Image
 from paperclip_cli.indexes.filters import select
-from paperclip_cli.indexes.folder import IndexFolder
+from paperclip_cli.indexes.folder import IndexFolder, update_command
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
 from paperclip_cli.indexes.search import Search
 from paperclip_cli.indexes.sources import news
@@ -327,8 +327,10 @@ def _news(index: IndexFolder, workspace: Workspace) -> str:
     missions = news(index.manifest.extra, workspace)
     if not missions:
         return ""
-    update = "paperclip index" + ("" if index.name == "default" else f" --index {index.name}")
-    return f"previews of {', '.join(missions)} were fetched after the index was made: {update}"
+    which = ", ".join(missions)
+    return (
+        f"previews of {which} were fetched after the index was made: {update_command(index.name)}"
+    )
 
 
 def _unit(vector: np.ndarray, index: IndexFolder) -> np.ndarray:

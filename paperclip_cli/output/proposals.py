@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 from dataclasses import asdict
 
 from paperclip_cli.config.quantities import day_of
 from paperclip_cli.output.console import emit, path_line, printable, terminal_width
 from paperclip_cli.output.hits import with_detector
-from paperclip_cli.records import Observation, Proposal, Summary
+from paperclip_cli.records import Dossier, Observation
 
 _WIDEST = 100  # cells of a line of text
 
 
-def show(
-    proposal: Proposal,
-    summaries: Mapping[str, Summary],
-    images: Mapping[str, Observation],
-    page: str,
-) -> None:
-    """Prints a proposal. Images are given by their paths."""
+def show(known: Dossier) -> None:
+    """Prints a proposal."""
+    proposal = known.proposal
     facts = [
         f"PI {proposal.pi}" if proposal.pi else "",
         f"cycle {proposal.cycle}" if proposal.cycle else "",
@@ -28,37 +23,32 @@ def show(
         proposal.category,
     ]
     emit(_text(f"{proposal.key}  {proposal.title}") + _text(", ".join(filter(None, facts))))
-    emit(_text(page) + "\n" + _text(proposal.abstract or "There is no abstract."))
-    for name, summary in summaries.items():
+    emit(_text(known.page) + "\n" + _text(proposal.abstract or "There is no abstract."))
+    for name, summary in known.summaries.items():
         emit(f"\nSummary ({printable(name)})\n")
         emit(_text(f"objects and phenomena: {'; '.join(summary.objects_and_phenomena)}"))
         emit(_text(f"science use cases: {'; '.join(summary.science_use_cases)}"))
     emit("\n")
-    if not images:
+    if not known.images:
         emit("There are no images.\n")
         return
-    for path, observation in images.items():
+    for path, observation in known.images.items():
         emit(f"{path_line(path)}\n" + _text(_facts(observation), indent="    "))
 
 
-def fields(
-    proposal: Proposal,
-    summaries: Mapping[str, Summary],
-    images: Mapping[str, Observation],
-    page: str,
-) -> dict:
+def fields(known: Dossier) -> dict:
     """The same as data. Names are those of the hits of a query."""
     return {
-        **asdict(proposal),
-        "access_url": page,
+        **asdict(known.proposal),
+        "access_url": known.page,
         "summaries": {
             name: {
                 "objects_and_phenomena": list(summary.objects_and_phenomena),
                 "science_use_cases": list(summary.science_use_cases),
             }
-            for name, summary in summaries.items()
+            for name, summary in known.summaries.items()
         },
-        "images": [{"image": path} | asdict(one) for path, one in images.items()],
+        "images": [{"image": path} | asdict(one) for path, one in known.images.items()],
     }
 
 

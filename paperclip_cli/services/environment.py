@@ -15,10 +15,10 @@ import requests
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.http.settings import check_address, key_in, proxy_faults
+from paperclip_cli.http.settings import KEYS, check_address, key_in, proxy_faults
 from paperclip_cli.install import extra_line, library_line, requirements
 from paperclip_cli.report import Check, State
-from paperclip_cli.services.hub import HUB_ADDRESS, HUB_TOKEN
+from paperclip_cli.services.hub import HUB_ADDRESS
 
 # Optional backends: their names, commands, modules, and the extras that install them.
 _OPTIONAL = (
@@ -28,7 +28,6 @@ _OPTIONAL = (
     ("plots", "evaluate", "matplotlib", "plots"),
 )
 _PATIENCE = 5.0  # seconds for a server to answer
-_KEYS = (HUB_TOKEN, "MAST_API_TOKEN", "OPENAI_API_KEY")
 
 
 def versions() -> Iterator[Check]:
@@ -109,7 +108,7 @@ def _settings() -> Iterator[Check]:
     """What the environment's variables make impossible."""
     for fault in proxy_faults():
         yield _wrong(fault.partition(" ")[0], fault, "set it to a URL, or unset it")
-    for name, check in ((HUB_ADDRESS, check_address), *((key, key_in) for key in _KEYS)):
+    for name, check in ((HUB_ADDRESS, check_address), *((key, key_in) for key in KEYS)):
         try:
             check(name)
         except PaperclipError as error:

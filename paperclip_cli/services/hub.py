@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from paperclip_cli import __version__
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.http.settings import check_address, check_proxies, key_in
+from paperclip_cli.http.settings import HUB_TOKEN, check_address, check_proxies, key_in
 from paperclip_cli.progress import libraries_may_draw
 from paperclip_cli.wording import in_bytes
 
@@ -33,7 +33,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,60}")
 _NO_LICENCE = "not stated"
 README = "README.md"
-HUB_ADDRESS, HUB_TOKEN = "HF_ENDPOINT", "HF_TOKEN"
+HUB_ADDRESS = "HF_ENDPOINT"
 # Bytes of files without which an artefact is usable.
 _MOST_CARD, _MOST_TEXT = 2**20, 2**26
 _TIMEOUT = 30.0  # seconds for what a repository holds

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 from paperclip_cli.archives.mast.missions import MISSIONS
 from paperclip_cli.config import ShowConfig
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.indexes.folder import open_index
 from paperclip_cli.previews.records import read_previews, read_proposals, stored_path
-from paperclip_cli.records import Key, Observation, Proposal, Summary
+from paperclip_cli.records import Dossier, Key, Observation, Proposal
 from paperclip_cli.summaries.files import read_summaries
 from paperclip_cli.workspace import Workspace
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """A proposal with its summaries by set, its images by path, and its page in the archive."""
-
-    proposal: Proposal
-    summaries: Mapping[str, Summary]
-    images: Mapping[str, Observation]
-    page: str
-
-
-def run(config: ShowConfig, workspace: Workspace) -> list[Shown]:
+def run(config: ShowConfig, workspace: Workspace) -> list[Dossier]:
     """What is known of each proposal: in what was fetched, or else in the indexes.
 
     Raises:
@@ -48,7 +37,7 @@ def run(config: ShowConfig, workspace: Workspace) -> list[Shown]:
         mission = MISSIONS.get(key.mission)
         page = mission.access_url(key.proposal_id) if mission else ""
         shown.append(
-            Shown(
+            Dossier(
                 proposal=proposals[key], summaries=summaries, images=images.get(key, {}), page=page
             )
         )

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from paperclip_cli.config.checks import is_address
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.http.settings import check_address, check_proxies, is_address, key_in
+from paperclip_cli.http.settings import check_address, check_proxies, key_in
 
 
 @pytest.mark.parametrize(

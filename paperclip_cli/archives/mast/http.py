@@ -30,9 +30,9 @@ from paperclip_cli.http.retry import (
     persist,
     raise_if_transient,
 )
-from paperclip_cli.http.settings import key_in
+from paperclip_cli.http.settings import MAST_TOKEN, key_in
 
-TOKEN_VARIABLE, CONTACT_VARIABLE = "MAST_API_TOKEN", "PAPERCLIP_CONTACT"
+CONTACT_VARIABLE = "PAPERCLIP_CONTACT"
 _LASTING = (
     requests.exceptions.TooManyRedirects,
     requests.exceptions.InvalidURL,
@@ -105,7 +105,7 @@ class Wire:
         session.max_redirects = 5
         session.hooks["response"].append(_refuse_downgrade)
 
-        token, server = key_in(TOKEN_VARIABLE), urlsplit(self.server)
+        token, server = key_in(MAST_TOKEN), urlsplit(self.server)
         if token and server.hostname:
             is_secure = server.scheme == "https"
             session.cookies.set(

@@ -17,7 +17,6 @@ from paperclip_cli.http.body import Bounds, body
 from paperclip_cli.http.reasons import reason_of
 from paperclip_cli.http.retry import Pace, TimedOut, Transient
 
-KEY_VARIABLE = "OPENAI_API_KEY"
 _CONNECT = 15.0  # seconds
 _SECRET = 8  # characters: shorter keys are placeholders for servers that want any
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from paperclip_cli.config import SummarizeConfig
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI, OUTLINES
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.http.settings import key_in
+from paperclip_cli.http.settings import OPENAI_KEY, key_in
 from paperclip_cli.records import MOST_TOKENS
 from paperclip_cli.summaries.base import Summarizer
 from paperclip_cli.summaries.judge import Judge, KeywordJudge
@@ -69,7 +69,6 @@ def _open_writer(
     shape: Shape | None = None,
 ) -> Writer:
     if config.backend == OPENAI:
-        from paperclip_cli.summaries.llm.connection import KEY_VARIABLE
         from paperclip_cli.summaries.llm.openai import ServerWriter, is_local
 
         if config.base_url is None:
@@ -85,7 +84,7 @@ def _open_writer(
         return ServerWriter(
             config.base_url,
             config.llm or "",
-            key_in(KEY_VARIABLE),
+            key_in(OPENAI_KEY),
             prompt,
             config.workers,
             config.context,

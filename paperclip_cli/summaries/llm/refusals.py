@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.summaries.llm.connection import KEY_VARIABLE
+from paperclip_cli.http.settings import OPENAI_KEY
 from paperclip_cli.summaries.llm.dialect import names_form
 from paperclip_cli.summaries.llm.reply import get
 
@@ -198,7 +198,7 @@ def refuse_hopeless(refusal: Refusal, url: str, has_answered: bool = False) -> N
         raise PaperclipError(f"{url} wants payment ({words})", "add credit there")
     # A server that has answered may forbid one abstract.
     if refusal.is_of_key or (refusal.code == 403 and not has_answered):
-        raise PaperclipError(f"{url} refuses the key ({words})", f"set {KEY_VARIABLE}")
+        raise PaperclipError(f"{url} refuses the key ({words})", f"set {OPENAI_KEY}")
     if refusal.is_of_model:
         raise PaperclipError(
             f"{url} has no such model or service ({words})",
