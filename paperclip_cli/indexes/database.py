@@ -8,7 +8,6 @@ of its hits. The text of a proposal is stored once for all its images.
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.records import Key, Observation, Proposal, Wcs, from_dict
+from paperclip_cli.text.object_names import is_named
 from paperclip_cli.wording import counted
 
 OBSERVED = tuple(f.name for f in fields(Observation))
@@ -77,7 +77,7 @@ class Observations:
         # Immutable: no lock is taken, so an index in a read-only folder works, too.
         address = f"file:{_quoted(path)}?mode=ro&immutable=1"
         self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
-        self._connection.create_function("names", 2, names, deterministic=True)
+        self._connection.create_function("names", 2, is_named, deterministic=True)
         self._turn = threading.Lock()
 
     def execute(self, sql: str, parameters: Iterable = ()) -> list[tuple]:
@@ -165,20 +165,6 @@ class Observations:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def names(target: str | None, wanted: str) -> bool:
-    """Whether a target's name contains the wanted one, however it is spaced.
-
-    `NGC 4038` is in `NGC4038-39`, but `M 5` is not in `M51`. In SQL it is a function of this name.
-    """
-    parts = re.findall(r"\d+|[^\W\d_]+", wanted)
-    if target is None or not parts:
-        return False
-
-    middle = r"[\W_]*".join(map(re.escape, parts))
-    before, after = (r"\d" if part[0].isdigit() else r"[^\W\d_]" for part in (parts[0], parts[-1]))
-    return re.search(f"(?<!{before}){middle}(?!{after})", target, re.IGNORECASE) is not None
 
 
 def _image(row: int, values: Sequence) -> Image:

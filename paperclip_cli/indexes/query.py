@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from paperclip_cli.indexes.chance import Chance
 from paperclip_cli.indexes.database import Image
 from paperclip_cli.indexes.filters import select
 from paperclip_cli.indexes.folder import IndexFolder, update_command
+from paperclip_cli.indexes.named import named_note
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
 from paperclip_cli.indexes.search import Search
 from paperclip_cli.indexes.sources import news
@@ -159,7 +160,16 @@ class Query:
         words, rank_by = " ".join(texts), self._config.rank_by
         nearest, ranked = self._search.ranked(normalised(wanted), words, rank_by)
         chance = self._chance_of(words, sum(weights), nearest) if texts and nearest else None
-        return self._told(self._name(texts, weights), ranked, chance, nearest)
+        answer = self._told(self._name(texts, weights), ranked, chance, nearest)
+        named = self._named(words, answer.hits)
+        return replace(answer, notes=(*answer.notes, named)) if named else answer
+
+    def _named(self, words: str, hits: tuple[Hit, ...]) -> str:
+        """How to ask for an object that the words name, unless the question is not of looks."""
+        config = self._config
+        if config.rank_by != "semantic" or config.targets or config.near or not hits:
+            return ""
+        return named_note(self._index.observations, words, hits[0].target)
 
     def _told(
         self,

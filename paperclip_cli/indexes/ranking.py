@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from paperclip_cli.indexes.database import Observations
+from paperclip_cli.indexes.named import images_named_in
 from paperclip_cli.indexes.vectors import best
 
 _FUSION = 60  # k of reciprocal rank fusion (Cormack, Clarke & Buettcher, SIGIR 2009)
@@ -26,21 +27,31 @@ def ranked(scores: np.ndarray, order: np.ndarray | None = None) -> Iterator[int]
         done, count = len(places), count * 8
 
 
-def keyword_order(strength: np.ndarray, scores: np.ndarray, is_hybrid: bool) -> np.ndarray:
-    """Places int64 of images, best first, by the `strength` of words and by `scores` (cosines).
-
-    By words alone: only images with some strength, ties by cosine. Hybrid: all images, by the sum
-    of 1 / (60 + rank) over the two orders. An image without any strength has no rank by words.
-    """
+def keyword_order(strength: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Places int64 of the images with some `strength` of words, best first, ties by cosine."""
     places = np.arange(len(scores))
-    by_words = np.lexsort((places, -scores, -strength))[: np.count_nonzero(strength)]
-    if not is_hybrid:
-        return by_words
+    return np.lexsort((places, -scores, -strength))[: np.count_nonzero(strength)]
 
+
+def hybrid_order(strength: np.ndarray, scores: np.ndarray, named: np.ndarray) -> np.ndarray:
+    """Places int64 of all images, best first, by the `strength` of words and by `scores` (cosines).
+
+    Images whose target is `named` (bool) come first. Then the sum of 1 / (60 + rank) over the two
+    orders counts. An image without any strength has no rank by words.
+    """
     fused = np.zeros(len(scores))
-    for order in (best(scores, len(scores)), by_words):
+    for order in (best(scores, len(scores)), keyword_order(strength, scores)):
         fused[order] += 1 / (_FUSION + 1 + np.arange(len(order)))
-    return np.lexsort((places, -scores, -fused))
+    return np.lexsort((np.arange(len(scores)), -scores, -fused, ~named))
+
+
+def named_rows(observations: Observations, words: str, count: int) -> np.ndarray:
+    """Which of `count` rows are of a target that some words name, bool."""
+    named = np.zeros(count, bool)
+    for _, images in images_named_in(observations, words):
+        for image in images:
+            named[image.row : image.row + image.tiles] = True
+    return named
 
 
 def keyword_strengths(observations: Observations, words: str, count: int) -> np.ndarray:

@@ -11,7 +11,13 @@ from itertools import chain, islice
 import numpy as np
 
 from paperclip_cli.indexes.folder import IndexFolder
-from paperclip_cli.indexes.ranking import keyword_order, keyword_strengths, ranked
+from paperclip_cli.indexes.ranking import (
+    hybrid_order,
+    keyword_order,
+    keyword_strengths,
+    named_rows,
+    ranked,
+)
 from paperclip_cli.indexes.unrelated import BEST
 from paperclip_cli.indexes.vectors import best, score
 
@@ -69,10 +75,13 @@ class Search:
         if rank_by == "semantic":
             return _begun(self._exactly(scores))
 
-        strength = keyword_strengths(self.index.observations, words, len(self.index.vectors))
-        if self.rows is not None:
-            strength = strength[self.rows]
-        order = keyword_order(strength, scores, is_hybrid=rank_by == "hybrid")
+        of_words = self.index.observations, words, len(self.index.vectors)
+        chosen = slice(None) if self.rows is None else self.rows
+        strength = keyword_strengths(*of_words)[chosen]
+        if rank_by == "hybrid":
+            order = hybrid_order(strength, scores, named_rows(*of_words)[chosen])
+        else:
+            order = keyword_order(strength, scores)
         nearest = list(islice(self._exactly(scores), BEST))
         return nearest, self._exactly(scores, order)
 

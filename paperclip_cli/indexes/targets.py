@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
+import json
 from typing import NamedTuple
 
 import numpy as np
 
 from paperclip_cli.indexes.database import Observations
+from paperclip_cli.indexes.named import images_named
 from paperclip_cli.sky.footprint import angles_between
 from paperclip_cli.sky.vectors import direction, unit_vector
 
 SPREAD = 1.0  # degrees: what is wider has no one position, or is several targets of one name
-_LONG_NAMES = {"messier": "m", "caldwell": "c", "abell": "a", "sharpless": "sh"}
 
 
 class Target(NamedTuple):
@@ -29,27 +29,17 @@ class Target(NamedTuple):
 
 
 def find_target(observations: Observations, name: str) -> Target | None:
-    """A fixed target of that name, however it is spaced and written: `M 57`, `m-57`, `Messier 57`.
+    """A fixed target of that name, however it is spaced and written: `M 57`, `m-57`, `NGC 6720`.
 
     Unlike `--target`, only the whole name counts: `M 57` is not `M57-HALO`.
     """
-    wanted = _parts(name)
-    named = [
-        target
-        for (target,) in observations.execute(
-            "SELECT DISTINCT target FROM images WHERE target IS NOT NULL"
-        )
-        if _parts(target) == wanted
-    ]
-    if not wanted or not named:
-        return None
+    rows = [image.row for image in images_named(observations, name) if image.is_placed]
     places = observations.execute(
         # Both from one place: half of a position says nothing.
         "SELECT CASE WHEN s_dec IS NULL THEN sky_ra ELSE coalesce(s_ra, sky_ra) END,"
-        " CASE WHEN s_ra IS NULL THEN sky_dec ELSE coalesce(s_dec, sky_dec) END FROM images"
-        f" WHERE target IN ({', '.join('?' * len(named))})"
-        " AND sky_dec IS NOT NULL AND NOT coalesce(moving, 0)",
-        named,
+        " CASE WHEN s_ra IS NULL THEN sky_dec ELSE coalesce(s_dec, sky_dec) END"
+        " FROM json_each(?) JOIN images ON images.id = value ORDER BY images.id",
+        (json.dumps(rows),),
     )
     if not places:
         return None
@@ -60,9 +50,3 @@ def find_target(observations: Observations, name: str) -> Target | None:
     reach = float(np.degrees(angles_between(vectors, centre).max()))
     x, y, z = centre.tolist()
     return Target(*direction((x, y, z)), len(places), reach)
-
-
-def _parts(name: str) -> list[str]:
-    """The words and the numbers of a name: `NGC0224` -> ["ngc", "224"]."""
-    found = re.findall(r"\d+|[^\W\d_]+", name.casefold())
-    return [_LONG_NAMES.get(part, part.lstrip("0") or part) for part in found]

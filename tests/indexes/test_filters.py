@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paperclip_cli.config import QueryConfig
-from paperclip_cli.indexes.database import Entry, Observations, names
+from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.indexes.filters import select
 from paperclip_cli.records import Key, Observation, Proposal
@@ -137,29 +137,6 @@ def test_all_tiles_of_an_image_are_selected(tmp_path: Path) -> None:
         tiles=3,
     )
     assert select(observations, QueryConfig(targets=("b",))).rows.tolist() == [3, 4, 5, 6, 7, 8]  # type: ignore[union-attr]
-
-
-@pytest.mark.parametrize(
-    ("target", "wanted", "found"),
-    [
-        ("NGC4038-39", "NGC 4038", True),
-        ("NGC-4038", "ngc4038", True),
-        ("M51", "M 5", False),
-        ("M51", "M51", True),
-        ("M 51-POS2", "M51", True),
-        ("SN1987A", "SN 1987A", True),
-        ("SN1987A", "1987a", True),
-        ("SN1987A", "SN 1987", True),
-        ("SN1987A", "87A", False),
-        ("JUPITER-SOUTH", "jupiter", True),
-        ("JUPITERX", "jupiter", False),
-        ("MARS", "-", False),
-        (None, "M51", False),
-        ("A(B)", "a(b", True),
-    ],
-)
-def test_names_of_targets(target: str | None, wanted: str, found: bool) -> None:
-    assert names(target, wanted) is found
 
 
 def cone(

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.database_writer import write_observations
-from paperclip_cli.indexes.ranking import keyword_order, keyword_strengths, match_expression, ranked
+from paperclip_cli.indexes.ranking import (
+    hybrid_order,
+    keyword_order,
+    keyword_strengths,
+    match_expression,
+    named_rows,
+    ranked,
+)
 from paperclip_cli.records import Key, Observation, Proposal
 
 SCORES = st.lists(st.integers(-3, 3), max_size=400).map(lambda values: np.array(values, np.float32))
@@ -31,16 +38,23 @@ def test_by_words_then_by_score(scores: np.ndarray, data: st.DataObject) -> None
         np.flatnonzero(strength).tolist(),
         key=lambda place: (-strength[place], -scores[place], place),
     )
-    assert keyword_order(strength, scores, is_hybrid=False).tolist() == places
-    assert sorted(keyword_order(strength, scores, is_hybrid=True).tolist()) == list(
-        range(len(scores))
-    )
+    assert keyword_order(strength, scores).tolist() == places
+
+    named = strength == 2
+    order = hybrid_order(strength, scores, named).tolist()
+    assert sorted(order) == list(range(len(scores)))
+    assert named[order[: named.sum()]].all(), "what is named comes first"
+    without = hybrid_order(strength, scores, named & False).tolist()
+    for group in (named, ~named):
+        assert [place for place in order if group[place]] == [
+            place for place in without if group[place]
+        ]
 
 
 def test_hybrid_puts_first_what_both_orders_put_high() -> None:
-    scores = np.array([0.9, 0.8, 0.7, 0.1])
-    assert keyword_order(np.array([0.0, 0, 0, 0]), scores, is_hybrid=True).tolist() == [0, 1, 2, 3]
-    assert keyword_order(np.array([0.0, 2, 0, 0]), scores, is_hybrid=True).tolist() == [1, 0, 2, 3]
+    scores, none = np.array([0.9, 0.8, 0.7, 0.1]), np.zeros(4, bool)
+    assert hybrid_order(np.array([0.0, 0, 0, 0]), scores, none).tolist() == [0, 1, 2, 3]
+    assert hybrid_order(np.array([0.0, 2, 0, 0]), scores, none).tolist() == [1, 0, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -96,13 +110,14 @@ def test_words_are_found_in_titles_targets_and_abstracts(tmp_path: Path) -> None
 
     def found(words: str) -> list[int]:
         strength = keyword_strengths(observations, words, 16)
-        return list(
-            dict.fromkeys(
-                place // 4
-                for place in keyword_order(strength, np.zeros(16), is_hybrid=False).tolist()
-            )
-        )
+        places = keyword_order(strength, np.zeros(16)).tolist()
+        return list(dict.fromkeys(place // 4 for place in places))
 
     assert found("NGC4038") == [0] and found("ngc 4039") == [2] and found("NGC 403") == []
     assert found("antennae") == [1, 0], "a title says more than an abstract"
     assert found("jupiter") == [2] and found("…") == []
+    assert (
+        named_rows(observations, "tides in NGC 4039", 16).tolist()
+        == [False] * 8 + [True] * 4 + [False] * 4
+    )
+    assert not named_rows(observations, "NGC 4038", 16).any(), "an abstract is no target"
