@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from paperclip_cli.config import readers
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def placed(
-    options: Mapping[str, Any], here: Workspace, index: Observations | None = None
+    options: Mapping[str, Any], here: Workspace, indexes: Sequence[Observations] | None = None
 ) -> dict[str, Any]:
     """The options with the position of `near` in ICRS, if it is a text or in another frame.
 
-    The targets of the `index` that is searched are known by name.
+    The targets of the `indexes` that are searched are known by name.
     """
     near, frame = options.get("near"), options.get("frame", "icrs")
     if near is None or hasattr(near, "icrs") or (frame == "icrs" and not isinstance(near, str)):
@@ -26,4 +26,4 @@ def placed(
 
     if not isinstance(near, str):
         near = "{!r} {!r}".format(*readers.position(near, "--near"))
-    return {**options, "near": place.run(near, here, frame, index)}
+    return {**options, "near": place.run(near, here, frame, indexes)}

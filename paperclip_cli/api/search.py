@@ -14,12 +14,12 @@ from paperclip_cli.api.options import Image, PathLike, QueryOptions
 from paperclip_cli.api.placed import placed
 from paperclip_cli.api.signatures import with_options
 from paperclip_cli.config import QueryConfig, configure, readers
-from paperclip_cli.config.given import text as text_of
 from paperclip_cli.errors import UsageError
-from paperclip_cli.indexes.folder import IndexFolder, choose_index
-from paperclip_cli.indexes.folder import open_index as open_folder
-from paperclip_cli.indexes.query import Query, known_of
+from paperclip_cli.indexes.folder import IndexFolder, open_indexes
+from paperclip_cli.indexes.part import known_of
+from paperclip_cli.indexes.query import Query
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
+from paperclip_cli.indexes.several import provenance_of
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
@@ -33,7 +33,7 @@ What: TypeAlias = Union[str, Sequence[str], Image, Sequence[Image], np.ndarray, 
 def query(
     text: str | Sequence[str] | None = None,
     *,
-    index: str | None = None,
+    index: str | Sequence[str] | None = None,
     cache: PathLike | None = None,
     offline: bool = False,
     **options: Unpack[QueryOptions],
@@ -45,7 +45,8 @@ def query(
 
     Args:
         text: what to look for; several texts are added up.
-        index: the name of an index; None is the index `default`, or the only one.
+        index: the name of an index, or several of one model; None is the index `default`, or the
+            only one.
         cache: the cache directory; None as for the command.
         offline: never use the network, which only the name in `near` needs.
         options: the options of `paperclip query`: `k=20`, `near="13:29:52 +47:11:43"`,
@@ -58,9 +59,9 @@ def query(
 
 
 def open_index(
-    name: str | None = None, cache: PathLike | None = None, *, offline: bool = False
+    name: str | Sequence[str] | None = None, cache: PathLike | None = None, *, offline: bool = False
 ) -> Index:
-    """Opens an index for many queries. Threads may share it.
+    """Opens an index for many queries, or several that are searched together. Threads may share it.
 
     `name` None is the index `default`, or the only one. `cache` None is the command's.
 
@@ -68,41 +69,43 @@ def open_index(
         PaperclipError: there is no such index, or it is damaged.
     """
     here = workspace(cache, offline)
-    wanted = None if name is None else text_of(name, "name")
-    return Index(open_folder(here.index(choose_index(wanted, here))), here)
+    names = () if name is None else readers.index_names(name, "name")
+    return Index(open_indexes(names, here), here)
 
 
 class Index:
     """An open index, which answers many queries without opening anything again.
 
     It keeps the state that it was opened in, even if `paperclip index` updates the index meanwhile.
-    Threads may share it.
+    Threads may share it. Several indexes of one model are one for those who search them.
     """
 
-    def __init__(self, folder: IndexFolder, workspace: Workspace) -> None:
-        self._folder, self._workspace = folder, workspace
-        self._embedder = QueryEmbedder(folder, workspace)
+    def __init__(self, folders: Sequence[IndexFolder], workspace: Workspace) -> None:
+        self._folders, self._workspace = folders, workspace
+        self._embedder = QueryEmbedder(folders[0], workspace)
 
     @property
     def name(self) -> str:
-        """The name of the index."""
-        return self._folder.name
+        """The name of the index; several are separated by commas."""
+        return ",".join(folder.name for folder in self._folders)
 
     @property
     def model(self) -> str:
         """The name of the model that made it."""
-        return self._folder.provenance.model
+        return self._folders[0].provenance.model
 
     @property
     def vectors(self) -> np.ndarray:
         """The embeddings float32 [N, D], each row of length 1, mapped read-only.
 
         The rows are those of `observations()`, or several for each of them in an index of tiles.
+        Those of several indexes follow each other, in memory.
         """
-        return self._folder.vectors
+        vectors = [folder.vectors for folder in self._folders]
+        return vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
 
     def __len__(self) -> int:
-        return int(self._folder.manifest.counts["images"])
+        return sum(int(folder.manifest.counts["images"]) for folder in self._folders)
 
     def __repr__(self) -> str:
         return f"<Index {self.name!r}: {counted(len(self), 'images')}, model {self.model}>"
@@ -126,7 +129,9 @@ class Index:
         Raises:
             PaperclipError: an option is wrong, an image cannot be read, or the model is missing.
         """
-        given: dict[str, Any] = placed(options, self._workspace, self._folder.observations)
+        given: dict[str, Any] = placed(
+            options, self._workspace, [folder.observations for folder in self._folders]
+        )
         texts, images, vectors = _parts(what)
         if given.get("image") is not None:
             images = [*images, *readers.images(given["image"], "--image")]
@@ -139,7 +144,7 @@ class Index:
         config = configure(QueryConfig, text=texts, **given)
         vector = vectors[0] if vectors else None
         query = Query(
-            config, self._folder, self._embedder, self._workspace, vector, stays_open=True
+            config, self._folders, self._embedder, self._workspace, vector, stays_open=True
         )
         return Hits.of(query.answer())
 
@@ -151,9 +156,12 @@ class Index:
         from paperclip_cli.output.hits import IMAGE_COLUMNS
         from paperclip_cli.output.tables import table
 
-        index, workspace = self._folder, self._workspace
-        rows = (known_of(image, index, workspace) for image in index.observations.images())
-        return table(rows, vars(index.provenance), IMAGE_COLUMNS)
+        rows = (
+            known_of(image, folder, self._workspace)
+            for folder in self._folders
+            for image in folder.observations.images()
+        )
+        return table(rows, vars(provenance_of(self._folders)), IMAGE_COLUMNS)
 
 
 def _parts(what: What) -> tuple[list[str], list[Image], list[np.ndarray]]:

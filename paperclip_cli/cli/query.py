@@ -15,6 +15,7 @@ from paperclip_cli.cli.complete import index_names, instrument_names
 from paperclip_cli.cli.session import Session, form_of, position, session
 from paperclip_cli.config import QueryConfig, configure
 from paperclip_cli.config.choices import Collapse, Frame, RankBy
+from paperclip_cli.config.readers import index_names as index_list
 from paperclip_cli.errors import ExitCode, UsageError
 from paperclip_cli.files import replace_file
 
@@ -63,9 +64,11 @@ def query(
     ] = None,
     k: Annotated[int, typer.Option("-k", help="Number of hits.")] = DEFAULTS.k,
     index: Annotated[
-        Optional[str],
+        Optional[list[str]],
         typer.Option(
-            help="Index to search. [default: default, or the only one]", autocompletion=index_names
+            help="Index to search, or several of one model: hubble,mine. [default: default, or the "
+            "only one]",
+            autocompletion=index_names,
         ),
     ] = None,
     near: Annotated[
@@ -203,7 +206,7 @@ def query(
         filter=filter,
         cycle=cycle,
         target=target,
-        near=position(near, frame, index=index or ""),
+        near=position(near, frame, index_list(index, "--index") if index else ()),
         frame=frame,
         radius=radius,
         centre_only=centre_only,

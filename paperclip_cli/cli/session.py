@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import sys
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -158,11 +159,11 @@ def spin_no_threads(backend: str) -> None:
 
 
 def position(
-    near: str | None, frame: Frame = "icrs", index: str | None = None
+    near: str | None, frame: Frame = "icrs", indexes: Sequence[str] | None = None
 ) -> tuple[float, float] | None:
     """The position of `--near` in degrees, from coordinates or from a name that is resolved.
 
-    `index` is the one that is searched, if any: its own targets come first (`stages.place`).
+    `indexes` are those that are searched: their own targets come first (`stages.place`).
     """
     if near is None:
         return None
@@ -176,4 +177,4 @@ def position(
         if not here.quiet:
             print(console.printable(note), file=sys.stderr)
 
-    return place.run(near, here.workspace, frame, index, tell)
+    return place.run(near, here.workspace, frame, indexes, tell)

@@ -39,6 +39,16 @@ def values(given: object, option: str = "") -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, found)))
 
 
+def index_names(given: object, option: str = "") -> tuple[str, ...]:
+    """The names of indexes, repeated or separated by commas. An address keeps its commas."""
+    items = [text(item, option) for item in listed(given)]
+    names = [[item] if "://" in item else values(item, option) for item in items]
+    found = tuple(name for some in names for name in some)
+    if not found:
+        raise UsageError(f"{option} is empty", "name an index, or leave out the option")
+    return found
+
+
 def numbers(given: object, option: str) -> tuple[int, ...]:
     """Whole numbers and ranges: `25`, `[25, 26]` or `"25-26,28"` -> `(25, 26, 28)`."""
     return tuple(number for part in _parts(given, option) for number in _range(part, option))

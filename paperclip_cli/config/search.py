@@ -85,7 +85,8 @@ class QueryConfig:
     A query is the sum of its `texts` and `images` minus its `minus` texts, and returns `k` hits.
     Without any of these, `near` is a plain cone search.
     `weights` is one number for the images, or one for each part: texts first, then images, then
-    `minus`. `index` None is the index `default`, or the only one. `near` is (ra, dec) in ICRS,
+    `minus`. Several `indexes` of one model are searched
+    together; none is the index `default`, or the only one. `near` is (ra, dec) in ICRS,
     whatever `frame` it was given in, and `radius` an angle, both in degrees. `after` and `before`
     are Modified Julian Dates. `collapse` groups images into hits: by `target` (a proposal's images
     of one target), by `proposal`, or not (`none`).
@@ -95,7 +96,7 @@ class QueryConfig:
     images: tuple[QueryImage, ...] = given("image", read=readers.images, default=())
     minus: tuple[str, ...] = ()
     weights: tuple[float, ...] = given("weight", default=())
-    index: str | None = None
+    indexes: tuple[str, ...] = given("index", read=readers.index_names, default=())
     k: int = 10
     min_score: float | None = None
     max_chance: float | None = None

@@ -17,93 +17,134 @@ never 0 (Phipson & Smyth 2010, Statistical Applications in Genetics and Molecula
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.indexes.shared_words import shares
-from paperclip_cli.indexes.unrelated import BEST, Evidence, Unrelated, best_rows, products
+from paperclip_cli.indexes.unrelated import BEST, Evidence, Found, Unrelated, best_rows, products
 
 # Where the cosines of all texts must be computed, fewer do: one in four.
 _STEP = 4
 _LEAST = 1e-6
 
 
-class Chance:
-    """`p_chance` of the hits of many queries under the same conditions.
+@dataclass(frozen=True)
+class Allowed:
+    """The vectors of an index that may be ranked: `rows` int64 [M], None for all."""
 
-    `rows` int64 [M] are the vectors that may be ranked, None for all. `common` float32 [D] is what
-    the queries share beside their texts: images, vectors and `minus` texts.
+    index: IndexFolder
+    rows: np.ndarray | None = None
+
+    @property
+    def tables(self) -> Unrelated:
+        assert self.index.unrelated is not None
+        return self.index.unrelated
+
+    def listed(self) -> Found:
+        """What unrelated texts find, from the lists of the index as far as these go."""
+        nearest = self.tables.nearest
+        if self.rows is None:
+            return self.tables.found(nearest["row"][:, :BEST], nearest["score"][:, :BEST])
+        count = min(BEST, len(self.rows))
+        allowed = np.zeros(len(self.index.vectors), bool)
+        allowed[self.rows] = True
+        listed = allowed[nearest["row"]]
+        places = np.cumsum(listed, axis=1)
+        enough = places[:, -1:].max(axis=1, initial=0) >= count
+
+        rows = np.empty((len(nearest), count), np.int64)
+        scores = np.empty((len(nearest), count), np.float32)
+        first = nearest[listed & (places <= count) & enough[:, None]].reshape(enough.sum(), count)
+        rows[enough], scores[enough] = first["row"], first["score"]
+        if not enough.all():
+            rows[~enough], scores[~enough] = self._computed(self.tables.texts[~enough])
+        return self.tables.found(rows, scores)
+
+    def computed(self, texts: np.ndarray, places: np.ndarray) -> Found:
+        """What texts float32 [T, D] find, in place of the unrelated ones `places` int [T]."""
+        return self.tables.found(*self._computed(texts), places)
+
+    def _computed(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The best rows of texts and their cosines."""
+        vectors = self.index.vectors
+        chosen = vectors if self.rows is None else vectors[self.rows]
+        rows, scores = best_rows(products(chosen, texts), BEST, len(texts))
+        return (rows if self.rows is None else self.rows[rows]), scores
+
+
+def outdated(indexes: Sequence[IndexFolder]) -> IndexFolder | None:
+    """An index without tables of unrelated texts, or with others than the rest have."""
+    first = indexes[0].unrelated
+    for index in indexes:
+        tables = index.unrelated
+        if tables is None or first is None or not np.array_equal(tables.texts, first.texts):
+            return index
+    return None
+
+
+class Chance:
+    """`p_chance` of the hits of many queries under the same conditions, in one or several indexes.
+
+    None of the indexes is `outdated`. `common` float32 [D] is what the queries share beside their
+    texts: images, vectors and `minus` texts.
     """
 
-    def __init__(
-        self, index: IndexFolder, tables: Unrelated, rows: np.ndarray | None, common: np.ndarray
-    ) -> None:
-        self._index, self._tables, self._rows = index, tables, rows
+    def __init__(self, allowed: Sequence[Allowed], common: np.ndarray) -> None:
+        self._allowed = allowed
         self._common = common if common.any() else None
         self._found: dict[float, Evidence] = {}
 
     def of(
-        self, text: str, weight: float, best: Sequence[tuple[int, float]]
+        self, text: str, weight: float, best: Sequence[tuple[tuple[int, int], float]]
     ) -> Callable[[float], float]:
         """`p_chance` of a hit by its cosine, for a query with the words `text`.
 
-        `weight` is that of all its texts together. `best` are the rows of its ten best vectors,
-        best first, and their cosines.
+        `weight` is that of all its texts together. `best` are its ten best vectors, best first,
+        each the place of its index and its row there, and their cosines.
         """
-        tables = self._tables
-        rows = np.array([row for row, _ in best], np.int64)
-        scores = np.array([score for _, score in best])
-        pictures = float(tables.standing(rows, scores).mean())
-        words = shares(text, tables.spread["proposal"][rows].tolist(), self._index.observations)
-        share, deviation = float(words.mean()), float(tables.spread["deviation"][rows].mean())
-        evidence = self._evidence(weight)
+        standings, words, deviations = [], [], []
+        for place, one in enumerate(self._allowed):
+            own = [(row, score) for (part, row), score in best if part == place]
+            if not own:
+                continue
+            rows, scores = np.array([row for row, _ in own]), np.array([score for _, score in own])
+            spread = one.tables.spread[rows]
+            standings.append(one.tables.standing(rows, scores))
+            words.append(shares(text, spread["proposal"].tolist(), one.index.observations))
+            deviations.append(spread["deviation"])
+        pictures, share, deviation = (
+            float(np.concatenate(found).mean()) for found in (standings, words, deviations)
+        )
+        evidence, highest = self._evidence(weight), best[0][1]
 
         def chance(cosine: float) -> float:
-            behind = max(0.0, float(scores[0]) - cosine) / deviation
+            behind = max(0.0, highest - cosine) / deviation
             return evidence.chance(pictures - behind, share)
 
         return chance
 
     def _evidence(self, weight: float) -> Evidence:
         """What unrelated texts find in place of the texts of a query."""
-        if self._common is None and self._rows is None and self._index.evidence is not None:
-            return self._index.evidence
+        first = self._allowed[0]
+        is_whole = len(self._allowed) == 1 and first.rows is None
+        if self._common is None and is_whole and first.index.evidence is not None:
+            return first.index.evidence
         key = 0.0 if self._common is None else weight
         if key not in self._found:
-            self._found[key] = self._listed() if self._common is None else self._mixed(weight)
+            found = self._listed() if self._common is None else self._mixed(weight)
+            self._found[key] = Found.best_of(found).evidence
         return self._found[key]
 
-    def _listed(self) -> Evidence:
-        """Their best rows are in the lists of the index, or else are computed."""
-        assert self._rows is not None
-        nearest = self._tables.nearest
-        count = min(BEST, len(self._rows))
-        allowed = np.zeros(len(self._index.vectors), bool)
-        allowed[self._rows] = True
-        listed = allowed[nearest["row"]]
-        places = np.cumsum(listed, axis=1)
-        enough = places[:, -1] >= count
+    def _listed(self) -> list[Found]:
+        return [one.listed() for one in self._allowed]
 
-        rows = np.empty((len(nearest), count), np.int64)
-        scores = np.empty((len(nearest), count), np.float32)
-        first = nearest[listed & (places <= count) & enough[:, None]].reshape(-1, count)
-        rows[enough], scores[enough] = first["row"], first["score"]
-        if not enough.all():
-            rows[~enough], scores[~enough] = self._computed(self._tables.texts[~enough])
-        return self._tables.evidence(rows, scores)
-
-    def _mixed(self, weight: float) -> Evidence:
+    def _mixed(self, weight: float) -> list[Found]:
         """With the common part, in place of the texts of a query."""
         assert self._common is not None
-        texts = weight * self._tables.texts[::_STEP] + self._common
+        unrelated = self._allowed[0].tables.texts
+        texts = weight * unrelated[::_STEP] + self._common
         texts /= np.maximum(np.linalg.norm(texts, axis=1, keepdims=True), _LEAST)
-        places = np.arange(0, len(self._tables.texts), _STEP)
-        return self._tables.evidence(*self._computed(texts), places)
-
-    def _computed(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The best rows of texts float32 [T, D] and their cosines."""
-        vectors = self._index.vectors
-        chosen = vectors if self._rows is None else vectors[self._rows]
-        rows, scores = best_rows(products(chosen, texts), BEST, len(texts))
-        return (rows if self._rows is None else self._rows[rows]), scores
+        places = np.arange(0, len(unrelated), _STEP)
+        return [one.computed(texts, places) for one in self._allowed]

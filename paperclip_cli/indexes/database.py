@@ -140,6 +140,20 @@ class Observations:
             (image.id,) * len(same),
         )
 
+    def same_group(self, image: Image, collapse: str) -> list[tuple[int, int]]:
+        """(first row, tiles) of the images that a hit for an image of another index represents."""
+        if collapse == "none" or image.entry.key is None:
+            return []
+        same, values = ["p_mission = ?", "p_proposal_id = ?"], [*image.entry.key]
+        if collapse == "target":
+            same.append("target IS ?")
+            values.append(image.entry.observation.target)
+        return self.execute(
+            "SELECT images.id, tiles FROM proposals JOIN images ON proposal = proposals.id"
+            f" WHERE {' AND '.join(same)} ORDER BY images.id",
+            values,
+        )
+
     def missions_of_previews(self) -> list[str]:
         """The missions whose cached previews it holds: `previews/hst/...` -> `hst`."""
         paths = self.execute(

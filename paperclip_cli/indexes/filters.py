@@ -30,12 +30,10 @@ class Selection:
     placed: Sequence[tuple[int, Place]] = ()
     moving: int = 0
 
-    def by_distance(self) -> list[int]:
-        """The first rows of the images in the cone, the nearest first."""
+    def angles(self) -> list[tuple[float, int]]:
+        """The distance of each image in the cone in degrees, and its first row."""
         assert self.cone is not None
-        return [
-            row for _, row in sorted((self.cone.angle(place), row) for row, place in self.placed)
-        ]
+        return [(self.cone.angle(place), row) for row, place in self.placed]
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,17 @@ def choose_index(name: str | None, workspace: Workspace) -> str:
     return name
 
 
+def open_indexes(names: Sequence[str], workspace: Workspace) -> list[IndexFolder]:
+    """The indexes that a user names, each once; without names, the one that `choose_index` takes.
+
+    Raises:
+        MissingStage: one of them does not exist.
+        PaperclipError: one of them is damaged.
+    """
+    chosen = [choose_index(name, workspace) for name in names] or [choose_index(None, workspace)]
+    return [open_index(workspace.index(name)) for name in dict.fromkeys(chosen)]
+
+
 def update_command(name: str) -> str:
     """The command that makes or updates an index."""
     return "paperclip index" + ("" if name == "default" else f" --index {name}")

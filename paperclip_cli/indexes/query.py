@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,16 +13,15 @@ from paperclip_cli.config import QueryConfig
 from paperclip_cli.config.given import is_text
 from paperclip_cli.config.search import image_name
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.indexes.chance import Chance
+from paperclip_cli.indexes.chance import Allowed, Chance, outdated
 from paperclip_cli.indexes.database import Image
-from paperclip_cli.indexes.filters import select
 from paperclip_cli.indexes.folder import IndexFolder, update_command
 from paperclip_cli.indexes.named import named_note
+from paperclip_cli.indexes.part import Part
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
-from paperclip_cli.indexes.search import Search
-from paperclip_cli.indexes.sources import news
+from paperclip_cli.indexes.several import Row, check_same_model, nearest_and_ranked, provenance_of
 from paperclip_cli.indexes.vectors import NoDirection, normalised
-from paperclip_cli.records import Hit, Observation, Provenance
+from paperclip_cli.records import Hit, Provenance
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Workspace
 
@@ -30,8 +29,6 @@ Chances: TypeAlias = Callable[[float], float]  # `p_chance` of a hit by its cosi
 
 WEAK = 0.2  # the `p_chance` of a best hit from which the answer says so
 _READ_AT_ONCE = 32  # images of hits
-# The fields of an observation that a hit has, too.
-_OBSERVED = [name for name in Observation.__dataclass_fields__ if name in Hit.__dataclass_fields__]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,58 +67,47 @@ def is_plain_cone(config: QueryConfig, has_vector: bool = False) -> bool:
     return True
 
 
-def known_of(image: Image, index: IndexFolder, workspace: Workspace) -> dict[str, Any]:
-    """The fields that a hit for an image has whatever the query: those that describe it."""
-    entry, proposal = image.entry, image.proposal
-    known = {name: getattr(entry.observation, name) for name in _OBSERVED}
-    if proposal is not None:
-        known["cycle"] = known["cycle"] or proposal.cycle or None
-    return known | {
-        "mission": entry.key.mission if entry.key else None,
-        "proposal_id": entry.key.proposal_id if entry.key else None,
-        "image": str(index.file_of(entry, workspace)),
-        "title": proposal.title if proposal else "",
-        "split": image.split,
-        "category": proposal.category if proposal else "",
-        "abstract": proposal.abstract if proposal else "",
-    }
-
-
 class Query:
     """The conditions, images and `minus` texts of `config`, which all answers share.
 
+    The `indexes` are searched together. `embedder` is that of the first.
     A query without texts, images and `vector` is a plain cone search: it needs no model, and its
     hits are ordered by their distance. `vector` float32 [D] is a further part of it, with weight 1.
     `is_many` and `stays_open` are as for `Search`.
 
     Raises:
         UsageError: the query is empty, or the vector does not fit the index.
-        PaperclipError: an image cannot be read, or the model is missing or has changed.
+        PaperclipError: an image cannot be read, the model is missing or has changed, or the indexes
+            are of different models.
     """
 
     def __init__(
         self,
         config: QueryConfig,
-        index: IndexFolder,
+        indexes: Sequence[IndexFolder],
         embedder: QueryEmbedder,
         workspace: Workspace,
         vector: np.ndarray | None = None,
         is_many: bool = False,
         stays_open: bool = False,
     ) -> None:
-        self._config, self._index, self._workspace = config, index, workspace
-        self._embedder, self._vector = embedder, vector
+        if is_many or not is_plain_cone(config, has_vector=vector is not None):
+            check_same_model(indexes)
+        self._config, self._embedder, self._vector = config, embedder, vector
+        self._size = indexes[0].vectors.shape[1]
         self._weights, images, minus = config.counts
         # float32 [D], not normalised
         self._common = self._images(images) - self._texts(config.minus, minus)
         if vector is not None:
-            self._common = self._common + _unit(vector, index)
-        self._selection = select(index.observations, config)
-        self._search = Search(index, self._selection.rows, is_many, stays_open)
-        self._once = [note for note in (self._search.note, _news(index, workspace)) if note]
-        self._chance = None
-        if index.unrelated is not None:
-            self._chance = Chance(index, index.unrelated, self._selection.rows, self._common)
+            self._common = self._common + _unit(vector, indexes[0])
+        self._parts = [Part(config, index, workspace, is_many, stays_open) for index in indexes]
+        notes = [note for part in self._parts for note in (part.search.note, part.news)]
+        self._once = list(filter(None, notes))
+        self._outdated, self._chance = outdated(indexes), None
+        if self._outdated is None:
+            allowed = [Allowed(part.index, part.selection.rows) for part in self._parts]
+            self._chance = Chance(allowed, self._common)
+        self._provenance = provenance_of(indexes)
 
     def answer(self) -> Answer:
         """The answer to the texts of the configuration."""
@@ -150,7 +136,7 @@ class Query:
                 yield self._failed(line, error.message)
 
     def _failed(self, line: str, reason: str) -> Answer:
-        return Answer(query=line, failure=reason, provenance=self._index.provenance)
+        return Answer(query=line, failure=reason, provenance=self._provenance)
 
     def _answer(
         self, texts: tuple[str, ...], weights: tuple[float, ...], wanted: np.ndarray
@@ -158,33 +144,38 @@ class Query:
         if self._config.max_chance is not None and not texts:
             raise UsageError("--max-chance needs a text", "add a text, or leave out the option")
         words, rank_by = " ".join(texts), self._config.rank_by
-        nearest, ranked = self._search.ranked(normalised(wanted), words, rank_by)
+        nearest, ranked = nearest_and_ranked(self._parts, normalised(wanted), words, rank_by)
         chance = self._chance_of(words, sum(weights), nearest) if texts and nearest else None
         answer = self._told(self._name(texts, weights), ranked, chance, nearest)
-        named = self._named(words, answer.hits)
-        return replace(answer, notes=(*answer.notes, named)) if named else answer
+        return replace(answer, notes=(*answer.notes, *self._named(words, answer.hits)))
 
-    def _named(self, words: str, hits: tuple[Hit, ...]) -> str:
+    def _named(self, words: str, hits: tuple[Hit, ...]) -> Iterator[str]:
         """How to ask for an object that the words name, unless the question is not of looks."""
         config = self._config
-        if config.rank_by != "semantic" or config.targets or config.near or not hits:
-            return ""
-        return named_note(self._index.observations, words, hits[0].target)
+        if config.rank_by == "semantic" and not config.targets and not config.near and hits:
+            for part in self._parts:
+                note = named_note(part.index.observations, words, hits[0].target)
+                yield from self._from_part(part, filter(None, [note]))
+
+    def _from_part(self, part: Part, notes: Iterable[str]) -> Iterator[str]:
+        """Notes on one index, which is named where there are several."""
+        is_one = len(self._parts) == 1
+        yield from (note if is_one else f"index {part.index.name}: {note}" for note in notes)
 
     def _told(
         self,
         name: str,
-        ranked: Iterator[tuple[int, float | None]],
+        ranked: Iterator[tuple[Row, float | None]],
         chance: Chances | None = None,
-        nearest: Sequence[tuple[int, float]] = (),
+        nearest: Sequence[tuple[Row, float]] = (),
     ) -> Answer:
         hits = tuple(self._hits(name, ranked, chance))
         best = None if chance is None else chance(nearest[0][1])
         notes = tuple(self._notes(hits, best, nearest[0][1] if nearest else None))
-        return Answer(query=name, hits=hits, notes=notes, provenance=self._index.provenance)
+        return Answer(query=name, hits=hits, notes=notes, provenance=self._provenance)
 
     def _chance_of(
-        self, words: str, weight: float, nearest: Sequence[tuple[int, float]]
+        self, words: str, weight: float, nearest: Sequence[tuple[Row, float]]
     ) -> Chances | None:
         """What gives the hits of a text their `p_chance`; None in an index of an earlier version.
 
@@ -195,17 +186,21 @@ class Query:
             try:
                 return self._chance.of(words, weight, nearest)
             except IndexError as error:
+                names = " or ".join(repr(part.index.name) for part in self._parts)
                 raise PaperclipError(
-                    f"the tables of index {self._index.name!r} are damaged ({error})",
+                    f"the tables of index {names} are damaged ({error})",
                     "rebuild it with paperclip index --force",
                 ) from error
-        remedy = f"paperclip index --index {self._index.name}"
+        assert self._outdated is not None
+        name, remedy = self._outdated.name, update_command(self._outdated.name)
         if self._config.max_chance is not None:
             raise PaperclipError(
-                f"index {self._index.name!r} is of an earlier version and gives no p_chance",
+                f"index {name!r} is of an earlier version and gives no p_chance",
                 f"update it with {remedy}, which embeds no image again",
             )
-        self._once.append(f"the index is of an earlier version; {remedy} gives its hits a p_chance")
+        self._once.append(
+            f"index {name} is of an earlier version; {remedy} gives its hits a p_chance"
+        )
         return None
 
     def _texts(self, texts: tuple[str, ...], weights: tuple[float, ...]) -> np.ndarray:
@@ -217,38 +212,55 @@ class Query:
 
     def _sum(self, weights: tuple[float, ...], vectors: np.ndarray | None) -> np.ndarray:
         if vectors is None:
-            return np.zeros(self._index.vectors.shape[1], np.float32)
+            return np.zeros(self._size, np.float32)
         return np.asarray(weights, np.float32) @ vectors
 
-    def _by_distance(self) -> tuple[str, Iterator[tuple[int, None]]]:
+    def _by_distance(self) -> tuple[str, Iterator[tuple[Row, None]]]:
         """The name of a plain cone search, and a row of each image in it, the nearest first."""
-        cone = self._selection.cone
+        cone = self._parts[0].selection.cone
         assert cone is not None
         name = f"within {cone.radius * 60:g} arcmin of {cone.ra:.6g} {cone.dec:+.6g}"
-        return name, ((row, None) for row in self._selection.by_distance())
+        found = sorted(
+            (angle, Row(number, row))
+            for number, part in enumerate(self._parts)
+            for angle, row in part.selection.angles()
+        )
+        return name, ((row, None) for _, row in found)
 
     def _hits(
-        self, name: str, ranked: Iterator[tuple[int, float | None]], chance: Chances | None
+        self, name: str, ranked: Iterator[tuple[Row, float | None]], chance: Chances | None
     ) -> Iterator[Hit]:
         """The hits in order, one for each group of images that `collapse` puts together."""
-        config, observations = self._config, self._index.observations
-        seen: set[int] = set()
+        seen: set[Row] = set()
+        files: set[tuple] = set()
         rank = 0
         for row, cosine, image in self._with_images(self._good_enough(ranked, chance), seen):
-            if row in seen:
+            entry = image.entry
+            file = entry.sha256, entry.key or entry.path
+            if row in seen or (len(self._parts) > 1 and file in files):
                 continue
-            group = observations.group(image, config.collapse)
-            seen.update(row for first, tiles in group for row in range(first, first + tiles))
+            more = 0
+            for number, part in enumerate(self._parts):
+                of = part.group if number == row.part else part.group_elsewhere
+                rows, others = of(image)
+                seen.update(Row(number, one) for one in rows)
+                more += others
+            files.add(file)  # which another index may hold, too
             rank += 1
-            p_chance = None if chance is None or cosine is None else chance(cosine)
-            more = _selected(group, self._selection.rows) - 1
-            yield self._hit(rank, name, cosine, p_chance, image, more)
-            if rank == config.k:
+            yield Hit(
+                rank=rank,
+                query=name,
+                score=cosine,
+                p_chance=None if chance is None or cosine is None else chance(cosine),
+                more=more,
+                **self._parts[row.part].fields_of(image, cosine),
+            )
+            if rank == self._config.k:
                 return
 
     def _good_enough(
-        self, ranked: Iterator[tuple[int, float | None]], chance: Chances | None
-    ) -> Iterator[tuple[int, float | None]]:
+        self, ranked: Iterator[tuple[Row, float | None]], chance: Chances | None
+    ) -> Iterator[tuple[Row, float | None]]:
         """The rows that `min_score` and `max_chance` let through."""
         config, is_sorted = self._config, self._config.rank_by == "semantic"
         least, most = config.min_score, config.max_chance
@@ -262,43 +274,18 @@ class Query:
                 return
 
     def _with_images(
-        self, ranked: Iterator[tuple[int, float | None]], seen: Container[int]
-    ) -> Iterator[tuple[int, float | None, Image]]:
+        self, ranked: Iterator[tuple[Row, float | None]], seen: Container[Row]
+    ) -> Iterator[tuple[Row, float | None, Image]]:
         """Rows that were not `seen`, with their images, which are read some at a time."""
         size = min(self._config.k, _READ_AT_ONCE)
         while some := list(islice((found for found in ranked if found[0] not in seen), size)):
-            images = self._index.observations.images_of([row for row, _ in some])
-            yield from ((row, cosine, one) for (row, cosine), one in zip(some, images, strict=True))
-
-    def _hit(
-        self,
-        rank: int,
-        name: str,
-        cosine: float | None,
-        p_chance: float | None,
-        image: Image,
-        more: int,
-    ) -> Hit:
-        cone = self._selection.cone
-        return Hit(
-            rank=rank,
-            query=name,
-            score=cosine,
-            percentile=None if cosine is None else self._index.background.percentile(cosine),
-            p_chance=p_chance,
-            separation=None if cone is None else cone.arcminutes(image.entry.observation),
-            more=more,
-            provenance=str(self._index.provenance),
-            tile_region=None if cosine is None else self._tile_region(image),
-            **known_of(image, self._index, self._workspace),
-        )
-
-    def _tile_region(self, image: Image) -> str | None:
-        if not self._index.reading.tiles or image.entry.wcs is None:
-            return None
-        from paperclip_cli.images.tiles import tile_region
-
-        return tile_region(self._index.view, image.tile, image.entry.wcs)
+            images: dict[Row, Image] = {}
+            for number, part in enumerate(self._parts):
+                rows = [row for row, _ in some if row.part == number]
+                if rows:
+                    own = part.images_of([row.row for row in rows])
+                    images.update(zip(rows, own, strict=True))
+            yield from ((row, cosine, images[row]) for row, cosine in some)
 
     def _notes(
         self, hits: tuple[Hit, ...], best: float | None, cosine: float | None
@@ -306,8 +293,9 @@ class Query:
         """What to say beside the hits. `best` is the `p_chance` of the nearest vector."""
         yield from self._once
         self._once = []
-        if self._selection.moving:
-            moving = counted(self._selection.moving, "images of moving targets")
+        skipped = sum(part.selection.moving for part in self._parts)
+        if skipped:
+            moving = counted(skipped, "images of moving targets")
             yield f"skipped {moving} near this position (--moving includes them)"
         most = WEAK if hits else self._config.max_chance
         if best is not None and most is not None and best > most:
@@ -316,7 +304,8 @@ class Query:
         elif not hits and cosine is None:
             from paperclip_cli.indexes.unmet import unmet
 
-            yield from unmet(self._index.observations, self._config)
+            for part in self._parts:
+                yield from self._from_part(part, unmet(part.index.observations, self._config))
         elif not hits and self._config.min_score is not None:
             yield f"no image has a score of {self._config.min_score:g}: the best is {cosine:.3f}"
 
@@ -330,17 +319,6 @@ class Query:
             *([] if self._vector is None else ["vector"]),
         ]
         return " - ".join([" + ".join(wanted), *map(_weighed, config.minus, of_minus)])
-
-
-def _news(index: IndexFolder, workspace: Workspace) -> str:
-    """A note where more was fetched after the index was updated; empty otherwise."""
-    missions = news(index.manifest.extra, workspace)
-    if not missions:
-        return ""
-    which = ", ".join(missions)
-    return (
-        f"previews of {which} were fetched after the index was made: {update_command(index.name)}"
-    )
 
 
 def _unit(vector: np.ndarray, index: IndexFolder) -> np.ndarray:
@@ -357,14 +335,6 @@ def _unit(vector: np.ndarray, index: IndexFolder) -> np.ndarray:
             "take it from the index's own model",
         )
     return normalised(given)
-
-
-def _selected(group: list[tuple[int, int]], rows: np.ndarray | None) -> int:
-    """The number of images of a group that are selected."""
-    if rows is None:
-        return len(group)
-    firsts = [first for first, _ in group]
-    return int(np.isin(firsts, rows).sum())
 
 
 def _weighed(part: str, weight: float) -> str:

@@ -45,6 +45,15 @@ def hybrid_order(strength: np.ndarray, scores: np.ndarray, named: np.ndarray) ->
     return np.lexsort((np.arange(len(scores)), -scores, -fused, ~named))
 
 
+def order_of(
+    rank_by: str, strength: np.ndarray, scores: np.ndarray, named: np.ndarray
+) -> np.ndarray:
+    """Places int64 by words (`keyword`) or by both (`hybrid`)."""
+    if rank_by == "keyword":
+        return keyword_order(strength, scores)
+    return hybrid_order(strength, scores, named)
+
+
 def named_rows(observations: Observations, words: str, count: int) -> np.ndarray:
     """Which of `count` rows are of a target that some words name, bool."""
     named = np.zeros(count, bool)

@@ -11,13 +11,7 @@ from itertools import chain, islice
 import numpy as np
 
 from paperclip_cli.indexes.folder import IndexFolder
-from paperclip_cli.indexes.ranking import (
-    hybrid_order,
-    keyword_order,
-    keyword_strengths,
-    named_rows,
-    ranked,
-)
+from paperclip_cli.indexes.ranking import keyword_strengths, named_rows, order_of, ranked
 from paperclip_cli.indexes.unrelated import BEST
 from paperclip_cli.indexes.vectors import best, score
 
@@ -71,21 +65,27 @@ class Search:
         """
         if rank_by == "semantic" and self._graph is not None:
             return _begun(self._by_graph(query))
-        scores = self._scores(query)
+        scores = self.scores(query)
         if rank_by == "semantic":
             return _begun(self._exactly(scores))
 
+        strength, named = self.weighed(words)
+        nearest = list(islice(self._exactly(scores), BEST))
+        return nearest, self._exactly(scores, order_of(rank_by, strength, scores, named))
+
+    def weighed(self, words: str) -> tuple[np.ndarray, np.ndarray]:
+        """The strength of some words in the rows that may be ranked, and whether they name them."""
         of_words = self.index.observations, words, len(self.index.vectors)
         chosen = slice(None) if self.rows is None else self.rows
-        strength = keyword_strengths(*of_words)[chosen]
-        if rank_by == "hybrid":
-            order = hybrid_order(strength, scores, named_rows(*of_words)[chosen])
-        else:
-            order = keyword_order(strength, scores)
-        nearest = list(islice(self._exactly(scores), BEST))
-        return nearest, self._exactly(scores, order)
+        return keyword_strengths(*of_words)[chosen], named_rows(*of_words)[chosen]
 
-    def _scores(self, query: np.ndarray) -> np.ndarray:
+    @property
+    def allowed(self) -> np.ndarray:
+        """The rows int64 that may be ranked."""
+        return np.arange(len(self.index.vectors)) if self.rows is None else self.rows
+
+    def scores(self, query: np.ndarray) -> np.ndarray:
+        """The cosines of the rows that may be ranked."""
         if self._gathered is not None:
             return self._gathered @ query
         return score(self.index.vectors, query, self.rows)
@@ -111,7 +111,7 @@ class Search:
             seen.update(rows.tolist())
             count *= _MORE
 
-        yield from (found for found in self._exactly(self._scores(query)) if found[0] not in seen)
+        yield from (found for found in self._exactly(self.scores(query)) if found[0] not in seen)
 
 
 def _begun(

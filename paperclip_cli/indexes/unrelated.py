@@ -13,7 +13,7 @@ generation of an index lie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from importlib.resources import files
@@ -115,18 +115,44 @@ class Unrelated:
         spread = self.spread[rows]
         return (scores - spread["mean"]) / spread["deviation"]
 
-    def evidence(
-        self, rows: np.ndarray, scores: np.ndarray, texts: np.ndarray | None = None
-    ) -> Evidence:
-        """The evidence of some `texts` int [T], None for all.
+    def found(self, rows: np.ndarray, scores: np.ndarray, texts: np.ndarray | None = None) -> Found:
+        """What some `texts` int [T] find, None for all.
 
         `rows` int [T, n] are the best of each, and `scores` their cosines.
         """
-        if rows.shape[1] == 0:  # nothing to find, in an index without images
-            return Evidence(np.zeros(len(rows)), np.zeros(len(rows)))
         places = np.arange(len(rows)) if texts is None else texts
         words = self.words[self.spread["proposal"][rows], places[:, None]] / 255
-        return Evidence(self.standing(rows, scores).mean(axis=1, dtype=float), words.mean(axis=1))
+        return Found(scores, self.standing(rows, scores), words)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best vectors of some texts, [T, n] each: cosines, standings, and shares of their words.
+
+    The standing of a vector is its cosine in standard deviations above those of unrelated texts.
+    """
+
+    scores: np.ndarray
+    standings: np.ndarray
+    words: np.ndarray
+
+    @classmethod
+    def best_of(cls, several: Sequence[Found]) -> Found:
+        """The best vectors of several indexes together, best first, at most `BEST` a text."""
+        if len(several) == 1:
+            return several[0]
+        scores, standings, words = (
+            np.concatenate([getattr(one, name) for one in several], axis=1)
+            for name in ("scores", "standings", "words")
+        )
+        places = _highest(scores, BEST)
+        return cls(*(np.take_along_axis(one, places, 1) for one in (scores, standings, words)))
+
+    @property
+    def evidence(self) -> Evidence:
+        if self.scores.shape[1] == 0:  # nothing to find, in an index without images
+            return Evidence(np.zeros(len(self.scores)), np.zeros(len(self.scores)))
+        return Evidence(self.standings.mean(axis=1, dtype=float), self.words.mean(axis=1))
 
 
 def _open(path: Path, dtype: np.dtype, axes: int, mode: Literal["r"] | None) -> np.ndarray:
@@ -173,7 +199,8 @@ def write_tables(
     ):
         with replacing(path) as temporary, temporary.open("wb") as file:
             npy.write_array(file, np.ascontiguousarray(table), allow_pickle=False)
-    return Unrelated.open(folder, number, len(vectors)).evidence(rows[:, :BEST], scores[:, :BEST])
+    tables = Unrelated.open(folder, number, len(vectors))
+    return tables.found(rows[:, :BEST], scores[:, :BEST]).evidence
 
 
 def products(vectors: np.ndarray, texts: np.ndarray) -> Iterator[np.ndarray]:

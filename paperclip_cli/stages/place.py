@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from paperclip_cli.config.checks import one_of
@@ -20,14 +20,14 @@ def run(
     near: str,
     workspace: Workspace,
     frame: Frame = "icrs",
-    index: Observations | str | None = None,
+    indexes: Sequence[Observations] | Sequence[str] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> tuple[float, float]:
     """Right ascension and declination in degrees (ICRS), from coordinates or an object's name.
 
     Coordinates are in `frame`, unless they name their own. A name is looked up among the targets of
-    the `index` that is searched (open, or its name: `""` is the one that a query means), if there
-    is one, and then by the resolver. `tell` hears where the index has it.
+    the `indexes` that are searched (open, or their names: without a name, the one that a query
+    means), if there are any, and then by the resolver. `tell` hears where the index has it.
 
     Raises:
         UsageError: the numbers are not a position on the sky.
@@ -35,20 +35,26 @@ def run(
     """
     one_of("--frame", frame, Frame)
     found = parse_position(near, frame)
-    if found is None and index is not None:
-        found = _own_target(near, workspace, index, tell)
+    if found is None and indexes is not None:
+        found = _own_target(near, workspace, indexes, tell)
     return found or resolve_name(near, workspace.offline)
 
 
 def _own_target(
-    name: str, workspace: Workspace, index: Observations | str, tell: Callable[[str], None] | None
+    name: str,
+    workspace: Workspace,
+    indexes: Sequence[Observations] | Sequence[str],
+    tell: Callable[[str], None] | None,
 ) -> tuple[float, float] | None:
-    from paperclip_cli.indexes.folder import choose_index, open_index
+    """The position of a target in the first index that has it."""
+    from paperclip_cli.indexes.folder import open_indexes
     from paperclip_cli.indexes.targets import find_target
 
-    if isinstance(index, str):
-        index = open_index(workspace.index(choose_index(index or None, workspace))).observations
-    target = find_target(index, name)
+    if all(isinstance(index, str) for index in indexes):
+        opened = open_indexes([str(name) for name in indexes], workspace)
+        indexes = [index.observations for index in opened]
+    found = (find_target(index, name) for index in indexes)  # type: ignore[arg-type]
+    target = next(filter(None, found), None)
     if target is None:
         return None
     if target.is_one_place:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.errors import UsageError
-from paperclip_cli.indexes.folder import choose_index, open_index
+from paperclip_cli.indexes.folder import open_indexes
 from paperclip_cli.indexes.query import Answer, Query, is_plain_cone
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
 from paperclip_cli.threads import arriving
@@ -28,9 +28,9 @@ def run(
     """
     if lines is None:
         is_plain_cone(config)  # refuses an empty query before anything is opened
-    index = open_index(workspace.index(choose_index(config.index, workspace)))
-    embedder = QueryEmbedder(index, workspace)
-    query = Query(config, index, embedder, workspace, is_many=lines is not None)
+    indexes = open_indexes(config.indexes, workspace)
+    embedder = QueryEmbedder(indexes[0], workspace)
+    query = Query(config, indexes, embedder, workspace, is_many=lines is not None)
     if lines is None:
         yield query.answer()
     else:

@@ -98,7 +98,8 @@ def _pattern(wanted: str) -> re.Pattern[str] | None:
 def _expression(parts: Parts) -> str:
     """A regular expression for the parts of a name, however they are separated."""
     middle = r"[\W_]*".join(map(_either, parts))
-    before, after = (r"\d" if part[0].isdecimal() else r"[^\W\d_]" for part in (parts[0], parts[-1]))
+    ends = parts[0][0], parts[-1][0]
+    before, after = (r"\d" if sign.isdecimal() else r"[^\W\d_]" for sign in ends)
     return f"(?<!{before}){middle}(?!{after})"
 
 

@@ -91,7 +91,9 @@ def precisions(
     """
     found = {}
     for text, wanted in QUERIES.items():
-        config = QueryConfig(texts=(text,), index=index, k=10**6, collapse="none")
+        config = QueryConfig(
+            texts=(text,), indexes=(index,) if index else (), k=10**6, collapse="none"
+        )
         hits = [
             hit
             for hit in next(query.run(config, workspace)).hits
@@ -166,7 +168,7 @@ def rank_of(
     right: set[str], name: str, rank_by: str, workspace: Workspace, index: str | None
 ) -> int | None:
     """The rank of the first image of the proposals `right` in the answer to a name."""
-    config = QueryConfig(texts=(name,), index=index, k=100, rank_by=rank_by)
+    config = QueryConfig(texts=(name,), indexes=(index,) if index else (), k=100, rank_by=rank_by)
     hits: Sequence[Hit] = next(query.run(config, workspace)).hits
     return next((hit.rank for hit in hits if str(hit.proposal_id) in right), None)
 

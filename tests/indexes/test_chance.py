@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperclip_cli.indexes import unrelated
-from paperclip_cli.indexes.chance import Chance
+from paperclip_cli.indexes.chance import Allowed, Chance
 from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.indexes.folder import IndexFolder, open_index
@@ -113,9 +113,9 @@ def chance_of(
     allowed = np.arange(len(index.vectors)) if rows is None else rows
     scores = index.vectors[allowed] @ query
     order = np.argsort(-scores, kind="stable")[:10]
-    best = [(int(allowed[place]), float(scores[place])) for place in order]
+    best = [((0, int(allowed[place])), float(scores[place])) for place in order]
     nothing = np.zeros(SIZE, np.float32)
-    chances = Chance(index, index.unrelated, rows, nothing if common is None else common)
+    chances = Chance([Allowed(index, rows)], nothing if common is None else common)
     return chances.of(text, weight, best)(best[0][1] - behind)
 
 

@@ -42,7 +42,7 @@ class Asker:
 
     def __call__(self, *texts: str, vector: np.ndarray | None = None, **more: object) -> Answer:
         config = QueryConfig(texts=texts, **more)  # type: ignore[arg-type]
-        return Query(config, self.index, self.embedder, self.workspace, vector).answer()
+        return Query(config, [self.index], self.embedder, self.workspace, vector).answer()
 
 
 def test_ten_threads_get_the_answers_of_one(indexed: Workspace) -> None:

@@ -81,7 +81,7 @@ def test_a_name_at_several_places_is_no_position(
     found = find_target(observations, "field 1")
     assert found is not None and not found.is_one_place
     with pytest.raises(PaperclipError, match=r"'FIELD 1' at places that are up to 1\d\d degrees"):
-        place.run("FIELD 1", Workspace(tmp_path, offline=True), index=observations)
+        place.run("FIELD 1", Workspace(tmp_path, offline=True), indexes=[observations])
 
 
 def test_the_resolver_is_asked_for_what_the_index_does_not_know(
@@ -95,11 +95,11 @@ def test_the_resolver_is_asked_for_what_the_index_does_not_know(
 
     monkeypatch.setattr(place, "resolve_name", resolve)
     here = Workspace(tmp_path, offline=False)
-    found = place.run("M 57", here, index=observations, tell=told.append)
+    found = place.run("M 57", here, indexes=[observations], tell=told.append)
     assert found == pytest.approx((283.398, 33.030), abs=0.005)
     assert told == ["M 57: at 283.39800 +33.03000, where the index has this target"]
     for name in ("M 58", "FIELD-1"):
-        assert place.run(name, here, index=observations) == (1.0, 2.0)
+        assert place.run(name, here, indexes=[observations]) == (1.0, 2.0)
     assert place.run("M 57", here) == (1.0, 2.0)
     assert asked == ["M 58", "FIELD-1", "M 57"]
 

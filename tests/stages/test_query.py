@@ -335,7 +335,7 @@ def test_an_index_of_an_earlier_version_is_told_and_updated(indexed: Workspace) 
     assert {hit.p_chance for hit in answer.hits} == {None}
     assert [hit.image for hit in answer.hits] == [hit.image for hit in expected.hits]
     (note,) = answer.notes
-    assert note.startswith("the index is of an earlier version; paperclip index --index default")
+    assert note.startswith("index default is of an earlier version; paperclip index gives")
     with pytest.raises(PaperclipError, match="earlier version"):
         ask(indexed, "dust", max_chance=0.5)
 
@@ -378,13 +378,13 @@ def test_without_an_index_the_commands_are_named(workspace: Workspace, tiny_mode
     assert error.value.hint == "run `paperclip fetch` and `paperclip index` first"
     write_fetched(workspace)
     with pytest.raises(MissingStage) as error:
-        ask(workspace, "galaxy", index="mine")
+        ask(workspace, "galaxy", indexes=("mine",))
     assert error.value.hint == "run `paperclip index --index mine` first"
     index.run(IndexConfig(model=str(tiny_model), name="one"), workspace, **towers())  # type: ignore[arg-type]
     index.run(IndexConfig(model=str(tiny_model), name="two"), workspace, **towers())  # type: ignore[arg-type]
     with pytest.raises(MissingStage, match=r"no index 'default' \(there are one, two\)"):
         ask(workspace, "galaxy")
-    assert ask(workspace, "galaxy", index="two").hits
+    assert ask(workspace, "galaxy", indexes=("two",)).hits
 
 
 @pytest.mark.parametrize("config", [{}, {"minus": ("dust",)}])
