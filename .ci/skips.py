@@ -21,6 +21,9 @@ HONEST = {
     "no bash": lambda: shutil.which("bash") is None,
     "strace is not installed": lambda: shutil.which("strace") is None,
     "no stilts": lambda: shutil.which("stilts") is None,
+    "TOPCAT is not installed": lambda: shutil.which("topcat") is None,
+    "DS9 is not installed": lambda: shutil.which("ds9") is None,
+    "Xvfb is not installed": lambda: shutil.which("Xvfb") is None,
 }
 
 

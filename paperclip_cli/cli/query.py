@@ -227,19 +227,17 @@ def query(
         replace_file(html, written(hits, "html", _provenance(shown)))
         if not here.quiet:
             print(f"contact sheet in {html}", file=sys.stderr)
-    if samp:
-        _send(shown, here)
+    code: int = _send(shown, here) if samp else ExitCode.OK
     if open_ and hits:
         import webbrowser
 
         from paperclip_cli.output.hits import link
 
         webbrowser.open(html.absolute().as_uri() if html is not None else link(hits[0]))
-    code: int = ExitCode.OK
     if copy_to is not None:
         from paperclip_cli.stages import query_copy
 
-        code = here.finish(query_copy.run(hits, copy_to))
+        code = max(code, here.finish(query_copy.run(hits, copy_to)))
     return ExitCode.PARTIAL if len(shown) < len(came) and code == ExitCode.OK else code
 
 
@@ -311,18 +309,23 @@ def _illustrate(answer: Answer) -> None:
     console.emit(thumbnails(answer.hits, console.terminal_width(), console.has_graphics()))
 
 
-def _send(answers: Sequence[Answer], here: Session) -> None:
-    """Sends the hits of all answers to the programs on the SAMP hub: one table, and FITS images."""
+def _send(answers: Sequence[Answer], here: Session) -> int:
+    """Sends the hits of all answers to the programs on the SAMP hub: one table, and FITS images.
+
+    Returns the exit code.
+    """
     from paperclip_cli.output.formats import written
     from paperclip_cli.output.samp import send
 
     provenance = _provenance(answers)
     hits = [hit for answer in answers for hit in answer.hits]
-    title = f"paperclip: {provenance['query']}"
     images = dict.fromkeys(Path(hit.image) for hit in hits)
-    names = send(written(hits, "votable", provenance), title, [*images])
+    sent = send(written(hits, "votable", provenance), provenance["query"], [*images])
     if not here.quiet:
-        print(f"sent to {', '.join(names)}", file=sys.stderr)
+        print(f"sent to {', '.join(sent.programs)}", file=sys.stderr)
+    for failure in sent.failures:
+        print(f"failed: {failure.item} {failure.reason}", file=sys.stderr)
+    return ExitCode.PARTIAL if sent.failures else ExitCode.OK
 
 
 def _provenance(answers: Sequence[Answer]) -> dict[str, str]:

@@ -5,18 +5,31 @@ SAMP is the messaging protocol of the Virtual Observatory.
 
 from __future__ import annotations
 
+import re
 import tempfile
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from paperclip_cli.errors import PaperclipError
+from paperclip_cli.errors import BadItem, PaperclipError, Unreachable
 from paperclip_cli.files import replace_file
 from paperclip_cli.images.find import is_fits_name
+from paperclip_cli.output.console import printable
+from paperclip_cli.report import Failure
 
 _TABLE, _IMAGE = "table.load.votable", "image.load.fits"
 _TIMEOUT = 60  # seconds for a program to load what it gets
 _START = "start TOPCAT, Aladin or DS9, then ask again"
+_LIKE = str.maketrans("×·‐–—−‘’“”", "x.----''\"\"")  # signs that stand in queries, and their like
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The names of the programs that took what was sent, and what others did not take."""
+
+    programs: tuple[str, ...]
+    failures: tuple[Failure, ...]
 
 
 @dataclass(frozen=True)
@@ -28,23 +41,20 @@ class _Message:
     what: str
 
 
-def send(table: str, title: str, images: Sequence[Path] = ()) -> tuple[str, ...]:
+def send(table: str, title: str, images: Sequence[Path] = ()) -> Sent:
     """Has every program on the hub load a VOTable, or those of the `images` that are FITS files.
 
-    Returns the programs' names. Each call has a file and an identifier of its own, because programs
-    may read a table long after they report it as loaded, and replace one of the same identifier.
-    The file is left to the system's folder for temporary files.
+    Each call has a folder and an identifier of its own, because programs may read a table long
+    after they report it as loaded, and replace one of the same identifier. The folder is left to
+    the system's folder for temporary files. What one program does not take, the others still get: a
+    hub still lists a program that was killed.
 
     Raises:
-        PaperclipError: no hub is running, no program on it takes either, or one cannot load it.
+        PaperclipError: no hub is running, no program on it takes either, or none can load it.
     """
     from pyvo.samp import SAMPIntegratedClient, conf
     from pyvo.samp.errors import SAMPHubError, SAMPProxyError
 
-    messages = [
-        *_table_messages(table, title),
-        *map(_image_message, (path for path in images if is_fits_name(path.name))),
-    ]
     with conf.set_temp("use_internet", False):
         client = SAMPIntegratedClient("paperclip", "Search telescope archives in plain language")
         try:
@@ -52,6 +62,7 @@ def send(table: str, title: str, images: Sequence[Path] = ()) -> tuple[str, ...]
         except SAMPHubError as error:
             raise PaperclipError("no SAMP hub is running", _START) from error
         try:
+            messages = _messages(table, title, images)
             takers = [
                 (taker, message)
                 for message in messages
@@ -60,36 +71,95 @@ def send(table: str, title: str, images: Sequence[Path] = ()) -> tuple[str, ...]
             if not takers:
                 kinds = "tables" if len(messages) == 1 else "tables or FITS images"
                 raise PaperclipError(f"no program on the SAMP hub takes {kinds}", _START)
-            names = [_send(client, taker, message) for taker, message in takers]
-            return tuple(dict.fromkeys(names))
+            return _send_all(client, takers)
         except SAMPProxyError as error:
             raise PaperclipError(
-                f"the SAMP hub does not answer: {error}", "start TOPCAT or Aladin again"
+                f"the SAMP hub does not answer: {error.faultString}", "start TOPCAT or Aladin again"
             ) from error
         finally:
             client.disconnect()
 
 
-def _table_messages(table: str, title: str) -> list[_Message]:
-    path = Path(tempfile.mkdtemp(prefix="paperclip-samp-")) / "hits.vot"
+def _messages(table: str, title: str, images: Sequence[Path]) -> list[_Message]:
+    folder = Path(tempfile.mkdtemp(prefix="paperclip-samp-"))
+    fits = [path for path in images if is_fits_name(path.name)]
+    return [
+        _table_message(table, title, folder),
+        *(_image_message(path, number, folder) for number, path in enumerate(fits, 1)),
+    ]
+
+
+def _table_message(table: str, title: str, folder: Path) -> _Message:
+    path = folder / "hits.vot"
     replace_file(path, table)
-    params = {"url": path.as_uri(), "name": title, "table-id": path.parent.name}
-    return [_Message(_TABLE, params, "the table")]
+    params = {"url": path.as_uri(), "name": _ascii(title) or "hits", "table-id": folder.name}
+    return _Message(_TABLE, params, "the table")
 
 
-def _image_message(path: Path) -> _Message:
-    path = path.absolute()
-    params = {"url": path.as_uri(), "name": path.name, "image-id": path.as_uri()}
+def _image_message(path: Path, number: int, folder: Path) -> _Message:
+    params = {
+        "url": _plain(path.absolute(), number, folder).as_uri(),
+        "name": _ascii(path.name),
+        "image-id": path.absolute().as_uri(),
+    }
     return _Message(_IMAGE, params, path.name)
 
 
-def _send(client, taker: str, message: _Message) -> str:  # type: ignore[no-untyped-def]
-    name = str(client.get_metadata(taker).get("samp.name", taker))
+def _plain(path: Path, number: int, folder: Path) -> Path:
+    """A path whose URL escapes nothing: the file's own, or else that of a link to it.
+
+    DS9 does not undo escapes, and opens an empty frame without a word.
+    """
+    if "%" not in path.as_uri():
+        return path
+    link = folder / f"{number}_{re.sub('[^A-Za-z0-9_.-]', '_', path.name)}"
+    link.symlink_to(path)
+    return link
+
+
+def _ascii(text: str) -> str:
+    """`text` in the signs that SAMP allows, as TOPCAT's hub demands: `Hα 2 × é` is `H? 2 x e`."""
+    parts = unicodedata.normalize("NFKD", printable(text).translate(_LIKE))
+    bare = "".join(sign for sign in parts if not unicodedata.combining(sign))
+    return bare.encode("ascii", "replace").decode()
+
+
+def _send_all(client, takers: Sequence[tuple[str, _Message]]) -> Sent:  # type: ignore[no-untyped-def]
+    programs: dict[str, None] = {}
+    failures: list[Failure] = []
+    silent: set[str] = set()  # programs that get nothing more, because each wait takes its time
+    for taker, message in takers:
+        if taker in silent:
+            continue
+        name = printable(str(client.get_metadata(taker).get("samp.name", taker)))
+        try:
+            _send(client, taker, message)
+            programs[name] = None
+        except Unreachable as error:
+            silent.add(taker)
+            failures.append(Failure(name, str(error)))
+        except BadItem as error:
+            failures.append(Failure(name, str(error)))
+    if not programs:
+        first = failures[0]
+        raise PaperclipError(f"{first.item} {first.reason}", "see what it says itself")
+    return Sent(tuple(programs), tuple(failures))
+
+
+def _send(client, taker: str, message: _Message) -> None:  # type: ignore[no-untyped-def]
+    """Has a program load something.
+
+    Raises:
+        Unreachable: it does not answer.
+        BadItem: it cannot load it.
+    """
+    from pyvo.samp.errors import SAMPProxyError
+
     content = {"samp.mtype": message.mtype, "samp.params": message.params}
-    answer = client.call_and_wait(taker, content, str(_TIMEOUT))
+    try:
+        answer = client.call_and_wait(taker, content, str(_TIMEOUT))
+    except SAMPProxyError as error:
+        raise Unreachable(f"does not answer ({printable(error.faultString)})") from error
     if answer.get("samp.status") != "samp.ok":
         reason = answer.get("samp.error", {}).get("samp.errortxt", "it does not say why")
-        raise PaperclipError(
-            f"{name} could not load {message.what}: {reason}", "see what it says itself"
-        )
-    return name
+        raise BadItem(f"could not load {message.what}: {printable(reason)}")

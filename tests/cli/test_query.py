@@ -21,6 +21,7 @@ from paperclip_cli.config import IndexConfig
 from paperclip_cli.stages import index
 from paperclip_cli.workspace import Workspace
 from tests.factories import make_proposal, write_archive, write_fetched
+from tests.samp_hub import Taker, address_of, private_hub, running
 from tests.small_indexes import towers
 
 EVIL = (
@@ -323,6 +324,22 @@ def test_samp_without_a_hub_is_one_line(cache: Path, tmp_path: Path) -> None:
     )
     assert json.loads(done.stdout), "the hits are there all the same"
     assert not (cache / "samp").exists()
+
+
+def test_samp_says_who_took_it_and_who_did_not(cache: Path, tmp_path: Path) -> None:
+    lockfile = tmp_path / "hub"
+    environment = {**os.environ, "SAMP_HUB": address_of(lockfile)}
+    with pytest.MonkeyPatch.context() as patch, private_hub(lockfile):
+        patch.setenv("SAMP_HUB", environment["SAMP_HUB"])
+        topcat = Taker("topcat")
+        with running(topcat):
+            done = run(cache, "query", "dust", "--samp", env=environment)
+            assert done.returncode == 0 and done.stderr.endswith("sent to topcat\n")
+            with running(Taker("full", answers="no")):
+                done = run(cache, "query", "dust", "--samp", env=environment)
+    assert done.returncode == 3
+    assert done.stderr.endswith("sent to topcat\nfailed: full could not load the table: no room\n")
+    assert [loaded["name"] for loaded in topcat.loaded] == ["dust", "dust"]
 
 
 def test_a_bad_line_is_said_and_the_others_are_answered(cache: Path) -> None:
