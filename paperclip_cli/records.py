@@ -227,9 +227,10 @@ class Hit:
     hit as good under the same conditions; None where the query has no text. `image` is an absolute
     path. `separation`, in arcmin, is measured from the centre of the observation to the
     centre of the cone. `more` counts the other images of the same proposal and target that this hit
-    represents. `split` is its side of the model's data: train, validation, test or none. In an
-    index of tiles, `tile_region` is the STC-S polygon of the tile that scored. `provenance` names
-    the software, the index and the model that gave the hit.
+    represents. `split` is its side of the model's data: train, validation, test or none. `s_fov`,
+    in degrees, is the width of the square that just holds the image, if the file itself says where
+    it lies. In an index of tiles, `tile_region` is the STC-S polygon of the tile that scored.
+    `provenance` names the software, the index and the model that gave the hit.
     """
 
     rank: int
@@ -255,6 +256,7 @@ class Hit:
     t_min: float | None = None
     t_exptime: float | None = None
     s_region: str | None = None
+    s_fov: float | None = None
     tile_region: str | None = None
     access_url: str | None = None
     preview_uri: str | None = None

@@ -14,6 +14,7 @@ from paperclip_cli.indexes.folder import IndexFolder, update_command
 from paperclip_cli.indexes.search import Search
 from paperclip_cli.indexes.sources import news
 from paperclip_cli.records import Hit, Observation
+from paperclip_cli.sky.wcs import field_of_view
 from paperclip_cli.workspace import Workspace
 
 # The fields of an observation that a hit has, too.
@@ -32,6 +33,7 @@ def known_of(image: Image, index: IndexFolder, workspace: Workspace) -> dict[str
         "image": str(index.file_of(entry, workspace)),
         "title": proposal.title if proposal else "",
         "split": image.split,
+        "s_fov": None if entry.wcs is None else field_of_view(entry.wcs),
         "category": proposal.category if proposal else "",
         "abstract": proposal.abstract if proposal else "",
     }

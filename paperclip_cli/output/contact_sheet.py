@@ -16,12 +16,14 @@ from paperclip_cli.output.hits import (
     separation,
     separation_unit,
 )
+from paperclip_cli.output.scale_bar import scale_bar
 from paperclip_cli.records import Hit
 
 _SIDE = 384  # longest side of an image in the page, in pixels
 _CARDS = """
 section {
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.25rem;
+  display: grid; gap: 1.25rem; align-items: start;
+  grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr));
 }
 figure {
   margin: 0; border: 1px solid color-mix(in srgb, currentColor 20%, transparent);
@@ -30,15 +32,25 @@ figure {
 img, .missing {
   width: 100%; aspect-ratio: 1; object-fit: contain; background: #fff; display: block;
 }
+.picture { position: relative; }
+/* White, with a dark ground or rim, so that it can be read on any picture. */
+.scale {
+  position: absolute; left: 4%; bottom: 4%; height: 3px; background: #fff;
+  box-shadow: 0 0 0 1px #000b;
+}
+.scale span {
+  position: absolute; left: -1px; bottom: 7px; padding: 1px 5px; border-radius: 3px;
+  background: #000b; color: #fff; font-size: .8em; line-height: 1.3; white-space: nowrap;
+}
 .missing { display: grid; place-items: center; color: #666; }
 figcaption { padding: .6rem .8rem; overflow-wrap: anywhere; }
-figcaption b { display: block; }
+figcaption b, figcaption small { display: block; }
 small, summary, footer { opacity: .7; }
 summary { cursor: pointer; }
 """
 _STYLE = f"""
 :root {{ color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }}
-body {{ margin: 2rem; }}{_CARDS}"""
+body {{ margin: clamp(.75rem, 4vw, 2rem); overflow-wrap: anywhere; }}{_CARDS}"""
 # Part of a page: nested, so that the rest of the page keeps its own style.
 _PART_STYLE = f""".paperclip-hits {{ font: 13px/1.4 system-ui, sans-serif;{_CARDS}
 section {{ grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: .75rem; }}
@@ -78,13 +90,13 @@ def fragment(hits: Sequence[Hit], notes: Sequence[str], most: int) -> str:
 def _figure(hit: Hit) -> str:
     cycle = f"cycle {hit.cycle}" if hit.cycle else None
     facts = [str(hit.key or ""), hit.target, instrument(hit), " ".join(hit.filters), cycle]
-    numbers = ", ".join(f"{name} {value}" for name, value in _numbers(hit) if value)
     more = f" (+{hit.more} more)" if hit.more else ""
     return (
-        f"<figure>{_image(Path(hit.image), one_line(hit))}"
+        f"<figure>{_picture(hit)}"
         f"<figcaption><b>{hit.rank}. {_link(hit)}{more}</b>"
-        f"{_text(' · '.join(filter(None, facts)))}<br>"
-        f"<small>{_text(numbers)}</small>{_abstract(hit)}</figcaption></figure>\n"
+        f"{_text(' · '.join(filter(None, facts)))}"
+        f"<small>{_text(', '.join(_numbers(hit)))}</small>{_position(hit)}{_abstract(hit)}"
+        "</figcaption></figure>\n"
     )
 
 
@@ -95,30 +107,51 @@ def _abstract(hit: Hit) -> str:
     return f"<details><summary>abstract</summary>{_text(hit.abstract)}</details>"
 
 
-def _numbers(hit: Hit) -> Iterator[tuple[str, str]]:
-    yield "score", number(hit.score, 3)
-    yield "chance", chance(hit.p_chance)
+def _numbers(hit: Hit) -> Iterator[str]:
+    """The numbers that are known, each with its name or unit."""
     unit, per_unit = separation_unit([hit])
-    yield unit, separation(hit, per_unit)
-    yield "split", hit.split
-    if hit.s_ra is not None and hit.s_dec is not None:
-        yield "at", f"{hit.s_ra:.5f} {hit.s_dec:+.5f}"
+    if hit.score is not None:
+        yield f"score {number(hit.score, 3)}"
+    if hit.p_chance is not None:
+        yield f"chance {chance(hit.p_chance)}"
+    if hit.separation is not None:
+        yield f"{separation(hit, per_unit)} {unit} away"
+    if hit.split != "none":
+        yield f"split {hit.split}"
 
 
-def _image(path: Path, said: str) -> str:
+def _position(hit: Hit) -> str:
+    if hit.s_ra is None or hit.s_dec is None:
+        return ""
+    return f"<small>at {hit.s_ra:.5f} {hit.s_dec:+.5f}</small>"
+
+
+def _picture(hit: Hit) -> str:
     """The image as a data URI, encoded anew so that no browser reads the bytes of the file.
 
-    `said` stands in its place for those who do not see it.
+    It is padded to a square, whose width is the hit's `s_fov`, and has words for those who do not
+    see it.
     """
     from paperclip_cli.errors import BadItem
     from paperclip_cli.images.pictures import encode_jpeg, make_canvas, read_picture
 
     try:
-        data = encode_jpeg(make_canvas(read_picture(path), _SIDE))
+        data = encode_jpeg(make_canvas(read_picture(Path(hit.image)), _SIDE))
     except BadItem as error:
         return f'<div class="missing">{_text(str(error))}</div>'
+    source = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
     return (
-        f'<img alt="{_text(said)}" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+        f'<div class="picture"><img alt="{_text(one_line(hit))}" src="{source}">{_scale(hit)}</div>'
+    )
+
+
+def _scale(hit: Hit) -> str:
+    if not hit.s_fov:
+        return ""
+    bar = scale_bar(hit.s_fov)
+    return (
+        f'<div class="scale" style="width:{100 * bar.part:.3f}%" role="img"'
+        f' aria-label="scale bar of {bar.label}"><span>{bar.label}</span></div>'
     )
 
 

@@ -131,6 +131,13 @@ COLUMNS = (
         name="s_region", kind="str", description="Footprint (STC-S)", ucd="pos.outline;obs.field"
     ),
     Column(
+        name="s_fov",
+        kind="float",
+        description="Width of the square that just holds the image",
+        unit="deg",
+        ucd="phys.angSize;instr.fov",
+    ),
+    Column(
         name="tile_region",
         kind="str",
         description="The part of it that matched (STC-S), in an index of tiles",
@@ -175,6 +182,7 @@ _DIGITS = {
     "percentile": 3,
     "p_chance": 4,
     "separation": 5,
+    "s_fov": 9,
 }  # the last ones that mean anything
 
 

@@ -16,6 +16,7 @@ _CARD = re.compile(
     r"^(CTYPE[12]|CRPIX[12]|CRVAL[12]|CD[12]_[12]|CDELT[12]|CROTA2)\s*=\s*'?([^'\n/]+?)'?\s*$",
     re.MULTILINE,
 )
+_PART = 0.01  # of a canvas, over which its scale is measured
 
 
 def read_comment(comment: bytes | str | None) -> Wcs | None:
@@ -116,6 +117,13 @@ def unit_square(wcs: Wcs, side: int) -> Wcs:
     a, b, c, d = wcs.cd
     crpix = (x - 0.5) / side + 0.5, (y - 0.5) / side + 0.5
     return Wcs(wcs.crval, crpix, (a * side, b * side, c * side, d * side))
+
+
+def field_of_view(square: Wcs) -> float:
+    """Degrees that a canvas, given as a unit square, is wide, at the scale in its middle."""
+    ends = pixel_to_sky(square, 1 - _PART / 2, 1), pixel_to_sky(square, 1 + _PART / 2, 1)
+    angle = math.atan(math.radians(math.hypot(*gnomonic(ends[0], *ends[1]))))
+    return math.degrees(angle) / _PART
 
 
 def _matrix(values: dict[str, float]) -> tuple[float, float, float, float]:

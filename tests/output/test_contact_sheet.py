@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from paperclip_cli.output.contact_sheet import contact_sheet
+from paperclip_cli.output.contact_sheet import contact_sheet, fragment
 from paperclip_cli.records import Hit
 from tests.small_indexes import write_picture
 
@@ -101,3 +101,24 @@ def test_a_hit_has_its_position_its_abstract_and_words_for_those_who_do_not_see(
     (image,) = [attributes for tag, attributes in Elements(page).found if tag == "img"]
     assert image["alt"] == '1. A title (hst:1, M "51, score 0.300)'
     assert "details" not in contact_sheet([hit(tmp_path / "a.png")], {})
+
+
+def test_a_picture_has_a_bar_where_its_scale_is_known(tmp_path: Path) -> None:
+    """Its width is in parts of the square that holds the picture: 20 arcsec are 1/3 of 60."""
+    write_picture(tmp_path / "a.png", 0)
+    known = hit(tmp_path / "a.png", s_fov=1 / 60)
+    for page in (contact_sheet([known], {}), fragment([known], [], 1)):
+        (bar,) = [at for _, at in Elements(page).found if at.get("class") == "scale"]
+        assert bar["style"] == "width:33.333%" and bar["aria-label"] == "scale bar of 20 arcsec"
+        assert "<span>20 arcsec</span>" in page
+    for unknown in (hit(tmp_path / "a.png"), replace(known, image=str(tmp_path / "gone.png"))):
+        assert 'class="scale"' not in contact_sheet([unknown], {})
+
+
+def test_what_tells_nothing_is_left_out(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", 0)
+    bare = contact_sheet([hit(tmp_path / "a.png")], {})
+    assert "split" not in bare and "away" not in bare
+    cone = hit(tmp_path / "a.png", score=None, separation=123.0, split="test")
+    page = contact_sheet([cone], {})
+    assert "<small>2.05 deg away, split test</small>" in page

@@ -33,6 +33,7 @@ FULL = Hit(
     s_ra=0.0,
     s_dec=-18.9,
     s_region="POLYGON ICRS 0 0 1 0 1 1",
+    s_fov=0.06,
     instrument="ACS",
     detector="WFC",
     filters=("F435W", "F814W"),
@@ -111,6 +112,7 @@ def test_json_is_what_the_shipped_schema_says() -> None:
     for spoiled in (
         {"rank": 0},
         {"s_ra": 360.0},
+        {"s_fov": -1},
         {"filters": "F814W"},
         {"split": "mine"},
         {"title": None},

@@ -133,6 +133,7 @@ def test_a_hit_of_tiles_says_which_part_of_the_sky_it_means(
     ).writeto(tmp_path / "a.fits")
     run(tmp_path / "a.fits", workspace, model, view="tiles")
     (hit,) = next(query.run(QueryConfig(texts=("x",)), workspace)).hits
+    assert hit.s_fov == pytest.approx(0.04, rel=1e-5)
     index = index_of(workspace)
     tile = int(
         np.argmax(index.vectors @ TextTower.open(model_of(index, workspace)).embed(["x"])[0])
