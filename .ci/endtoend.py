@@ -31,6 +31,7 @@ def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     print(f"$ paperclip {' '.join(arguments)}", flush=True)
     ours = ("PYTHON", "PAPERCLIP")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environment["PAPERCLIP_CONFIG"] = "config.toml"
     command = [PAPERCLIP, "--cache-dir", "cache", "--offline", *arguments]
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
 
@@ -123,6 +124,10 @@ def hand_on(folder: Path) -> None:
     kinds = {one["kind"] for one in json.loads(paperclip(folder, "cache", "ls", "--json"))}
     need({"previews", "dataset", "model", "index", "training"} <= kinds, "the cache is not listed")
     paperclip(folder, "cache", "prune", "--yes")
+    paperclip(folder, "config", "set", "k", "2")
+    need(paperclip(folder, "config", "get", "k") == "2\n", "a setting was not kept")
+    need(len(json.loads(paperclip(folder, "query", "comet", "--json"))) == 2, "nor used")
+    paperclip(folder, "config", "unset", "k")
 
 
 def main(name: str) -> None:

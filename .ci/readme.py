@@ -30,6 +30,7 @@ def main(readme: str, flag: str, home: str) -> int:
         "HOME": home,
         "XDG_CACHE_HOME": f"{home}/.cache",
         "PAPERCLIP_CACHE_DIR": f"{home}/.cache/paperclip/demo",
+        "PAPERCLIP_CONFIG": f"{home}/.config/paperclip/config.toml",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     for language, block in blocks:

@@ -331,6 +331,18 @@ def lock(folder: Path, shared: bool = False, wait: bool = False) -> Iterator[Non
         yield
 
 
+@contextmanager
+def turn_in(folder: Path) -> Iterator[None]:
+    """Waits for other processes in such a block for a folder. It leaves no file behind."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def _tidy(folder: Path) -> None:
     """Puts the folder back if it was moved aside, and removes the leftovers of dead writers."""
     if not folder.exists() and (previous := _previous(folder)) is not None:

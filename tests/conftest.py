@@ -34,6 +34,9 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 # The package states its types and shapes explicitly, and so must the processes that tests start.
 os.environ |= {"JAX_NUMPY_DTYPE_PROMOTION": "strict", "JAX_NUMPY_RANK_PROMOTION": "raise"}
 
+# Nobody's own defaults count in tests.
+os.environ["PAPERCLIP_CONFIG"] = os.devnull
+
 # A script's background job starts with Ctrl-C ignored, and its children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

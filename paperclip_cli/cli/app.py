@@ -19,7 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from paperclip_cli import __version__, signals
 from paperclip_cli.cli import system_errors
-from paperclip_cli.cli.session import Session, open_session
+from paperclip_cli.cli.session import Session, SetByUser, open_session
 from paperclip_cli.errors import ExitCode, PaperclipError, ReaderGone
 from paperclip_cli.signals import Terminated
 
@@ -46,6 +46,7 @@ EXAMPLES = {
     "publish": "paperclip publish model hubble org/hubble",
     "pull": "paperclip pull org/hubble",
     "cache": "paperclip cache ls",
+    "config": "paperclip config set index mine",
     "demo": "paperclip demo --out ~/demo",
     "doctor": "paperclip doctor --verify",
 }
@@ -92,15 +93,24 @@ def _summary(name: str) -> TyperCommand:
 
 
 def _command(name: str) -> Command:
-    """A command. One with actions (`cache ls`) has them in `ACTIONS` of its module."""
+    """A command. One with actions (`cache ls`) has them in `ACTIONS` of its module.
+
+    Its module says with `WITHOUT_ACTION` that it also does something by itself.
+    """
     function, epilog = _function(name), f"Example: {EXAMPLES[name]}"
     actions = getattr(_module(name), "ACTIONS", None)
+    is_whole = getattr(_module(name), "WITHOUT_ACTION", False)
     made = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=_SETTINGS)
     if actions is None:
         made.command(name, epilog=epilog)(function)
         return typer.main.get_command(made)
 
-    made.callback(epilog=epilog, no_args_is_help=True, subcommand_metavar="ACTION ...")(function)
+    made.callback(
+        epilog=epilog,
+        no_args_is_help=not is_whole,
+        invoke_without_command=is_whole,
+        subcommand_metavar="[ACTION ...]" if is_whole else "ACTION ...",
+    )(function)
     for action, (called, example) in actions.items():
         made.command(action, epilog=f"Example: {example}")(called)
     return typer.main.get_command(made)
@@ -128,6 +138,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def configure(
+    ctx: typer.Context,
     cache_dir: Annotated[
         Optional[Path],
         typer.Option(
@@ -152,7 +163,18 @@ def configure(
     ] = False,
 ) -> None:
     """Options shared by every command."""
-    open_session(Session(cache_dir=cache_dir, offline=offline, verbose=verbose, quiet=quiet))
+    command = ctx.invoked_subcommand or ""
+    set_by_user = SetByUser.of(command)
+    ctx.default_map = {command: set_by_user.options()}
+    open_session(
+        Session(
+            cache_dir=cache_dir,
+            offline=offline,
+            verbose=verbose,
+            quiet=quiet,
+            set_by_user=set_by_user,
+        )
+    )
 
 
 def main() -> NoReturn:

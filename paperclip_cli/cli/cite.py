@@ -21,8 +21,12 @@ def cite(
         ),
     ] = None,
     index: Annotated[
-        Optional[str],
-        typer.Option(help="Name of the index. [default: the only one]", autocompletion=index_names),
+        Optional[list[str]],
+        typer.Option(
+            help="Index, or several: hubble,mine. Without a default it is `default`, or the only "
+            "one.",
+            autocompletion=index_names,
+        ),
     ] = None,
     bibtex: Annotated[bool, typer.Option("--bibtex", help="Print BibTeX.")] = False,
 ) -> int:
@@ -33,6 +37,8 @@ def cite(
     from paperclip_cli.output import citations, console
     from paperclip_cli.stages import cite as stage
 
-    debts = stage.run(configure(CiteConfig, hits=hits or None, index=index), session().workspace)
+    here = session()
+    here.check_indexes(index)
+    debts = stage.run(configure(CiteConfig, hits=hits or None, index=index), here.workspace)
     console.emit((citations.bibtex if bibtex else citations.plain)(debts.programs, debts.model))
     return ExitCode.OK

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.user_settings import SETTINGS
 from paperclip_cli.workspace import Workspace
 
 
@@ -49,6 +50,20 @@ def instrument_names(ctx: typer.Context, incomplete: str) -> list[str]:
     from paperclip_cli.stages import instruments
 
     return [f"{before}{comma}{name}" for name in _starting(instruments.run(workspace), last)]
+
+
+def setting_names(incomplete: str) -> list[str]:
+    """Names of the settings of `config`."""
+    return _starting([one.name for one in SETTINGS], incomplete)
+
+
+def setting_values(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Values of the setting that `config set` names."""
+    if ctx.params.get("name") == "index":
+        return index_names(ctx, incomplete)
+    return (
+        _starting(["true", "false"], incomplete) if ctx.params.get("name") == "thumbnails" else []
+    )
 
 
 def _names(ctx: typer.Context, kind: str) -> list[str]:

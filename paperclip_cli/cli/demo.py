@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from paperclip_cli import signals
 from paperclip_cli.cli.session import Session, session
 from paperclip_cli.errors import ExitCode, PaperclipError
 from paperclip_cli.files import expanded
+from paperclip_cli.user_settings import without_settings
 
 PROPOSALS, STEPS = 900, 1_500
 HITS = "hits.jsonl"
@@ -74,7 +76,8 @@ def _run(here: Session, cache: Path, arguments: list[str]) -> None:
         flag for flag, is_set in (("--verbose", here.verbose), ("--quiet", here.quiet)) if is_set
     ]
     with subprocess.Popen(
-        [*_PROGRAM, "--cache-dir", str(cache), "--offline", *flags, *arguments]
+        [*_PROGRAM, "--cache-dir", str(cache), "--offline", *flags, *arguments],
+        env=without_settings(os.environ),
     ) as process:
         try:
             code = process.wait()
@@ -108,6 +111,7 @@ def _contact_sheet(cache: Path, folder: Path) -> Path:
             stdout=file,
             text=True,
             check=True,
+            env=without_settings(os.environ),
         )
     return folder / "demo.html"
 

@@ -127,6 +127,8 @@ def evaluate(
     The loss and the similarity of true and shuffled pairs are measured, too.
     """
     here = session()
+    if judge:
+        llm, base_url = here.language_model(judge_backend, llm, base_url)
     config = configure(
         EvaluateConfig,
         model=model,

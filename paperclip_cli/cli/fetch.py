@@ -142,6 +142,7 @@ def fetch(
     before it blocks you.
     """
     here = session()
+    here.give_contact()
     config = configure(
         FetchConfig,
         source=source,

@@ -46,6 +46,7 @@ def get(
     from paperclip_cli.stages import get as stage
 
     here = session()
+    here.give_contact()
     config = configure(
         GetConfig, hits=hits, out=out, workers=workers, rate=rate, timeout=timeout, dry_run=dry_run
     )

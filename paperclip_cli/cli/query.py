@@ -15,7 +15,6 @@ from paperclip_cli.cli.complete import index_names, instrument_names
 from paperclip_cli.cli.session import Session, form_of, position, session
 from paperclip_cli.config import QueryConfig, configure
 from paperclip_cli.config.choices import Collapse, Frame, RankBy
-from paperclip_cli.config.readers import index_names as index_list
 from paperclip_cli.errors import ExitCode, UsageError
 from paperclip_cli.files import replace_file
 
@@ -66,8 +65,8 @@ def query(
     index: Annotated[
         Optional[list[str]],
         typer.Option(
-            help="Index to search, or several of one model: hubble,mine. [default: default, or the "
-            "only one]",
+            help="Index to search, or several of one model: hubble,mine. Without a default it is "
+            "`default`, or the only one.",
             autocompletion=index_names,
         ),
     ] = None,
@@ -156,7 +155,8 @@ def query(
         Optional[Path], typer.Option(help="Write a contact sheet to this file.")
     ] = None,
     thumbnails: Annotated[
-        bool, typer.Option("--thumbnails", help="Also show the images in the terminal.")
+        bool,
+        typer.Option("--thumbnails/--no-thumbnails", help="Also show the images in the terminal."),
     ] = False,
     samp: Annotated[
         bool,
@@ -177,6 +177,7 @@ def query(
     """
     here, is_stream = session(), words == ["-"]
     printed = _form(form, json, paths)
+    indexes = here.check_indexes(index)
     if no_collapse and collapse not in (DEFAULTS.collapse, "none"):
         raise UsageError(
             f"--no-collapse and --collapse {collapse} exclude each other", "leave out one"
@@ -206,7 +207,7 @@ def query(
         filter=filter,
         cycle=cycle,
         target=target,
-        near=position(near, frame, index_list(index, "--index") if index else ()),
+        near=position(near, frame, indexes),
         frame=frame,
         radius=radius,
         centre_only=centre_only,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +14,14 @@ from typing import Annotated, Optional, TypeAlias, TypeVar
 
 import typer
 
+from paperclip_cli.config import readers
 from paperclip_cli.config.choices import Frame, Stretch
-from paperclip_cli.config.summaries import LLAMA_CPP
-from paperclip_cli.errors import UsageError
+from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI
+from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.progress import Progress, libraries_may_draw
 from paperclip_cli.report import Report
+from paperclip_cli.settings_file import Value
+from paperclip_cli.user_settings import presets
 from paperclip_cli.workspace import Workspace
 
 
@@ -89,8 +92,35 @@ StretchOption: TypeAlias = Annotated[
 
 
 @dataclass(frozen=True)
+class SetByUser:
+    """The values that a user has set for a command (`paperclip config`), as if they were typed.
+
+    `fault` is what is wrong with them. It is told when the command starts, so that help comes even
+    with a damaged file.
+    """
+
+    values: Mapping[str, Value]
+    fault: PaperclipError | None = None
+
+    @classmethod
+    def of(cls, command: str) -> SetByUser:
+        try:
+            return cls(presets(command))
+        except PaperclipError as error:
+            return cls({}, error)
+
+    def options(self) -> dict[str, object]:
+        """The defaults of the command's options, by parameter. Others depend on the backend."""
+        found = {name: value for name, value in self.values.items() if name in _OPTIONS}
+        return {name: [value] if name == "index" else value for name, value in found.items()}
+
+
+_OPTIONS = ("index", "k", "thumbnails")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Session:
-    """The global options.
+    """The global options, and what the user has set for the command.
 
     `workspace` and `progress` are created at first use, so that `--help` pays for neither.
     """
@@ -99,6 +129,7 @@ class Session:
     offline: bool
     verbose: bool
     quiet: bool
+    set_by_user: SetByUser = SetByUser({})
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -120,6 +151,43 @@ class Session:
         if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
             os.environ["JAX_COMPILATION_CACHE_DIR"] = str(self.workspace.root / "jax")
             os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
+    def check_indexes(self, given: Sequence[str] | None) -> tuple[str, ...]:
+        """The indexes of `--index`.
+
+        Raises:
+            PaperclipError: the user has set one for all commands that this cache lacks.
+        """
+        if not given:
+            return ()
+        names = readers.index_names(given, "--index")
+        kept = self.set_by_user.values.get("index")
+        if kept is not None and names == readers.index_names(kept):
+            for name in names:
+                if "://" not in name and name not in self.workspace.names("indexes"):
+                    raise PaperclipError(
+                        f"there is no index {name!r} in {self.workspace.root}, and your settings "
+                        "name it",
+                        "name another with --index; `paperclip config` shows where it is set",
+                    )
+        return names
+
+    def language_model(
+        self, backend: str, llm: str | None, base_url: str | None
+    ) -> tuple[str | None, str | None]:
+        """`--llm` and `--base-url`, else what the user has set, for a backend that uses them."""
+        kept = self.set_by_user.values
+        if llm is None and backend != KEYWORDS and "llm" in kept:
+            llm = str(kept["llm"])
+        if base_url is None and backend == OPENAI and "base-url" in kept:
+            base_url = str(kept["base-url"])
+        return llm, base_url
+
+    def give_contact(self) -> None:
+        """Tells archives the address that the user has set. Call it before one is asked."""
+        contact = self.set_by_user.values.get("contact")
+        if contact is not None:
+            os.environ["PAPERCLIP_CONTACT"] = str(contact)
 
     def finish(self, report: Report, max_failures: int | None = None) -> int:
         """Prints a report to stderr and returns the exit code.
@@ -145,8 +213,15 @@ def open_session(new: Session) -> None:
 
 
 def session() -> Session:
-    """The session of the command that is running."""
-    return _current.get()
+    """The session of the command that is running.
+
+    Raises:
+        PaperclipError: what the user has set for it is wrong.
+    """
+    found = _current.get()
+    if found.set_by_user.fault is not None:
+        raise found.set_by_user.fault
+    return found
 
 
 def spin_no_threads(backend: str) -> None:

@@ -30,7 +30,7 @@ def summarize(
         Optional[str],
         typer.Option(
             help="Language model: a GGUF file or org/name:file.gguf (llama-cpp), a folder or Hub "
-            "name (outlines), or its name on the server (openai)."
+            "name (outlines), or its name on the server (openai). [default: PAPERCLIP_LLM]"
         ),
     ] = None,
     base_url: Annotated[
@@ -136,6 +136,7 @@ def summarize(
             "--show, --report, --export and --import exclude each other", "use one of them"
         )
     here = session()
+    llm, base_url = here.language_model(backend, llm, base_url)
     config = configure(
         SummarizeConfig,
         backend=backend,

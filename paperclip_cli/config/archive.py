@@ -121,12 +121,12 @@ class GetConfig:
 class CiteConfig:
     """Which proposals to acknowledge.
 
-    `hits` are as the user typed them, or hits of a query. None are the proposals of an index, or
-    else everything that was fetched.
+    `hits` are as the user typed them, or hits of a query. None are the proposals of the `indexes`
+    (none: `default`, or the only one), or else everything that was fetched.
     """
 
     hits: tuple[object, ...] | None = given("hits", read=readers.hits, default=None)
-    index: str | None = None
+    indexes: tuple[str, ...] = given("index", read=readers.index_names, default=())
 
 
 @dataclass(frozen=True)

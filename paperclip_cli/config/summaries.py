@@ -90,7 +90,7 @@ class SummarizeConfig:
             )
         if not _is_server(url):
             raise UsageError(
-                f"--base-url {_without_secrets(url)} is not the URL of a server",
+                f"--base-url {without_secrets(url)} is not the URL of a server",
                 "write for example http://localhost:8080/v1",
             )
 
@@ -129,7 +129,7 @@ def _is_host(parts: SplitResult) -> bool:
     return re.fullmatch(r"(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?", name) is not None
 
 
-def _without_secrets(url: str) -> str:
+def without_secrets(url: str) -> str:
     """An address in one line, without what may be a password or a key in it."""
     before, at, behind = url.rpartition("@")
     if at:

@@ -19,6 +19,8 @@ from paperclip_cli.http.settings import KEYS, check_address, key_in, proxy_fault
 from paperclip_cli.install import extra_line, library_line, requirements
 from paperclip_cli.report import Check, State
 from paperclip_cli.services.hub import HUB_ADDRESS
+from paperclip_cli.settings_file import VARIABLE, settings_path
+from paperclip_cli.user_settings import resolved
 
 # Optional backends: their names, commands, modules, and the extras that install them.
 _OPTIONAL = (
@@ -61,6 +63,35 @@ def _library(name: str, wanted: str, fits) -> Check:  # type: ignore[no-untyped-
         state=State.PROBLEM,
         advice=advice,
     )
+
+
+def settings() -> Iterator[Check]:
+    """The user's own defaults: which there are and where they come from, or what is wrong."""
+    path = settings_path()
+    try:
+        found = [one for one in resolved() if one.source != "default"]
+    except PaperclipError as error:
+        yield Check(
+            topic="settings",
+            name="config",
+            found=error.message,
+            state=State.PROBLEM,
+            advice=error.hint or "",
+        )
+        return
+    names = ", ".join(one.setting.name if one.source == "file" else one.place for one in found)
+    if os.environ.get(VARIABLE) and not path.exists():
+        yield Check(
+            topic="settings",
+            name="config",
+            found=f"{path} does not exist",
+            state=State.NOTE,
+            advice=f"paperclip config set NAME VALUE makes it; or unset {VARIABLE}",
+        )
+    elif path.exists():
+        yield Check(topic="settings", name="config", found=f"{path} ({names or 'sets nothing'})")
+    elif names:
+        yield Check(topic="settings", name="config", found=names)
 
 
 def backends() -> Iterator[Check]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from paperclip_cli.config import CiteConfig
 from paperclip_cli.errors import UsageError
-from paperclip_cli.indexes.folder import IndexFolder, choose_index, open_index
+from paperclip_cli.indexes.folder import IndexFolder, open_indexes
 from paperclip_cli.indexes.references import read_references
 from paperclip_cli.previews.records import fetched_missions, read_previews
 from paperclip_cli.records import Key
@@ -33,7 +33,7 @@ def run(config: CiteConfig, workspace: Workspace) -> Debts:
     Raises:
         MissingStage: there is nothing to acknowledge.
     """
-    index = _index(config, workspace)
+    indexes = _indexes(config, workspace)
     if config.hits is not None:
         keys = [reference.key for reference in read_references(config.hits)]
         if None in keys:
@@ -41,22 +41,22 @@ def run(config: CiteConfig, workspace: Workspace) -> Debts:
                 "an observation alone does not name its proposal",
                 "give hst:15354 or the output file of `query --json`",
             )
-        return Debts(_grouped(key for key in keys if key is not None), _model(index))
+        return Debts(_grouped(key for key in keys if key is not None), _models(indexes))
 
-    if index is not None:
-        images = index.observations.images()
+    if indexes:
+        images = (image for index in indexes for image in index.observations.images())
         used = _grouped(image.proposal.key for image in images if image.proposal)
-        return Debts(used, _model(index))
+        return Debts(used, _models(indexes))
 
     previews = read_previews(workspace, fetched_missions(workspace))
     return Debts(_grouped(preview.key for preview in previews), None)
 
 
-def _index(config: CiteConfig, workspace: Workspace) -> IndexFolder | None:
-    """The index that is named, or the one that a query would use, or None."""
-    if config.index is None and not workspace.names("indexes"):
-        return None
-    return open_index(workspace.index(choose_index(config.index, workspace)))
+def _indexes(config: CiteConfig, workspace: Workspace) -> list[IndexFolder]:
+    """The indexes that are named, or the one that a query would use, or none."""
+    if not config.indexes and not workspace.names("indexes"):
+        return []
+    return open_indexes(config.indexes, workspace)
 
 
 def _grouped(keys: Iterable[Key]) -> dict[str, tuple[int, ...]]:
@@ -66,11 +66,12 @@ def _grouped(keys: Iterable[Key]) -> dict[str, tuple[int, ...]]:
     return {mission: tuple(sorted(numbers)) for mission, numbers in sorted(found.items())}
 
 
-def _model(index: IndexFolder | None) -> str | None:
-    """The model of an index, the model it was trained from, and the licence of that."""
-    if index is None:
-        return None
+def _models(indexes: Sequence[IndexFolder]) -> str | None:
+    """The models of some indexes, each once, the models they were trained from, and licences."""
+    return "; ".join(dict.fromkeys(map(_model, indexes))) or None
 
+
+def _model(index: IndexFolder) -> str:
     config = index.manifest.config
     name, folder = str(config.get("model")), Path(str(config.get("model_folder")))
     try:

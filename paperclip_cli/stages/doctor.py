@@ -24,7 +24,7 @@ from paperclip_cli.previews.records import read_image, read_previews, read_propo
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.records import Preview
 from paperclip_cli.report import Check, State
-from paperclip_cli.services.environment import backends, network, versions
+from paperclip_cli.services.environment import backends, network, settings, versions
 from paperclip_cli.summaries.files import read_summaries
 from paperclip_cli.threads import in_threads, processors
 from paperclip_cli.towers import capability
@@ -44,12 +44,13 @@ _MADE_AGAIN = {
 def run(
     config: DoctorConfig, workspace: Workspace, progress: Progress | None = None
 ) -> Iterator[Check]:
-    """Checks versions, devices, cache, network, backends, and the health of the cache.
+    """Checks versions, devices, settings, cache, network, backends, and the health of the cache.
 
     Each check is yielded as soon as it is made.
     """
     yield from versions()
     yield from _devices()
+    yield from settings()
     yield from _cache(workspace)
     yield from network(workspace.offline)
     yield from backends()

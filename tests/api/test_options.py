@@ -70,6 +70,7 @@ WHOLE = set(FUNCTIONS) - {
 }
 NO_FUNCTION = {
     "cache": "it lists and removes what is on a disk, for a person who is asked",
+    "config": "it keeps the defaults of the command line; a program says what it wants",
     "demo": "it shows how the commands work together, and prints them",
     "show": "it prints texts for a person; an index and the files of the cache hold them",
     "query": "its function stands with what it returns, and is tested below",

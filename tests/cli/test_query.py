@@ -282,6 +282,29 @@ def test_pictures_are_for_terminals(cache: Path) -> None:
     )
 
 
+def test_options_count_before_variables_before_the_file(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('index = "default"\nk = 2\nthumbnails = true\n', encoding="utf-8")
+    monkeypatch.setenv("PAPERCLIP_CONFIG", str(file))
+
+    def found(*options: str) -> int:
+        return len(run(cache, "query", "spiral galaxy", "--paths", *options).stdout.splitlines())
+
+    def drawn(*options: str) -> int:
+        return on_terminal(cache, 80, "query", "spiral galaxy", *options).count("▀") // 200
+
+    assert (found(), drawn(), drawn("--no-thumbnails")) == (2, 2, 0)
+    assert "\x1b" not in run(cache, "query", "spiral galaxy").stdout, "pictures in a pipe"
+    monkeypatch.setenv("PAPERCLIP_K", "3")
+    monkeypatch.setenv("PAPERCLIP_THUMBNAILS", "no")
+    assert (found(), drawn(), drawn("--thumbnails")) == (3, 0, 3)
+    assert (found("-k", "4"), found("-k", "2")) == (4, 2)
+    monkeypatch.setenv("PAPERCLIP_INDEX", "another")
+    assert (found(), found("--index", "default")) == (0, 3)
+
+
 @pytest.mark.parametrize("has_sheet", [False, True])
 def test_what_is_opened_is_the_sheet_or_the_first_page(
     cache: Path, tmp_path: Path, has_sheet: bool

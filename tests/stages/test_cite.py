@@ -61,7 +61,7 @@ def test_an_index_names_its_model_and_licence(workspace: Workspace, tiny_model: 
         r".*tiny \(licence: see its model card\)", debts.model or ""
     )
     with pytest.raises(MissingStage, match="no index 'other'"):
-        cite.run(CiteConfig(index="other"), workspace)
+        cite.run(CiteConfig(indexes=("other",)), workspace)
 
 
 def test_bibtex_is_well_formed() -> None:
