@@ -261,6 +261,7 @@ class QueryOptions(TypedDict, total=False):
     near: Place | None
     frame: choices.Frame
     radius: Angle
+    region: PathLike | None
     centre_only: bool
     moving: bool
     after: Date | None

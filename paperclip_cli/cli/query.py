@@ -83,10 +83,14 @@ def query(
     radius: Annotated[
         str, typer.Option(help="Radius of --near, with its unit: arcmin, arcsec or deg.")
     ] = "2arcmin",
+    region: Annotated[
+        Optional[Path], typer.Option(help="Only what overlaps the regions of a DS9 file.")
+    ] = None,
     centre_only: Annotated[
         bool,
         typer.Option(
-            "--centre-only", help="Measure --near to the centre of a footprint, not to its edge."
+            "--centre-only",
+            help="Measure --near and --region to the centre of a footprint, not to its edge.",
         ),
     ] = False,
     moving: Annotated[
@@ -173,7 +177,7 @@ def query(
 ) -> int:
     """Find images that match a description in plain language.
 
-    With --near and nothing to look for, it is a plain cone search, nearest first.
+    With --near or --region and nothing to look for, it is a plain cone search, nearest first.
     """
     here, is_stream = session(), words == ["-"]
     printed = _form(form, json, paths)
@@ -210,6 +214,7 @@ def query(
         near=position(near, frame, indexes),
         frame=frame,
         radius=radius,
+        region=region,
         centre_only=centre_only,
         moving=moving,
         after=after,

@@ -83,11 +83,12 @@ class QueryConfig:
     """What to search for, and under which conditions.
 
     A query is the sum of its `texts` and `images` minus its `minus` texts, and returns `k` hits.
-    Without any of these, `near` is a plain cone search.
+    Without any of these, `near` is a plain cone search, and so is `region`.
     `weights` is one number for the images, or one for each part: texts first, then images, then
     `minus`. Several `indexes` of one model are searched
     together; none is the index `default`, or the only one. `near` is (ra, dec) in ICRS,
-    whatever `frame` it was given in, and `radius` an angle, both in degrees. `after` and `before`
+    whatever `frame` it was given in, and `radius` an angle, both in degrees. `region` is a file of
+    DS9 regions. `after` and `before`
     are Modified Julian Dates. `collapse` groups images into hits: by `target` (a proposal's images
     of one target), by `proposal`, or not (`none`).
     """
@@ -108,6 +109,7 @@ class QueryConfig:
     targets: tuple[str, ...] = given("target", read=readers.values, default=())
     near: tuple[float, float] | None = given("near", read=readers.position, default=None)
     frame: Frame = "icrs"
+    region: Path | None = None
     radius: float = given("radius", read=readers.angle, default=2 / 60, typed="2arcmin")
     centre_only: bool = False
     include_moving: bool = given("moving", default=False)

@@ -14,6 +14,7 @@ from paperclip_cli.indexes.contents import CYCLE
 from paperclip_cli.indexes.database import Observations
 
 if TYPE_CHECKING:
+    from paperclip_cli.sky.area import Area
     from paperclip_cli.sky.cone import Cone, Place
 
 
@@ -21,19 +22,28 @@ if TYPE_CHECKING:
 class Selection:
     """The vectors that may be ranked: `rows` int64 [M], None for all.
 
-    In a `cone`, `placed` are the first row and the place of each image, and `moving` counts the
-    images of moving targets that it left out.
+    In an `area` of the sky, `placed` are the first row and the place of each image, and `moving`
+    counts the images of moving targets that it left out.
     """
 
     rows: np.ndarray | None
-    cone: Cone | None = None
+    area: Cone | Area | None = None
     placed: Sequence[tuple[int, Place]] = ()
     moving: int = 0
 
+    @property
+    def cone(self) -> Cone | None:
+        """The area, if it is a cone."""
+        if self.area is None:
+            return None
+        from paperclip_cli.sky.cone import Cone
+
+        return self.area if isinstance(self.area, Cone) else None
+
     def angles(self) -> list[tuple[float, int]]:
-        """The distance of each image in the cone in degrees, and its first row."""
-        assert self.cone is not None
-        return [(self.cone.angle(place), row) for row, place in self.placed]
+        """The distance of each image from the middle of the area in degrees, and its first row."""
+        assert self.area is not None
+        return [(self.area.angle(place), row) for row, place in self.placed]
 
 
 @dataclass(frozen=True)
@@ -49,15 +59,16 @@ class Condition:
 def select(observations: Observations, config: QueryConfig) -> Selection:
     """The rows that meet every condition of `config`. Values of one condition are alternatives."""
     conditions = list(conditions_of(config))
-    if config.near is not None:
-        return in_cone(observations, conditions, config.near, config)
+    areas = [area for _, area in areas_of(config)]
+    if areas:
+        return in_areas(observations, conditions, areas, config)
     if not conditions:
         return Selection(None)
     return Selection(_rows(where(observations, "images.id, tiles", conditions)))
 
 
 def conditions_of(config: QueryConfig) -> Iterator[Condition]:
-    """Every condition that is set, except the cone."""
+    """Every condition that is set, except the places on the sky."""
     yield from _any("--mission", "lower(p_mission) = lower(?)", config.missions)
     yield from _any("--proposal", "p_proposal_id = ?", config.proposals)
     # `ACS`, `WFC` and `ACS/WFC` all find instrument ACS (or ACS/WFC) with detector WFC.
@@ -95,28 +106,39 @@ def where(observations: Observations, columns: str, conditions: Sequence[Conditi
     )
 
 
-def in_cone(
+def areas_of(config: QueryConfig) -> Iterator[tuple[str, Cone | Area]]:
+    """The places on the sky that a query asks for, with the options that do."""
+    # Imported here, because a query without a place is quicker without the geometry.
+    if config.near is not None:
+        from paperclip_cli.sky.cone import Cone
+
+        yield "--near", Cone(*config.near, config.radius, config.centre_only)
+    if config.region is not None:
+        from paperclip_cli.sky.ds9_regions import read_area
+
+        yield "--region", read_area(config.region, config.centre_only)
+
+
+def in_areas(
     observations: Observations,
     conditions: Sequence[Condition],
-    near: tuple[float, float],
+    areas: Sequence[Cone | Area],
     config: QueryConfig,
 ) -> Selection:
-    """The images that a cone meets. Moving targets have no fixed place and are only counted."""
-    # Imported here, because a query without a cone is quicker without the geometry.
-    from paperclip_cli.sky.cone import Cone, Place
+    """The images that all areas meet. Moving targets have no fixed place and are only counted."""
+    from paperclip_cli.sky.cone import Place
 
-    cone = Cone(*near, config.radius, config.centre_only)
     columns = f"images.id, tiles, moving, {', '.join(Place._fields)}"
-    placed = Condition("--near", near, "sky_dec IS NOT NULL", ())
-    band = Condition("--near", near, *cone.band())
-    found = where(observations, columns, [*conditions, placed, band])
+    bands = [Condition("", (), *area.band()) for area in areas]
+    placed = Condition("", (), "sky_dec IS NOT NULL", ())
+    found = where(observations, columns, [*conditions, placed, *bands])
     images = ((id, tiles, moving, Place(*place)) for id, tiles, moving, *place in found)
-    held = [image for image in images if cone.meets(image[3])]
+    held = [image for image in images if all(area.meets(image[3]) for area in areas)]
 
     kept = [image for image in held if config.include_moving or not image[2]]
     rows = _rows([(id, tiles) for id, tiles, *_ in kept])
     places = [(id, place) for id, *_, place in kept]
-    return Selection(rows, cone, places, len(held) - len(kept))
+    return Selection(rows, areas[0], places, len(held) - len(kept))
 
 
 def _rows(images: Sequence[tuple[int, int]]) -> np.ndarray:

@@ -46,16 +46,16 @@ class Answer:
 
 
 def is_plain_cone(config: QueryConfig, has_vector: bool = False) -> bool:
-    """Whether a query has only conditions, among them a cone, and nothing to look for.
+    """Whether a query has only conditions, among them a place, and nothing to look for.
 
     Raises:
-        UsageError: it has not even a cone, or an option that needs a text.
+        UsageError: it has not even a place, or an option that needs a text.
     """
     if config.rank_by == "keyword" and not config.texts:
         raise UsageError("--rank-by keyword needs a text", "add a text, or leave out the option")
     if config.texts or config.images or has_vector:
         return False
-    if config.near is None or config.minus:
+    if (config.near is None and config.region is None) or config.minus:
         raise UsageError(
             "the query is empty", 'describe what to look for: paperclip query "galaxy mergers"'
         )
@@ -217,9 +217,11 @@ class Query:
 
     def _by_distance(self) -> tuple[str, Iterator[tuple[Row, None]]]:
         """The name of a plain cone search, and a row of each image in it, the nearest first."""
-        cone = self._parts[0].selection.cone
-        assert cone is not None
-        name = f"within {cone.radius * 60:g} arcmin of {cone.ra:.6g} {cone.dec:+.6g}"
+        cone, region = self._parts[0].selection.cone, self._config.region
+        names = [f"in {region.name}"] if region is not None else []
+        if cone is not None:
+            names.insert(0, f"within {cone.radius * 60:g} arcmin of {cone.ra:.6g} {cone.dec:+.6g}")
+        name = " and ".join(names)
         found = sorted(
             (angle, Row(number, row))
             for number, part in enumerate(self._parts)
@@ -296,7 +298,7 @@ class Query:
         skipped = sum(part.selection.moving for part in self._parts)
         if skipped:
             moving = counted(skipped, "images of moving targets")
-            yield f"skipped {moving} near this position (--moving includes them)"
+            yield f"skipped {moving} near this place (--moving includes them)"
         most = WEAK if hits else self._config.max_chance
         if best is not None and most is not None and best > most:
             share = f"{best:.2f}" if best >= 0.01 else "less than 0.01"

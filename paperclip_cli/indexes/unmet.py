@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.config.quantities import day_of
 from paperclip_cli.indexes.contents import Contents, contents
 from paperclip_cli.indexes.database import Observations
-from paperclip_cli.indexes.filters import Condition, conditions_of, in_cone, where
+from paperclip_cli.indexes.filters import Condition, areas_of, conditions_of, in_areas, where
 from paperclip_cli.wording import counted
+
+if TYPE_CHECKING:
+    from paperclip_cli.sky.area import Area
+    from paperclip_cli.sky.cone import Cone
 
 _SHOWN = 10  # values of an index that a line lists
 
@@ -26,11 +31,11 @@ def unmet(observations: Observations, config: QueryConfig) -> Iterator[str]:
     alone = [one for one in conditions if not where(observations, "1", [one])]
     for condition in alone:
         yield f"no image meets {_said(condition)}: {_instead(condition, held, observations)}"
-    near = _cone_alone(observations, config)
-    if near:
-        yield near
-    if not alone and not near:
-        yield from _together(observations, conditions, config)
+    areas = list(areas_of(config))
+    lines = list(_areas_alone(observations, areas, config))
+    yield from lines
+    if not alone and not lines:
+        yield from _together(observations, conditions, areas, config)
 
 
 def _said(condition: Condition) -> str:
@@ -96,22 +101,25 @@ def _targets(observations: Observations, wanted: Sequence[str]) -> str:
     return _has("targets", list(spelled.values()))
 
 
-def _cone_alone(observations: Observations, config: QueryConfig) -> str | None:
-    """What to say where a cone is too small, or far from everything; None where it is neither."""
-    if config.near is None:
-        return None
-    found = in_cone(observations, [], config.near, config)
-    if found.placed or found.moving or found.cone is None:
-        return None
-    places = observations.execute(
-        "SELECT sky_ra, sky_dec FROM images WHERE sky_dec IS NOT NULL"
-        + ("" if config.include_moving else " AND NOT coalesce(moving, FALSE)")
-    )
-    if not places:
-        return "no image meets --near: no image of the index has a position"
-    nearest = found.cone.nearest(places)
-    radius = _angle(config.radius)
-    return f"no image meets --near with --radius {radius}: the nearest is {_angle(nearest)} away"
+def _areas_alone(
+    observations: Observations, areas: Sequence[tuple[str, Cone | Area]], config: QueryConfig
+) -> Iterator[str]:
+    """What to say of each area that is too small, or far from everything."""
+    for option, area in areas:
+        found = in_areas(observations, [], [area], config)
+        if found.placed or found.moving:
+            continue
+        places = observations.execute(
+            "SELECT sky_ra, sky_dec FROM images WHERE sky_dec IS NOT NULL"
+            + ("" if config.include_moving else " AND NOT coalesce(moving, FALSE)")
+        )
+        said = f"no image meets {option}"
+        if not places:
+            yield f"{said}: no image of the index has a position"
+            continue
+        if found.cone is not None:
+            said += f" with --radius {_angle(config.radius)}"
+        yield f"{said}: the nearest is {_angle(area.nearest(places))} away"
 
 
 def _angle(degrees: float) -> str:
@@ -119,25 +127,37 @@ def _angle(degrees: float) -> str:
 
 
 def _together(
-    observations: Observations, conditions: Sequence[Condition], config: QueryConfig
+    observations: Observations,
+    conditions: Sequence[Condition],
+    areas: Sequence[tuple[str, Cone | Area]],
+    config: QueryConfig,
 ) -> Iterator[str]:
     """Conditions that exclude each other, and how many images there are without each."""
-    near = [] if config.near is None else ["--near"]
-    everything = [*map(_said, conditions), *near]
+    everything = [*map(_said, conditions), *(option for option, _ in areas)]
     if len(everything) < 2:
         yield "no image meets the conditions"
         return
     yield f"no image meets {' and '.join(everything)} together"
-    for left_out in conditions:
-        rest = [one for one in conditions if one is not left_out]
-        images = _count(observations, rest, config)
-        if images:
-            yield f"without {_said(left_out)}: {counted(images, 'images')}"
-    if near and (images := len(where(observations, "1", conditions))):
-        yield f"without --near: {counted(images, 'images')}"
+    for one in conditions:
+        others = [other for other in conditions if other is not one]
+        yield from _without(_said(one), _count(observations, others, areas, config))
+    for area in areas:
+        places = [other for other in areas if other is not area]
+        yield from _without(area[0], _count(observations, conditions, places, config))
 
 
-def _count(observations: Observations, conditions: Sequence[Condition], config: QueryConfig) -> int:
-    if config.near is None:
+def _without(condition: str, images: int) -> Iterator[str]:
+    if images:
+        yield f"without {condition}: {counted(images, 'images')}"
+
+
+def _count(
+    observations: Observations,
+    conditions: Sequence[Condition],
+    areas: Sequence[tuple[str, Cone | Area]],
+    config: QueryConfig,
+) -> int:
+    if not areas:
         return len(where(observations, "1", conditions))
-    return len(in_cone(observations, conditions, config.near, config).placed)
+    places = [area for _, area in areas]
+    return len(in_areas(observations, conditions, places, config).placed)

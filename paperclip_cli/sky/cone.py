@@ -14,7 +14,7 @@ from paperclip_cli.sky.footprint import angles_between, enclose, observed_footpr
 from paperclip_cli.sky.region import Shape, parse_region
 from paperclip_cli.sky.vectors import unit_vector
 
-_SLACK = 1e-9  # degrees: the rim itself is inside, whatever the last bit says
+SLACK = 1e-9  # degrees: the rim itself is inside, whatever the last bit says
 
 
 class Place(NamedTuple):
@@ -48,7 +48,7 @@ class Cone:
 
         It holds for everything that the cone can meet, and for little else.
         """
-        reach = self.radius + _SLACK
+        reach = self.radius + SLACK
         condition = "(abs(sky_dec - ?) <= sky_radius + ? OR abs(s_dec - ?) <= ?)"
         return condition, (self.dec, reach, self.dec, reach)
 
@@ -59,17 +59,17 @@ class Cone:
         decides.
         """
         if self.centre_only:
-            return self.angle(place) <= self.radius + _SLACK
-        if self._angle(place.sky_ra, place.sky_dec) > self.radius + place.sky_radius + _SLACK:
+            return self.angle(place) <= self.radius + SLACK
+        if self._angle(place.sky_ra, place.sky_dec) > self.radius + place.sky_radius + SLACK:
             return False
 
         shapes = parse_region(place.s_region) if place.s_region else []
         circle = enclose([Shape((unit_vector(self.ra, self.dec),), math.radians(self.radius))])
-        return not shapes or separation(enclose(shapes), circle) <= _SLACK
+        return not shapes or separation(enclose(shapes), circle) <= SLACK
 
     def angle(self, place: Place) -> float:
         """The distance in degrees from the cone's centre to a place's."""
-        return self._angle(*_centre(place))
+        return self._angle(*centre_of(place))
 
     def nearest(self, places: Sequence[tuple[float, float]]) -> float:
         """The least distance in degrees from the cone's centre to places (ra, dec) in degrees."""
@@ -91,7 +91,8 @@ class Cone:
         return math.degrees(float(angles_between(vector, np.array(unit_vector(self.ra, self.dec)))))
 
 
-def _centre(place: Place) -> tuple[float, float]:
+def centre_of(place: Place) -> tuple[float, float]:
+    """The centre of an image, or else of the circle around its footprint, in degrees."""
     if place.s_ra is None or place.s_dec is None:
         return place.sky_ra, place.sky_dec
     return place.s_ra, place.s_dec

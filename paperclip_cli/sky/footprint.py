@@ -96,6 +96,27 @@ def separation(first: Footprint, second: Footprint) -> float:
     )
 
 
+def is_within(footprint: Footprint, shape: Shape) -> bool:
+    """Whether a footprint lies in a shape as a whole.
+
+    A shape is taken to be convex: corners that are in it are joined within it.
+    """
+    return all(
+        _is_vertex_within(np.array(vertex), one.rim, shape)
+        for one in footprint.shapes
+        for vertex in one.vertices
+    )
+
+
+def _is_vertex_within(vertex: np.ndarray, rim: float, shape: Shape) -> bool:
+    polygon = np.array(shape.vertices)
+    if len(polygon) < 3:
+        return len(polygon) == 1 and (float(angles_between(vertex, polygon[0])) + rim <= shape.rim)
+    if not _contains(polygon, vertex):
+        return False
+    return rim == 0 or float(_to_arcs(vertex[None], polygon).min()) >= rim
+
+
 def _shape_separation(first: Shape, second: Shape) -> float:
     """The separation of two shapes in radians.
 

@@ -227,7 +227,7 @@ def test_moving_targets_in_a_cone_are_counted(workspace: Workspace, tiny_model: 
     answer = ask(workspace, "storm", near=(1.0, 2.0))
     assert (
         not answer.hits
-        and "skipped 1 image of moving targets near this position (--moving includes them)"
+        and "skipped 1 image of moving targets near this place (--moving includes them)"
         in answer.notes
     )
     assert len(ask(workspace, "storm", near=(1.0, 2.0), include_moving=True).hits) == 1
