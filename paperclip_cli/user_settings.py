@@ -10,15 +10,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from paperclip_cli.config.given import READERS
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.settings_file import VARIABLE, Value, parsed, settings_path, text_in
 
-_SECRET = re.compile(r"(?i)(?:^|[-_])(?:\w*keys?|\w*tokens?|secret|pass(?:word|wd|phrase)?)$")
+# Names of keys and the like.
+_SECRET = r"(?i)(?:^|[-_])(?:\w*keys?|\w*tokens?|secret|pass(?:word|wd|phrase)?)$"
 _WORDS = {"true": True, "yes": True, "on": True, "1": True} | dict.fromkeys(
     ("false", "no", "off", "0"), False
 )
@@ -72,8 +72,7 @@ def _default(name: str) -> Value | None:
     return own.get(name)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):  # a dataclass takes a millisecond to make, and every query waits for it
     """A setting: its name, the variable above it, and its type, `int`, `str` or `bool`.
 
     `example` is a line of the file. `commands` use it. A variable that `is_read_there` is read, and
@@ -144,8 +143,7 @@ SETTINGS = (
 _BY_NAME = {one.name: one for one in SETTINGS}
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(NamedTuple):
     """The value of a setting (None: there is none), and where it comes from.
 
     `place` is the path of the file, or the name of the variable.
@@ -166,7 +164,7 @@ def setting_named(name: str) -> Setting:
     found = _BY_NAME.get(name)
     if found is not None:
         return found
-    if _SECRET.search(name):
+    if re.search(_SECRET, name):
         raise UsageError(
             f"{name!r} is not a setting: keys and tokens are never kept in a file",
             "set OPENAI_API_KEY, HF_TOKEN or MAST_API_TOKEN in the environment",
@@ -288,11 +286,11 @@ def read_file(path: Path) -> dict[str, Value]:
 
 
 def _value_kept(path: Path, text: str, key: str, value: object) -> Value:
-    from paperclip_cli.toml_lines import line_of
-
     try:
         return _checked(setting_named(key), value, key)
     except UsageError as error:
+        from paperclip_cli.toml_lines import line_of
+
         line = line_of(text, key)
         place = f"{path}, line {line}" if line else str(path)
         hint = f"write for example {_BY_NAME[key].example}" if key in _BY_NAME else error.hint

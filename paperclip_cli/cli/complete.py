@@ -10,7 +10,6 @@ from pathlib import Path
 import typer
 
 from paperclip_cli.errors import PaperclipError
-from paperclip_cli.user_settings import SETTINGS
 from paperclip_cli.workspace import Workspace
 
 
@@ -54,6 +53,8 @@ def instrument_names(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def setting_names(incomplete: str) -> list[str]:
     """Names of the settings of `config`."""
+    from paperclip_cli.user_settings import SETTINGS
+
     return _starting([one.name for one in SETTINGS], incomplete)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paperclip_cli import user_settings
 from paperclip_cli.cli.complete import setting_names, setting_values
 from paperclip_cli.cli.session import Format, form_of, session
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 WITHOUT_ACTION = True  # it shows all settings
 
 NameArgument = Annotated[
-    str, typer.Argument(help="A setting, as `config` lists them.", autocompletion=setting_names)
+    str,
+    typer.Argument(
+        help="The setting: index, k, thumbnails, llm, base-url or contact.",
+        autocompletion=setting_names,
+    ),
 ]
 
 
@@ -35,9 +39,13 @@ def config(
     typed count first, then variables of the environment, then the file, which PAPERCLIP_CONFIG
     may name.
     """
+    from paperclip_cli.user_settings import resolved
+
     shown = form_of(form, json)
     if ctx.invoked_subcommand is None:
-        _show(user_settings.resolved(), shown)
+        _show(resolved(), shown)
+        path = settings_path()
+        _tell(f"file: {path}{'' if path.exists() else ' (does not exist)'}")
     elif shown != Format.table:
         raise UsageError("--format is for the list of all settings", "leave out the action, or it")
     return ExitCode.OK
@@ -46,8 +54,9 @@ def config(
 def get(name: NameArgument) -> int:
     """Print the value of a setting."""
     from paperclip_cli.output import console
+    from paperclip_cli.user_settings import resolved, setting_named
 
-    found = user_settings.resolved([user_settings.setting_named(name)])[0]
+    found = resolved([setting_named(name)])[0]
     if found.value is None:
         raise PaperclipError(f"{name} is not set", f"paperclip config set {name} VALUE")
     console.emit(f"{_text(found.value)}\n")
@@ -65,16 +74,22 @@ def set_to(
 
     Its other lines stay as they are. A value that the option would refuse is not written.
     """
-    setting = user_settings.setting_named(name)
+    from paperclip_cli.user_settings import setting_named, value_typed
+
+    setting = setting_named(name)
     path = settings_path()
-    write_line(path, setting.name, user_settings.value_typed(setting, value))
+    write_line(path, setting.name, value_typed(setting, value))
     _tell(f"{name} is set in {path}")
+    if name == "llm" and Path(value).exists() and not Path(value).is_absolute():
+        _tell("it is a path from this folder only: write it in full for all others")
     return _checked(name)
 
 
 def unset(name: NameArgument) -> int:
     """Remove a setting from the file."""
-    setting = user_settings.setting_named(name)
+    from paperclip_cli.user_settings import setting_named
+
+    setting = setting_named(name)
     path = settings_path()
     was_there = write_line(path, setting.name, None)
     _tell(f"{name} is no longer set in {path}" if was_there else f"{name} is not set in {path}")
@@ -99,8 +114,10 @@ ACTIONS = {
 
 def _checked(name: str) -> int:
     """Says what else stands in the way of a setting: a variable, or a fault of the file."""
+    from paperclip_cli.user_settings import resolved, setting_named
+
     try:
-        found = user_settings.resolved([user_settings.setting_named(name)])[0]
+        found = resolved([setting_named(name)])[0]
     except PaperclipError as error:
         _tell(f"still wrong: {error.message}")
     else:

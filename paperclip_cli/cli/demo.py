@@ -17,7 +17,6 @@ from paperclip_cli import signals
 from paperclip_cli.cli.session import Session, session
 from paperclip_cli.errors import ExitCode, PaperclipError
 from paperclip_cli.files import expanded
-from paperclip_cli.user_settings import without_settings
 
 PROPOSALS, STEPS = 900, 1_500
 HITS = "hits.jsonl"
@@ -71,6 +70,8 @@ def _commands(proposals: int, steps: int) -> list[list[str]]:
 
 def _run(here: Session, cache: Path, arguments: list[str]) -> None:
     """Runs one command line in its own process, as a user would. Its failure ends the demo."""
+    from paperclip_cli.user_settings import without_settings
+
     _say(f"\n$ paperclip {shlex.join(arguments)}")
     flags = [
         flag for flag, is_set in (("--verbose", here.verbose), ("--quiet", here.quiet)) if is_set
@@ -99,6 +100,8 @@ def _run(here: Session, cache: Path, arguments: list[str]) -> None:
 
 def _contact_sheet(cache: Path, folder: Path) -> Path:
     """Runs all queries at once, from standard input, and writes hits.jsonl and demo.html."""
+    from paperclip_cli.user_settings import without_settings
+
     folder.mkdir(parents=True, exist_ok=True)
     command = ["query", "-", "-k", "8", "--html", str(folder / "demo.html"), "--format", "jsonl"]
     target = shlex.quote(str(folder / HITS))

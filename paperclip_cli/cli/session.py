@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Optional, TypeAlias, TypeVar
+from typing import Annotated, NamedTuple, Optional, TypeAlias, TypeVar
 
 import typer
 
@@ -21,7 +21,6 @@ from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.progress import Progress, libraries_may_draw
 from paperclip_cli.report import Report
 from paperclip_cli.settings_file import Value
-from paperclip_cli.user_settings import presets
 from paperclip_cli.workspace import Workspace
 
 
@@ -91,8 +90,7 @@ StretchOption: TypeAlias = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class SetByUser:
+class SetByUser(NamedTuple):
     """The values that a user has set for a command (`paperclip config`), as if they were typed.
 
     `fault` is what is wrong with them. It is told when the command starts, so that help comes even
@@ -104,6 +102,8 @@ class SetByUser:
 
     @classmethod
     def of(cls, command: str) -> SetByUser:
+        from paperclip_cli.user_settings import presets
+
         try:
             return cls(presets(command))
         except PaperclipError as error:
@@ -116,6 +116,7 @@ class SetByUser:
 
 
 _OPTIONS = ("index", "k", "thumbnails")
+_NOTHING_SET = SetByUser({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +130,7 @@ class Session:
     offline: bool
     verbose: bool
     quiet: bool
-    set_by_user: SetByUser = SetByUser({})
+    set_by_user: SetByUser = _NOTHING_SET
 
     @cached_property
     def workspace(self) -> Workspace:

@@ -296,6 +296,16 @@ def test_a_variable_that_counts_instead_is_said(
     assert check["found"] == f"{file} (PAPERCLIP_K)" and check["state"] == "ok"
 
 
+def test_a_path_that_holds_in_one_folder_only_is_said(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.gguf").touch()
+    for name, is_said in (("model.gguf", True), (str(tmp_path / "model.gguf"), False)):
+        assert run(["config", "set", "llm", name]) == 0
+        assert ("write it in full" in capsys.readouterr().err) == is_said
+
+
 def test_the_demo_is_of_nobody_s_settings(
     file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -324,7 +334,9 @@ def test_every_action_has_help_with_an_example(
     action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["config", action, "--help"]) == 0
-    assert f"Example: paperclip config {action}" in capsys.readouterr().out.splitlines()[-1]
+    shown = capsys.readouterr().out
+    assert f"Example: paperclip config {action}" in shown.splitlines()[-1]
+    assert action == "path" or all(name in shown for name in VARIABLES)
 
 
 @pytest.mark.parametrize(

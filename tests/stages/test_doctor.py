@@ -69,6 +69,7 @@ def test_a_sound_cache_is_sound(sound: Workspace, verify: bool) -> None:
     assert {check.topic for check in checks} == {
         "versions",
         "devices",
+        "settings",
         "cache",
         "network",
         "backends",
