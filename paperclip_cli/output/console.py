@@ -105,11 +105,16 @@ def path_line(path: str) -> str:
 
 
 class TableColumn(NamedTuple):
-    """A column of text: at most `width` cells wide, or as wide as the other columns allow."""
+    """A column of text: at most `width` cells wide, or as wide as the other columns allow.
+
+    Columns with a `share` are no wider than their text. Where they do not all fit, each has at
+    least its share of the cells that the columns without one leave.
+    """
 
     name: str
     width: int | None = None
     justify: Literal["left", "right"] = "left"
+    share: int = 0
 
 
 class Link(NamedTuple):
@@ -127,12 +132,17 @@ def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str | Link]]) 
 
     console = stdout_console()
     gap = 1 if console.width < 80 else 2
+    width = min(console.width, _WIDEST)
+    cells = [[_link(cell) for cell in row] for row in rows]
+    has_shares = any(column.share for column in columns)
+    if has_shares:
+        columns = _fitting(columns, cells, width, gap)
     made = Table(
         box=None,
         padding=(0, gap, 0, 0),
         pad_edge=False,
         header_style="bold",
-        width=min(console.width, _WIDEST),
+        width=None if has_shares else width,
         show_header=any(column.name for column in columns),
     )
 
@@ -145,13 +155,39 @@ def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str | Link]]) 
             max_width=column.width,
             ratio=1 if column.width is None else None,
         )
-    for row in rows:
-        cells = (cell if isinstance(cell, Link) else Link(cell, "") for cell in row)
-        made.add_row(*(Text(printable(text), Style(link=url or None)) for text, url in cells))
+    for row in cells:
+        made.add_row(*(Text(printable(text), Style(link=url or None)) for text, url in row))
 
     with console.capture() as text:
         console.print(made)
     emit(text.get())
+
+
+def _link(cell: str | Link) -> Link:
+    return cell if isinstance(cell, Link) else Link(cell, "")
+
+
+def _fitting(
+    columns: Sequence[TableColumn], rows: Sequence[Sequence[Link]], width: int, gap: int
+) -> list[TableColumn]:
+    """The columns with the widths that they have in a table of at most `width` cells."""
+    from rich.cells import cell_len
+
+    wanted = []
+    for place, column in enumerate(columns):
+        texts = [column.name, *(printable(row[place].text) for row in rows)]
+        longest = max(map(cell_len, texts))
+        wanted.append(longest if column.width is None else min(longest, column.width))
+    left = width - gap * (len(columns) - 1)
+    left -= sum(cells for cells, column in zip(wanted, columns, strict=True) if not column.share)
+    places = [place for place, column in enumerate(columns) if column.share]
+    shares = sum(columns[place].share for place in places)
+    # Those that want least in proportion come first, and leave to the others what they do not need.
+    for place in sorted(places, key=lambda place: wanted[place] / columns[place].share):
+        wanted[place] = min(wanted[place], max(1, left * columns[place].share // shares))
+        left -= wanted[place]
+        shares -= columns[place].share
+    return [column._replace(width=cells) for cells, column in zip(wanted, columns, strict=True)]
 
 
 def fitted(text: str, cells: int) -> str:

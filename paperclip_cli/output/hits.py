@@ -230,18 +230,18 @@ def hit_table(hits: Sequence[Hit], width: int) -> tuple[list[TableColumn], list[
     A narrower line has fewer columns beside the proposal and the title. Those that tell nothing are
     left out.
     """
-    wide, wider = width >= 90, width >= 130
+    usual, wide, wider = width >= 50, width >= 90, width >= 130
     unit, per_unit = separation_unit(hits)
-    target_width = 24 if wider else 16 if wide else 9
-    instrument_width = 16 if wider else 12 if wide else 7
     columns: dict[TableColumn, Callable[[Hit], str | Link]] = {
         TableColumn("#", 4, "right"): lambda hit: str(hit.rank),
         TableColumn("Proposal", 16): lambda hit: str(hit.key or ""),
-        TableColumn("Title"): _linked_title,
+        TableColumn("Title", share=5): _linked_title,
         TableColumn("More", 6, "right"): lambda hit: f"+{hit.more}" if hit.more and wide else "",
-        TableColumn("Target", target_width): lambda hit: hit.target or "",
-        TableColumn("Instrument" if wide else "Instr.", instrument_width): instrument,
-        TableColumn("Filters", 20): lambda hit: " ".join(hit.filters) if wider else "",
+        TableColumn("Target", 32, share=2): lambda hit: hit.target or "" if usual else "",
+        TableColumn("Instrument" if wide else "Instr.", 16, share=2): (
+            lambda hit: instrument(hit) if usual else ""
+        ),
+        TableColumn("Filters", 24, share=2): lambda hit: " ".join(hit.filters) if wider else "",
         TableColumn(unit.capitalize(), 8, "right"): lambda hit: separation(hit, per_unit),
         TableColumn("Score", 6, "right"): lambda hit: number(hit.score, 3),
         TableColumn("Chance", 6, "right"): lambda hit: chance(hit.p_chance),
