@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 import tempfile
 import unicodedata
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from paperclip_cli.errors import BadItem, PaperclipError, Unreachable
 from paperclip_cli.files import replace_file
@@ -153,13 +155,30 @@ def _send(client, taker: str, message: _Message) -> None:  # type: ignore[no-unt
         Unreachable: it does not answer.
         BadItem: it cannot load it.
     """
+    said = _answer(client, taker, {"samp.mtype": message.mtype, "samp.params": message.params})
+    if said.get("samp.status") != "samp.ok":
+        reason = said.get("samp.error", {}).get("samp.errortxt", "it does not say why")
+        raise BadItem(f"could not load {message.what}: {printable(reason)}")
+
+
+def _answer(client, taker: str, content: dict) -> dict:  # type: ignore[no-untyped-def]
+    """What a program answers to a message.
+
+    The hub calls back with it. It is not asked to wait (`call_and_wait`), because the hub of
+    astropy and pyvo loses the answer of a program that is quicker than itself.
+
+    Raises:
+        Unreachable: it does not answer.
+    """
     from pyvo.samp.errors import SAMPProxyError
 
-    content = {"samp.mtype": message.mtype, "samp.params": message.params}
+    answers: SimpleQueue[dict] = SimpleQueue()
+    tag = uuid.uuid4().hex
+    client.bind_receive_response(tag, lambda _key, _from, _tag, answer: answers.put(answer))
     try:
-        answer = client.call_and_wait(taker, content, str(_TIMEOUT))
+        client.call(taker, tag, content)
+        return answers.get(timeout=_TIMEOUT)
     except SAMPProxyError as error:
         raise Unreachable(f"does not answer ({printable(error.faultString)})") from error
-    if answer.get("samp.status") != "samp.ok":
-        reason = answer.get("samp.error", {}).get("samp.errortxt", "it does not say why")
-        raise BadItem(f"could not load {message.what}: {printable(reason)}")
+    except Empty as error:
+        raise Unreachable(f"does not answer within {_TIMEOUT} s") from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,23 @@ def test_a_second_table_leaves_the_first_alone(hub: SAMPHubServer) -> None:
     assert len({loaded["table-id"] for loaded in topcat.loaded}) == 3
     read = [Table.read(path_of(loaded), format="votable") for loaded in topcat.loaded]
     assert [table["proposal_id"][0] for table in read] == [15354, 7, 15354]
+
+
+def test_a_program_that_answers_at_once_is_heard(
+    hub: SAMPHubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub delivers the answer before it waits for one."""
+    monkeypatch.setattr(samp, "_TIMEOUT", 5)
+    launch = hub._launch_thread
+
+    def at_once(target: Callable, args: tuple) -> None:
+        launch(target=target, args=args)
+        time.sleep(0.3)
+
+    topcat = Taker("topcat")
+    with running(topcat), monkeypatch.context() as patch:
+        patch.setattr(hub, "_launch_thread", at_once)
+        assert send(HITS, "hits").programs == ("topcat",)
 
 
 def test_fits_hits_go_as_images_to_programs_that_take_them(
@@ -136,7 +154,7 @@ def test_the_others_get_what_one_does_not_take(
     assert sent.programs == ("topcat",) and len(topcat.loaded) == 1
     assert sent.failures == (
         Failure("full", "could not load the table: no room"),
-        Failure("hung", "does not answer (Timeout expired!)"),
+        Failure("hung", "does not answer within 1 s"),
         Failure("full", "could not load a.fits: no room"),
         Failure("full", "could not load b.fits: no room"),
     )

@@ -19,6 +19,7 @@ import pytest
 from astropy.io import fits
 from pyvo.samp import SAMPIntegratedClient, conf
 
+from paperclip_cli.output import samp
 from paperclip_cli.output.samp import send
 from paperclip_cli.output.votable import votable
 from tests.output.test_hits import FULL
@@ -101,8 +102,7 @@ def subscribed(client: SAMPIntegratedClient, mtype: str) -> str:
 
 
 def answer(client: SAMPIntegratedClient, program: str, mtype: str, **parameters: str) -> dict:
-    content = {"samp.mtype": mtype, "samp.params": parameters}
-    return dict(client.call_and_wait(program, content, str(_PATIENCE)))
+    return samp._answer(client, program, {"samp.mtype": mtype, "samp.params": parameters})
 
 
 @pytest.mark.skipif(shutil.which("topcat") is None, reason="TOPCAT is not installed")
