@@ -45,6 +45,10 @@ class MissingStage(PaperclipError):
         return type(self), (self.message, self.command, self.instead)
 
 
+class Busy(PaperclipError):
+    """Another process is writing what this one is to write."""
+
+
 class ReaderGone(Exception):
     """stdout was closed by its reader (`head -1`): the command ends quietly with exit 0."""
 

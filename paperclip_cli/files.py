@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from paperclip_cli.errors import PaperclipError
+from paperclip_cli.errors import Busy, PaperclipError
 
 _HIDDEN = re.compile(r"\.(?P<name>.+)\.(new|old|import)\.[a-z0-9_]{8}")
 # Names of unfinished files in versions before 0.1.
@@ -323,7 +323,7 @@ def lock(folder: Path, shared: bool = False, wait: bool = False) -> Iterator[Non
             kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
             fcntl.flock(file, kind | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
-            raise PaperclipError(
+            raise Busy(
                 f"another paperclip process is writing {folder}", "wait for it, or stop it"
             ) from error
         if not shared:

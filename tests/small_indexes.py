@@ -34,7 +34,7 @@ class FakeTower:
     ) -> None:
         self.dimension, self.embedded, self.left = dimension, 0, fail_after
 
-    def embed(self, items: Sequence) -> np.ndarray:
+    def embed(self, items: Sequence, at_once: int | None = None) -> np.ndarray:
         if self.left == 0:
             raise KeyboardInterrupt
         self.left = None if self.left is None else self.left - 1

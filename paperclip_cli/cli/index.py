@@ -69,6 +69,12 @@ def index(
         bool,
         typer.Option("--status", help="Print what the index holds, and what has changed since."),
     ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Update the index again whenever images come or go, until Ctrl-C."
+        ),
+    ] = False,
     form: Annotated[
         Format, typer.Option("--format", help="Output format of --status.")
     ] = Format.table,
@@ -85,11 +91,16 @@ def index(
     """
     from paperclip_cli.malloc import keep_freed_pages
     from paperclip_cli.stages import index as stage
-    from paperclip_cli.stages import index_status
+    from paperclip_cli.stages import index_status, index_watch
 
     here, shown = session(), form_of(form, json)
     if status and (export is not None or take_in is not None):
         raise UsageError("--status does not go with --export or --import", "give them one by one")
+    if watch and (status or export is not None or take_in is not None or max_failures is not None):
+        raise UsageError(
+            "--watch does not go with --status, --export, --import or --max-failures",
+            "a watch has no end: leave one of them out",
+        )
     if shown != Format.table and not status:
         raise UsageError(f"--format {shown} is for --status", "add --status, or leave it out")
     if export is not None or take_in is not None:
@@ -107,11 +118,14 @@ def index(
         hnsw=hnsw,
         force=force,
     )
-    if not status:
-        keep_freed_pages()
-        return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
-    _show_status(index_status.run(config, here.workspace), shown)
-    return ExitCode.OK
+    if status:
+        _show_status(index_status.run(config, here.workspace), shown)
+        return ExitCode.OK
+    keep_freed_pages()
+    if watch:
+        for report in index_watch.run(config, here.workspace, stage.run, here.progress):
+            here.tell(report)
+    return here.finish(stage.run(config, here.workspace, here.progress), max_failures)
 
 
 def _hand_on(

@@ -203,6 +203,12 @@ class Session:
             return ExitCode.ERROR
         return report.exit_code
 
+    def tell(self, report: Report) -> None:
+        """Prints a report of many to stderr: one line, with the time."""
+        from paperclip_cli.output import console
+
+        console.report_line(report, quiet=self.quiet, verbose=self.verbose)
+
 
 _current: ContextVar[Session] = ContextVar("session")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from paperclip_cli.errors import UsageError
+
+Stamp: TypeAlias = tuple[int, int]  # of a file: its size in bytes, its modification time in ns
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 _FITS = (".fits", ".fit", ".fts")
@@ -37,7 +40,7 @@ def find_images(roots: Iterable[Path]) -> list[Path]:
     found: set[Path] = set()
     for root in roots:
         if root.is_dir():
-            found.update(_walk(root))
+            found.update(Path(entry.path) for entry in _walk(root))
         elif root.is_file():
             found.add(root)
         else:
@@ -47,10 +50,46 @@ def find_images(roots: Iterable[Path]) -> list[Path]:
     return sorted(found)
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        for name in names:
-            path = Path(folder, name)
-            if is_image_name(name) and not name.startswith(".") and path.is_file():
-                yield path
+def stamps_of(root: Path) -> tuple[dict[str, Stamp], dict[str, str]]:
+    """The images at or under `root` with their stamps, and what cannot be looked into, and why.
+
+    Where there is no `root`, it is what cannot be looked into.
+    """
+    away: dict[str, str] = {}
+    if root.is_file():
+        return {str(root): _stamp(root.stat())}, away
+
+    def unseen(error: OSError) -> None:
+        place = os.fspath(error.filename)
+        if not isinstance(error, FileNotFoundError) or place == str(root):
+            away[place] = error.strerror or str(error)
+
+    found: dict[str, Stamp] = {}
+    for entry in _walk(root, unseen):
+        try:
+            found[entry.path] = _stamp(entry.stat())
+        except OSError as error:
+            unseen(error)
+    return found, away
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_size, status.st_mtime_ns
+
+
+def _walk(root: Path, unseen: Callable[[OSError], None] | None = None) -> Iterator[os.DirEntry]:
+    """The image files in a folder. Folders that cannot be read are passed over, and `unseen`."""
+    folders = [str(root)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                shown = [entry for entry in entries if not entry.name.startswith(".")]
+        except OSError as error:
+            if unseen is not None:
+                unseen(error)
+            continue
+        for entry in shown:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif is_image_name(entry.name) and entry.is_file():
+                yield entry

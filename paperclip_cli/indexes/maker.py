@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -13,13 +13,15 @@ from paperclip_cli.images.reading import Reading, view_name
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.records import Key
-from paperclip_cli.towers.folder import ModelFolder
+from paperclip_cli.towers.folder import ModelFolder, model_files
+
+Tower = TypeVar("Tower")
 
 
 class ImageTower(Protocol):
-    """Views uint8 [N, S, S, 3] to unit vectors float32 [N, D]."""
+    """Views uint8 [N, S, S, 3] to unit vectors float32 [N, D], `at_once` of them at a time."""
 
-    def embed(self, views: np.ndarray) -> np.ndarray: ...
+    def embed(self, views: np.ndarray, at_once: int | None = None) -> np.ndarray: ...
 
 
 class TextTower(Protocol):
@@ -40,6 +42,65 @@ def open_text_tower(model: ModelFolder) -> TextTower:
     from paperclip_cli.towers.numpy_text_tower import TextTower
 
     return TextTower.open(model)
+
+
+class KeptTowers:
+    """The towers of a model, opened at first use and kept for all updates of a watch.
+
+    They are opened anew where the files of the model have changed.
+    """
+
+    def __init__(
+        self,
+        images: Callable[[ModelFolder, int], ImageTower],
+        texts: Callable[[ModelFolder], TextTower],
+        batch_size: int,
+    ) -> None:
+        self._open_images, self._open_texts, self._batch_size = images, texts, batch_size
+        self._images: dict[tuple, ImageTower] = {}
+        self._texts: dict[tuple, TextTower] = {}
+
+    def images(self, model: ModelFolder, _: int) -> ImageTower:
+        """The image tower, whatever the number of images of this update."""
+        return _kept(
+            self._images, model, lambda: _FewAtOnce(self._open_images(model, self._batch_size))
+        )
+
+    def texts(self, model: ModelFolder) -> TextTower:
+        """The text tower, which embeds the same texts only once."""
+        return _kept(self._texts, model, lambda: _OnceOnly(self._open_texts(model)))
+
+
+def _kept(towers: dict[tuple, Tower], model: ModelFolder, make: Callable[[], Tower]) -> Tower:
+    paths = [model.path / name for name in model_files(model.path)]
+    key = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
+    if key not in towers:
+        towers.clear()  # two models at once may be more than the memory holds
+        towers[key] = make()
+    return towers[key]
+
+
+class _FewAtOnce:
+    """An image tower for batches of any size: they are padded to a power of two."""
+
+    def __init__(self, tower: ImageTower) -> None:
+        self._tower = tower
+
+    def embed(self, views: np.ndarray, at_once: int | None = None) -> np.ndarray:
+        return self._tower.embed(views, at_once or 1 << (len(views) - 1).bit_length())
+
+
+class _OnceOnly:
+    """A text tower that remembers the last texts."""
+
+    def __init__(self, tower: TextTower) -> None:
+        self._tower = tower
+        self._last: tuple[tuple[str, ...], np.ndarray] | None = None
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        if self._last is None or self._last[0] != tuple(texts):
+            self._last = tuple(texts), self._tower.embed(texts)
+        return self._last[1]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -32,24 +33,47 @@ _WIDEST = 160  # cells of a table: the eye loses a longer line
 
 def report(done: Report, quiet: bool = False, verbose: bool = False) -> None:
     """Prints counts, and what was skipped or failed and why, to stderr."""
-    err = sys.stderr
     if not quiet:
         state = "nothing to do" if done.unchanged else "done"
-        counts = ", ".join(counted(count, name) for name, count in done.counts.items())
-        print(f"{done.stage}: {state}" + (f" ({counts})" if counts else ""), file=err)
+        counts = _counts(done)
+        print(f"{done.stage}: {state}" + (f" ({counts})" if counts else ""), file=sys.stderr)
         for reason, count in done.excluded.items():
-            print(f"  skipped {_counted_reason(count, reason)}", file=err)
-        for note in done.notes:
-            print(f"  {printable(note)}", file=err)
+            print(f"  skipped {_counted_reason(count, reason)}", file=sys.stderr)
+        _say_notes(done)
         if done.output is not None:
-            print(f"  in {done.output}", file=err)
+            print(f"  in {done.output}", file=sys.stderr)
     for reason, count in done.reasons().most_common():
-        print(f"  failed: {count:,} {reason}", file=err)
+        print(f"  failed: {count:,} {reason}", file=sys.stderr)
+    _say_failures(done, verbose)
+
+
+def report_line(done: Report, quiet: bool = False, verbose: bool = False) -> None:
+    """Prints counts in one line with the time to stderr, and below it notes and failures if any."""
+    if not quiet or done.failures:
+        failed = [f"{len(done.failures):,} failed"] if done.failures else []
+        counts = ", ".join([*filter(None, [_counts(done)]), *failed])
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {done.stage}: {counts}", file=sys.stderr)
+    if not quiet:
+        _say_notes(done)
+    _say_failures(done, verbose)
+
+
+def _counts(done: Report) -> str:
+    return ", ".join(counted(count, name) for name, count in done.counts.items())
+
+
+def _say_notes(done: Report) -> None:
+    for note in done.notes:
+        print(f"  {printable(note)}", file=sys.stderr)
+
+
+def _say_failures(done: Report, verbose: bool) -> None:
     shown = done.failures if verbose else done.failures[:5]
     for failure in shown:
-        print(f"    {printable(failure.item)}: {printable(failure.reason)}", file=err)
+        print(f"    {printable(failure.item)}: {printable(failure.reason)}", file=sys.stderr)
     if len(done.failures) > len(shown):
-        print(f"    ... and {len(done.failures) - len(shown)} more (--verbose shows all)", file=err)
+        more = len(done.failures) - len(shown)
+        print(f"    ... and {more} more (--verbose shows all)", file=sys.stderr)
 
 
 def _counted_reason(count: int, reason: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from paperclip_cli.indexes.maker import (
 )
 from paperclip_cli.indexes.model import recorded_model, whole_model_of
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
+from paperclip_cli.indexes.scope import Scope, changes, merged
 from paperclip_cli.indexes.sources import CACHED, sizes_of, with_origin
 from paperclip_cli.indexes.unrelated import unrelated_texts
 from paperclip_cli.indexes.update import (
@@ -50,38 +50,12 @@ from paperclip_cli.previews.records import (
     stored_path,
 )
 from paperclip_cli.progress import Progress, SilentProgress
-from paperclip_cli.records import Key, Preview, Proposal
+from paperclip_cli.records import Preview
 from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import unit_square
 from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.wording import counted
 from paperclip_cli.workspace import Manifest, Workspace, amend_manifest, read_manifest
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The part of an index that a run updates.
-
-    `candidates` are the images that exist now. Images under `roots` that no longer exist are
-    dropped from the index. `sources` are the cached previews among them (`indexes.sources`).
-    """
-
-    candidates: Sequence[Candidate]
-    roots: Sequence[str]
-    proposals: Mapping[Key, Proposal]
-    sources: Mapping[str, int]
-
-    def are_previews(self, workspace: Workspace) -> bool:
-        """Whether all are previews in the cache, by whatever way they were given."""
-        return all(
-            candidate.key is not None or workspace.is_preview(candidate.path)
-            for candidate in self.candidates
-        )
-
-    def __contains__(self, stored: str) -> bool:
-        return any(
-            stored == root or stored.startswith(f"{root.rstrip('/')}/") for root in self.roots
-        )
 
 
 def run(
@@ -90,8 +64,12 @@ def run(
     progress: Progress | None = None,
     images: Callable[[ModelFolder, int], ImageTower] = open_image_tower,
     texts: Callable[[ModelFolder], TextTower] = open_text_tower,
+    scope: Scope | None = None,
 ) -> Report:
     """Updates an index, or creates it. Meanwhile, queries are answered from its old state.
+
+    A watch (`index_watch`) finds its own `scope`. Where nothing in it can be used, the failures are
+    all that comes of it.
 
     Raises:
         MissingStage: there are no images to index, or there is no model.
@@ -100,7 +78,7 @@ def run(
     if config.hnsw:
         check_installed()  # fail before a night of work, not after it
     folder = workspace.index(config.name)
-    scope = _find_scope(config, workspace)
+    is_watched, scope = scope is not None, scope or _find_scope(config, workspace)
 
     with lock(folder), quiet_decoders():
         old = None if config.force or read_manifest(folder) is None else open_index(folder)
@@ -124,8 +102,10 @@ def run(
         entries, failures, unplaced = _embed(
             scope, before, embeddings, maker, config.batch_size, progress or SilentProgress()
         )
-        after = _merge(before, scope, entries, _gone(old, workspace))
+        after = merged(before, scope, entries, _gone(old, workspace))
         if not after.entries and failures:
+            if is_watched:
+                return Report(stage=STAGE, failures=tuple(failures), unchanged=True)
             raise PaperclipError(
                 f"no image can be used ({counted(len(failures), 'images')} tried): "
                 f"{failures[0].item}: {failures[0].reason}"
@@ -152,7 +132,7 @@ def run(
         notes.append("the graph of the old vectors was removed; rebuild it with --hnsw")
     return Report(
         stage=STAGE,
-        counts=_changes(before, after) | _count_of_unplaced(unplaced),
+        counts=changes(before, after) | _count_of_unplaced(unplaced),
         failures=tuple(failures),
         notes=(*notes, *_of_unplaced(unplaced)),
         output=folder,
@@ -192,7 +172,9 @@ def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
             raise PaperclipError(
                 f"there is no image in {names}", "give a folder of JPEG, PNG, TIFF or FITS files"
             )
-        return Scope(found, [str(root) for root in roots], {}, {})
+        return Scope(
+            candidates=found, roots=[str(root) for root in roots], proposals={}, sources={}
+        )
 
     missions = fetched_missions(workspace, config.missions)
     sources = sizes_of(missions, workspace)  # before they are read: what comes later is news
@@ -200,10 +182,12 @@ def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
     if not candidates:
         raise MissingStage(f"no image was fetched for {', '.join(missions)}", "paperclip fetch")
     return Scope(
-        [_candidate(workspace, stored, preview) for stored, preview in candidates.items()],
-        [f"{CACHED}/{mission}" for mission in missions] if config.missions else [CACHED],
-        read_proposals(workspace, missions),
-        sources,
+        candidates=[
+            _candidate(workspace, stored, preview) for stored, preview in candidates.items()
+        ],
+        roots=[f"{CACHED}/{mission}" for mission in missions] if config.missions else [CACHED],
+        proposals=read_proposals(workspace, missions),
+        sources=sources,
     )
 
 
@@ -327,30 +311,6 @@ def _gone(old: IndexFolder | None, workspace: Workspace) -> Callable[[Entry], bo
     return lambda entry: old is not None and not old.file_of(entry, workspace).exists()
 
 
-def _merge(
-    before: State, scope: Scope, entries: Sequence[Entry], is_gone: Callable[[Entry], bool]
-) -> State:
-    """The state after a run. Whatever is outside its scope stays unchanged.
-
-    Except what was moved into it: a file that is gone, and whose content is new in the scope.
-    """
-    known = {entry.path for entry in before.entries}
-    found = {entry.sha256 for entry in entries if entry.path not in known}
-    kept = [
-        entry
-        for entry in before.entries
-        if entry.path not in scope and not (entry.sha256 in found and is_gone(entry))
-    ]
-    merged = tuple(sorted([*kept, *entries], key=lambda entry: entry.path))
-    proposals = {**before.proposals, **scope.proposals}
-    keys = {entry.key for entry in merged if entry.key is not None}
-    return State(merged, {key: proposals.get(key) or _unknown(key) for key in sorted(keys)})
-
-
-def _unknown(key: Key) -> Proposal:
-    return Proposal(mission=key.mission, proposal_id=key.proposal_id, abstract="")
-
-
 def _publish(
     folder: Path, state: State, embeddings: Embeddings, maker: Maker, origin: Mapping[str, object]
 ) -> None:
@@ -371,20 +331,3 @@ def _publish(
         extra={"dimension": embeddings.dimension, **unrelated, **origin},
     )
     publish(folder, manifest, number)
-
-
-def _changes(before: State, after: State) -> dict[str, int]:
-    """The number of images, and of those that are new, changed, renamed and removed."""
-    old, new = ({entry.path: entry.sha256 for entry in state.entries} for state in (before, after))
-    gone = Counter(digest for path, digest in old.items() if path not in new)
-    counts = Counter(
-        images=len(new),
-        changed=sum(path in old and old[path] != digest for path, digest in new.items()),
-    )
-    for path, digest in new.items():
-        if path not in old:
-            is_renamed = gone[digest] > 0
-            counts["renamed" if is_renamed else "new"] += 1
-            gone[digest] -= is_renamed
-    counts["removed"] = gone.total()
-    return {name: count for name, count in counts.items() if count or name == "images"}

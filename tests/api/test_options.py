@@ -90,6 +90,7 @@ ONLY_TYPED = {
     "export": "a function of its own",
     "import": "a function of its own",
     "status": "a function of its own",
+    "watch": "a program calls `index` when it knows of new images",
     "benchmark": "a function of its own",
     "yes": "nobody is asked",
 }
