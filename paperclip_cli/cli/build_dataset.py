@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from paperclip_cli.cli.complete import fetched_missions
 from paperclip_cli.cli.session import session
 from paperclip_cli.config import BuildDatasetConfig, configure
 from paperclip_cli.config.choices import Captions
@@ -23,7 +24,10 @@ def build_dataset(
     ] = None,
     mission: Annotated[
         Optional[list[str]],
-        typer.Option(help="Missions to include. [default: all that were fetched]"),
+        typer.Option(
+            help="Missions to include. [default: all that were fetched]",
+            autocompletion=fetched_missions,
+        ),
     ] = None,
     val_fraction: Annotated[
         float, typer.Option(help="Fraction of the proposals for validation.")

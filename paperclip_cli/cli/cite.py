@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.complete import index_names
+from paperclip_cli.cli.complete import index_names, proposal_keys
 from paperclip_cli.cli.session import session
 from paperclip_cli.config import CiteConfig, configure
 from paperclip_cli.errors import ExitCode
@@ -17,7 +17,8 @@ def cite(
         Optional[list[str]],
         typer.Argument(
             help="Proposals (hst:15354), or the output file of `query --json`. "
-            "[default: all proposals of the index, else all that were fetched]"
+            "[default: all proposals of the index, else all that were fetched]",
+            autocompletion=proposal_keys,
         ),
     ] = None,
     index: Annotated[

@@ -40,15 +40,67 @@ def kept_names(ctx: typer.Context, incomplete: str) -> list[str]:
     return _starting(cache_names.run(str(ctx.params.get("kind")), workspace), incomplete)
 
 
+def dataset_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of the datasets in the cache."""
+    return _starting(_names(ctx, "datasets"), incomplete)
+
+
+def fetched_missions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Missions whose previews are in the cache, to complete the last of a list."""
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in _starting(_names(ctx, "previews"), last)]
+
+
 def instrument_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Instruments and detectors in the indexes, to complete the last of a comma-separated list."""
+    """Instruments and detectors in the indexes."""
+    return _in_indexes(ctx, "instruments", incomplete)
+
+
+def filter_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Filters in the indexes."""
+    return _in_indexes(ctx, "filters", incomplete)
+
+
+def target_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Targets in the indexes."""
+    return _in_indexes(ctx, "targets", incomplete)
+
+
+def cycle_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Cycles in the indexes."""
+    return _in_indexes(ctx, "cycles", incomplete)
+
+
+def mission_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Missions in the indexes."""
+    return _in_indexes(ctx, "missions", incomplete)
+
+
+def proposal_numbers(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Numbers of proposals in the indexes, or `hst:15354` where a mission is begun."""
+    return _in_indexes(ctx, "keys" if ":" in incomplete else "proposals", incomplete)
+
+
+def proposal_keys(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Proposals in the indexes: `hst:15354`."""
+    return _in_indexes(ctx, "keys", incomplete)
+
+
+def keys_or_files(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The same where a word is begun. Else the shell offers files."""
+    return proposal_keys(ctx, incomplete) if incomplete else []
+
+
+def _in_indexes(ctx: typer.Context, kind: str, incomplete: str) -> list[str]:
+    """Values in the indexes, to complete the last of a comma-separated list."""
     before, comma, last = incomplete.rpartition(",")
     workspace = _workspace(ctx)
     if workspace is None:
         return []
-    from paperclip_cli.stages import instruments
+    from paperclip_cli.stages import index_values
 
-    return [f"{before}{comma}{name}" for name in _starting(instruments.run(workspace), last)]
+    found = _starting(index_values.run(kind, last, workspace), last)
+    return [f"{before}{comma}{name}" for name in found]
 
 
 def setting_names(incomplete: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.complete import model_names
+from paperclip_cli.cli.complete import keys_or_files, model_names
 from paperclip_cli.cli.session import Format, HduOption, StretchOption, form_of, session
 from paperclip_cli.config import DescribeConfig, configure
 
@@ -23,7 +23,8 @@ def describe(
         list[str],
         typer.Argument(
             help="JPEG, PNG, TIFF or FITS files, or cached proposals such as hst:15354; "
-            "'-' reads them from standard input, one per line."
+            "'-' reads them from standard input, one per line.",
+            autocompletion=keys_or_files,
         ),
     ],
     labels: Annotated[

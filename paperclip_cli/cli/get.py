@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from paperclip_cli.cli.complete import proposal_keys
 from paperclip_cli.cli.session import session
 from paperclip_cli.config import GetConfig, configure
 
@@ -18,7 +19,8 @@ def get(
         list[str],
         typer.Argument(
             help="Proposals (hst:15354), observations of the archive, or the output file of "
-            "`query --json`; '-' reads that output from standard input."
+            "`query --json`; '-' reads that output from standard input.",
+            autocompletion=proposal_keys,
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to.", metavar="DIR")] = DEFAULTS.out,

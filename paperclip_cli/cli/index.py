@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.complete import index_names, model_names
+from paperclip_cli.cli.complete import fetched_missions, index_names, model_names
 from paperclip_cli.cli.session import Format, HduOption, Session, StretchOption, form_of, session
 from paperclip_cli.config import BundleConfig, IndexConfig, configure
 from paperclip_cli.config.choices import IndexView
@@ -32,7 +32,10 @@ def index(
         str, typer.Option("--index", help="Name of the index.", autocompletion=index_names)
     ] = DEFAULTS.name,
     mission: Annotated[
-        Optional[list[str]], typer.Option(help="Only the cached previews of these missions.")
+        Optional[list[str]],
+        typer.Option(
+            help="Only the cached previews of these missions.", autocompletion=fetched_missions
+        ),
     ] = None,
     view: Annotated[
         Optional[IndexView],

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from paperclip_cli.cli.complete import index_names, instrument_names
+from paperclip_cli.cli.complete import (
+    cycle_names,
+    filter_names,
+    index_names,
+    instrument_names,
+    mission_names,
+    proposal_numbers,
+    target_names,
+)
 from paperclip_cli.cli.session import Session, form_of, position, session
 from paperclip_cli.config import QueryConfig, configure
 from paperclip_cli.config.choices import Collapse, Frame, RankBy
@@ -96,10 +104,15 @@ def query(
     moving: Annotated[
         bool, typer.Option("--moving", help="Include moving targets in --near.")
     ] = False,
-    mission: Annotated[Optional[list[str]], typer.Option(help="Only these missions.")] = None,
+    mission: Annotated[
+        Optional[list[str]], typer.Option(help="Only these missions.", autocompletion=mission_names)
+    ] = None,
     proposal: Annotated[
         Optional[list[str]],
-        typer.Option(help="Only these proposals: 15354, hst:15354 or 15354-15400."),
+        typer.Option(
+            help="Only these proposals: 15354, hst:15354 or 15354-15400.",
+            autocompletion=proposal_numbers,
+        ),
     ] = None,
     instrument: Annotated[
         Optional[list[str]],
@@ -110,11 +123,21 @@ def query(
     ] = None,
     filter: Annotated[
         Optional[list[str]],
-        typer.Option("--filter", help="Only observations with one of these filters: F814W."),
+        typer.Option(
+            "--filter",
+            help="Only observations with one of these filters: F814W.",
+            autocompletion=filter_names,
+        ),
     ] = None,
-    cycle: Annotated[Optional[list[str]], typer.Option(help="Only these cycles: 25-26,28.")] = None,
+    cycle: Annotated[
+        Optional[list[str]],
+        typer.Option(help="Only these cycles: 25-26,28.", autocompletion=cycle_names),
+    ] = None,
     target: Annotated[
-        Optional[list[str]], typer.Option(help='Only targets with this name: "NGC 4038", Jupiter.')
+        Optional[list[str]],
+        typer.Option(
+            help='Only targets with this name: "NGC 4038", Jupiter.', autocompletion=target_names
+        ),
     ] = None,
     after: Annotated[
         Optional[str], typer.Option(help="Only observations on or after this day: 2015-03-20.")

@@ -14,6 +14,7 @@ from typing import Annotated, NamedTuple, Optional, TypeAlias, TypeVar
 
 import typer
 
+from paperclip_cli.cli.complete import dataset_names
 from paperclip_cli.config import readers
 from paperclip_cli.config.choices import Frame, Stretch
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI
@@ -54,7 +55,8 @@ DatasetOption: TypeAlias = Annotated[
     str,
     typer.Option(
         help="A dataset: its name in the cache, a folder that datasets.load_dataset reads, or "
-        "a Hub name (org/name@revision)."
+        "a Hub name (org/name@revision).",
+        autocompletion=dataset_names,
     ),
 ]
 ImageColumnOption: TypeAlias = Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from paperclip_cli.cli.complete import proposal_keys
 from paperclip_cli.cli.session import Format, form_of, session
 from paperclip_cli.config import ShowConfig, configure
 from paperclip_cli.errors import ExitCode
@@ -13,7 +14,12 @@ from paperclip_cli.errors import ExitCode
 
 def show(
     proposal: Annotated[
-        list[str], typer.Argument(help="Proposals, such as hst:15354.", metavar="PROPOSAL...")
+        list[str],
+        typer.Argument(
+            help="Proposals, such as hst:15354.",
+            metavar="PROPOSAL...",
+            autocompletion=proposal_keys,
+        ),
     ],
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from paperclip_cli.cli.complete import fetched_missions
 from paperclip_cli.cli.session import Format, form_of, session, spin_no_threads
 from paperclip_cli.config import SummarizeConfig, configure
 from paperclip_cli.config.choices import Backend
@@ -47,7 +48,10 @@ def summarize(
     ] = None,
     mission: Annotated[
         Optional[list[str]],
-        typer.Option(help="Missions to include. [default: all that were fetched]"),
+        typer.Option(
+            help="Missions to include. [default: all that were fetched]",
+            autocompletion=fetched_missions,
+        ),
     ] = None,
     limit: Annotated[Optional[int], typer.Option(help="Only the first N proposals.")] = None,
     prompt: Annotated[

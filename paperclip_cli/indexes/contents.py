@@ -10,6 +10,20 @@ from paperclip_cli.indexes.database import Observations
 CYCLE = "coalesce(nullif(cycle, ''), p_cycle)"  # of the observation, or else of its proposal
 _JOINED = "images LEFT JOIN proposals ON proposals.id = proposal"
 
+# What an index can be searched for, by kind: an expression, and the table that has it.
+VALUES = {
+    "targets": ("target", "images"),
+    "filters": ("value", "(SELECT DISTINCT filters FROM images), json_each(filters)"),
+    "cycles": (
+        CYCLE,
+        "(SELECT DISTINCT proposal, cycle FROM images) LEFT JOIN proposals ON"
+        " proposals.id = proposal",
+    ),
+    "missions": ("p_mission", "proposals"),
+    "proposals": ("p_proposal_id", "proposals"),
+    "keys": ("p_mission || ':' || p_proposal_id", "proposals"),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
@@ -35,6 +49,17 @@ def contents(observations: Observations) -> Contents:
         cycles=_counts(observations, CYCLE, _JOINED),
         dates=None if first is None else (first, last),
     )
+
+
+def values(observations: Observations, kind: str, start: str, most: int) -> list[str]:
+    """The first values of a kind (`VALUES`) that begin with `start`, in their order."""
+    value, table = VALUES[kind]
+    found = observations.execute(
+        f"SELECT DISTINCT CAST({value} AS TEXT) AS held FROM {table}"
+        " WHERE substr(held, 1, ?) = ? ORDER BY held LIMIT ?",
+        (len(start), start, most),
+    )
+    return [held for (held,) in found]
 
 
 def instruments(observations: Observations) -> dict[str, int]:
