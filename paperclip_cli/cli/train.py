@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -16,6 +18,7 @@ from paperclip_cli.cli.session import (
 from paperclip_cli.config import PAPER_PRESET as PAPER
 from paperclip_cli.config import TINY_PRESET as TINY
 from paperclip_cli.config import TrainConfig, choices, configure
+from paperclip_cli.errors import ExitCode, UsageError
 
 DEFAULTS = TrainConfig()
 
@@ -26,6 +29,7 @@ def _preset(name: str) -> str:
 
 
 def train(
+    ctx: typer.Context,
     init: Annotated[
         str,
         typer.Option(
@@ -182,6 +186,16 @@ def train(
     force: Annotated[
         bool, typer.Option("--force", help="Train the model again from the start.")
     ] = False,
+    print_sbatch: Annotated[
+        bool,
+        typer.Option(
+            "--print-sbatch", help="Print a job of SLURM that does this training, and do nothing."
+        ),
+    ] = False,
+    nodes: Annotated[int, typer.Option(min=1, help="Nodes of --print-sbatch.")] = 1,
+    gpus_per_node: Annotated[
+        int, typer.Option(min=1, help="GPUs of each node of --print-sbatch.")
+    ] = 1,
 ) -> int:
     """Train a CLIP model on a dataset.
 
@@ -229,9 +243,65 @@ def train(
         resume=resume,
         force=force,
     )
+    if print_sbatch:
+        return _print_job(ctx, config, nodes, gpus_per_node)
+    if (nodes, gpus_per_node) != (1, 1):
+        raise UsageError("--nodes and --gpus-per-node are of --print-sbatch", "add it")
     here.prepare_jax()
     from paperclip_cli.malloc import keep_freed_pages
     from paperclip_cli.stages import train as stage
 
     keep_freed_pages()
     return here.finish(stage.run(config, here.workspace, here.progress, owns_process=True))
+
+
+_NOT_IN_A_JOB = ("print_sbatch", "nodes", "gpus_per_node", "cache_dir")
+
+
+def _print_job(ctx: typer.Context, config: TrainConfig, nodes: int, gpus: int) -> int:
+    from paperclip_cli.config import training_recipe
+    from paperclip_cli.output import console
+    from paperclip_cli.output.sbatch import Job, sbatch_file
+
+    size = training_recipe(config).batch_size
+    if size % (nodes * gpus):
+        raise UsageError(
+            f"a batch of {size} does not divide by {nodes * gpus} GPUs",
+            "give another --batch-size, or other --nodes and --gpus-per-node",
+        )
+    if config.force:
+        raise UsageError(
+            "--force would start over whenever the job continues",
+            "remove the model first: paperclip cache rm model NAME",
+        )
+    here = session()
+    job = Job(
+        name=f"paperclip-{config.name}",
+        command=[*_program(), *_typed(ctx.parent), "train", *_typed(ctx)],
+        environment={"PAPERCLIP_CACHE_DIR": str(here.workspace.root)},
+        nodes=nodes,
+        gpus=gpus,
+    )
+    console.emit(sbatch_file(job))
+    return ExitCode.OK
+
+
+def _program() -> list[str]:
+    """The program, as it is found from any directory."""
+    installed = Path(sys.executable).with_name("paperclip")
+    return [str(installed)] if installed.is_file() else [sys.executable, "-m", "paperclip_cli"]
+
+
+def _typed(ctx: Any) -> list[str]:
+    """The options that were typed, without those of the job, and of the cache, which it exports."""
+    found: list[str] = []
+    for option in ctx.command.params:
+        source = ctx.get_parameter_source(option.name)
+        if source is None or source.name != "COMMANDLINE" or option.name in _NOT_IN_A_JOB:
+            continue
+        value = ctx.params[option.name]
+        if isinstance(value, bool):
+            found.append((option.opts if value else option.secondary_opts)[0])
+        else:
+            found += [option.opts[0], str(getattr(value, "value", value))]
+    return found

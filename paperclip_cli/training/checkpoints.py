@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import jax
 
 from paperclip_cli.errors import PaperclipError
+from paperclip_cli.training import distributed
 from paperclip_cli.training.step import TrainState
 from paperclip_cli.training.validation import Score
 
@@ -53,7 +54,20 @@ class Checkpoints:
             get_metric_fn=self._badness, reverse=True, n=1, keep_checkpoints_without_metrics=False
         )
         both = preservation_policy.AnyPreservationPolicy([newest, best])
+        # Orbax waits for the other processes in threads of its own. Named, they meet over the
+        # network's own channel; else over the devices, between the steps of the training, whose
+        # exchanges then get mixed up.
+        count = jax.process_count()
+        together = ocp.options.MultiprocessingOptions(
+            active_processes=set(range(count)) if count > 1 else None,
+            barrier_sync_key_prefix="checkpoints" if count > 1 else None,
+        )
+        if distributed.leads():
+            self._folder.mkdir(parents=True, exist_ok=True)
+        distributed.meet("there is a folder for checkpoints")
         options = ocp.CheckpointManagerOptions(
+            create=False,
+            multiprocessing_options=together,
             best_fn=self._badness if self._keeps_best else None,
             best_mode="min",
             cleanup_tmp_directories=True,

@@ -29,9 +29,15 @@ def join() -> None:
     """
     if jax.distributed.is_initialized():
         return
-    if COORDINATOR in os.environ:
+    is_named = COORDINATOR in os.environ
+    if not is_named and ("SLURM_STEP_NODELIST" not in os.environ or _slurm_tasks() == 1):
+        return
+    # CPUs take what their processes exchange in the order in which it is computed, which must be
+    # the same in all of them: small programs may otherwise overtake each other.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    if is_named:
         jax.distributed.initialize(os.environ[COORDINATOR], _number(COUNT), _number(NUMBER))
-    elif "SLURM_STEP_NODELIST" in os.environ and _slurm_tasks() > 1:
+    else:
         jax.distributed.initialize()
 
 

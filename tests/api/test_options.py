@@ -93,6 +93,9 @@ ONLY_TYPED = {
     "watch": "a program calls `index` when it knows of new images",
     "benchmark": "a function of its own",
     "yes": "nobody is asked",
+    "print_sbatch": "it prints",
+    "nodes": "of what is printed",
+    "gpus_per_node": "of what is printed",
 }
 COMMON = {"cache", "offline", "progress"}  # the command has them before its name
 # The file, or kind and place, that is the value of an option of the command.
