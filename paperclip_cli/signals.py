@@ -14,16 +14,18 @@ needed, for as long as a compiler takes; a signal in that time gives a raw exit 
 Clean-up therefore happens where the work began, in `with` blocks and never in `atexit`: files are
 closed and renamed, checkpoints awaited, folders removed.
 
-The imports of this module run before the first handler is installed, so there are hardly any.
+The imports of this module run before the first handler is installed, so there are hardly any. A
+Ctrl-C before that, while the interpreter itself starts, is answered by Python: with a traceback, as
+in any program.
 """
 
 from __future__ import annotations
 
+import _signal  # `signal` makes enumerations of its constants, in more time than all else here
 import os
-import signal
 import sys
 import time
-from _thread import get_ident, start_new_thread  # `threading` would cost more than all else here
+from _thread import get_ident, start_new_thread  # and so would `threading`
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
-LINES = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+LINES = {_signal.SIGINT: "interrupted", _signal.SIGTERM: "terminated"}
 # `timeout` signals the process and its group: a signal this soon after the first is the same one.
 SAME = 0.3  # seconds
 _MOMENT, _PATIENCE = 0.1, 1.4  # seconds
@@ -62,11 +64,11 @@ class Listener:
         """Installs the handlers. An ignored signal (`nohup`, a background job) stays ignored."""
         ours, theirs = os.pipe()
         os.set_blocking(theirs, False)
-        signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+        _signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
         start_new_thread(self._listen, (ours,))
         for number in LINES:
-            if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self.receive)
+            if _signal.getsignal(number) != _signal.SIG_IGN:
+                _signal.signal(number, self.receive)
 
     def receive(self, number: int, frame: FrameType | None = None) -> None:
         """Handles a signal."""
@@ -74,7 +76,7 @@ class Listener:
             self.end(number)
         elif self.raised is None:
             self.raised = number
-            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+            raise KeyboardInterrupt if number == _signal.SIGINT else Terminated
 
     def forget(self) -> None:
         """Resets the count after an exception was lost: the next signal is the first one again."""
@@ -84,7 +86,7 @@ class Listener:
         """Prints the line about a signal, once per process."""
         if self._has_last_word() and self._said is None:
             self._said = number
-            _write(LINES[signal.Signals(number)])
+            _write(LINES[number])
 
     def leave_unsaid(self, number: int) -> None:
         """Records that another process has printed the line on the same stderr."""
@@ -126,10 +128,10 @@ class Listener:
 
     def _see_to_it(self, number: int, first: float) -> None:
         time.sleep(_MOMENT)
-        if self.raised is None and self.unwinds and signal.getsignal(number) == self.receive:
+        if self.raised is None and self.unwinds and _signal.getsignal(number) == self.receive:
             # The signal came between Python's last check and a wait, which it has to interrupt.
             self._nudges += 1
-            signal.pthread_kill(self._main, number)
+            _signal.pthread_kill(self._main, number)
         time.sleep(_PATIENCE)
         if self._first == first and not self._last_word:
             _write(_STATEMENT)
@@ -161,7 +163,7 @@ def forget() -> None:
 def say(number: int) -> int:
     """Prints the line about a signal and returns its exit code, without ending the process."""
     if _listener is None:
-        print(LINES[signal.Signals(number)], file=sys.stderr)
+        print(LINES[number], file=sys.stderr)
     else:
         _listener.say(number)
     return 128 + number
@@ -177,11 +179,11 @@ def said_by_another(code: int) -> bool:
 
 def act(number: int) -> None:
     """Does what a signal would do now, without counting as one for the listener."""
-    handler = signal.getsignal(number)
+    handler = _signal.getsignal(number)
     if callable(handler):
         handler(number, None)
     else:
-        signal.raise_signal(number)
+        _signal.raise_signal(number)
 
 
 def program(work: Callable[[], int]) -> NoReturn:

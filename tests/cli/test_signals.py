@@ -18,7 +18,7 @@ from paperclip_cli.errors import ExitCode
 from paperclip_cli.workspace import Workspace
 from tests.small_indexes import run as build_index
 from tests.small_indexes import write_picture
-from tests.test_layers import HEAVY, loaded_by
+from tests.test_layers import loaded_by
 
 SIGNALS = pytest.mark.parametrize(
     ("number", "code", "said"),
@@ -62,7 +62,35 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def test_the_entry_point_imports_next_to_nothing() -> None:
-    assert not loaded_by("import paperclip_cli.__main__") & (HEAVY | {"typer", "click"})
+    """The handlers are installed after it: until then, Ctrl-C prints Python's traceback."""
+    ours = loaded_by("import paperclip_cli.__main__") - loaded_by("")
+    assert ours == {"paperclip_cli", "__future__"}
+
+
+@pytest.mark.parametrize("how", ["python -m", "console script"])
+@pytest.mark.parametrize("place", [0, 1, 2, 4, 9, 30, 90])
+def test_ctrl_c_is_quiet_from_the_first_import_of_the_program_on(place: int, how: str) -> None:
+    """The signal comes at an import, of which a start consists."""
+    start = {
+        "python -m": "import runpy; runpy.run_module('paperclip_cli', run_name='__main__')",
+        "console script": "from paperclip_cli.__main__ import main; main()",
+    }
+    program = f"""
+import os, signal, sys
+imported = []
+def hook(event, arguments):
+    if event == 'import' and (imported or arguments[0] == 'paperclip_cli.cli.app'):
+        imported.append(arguments[0])
+        if len(imported) == {place + 1}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(hook)
+sys.argv[1:] = ['--help']
+{start[how]}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
 @SIGNALS
