@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "paperclip_cli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 BASE = set(
     "config errors files filter_names install malloc"
-    " progress records report settings_file signals threads toml_lines user_settings values wording"
+    " progress records report signals threads values wording"
     " workspace".split()
 )
 

@@ -105,7 +105,7 @@ def _in_indexes(ctx: typer.Context, kind: str, incomplete: str) -> list[str]:
 
 def setting_names(incomplete: str) -> list[str]:
     """Names of the settings of `config`."""
-    from paperclip_cli.user_settings import SETTINGS
+    from paperclip_cli.config.user import SETTINGS
 
     return _starting([one.name for one in SETTINGS], incomplete)
 

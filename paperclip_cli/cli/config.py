@@ -10,12 +10,12 @@ import typer
 
 from paperclip_cli.cli.complete import setting_names, setting_values
 from paperclip_cli.cli.session import Format, form_of, session
+from paperclip_cli.config.user_file import settings_path
 from paperclip_cli.errors import ExitCode, PaperclipError, UsageError
-from paperclip_cli.settings_file import settings_path, write_line
 
 if TYPE_CHECKING:
-    from paperclip_cli.settings_file import Value
-    from paperclip_cli.user_settings import Resolved
+    from paperclip_cli.config.user import Resolved
+    from paperclip_cli.config.user_file import Value
 
 WITHOUT_ACTION = True  # it shows all settings
 
@@ -39,7 +39,7 @@ def config(
     typed count first, then variables of the environment, then the file, which PAPERCLIP_CONFIG
     may name.
     """
-    from paperclip_cli.user_settings import resolved
+    from paperclip_cli.config.user import resolved
 
     shown = form_of(form, json)
     if ctx.invoked_subcommand is None:
@@ -53,8 +53,8 @@ def config(
 
 def get(name: NameArgument) -> int:
     """Print the value of a setting."""
+    from paperclip_cli.config.user import resolved, setting_named
     from paperclip_cli.output import console
-    from paperclip_cli.user_settings import resolved, setting_named
 
     found = resolved([setting_named(name)])[0]
     if found.value is None:
@@ -72,13 +72,14 @@ def set_to(
 ) -> int:
     """Write a setting into the file.
 
-    Its other lines stay as they are. A value that the option would refuse is not written.
+    Its other lines stay as they are. A value that the option would refuse is not written, and a
+    damaged file is not edited.
     """
-    from paperclip_cli.user_settings import setting_named, value_typed
+    from paperclip_cli.config.user import setting_named, value_typed, write_setting
 
     setting = setting_named(name)
     path = settings_path()
-    write_line(path, setting.name, value_typed(setting, value))
+    write_setting(setting, value_typed(setting, value))
     _tell(f"{name} is set in {path}")
     if name == "llm" and Path(value).exists() and not Path(value).is_absolute():
         _tell("it is a path from this folder only: write it in full for all others")
@@ -87,11 +88,11 @@ def set_to(
 
 def unset(name: NameArgument) -> int:
     """Remove a setting from the file."""
-    from paperclip_cli.user_settings import setting_named
+    from paperclip_cli.config.user import setting_named, write_setting
 
     setting = setting_named(name)
     path = settings_path()
-    was_there = write_line(path, setting.name, None)
+    was_there = write_setting(setting, None)
     _tell(f"{name} is no longer set in {path}" if was_there else f"{name} is not set in {path}")
     return _checked(name)
 
@@ -114,7 +115,7 @@ ACTIONS = {
 
 def _checked(name: str) -> int:
     """Says what else stands in the way of a setting: a variable, or a fault of the file."""
-    from paperclip_cli.user_settings import resolved, setting_named
+    from paperclip_cli.config.user import resolved, setting_named
 
     try:
         found = resolved([setting_named(name)])[0]

@@ -70,7 +70,7 @@ def _commands(proposals: int, steps: int) -> list[list[str]]:
 
 def _run(here: Session, cache: Path, arguments: list[str]) -> None:
     """Runs one command line in its own process, as a user would. Its failure ends the demo."""
-    from paperclip_cli.user_settings import without_settings
+    from paperclip_cli.config.user import without_settings
 
     _say(f"\n$ paperclip {shlex.join(arguments)}")
     flags = [
@@ -100,7 +100,7 @@ def _run(here: Session, cache: Path, arguments: list[str]) -> None:
 
 def _contact_sheet(cache: Path, folder: Path) -> Path:
     """Runs all queries at once, from standard input, and writes hits.jsonl and demo.html."""
-    from paperclip_cli.user_settings import without_settings
+    from paperclip_cli.config.user import without_settings
 
     folder.mkdir(parents=True, exist_ok=True)
     command = ["query", "-", "-k", "8", "--html", str(folder / "demo.html"), "--format", "jsonl"]

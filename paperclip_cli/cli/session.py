@@ -18,10 +18,10 @@ from paperclip_cli.cli.complete import dataset_names
 from paperclip_cli.config import readers
 from paperclip_cli.config.choices import Frame, Stretch
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI
+from paperclip_cli.config.user_file import Value
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.progress import Progress, libraries_may_draw
 from paperclip_cli.report import Report
-from paperclip_cli.settings_file import Value
 from paperclip_cli.workspace import Workspace
 
 
@@ -104,7 +104,7 @@ class SetByUser(NamedTuple):
 
     @classmethod
     def of(cls, command: str) -> SetByUser:
-        from paperclip_cli.user_settings import presets
+        from paperclip_cli.config.user import presets
 
         try:
             return cls(presets(command))

@@ -14,13 +14,13 @@ from importlib import metadata
 import requests
 
 from paperclip_cli import __version__
+from paperclip_cli.config.user import resolved
+from paperclip_cli.config.user_file import VARIABLE, settings_path
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.http.settings import KEYS, check_address, key_in, proxy_faults
 from paperclip_cli.install import extra_line, library_line, requirements
 from paperclip_cli.report import Check, State
 from paperclip_cli.services.hub import HUB_ADDRESS
-from paperclip_cli.settings_file import VARIABLE, settings_path
-from paperclip_cli.user_settings import resolved
 
 # Optional backends: their names, commands, modules, and the extras that install them.
 _OPTIONAL = (

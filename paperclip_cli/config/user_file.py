@@ -1,4 +1,4 @@
-"""The file of a user's own defaults: where it is, how it is read, and how a line of it is written.
+"""The file of a user's own defaults: where it is, how it is read, and how a key of it is written.
 
 It is read at every start of a command that has such defaults, so a missing one costs one look, and
 nothing is imported for it.
@@ -19,6 +19,9 @@ from paperclip_cli.files import expanded, make_folder, replace_file, turn_in
 VARIABLE = "PAPERCLIP_CONFIG"
 _MARK = "\ufeff"  # some editors begin a file in UTF-8 with it
 _MOST = 2**20  # bytes of a file
+
+# The key that a line sets, by the look of it.
+_KEY = re.compile(r"""[ \t]*["']?([A-Za-z0-9_-]+)["']?[ \t]*=""")
 
 Value = str | int | bool
 
@@ -83,29 +86,33 @@ def parsed(path: Path, text: str, examples: Mapping[str, str]) -> dict[str, obje
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        from paperclip_cli.toml_lines import first_fault, key_of
-
         said = re.fullmatch(r"(?s)(.*) \(at line (\d+), column \d+\)", str(error))
-        line = int(said[2]) if said else first_fault(text)
-        key = key_of(text.split("\n")[line - 1])
+        place, key = str(path), ""
+        if said:
+            place += f", line {said[2]}"
+            found = _KEY.match(text.split("\n")[int(said[2]) - 1])
+            key = found[1] if found else ""
         why = "it is set twice" if said and "overwrite" in said[1] else "this is not TOML"
+        example = examples.get(key, next(iter(examples.values())))
         raise PaperclipError(
-            f"{path}, line {line}: {f'{key}: ' if key else ''}{why}",
-            f"write for example {examples.get(key or '', next(iter(examples.values())))}",
+            f"{place}: {f'{key}: ' if key else ''}{why}", f"edit it: write for example {example}"
         ) from error
 
 
-def write_line(path: Path, key: str, value: Value | None) -> bool:
+def line_of(text: str, key: str) -> int | None:
+    """The number, from 1, of the line in which a key or a table of this name begins."""
+    found = re.search(rf"(?m)^[ \t]*\[*[ \t]*[\"']?{re.escape(key)}(?![\w-])", text)
+    return text.count("\n", 0, found.end()) + 1 if found else None
+
+
+def write_key(path: Path, key: str, value: Value | None, examples: Mapping[str, str]) -> bool:
     """Sets a key in a file, or removes it (None). Returns whether that changed anything.
 
-    Other lines stay as they are, and so do bytes that are not UTF-8, a link and the file's mode.
-    Other processes wait meanwhile.
+    Comments and order stay, and so do a link and the file's mode. Other processes wait meanwhile.
 
     Raises:
-        PaperclipError: it is not a file, or sets the key in another way than on a line.
+        PaperclipError: it is no file, it is damaged, or its key is a table.
     """
-    from paperclip_cli.toml_lines import with_value, without
-
     place = path.resolve()
     if not path.is_absolute():
         raise PaperclipError(
@@ -117,35 +124,48 @@ def write_line(path: Path, key: str, value: Value | None) -> bool:
         return False
     make_folder(place.parent)
     with turn_in(place.parent):
-        data = _bytes_of(place)
-        whole = data.decode("utf-8", "surrogateescape")
-        mark, text = whole[: whole.startswith(_MARK)], whole.removeprefix(_MARK)
-        edited = without(text, key) if value is None else with_value(text, key, value)
-        _check_edit(path, text, edited, key, value)
+        text = text_in(path)
+        kept = parsed(path, text, examples)
+        if key not in kept and value is None:
+            return False
+        edited = _edited(path, text, kept, key, value)
         if edited != text:
-            mode = stat.S_IMODE(place.stat().st_mode) if data else None
-            replace_file(place, (mark + edited).encode("utf-8", "surrogateescape"))
+            is_there = place.exists()
+            mode = stat.S_IMODE(place.stat().st_mode) if is_there else None
+            mark = _MARK if is_there and _bytes_of(path).startswith(_MARK.encode()) else ""
+            replace_file(place, mark + edited)
             if mode is not None and mode != stat.S_IMODE(place.stat().st_mode):
                 place.chmod(mode)
         return edited != text
 
 
-def _check_edit(path: Path, text: str, edited: str, key: str, value: Value | None) -> None:
-    """PaperclipError if an edit of a sound file would not do what it should, and only that."""
+def _edited(
+    path: Path, text: str, kept: Mapping[str, object], key: str, value: Value | None
+) -> str:
+    """The text of a sound file with the key set or removed, and all else as it was."""
     import tomllib
 
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    by_hand = PaperclipError(
+        f"{path} sets {key} in another way than on a line of its own", "edit it by hand"
+    )
+    if isinstance(kept.get(key), dict | list):
+        raise by_hand
+    wanted = {name: one for name, one in kept.items() if name != key}
     try:
-        wanted = tomllib.loads(text)
-    except (ValueError, RecursionError):
-        return  # of a damaged file nothing is known
-    wanted.pop(key, None)
-    if value is not None:
-        wanted[key] = value
-    try:
-        is_right = tomllib.loads(edited) == wanted
-    except (ValueError, RecursionError):
-        is_right = False
-    if not is_right:
-        raise PaperclipError(
-            f"{path} sets {key} in another way than on a line of its own", "edit it by hand"
-        )
+        document = tomlkit.parse(text)
+        if value is None:
+            document.remove(key)
+        else:
+            wanted[key] = value
+            item = tomlkit.item(value)
+            item.trivia.trail = "\r\n" if "\r\n" in text else "\n"
+            document[key] = item
+        edited = tomlkit.dumps(document)
+        if tomllib.loads(edited) == wanted:
+            return edited
+    except (TOMLKitError, ValueError, RecursionError) as error:
+        raise by_hand from error
+    raise by_hand

@@ -14,8 +14,16 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from paperclip_cli.config.given import READERS
+from paperclip_cli.config.user_file import (
+    VARIABLE,
+    Value,
+    line_of,
+    parsed,
+    settings_path,
+    text_in,
+    write_key,
+)
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.settings_file import VARIABLE, Value, parsed, settings_path, text_in
 
 # Names of keys and the like.
 _SECRET = r"(?i)(?:^|[-_])(?:\w*keys?|\w*tokens?|secret|pass(?:word|wd|phrase)?)$"
@@ -141,6 +149,7 @@ SETTINGS = (
     ),
 )
 _BY_NAME = {one.name: one for one in SETTINGS}
+_EXAMPLES = {one.name: one.example for one in SETTINGS}
 
 
 class Resolved(NamedTuple):
@@ -281,7 +290,7 @@ def read_file(path: Path) -> dict[str, Value]:
     text = text_in(path)
     if not text.strip():
         return {}
-    found = parsed(path, text, {one.name: one.example for one in SETTINGS})
+    found = parsed(path, text, _EXAMPLES)
     return {key: _value_kept(path, text, key, value) for key, value in found.items()}
 
 
@@ -289,9 +298,16 @@ def _value_kept(path: Path, text: str, key: str, value: object) -> Value:
     try:
         return _checked(setting_named(key), value, key)
     except UsageError as error:
-        from paperclip_cli.toml_lines import line_of
-
         line = line_of(text, key)
         place = f"{path}, line {line}" if line else str(path)
         hint = f"write for example {_BY_NAME[key].example}" if key in _BY_NAME else error.hint
         raise PaperclipError(f"{place}: {error.message}", hint) from error
+
+
+def write_setting(setting: Setting, value: Value | None) -> bool:
+    """Writes a setting into the file, or removes it (None). Returns whether that changed anything.
+
+    Raises:
+        PaperclipError: the file is damaged, or no file.
+    """
+    return write_key(settings_path(), setting.name, value, _EXAMPLES)
