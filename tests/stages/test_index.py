@@ -325,7 +325,7 @@ def test_an_index_says_that_more_was_fetched_until_it_is_updated(
     workspace: Workspace, model: str, tmp_path: Path
 ) -> None:
     def notes(index: str = "default") -> tuple[str, ...]:
-        config = QueryConfig(texts=("dust",), index=index)
+        config = QueryConfig(texts=("dust",), indexes=(index,))
         return next(query.run(config, workspace)).notes
 
     def said(index: str = "default") -> list[str]:
