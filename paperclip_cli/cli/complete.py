@@ -14,8 +14,8 @@ from paperclip_cli.workspace import Workspace
 
 
 def index_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of the indexes in the cache."""
-    return _starting(_names(ctx, "indexes"), incomplete)
+    """Names of the indexes in the cache, to complete the last of a list."""
+    return _last_of_list(_names(ctx, "indexes"), incomplete)
 
 
 def model_names(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -47,8 +47,7 @@ def dataset_names(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def fetched_missions(ctx: typer.Context, incomplete: str) -> list[str]:
     """Missions whose previews are in the cache, to complete the last of a list."""
-    before, comma, last = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name in _starting(_names(ctx, "previews"), last)]
+    return _last_of_list(_names(ctx, "previews"), incomplete)
 
 
 def instrument_names(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -122,6 +121,11 @@ def setting_values(ctx: typer.Context, incomplete: str) -> list[str]:
 def _names(ctx: typer.Context, kind: str) -> list[str]:
     workspace = _workspace(ctx)
     return workspace.names(kind) if workspace else []
+
+
+def _last_of_list(names: list[str], incomplete: str) -> list[str]:
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in _starting(names, last)]
 
 
 def _workspace(ctx: typer.Context) -> Workspace | None:
