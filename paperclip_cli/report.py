@@ -24,7 +24,7 @@ class Report:
 
     `excluded` counts items skipped by rule (no image, no abstract, a colour composite), which is no
     failure. `failures` are items that should have worked: with any, the process exits with 3.
-    `unchanged` means that there was nothing to do.
+    `unchanged` means that there was nothing to do. `output` is a path, or the address of an index.
     """
 
     stage: str
@@ -32,7 +32,7 @@ class Report:
     excluded: dict[str, int] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
-    output: Path | None = None
+    output: Path | str | None = None
     unchanged: bool = False
 
     @property

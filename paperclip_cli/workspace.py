@@ -9,10 +9,11 @@
     <cache>/training/<name>/                         checkpoints, only needed to resume a training
     <cache>/decoded/<digest>/                        decoded images of a dataset, for trainings
     <cache>/indexes/<name>/
+    <cache>/engines/<digest>/                        a lock and a journal for an index in an engine
     <cache>/hub/<org>--<name>@<revision>/            Hub models used by name; unfinished downloads
 
-Each of these folders but `training` and `decoded` holds a `manifest.json`, written last, with size
-and SHA-256 of the files that the stage wrote. Opening an artefact compares the sizes,
+Each of these folders but `training`, `engines` and `decoded` holds a `manifest.json`, written last,
+with size and SHA-256 of the files that the stage wrote. Opening an artefact compares the sizes,
 `doctor --verify` the hashes as well.
 """
 
@@ -233,8 +234,12 @@ def remedy(folder: Path, manifest: Manifest | None = None) -> str:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Writes a manifest. This comes last: its presence means that the artefact is complete."""
-    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    _put(folder, dataclasses.replace(manifest, created=created, format=FORMAT))
+    _put(folder, dataclasses.replace(manifest, created=now(), format=FORMAT))
+
+
+def now() -> str:
+    """The time (UTC), as manifests tell it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def amend_manifest(folder: Path, extra: Mapping[str, object]) -> None:

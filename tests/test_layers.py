@@ -36,9 +36,10 @@ MAY_IMPORT = {
     "dataset": {"images", "services", "sky", "text"},
     "towers": {"images", "services"},
     "indexes": {"http", "images", "sky", "text", "towers"},
+    "engines": {"images", "indexes", "sky", "text"},
     "evaluation": {"dataset", "images", "indexes", "summaries", "text", "towers"},
     "training": {"dataset", "evaluation", "images", "towers"},
-    "upkeep": {"dataset", "indexes"},
+    "upkeep": {"dataset", "engines", "indexes"},
 }
 MAY_IMPORT["stages"] = set(MAY_IMPORT) - {"base"}
 MAY_IMPORT["output"] = {"dataset", "evaluation", "images", "sky"}

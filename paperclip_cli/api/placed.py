@@ -9,11 +9,11 @@ from paperclip_cli.config import readers
 from paperclip_cli.workspace import Workspace
 
 if TYPE_CHECKING:
-    from paperclip_cli.indexes.database import Observations
+    from paperclip_cli.indexes.open_index import Words
 
 
 def placed(
-    options: Mapping[str, Any], here: Workspace, indexes: Sequence[Observations] | None = None
+    options: Mapping[str, Any], here: Workspace, indexes: Sequence[Words] | None = None
 ) -> dict[str, Any]:
     """The options with the position of `near` in ICRS, if it is a text or in another frame.
 

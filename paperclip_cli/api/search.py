@@ -14,8 +14,10 @@ from paperclip_cli.api.options import Image, PathLike, QueryOptions
 from paperclip_cli.api.placed import placed
 from paperclip_cli.api.signatures import with_options
 from paperclip_cli.config import QueryConfig, configure, readers
+from paperclip_cli.engines.opening import open_indexes
 from paperclip_cli.errors import UsageError
-from paperclip_cli.indexes.folder import IndexFolder, open_indexes
+from paperclip_cli.indexes.folder import IndexFolder
+from paperclip_cli.indexes.open_index import OpenIndex
 from paperclip_cli.indexes.part import known_of
 from paperclip_cli.indexes.query import Query
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
@@ -80,7 +82,7 @@ class Index:
     Threads may share it. Several indexes of one model are one for those who search them.
     """
 
-    def __init__(self, folders: Sequence[IndexFolder], workspace: Workspace) -> None:
+    def __init__(self, folders: Sequence[IndexFolder | OpenIndex], workspace: Workspace) -> None:
         self._folders, self._workspace = folders, workspace
         self._embedder = QueryEmbedder(folders[0], workspace)
 
@@ -99,9 +101,12 @@ class Index:
         """The embeddings float32 [N, D], each row of length 1, mapped read-only.
 
         The rows are those of `observations()`, or several for each of them in an index of tiles.
-        Those of several indexes follow each other, in memory.
+        Those of several indexes follow each other, in memory, as those of an engine are.
         """
-        vectors = [folder.vectors for folder in self._folders]
+        vectors = [
+            folder.vectors if isinstance(folder, IndexFolder) else folder.all_vectors()
+            for folder in self._folders
+        ]
         return vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
 
     def __len__(self) -> int:

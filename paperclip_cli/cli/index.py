@@ -29,7 +29,12 @@ def index(
         ),
     ] = None,
     name: Annotated[
-        str, typer.Option("--index", help="Name of the index.", autocompletion=index_names)
+        str,
+        typer.Option(
+            "--index",
+            help="Name of the index, or its address: postgresql://host/db?table=NAME, milvus:///file.db.",
+            autocompletion=index_names,
+        ),
     ] = DEFAULTS.name,
     mission: Annotated[
         Optional[list[str]],
@@ -62,11 +67,18 @@ def index(
     ] = False,
     export: Annotated[
         Optional[str],
-        typer.Option(help="Write the index to this file, with thumbnails and its text tower."),
+        typer.Option(
+            help="Write the index to this file, with thumbnails and its text tower; or copy it to "
+            "this address in PostgreSQL or Milvus."
+        ),
     ] = None,
     take_in: Annotated[
         Optional[str],
-        typer.Option("--import", help="Create the index from such a file, or from its URL."),
+        typer.Option(
+            "--import",
+            help="Create the index from such a file, from its URL, or from an address in "
+            "PostgreSQL or Milvus.",
+        ),
     ] = None,
     status: Annotated[
         bool,

@@ -73,8 +73,8 @@ def query(
     index: Annotated[
         Optional[list[str]],
         typer.Option(
-            help="Index to search, or several of one model: hubble,mine. Without a default it is "
-            "`default`, or the only one.",
+            help="Index to search, or its address, or several of one model: hubble,mine. Without a "
+            "default it is `default`, or the only one.",
             autocompletion=index_names,
         ),
     ] = None,

@@ -20,6 +20,7 @@ CacheKind = Literal[
     "model",
     "training",
     "index",
+    "engine",
     "hub",
     "decoded",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 LEVELS = np.concatenate(
     [np.arange(99), 99 + np.arange(9) / 10, 99.9 + np.arange(9) / 100, 99.99 + np.arange(11) / 1000]
 )
-_SAMPLE = 16_384  # vectors: five million scores with 304 texts
+SAMPLE = 16_384  # vectors: five million scores with 304 texts
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,6 @@ def measure(vectors: np.ndarray, texts: np.ndarray) -> Background:
 
     The quantiles are over a regular sample of the vectors.
     """
-    step = max(1, -(-len(vectors) // _SAMPLE))
+    step = max(1, -(-len(vectors) // SAMPLE))
     sample = vectors[::step] @ texts.T
     return Background(tuple(np.quantile(sample, LEVELS / 100).astype(float).tolist()))

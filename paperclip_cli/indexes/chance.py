@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paperclip_cli.indexes.folder import IndexFolder
+from paperclip_cli.indexes.open_index import Judged, OpenIndex
 from paperclip_cli.indexes.shared_words import shares
 from paperclip_cli.indexes.unrelated import BEST, Evidence, Found, Unrelated, best_rows, products
 
@@ -41,6 +42,27 @@ class Allowed:
     def tables(self) -> Unrelated:
         assert self.index.unrelated is not None
         return self.index.unrelated
+
+    @property
+    def texts(self) -> np.ndarray:
+        """The embeddings float32 [T, D] of the unrelated texts."""
+        return self.tables.texts
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What they find in the whole index; None where not all of it may be ranked."""
+        return self.index.evidence if self.rows is None else None
+
+    def shown(
+        self, text: str, rows: np.ndarray, scores: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What some rows show that have these cosines with a query, whose words are `text`.
+
+        That is their standings, the shares of the words in their proposals, and the deviations.
+        """
+        spread = self.tables.spread[rows]
+        words = shares(text, spread["proposal"].tolist(), self.index.observations)
+        return self.tables.standing(rows, scores), words, spread["deviation"]
 
     def listed(self) -> Found:
         """What unrelated texts find, from the lists of the index as far as these go."""
@@ -74,8 +96,10 @@ class Allowed:
         return (rows if self.rows is None else self.rows[rows]), scores
 
 
-def outdated(indexes: Sequence[IndexFolder]) -> IndexFolder | None:
+def outdated(indexes: Sequence[IndexFolder | OpenIndex]) -> IndexFolder | OpenIndex | None:
     """An index without tables of unrelated texts, or with others than the rest have."""
+    if len(indexes) == 1:
+        return indexes[0] if indexes[0].evidence is None else None
     first = indexes[0].unrelated
     for index in indexes:
         tables = index.unrelated
@@ -91,7 +115,7 @@ class Chance:
     texts: images, vectors and `minus` texts.
     """
 
-    def __init__(self, allowed: Sequence[Allowed], common: np.ndarray) -> None:
+    def __init__(self, allowed: Sequence[Judged], common: np.ndarray) -> None:
         self._allowed = allowed
         self._common = common if common.any() else None
         self._found: dict[float, Evidence] = {}
@@ -104,18 +128,15 @@ class Chance:
         `weight` is that of all its texts together. `best` are its ten best vectors, best first,
         each the place of its index and its row there, and their cosines.
         """
-        standings, words, deviations = [], [], []
+        parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for place, one in enumerate(self._allowed):
             own = [(row, score) for (part, row), score in best if part == place]
             if not own:
                 continue
             rows, scores = np.array([row for row, _ in own]), np.array([score for _, score in own])
-            spread = one.tables.spread[rows]
-            standings.append(one.tables.standing(rows, scores))
-            words.append(shares(text, spread["proposal"].tolist(), one.index.observations))
-            deviations.append(spread["deviation"])
+            parts.append(one.shown(text, rows, scores))
         pictures, share, deviation = (
-            float(np.concatenate(found).mean()) for found in (standings, words, deviations)
+            float(np.concatenate(found).mean()) for found in zip(*parts, strict=True)
         )
         evidence, highest = self._evidence(weight), best[0][1]
 
@@ -128,9 +149,9 @@ class Chance:
     def _evidence(self, weight: float) -> Evidence:
         """What unrelated texts find in place of the texts of a query."""
         first = self._allowed[0]
-        is_whole = len(self._allowed) == 1 and first.rows is None
-        if self._common is None and is_whole and first.index.evidence is not None:
-            return first.index.evidence
+        whole = first.evidence if self._common is None and len(self._allowed) == 1 else None
+        if whole is not None:
+            return whole
         key = 0.0 if self._common is None else weight
         if key not in self._found:
             found = self._listed() if self._common is None else self._mixed(weight)
@@ -143,7 +164,7 @@ class Chance:
     def _mixed(self, weight: float) -> list[Found]:
         """With the common part, in place of the texts of a query."""
         assert self._common is not None
-        unrelated = self._allowed[0].tables.texts
+        unrelated = self._allowed[0].texts
         texts = weight * unrelated[::_STEP] + self._common
         texts /= np.maximum(np.linalg.norm(texts, axis=1, keepdims=True), _LEAST)
         places = np.arange(0, len(unrelated), _STEP)

@@ -167,6 +167,13 @@ class Observations:
         rows = self.execute(f"{_WHOLE_IMAGE} ORDER BY images.id")
         return (_image(values[0], values) for values in rows)
 
+    def images_after(self, id: int, count: int) -> list[Image]:
+        """At most `count` of the images that follow the one of an `id`; -1 is before the first."""
+        rows = self.execute(
+            f"{_WHOLE_IMAGE} WHERE images.id > ? ORDER BY images.id LIMIT ?", (id, count)
+        )
+        return [_image(values[0], values) for values in rows]
+
     def damage(self, vectors: int) -> str:
         """The damage SQLite finds, or rows that do not fit the `vectors`; empty if neither."""
         ((answer,), *_) = self.execute("PRAGMA integrity_check")

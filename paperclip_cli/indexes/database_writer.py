@@ -103,7 +103,7 @@ def _write_images(
             yield (
                 first,
                 number,
-                *_circle(entry.observation),
+                *circle(entry.observation),
                 *(_stored(getattr(entry, name)) for name in FILE),
                 *(_stored(getattr(entry.observation, name)) for name in OBSERVED),
             )
@@ -122,7 +122,7 @@ def _insert(connection: sqlite3.Connection, table: str, width: int, rows: Iterab
     connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * width)})", rows)
 
 
-def _circle(observation: Observation) -> tuple[float | None, float | None, float | None]:
+def circle(observation: Observation) -> tuple[float | None, float | None, float | None]:
     """Centre and radius, in degrees, of the circle around a footprint.
 
     A cone search tests the circle first.

@@ -40,6 +40,10 @@ class Selection:
 
         return self.area if isinstance(self.area, Cone) else None
 
+    def count(self, firsts: Sequence[int]) -> int:
+        """The number of images, given by their first rows, that are selected."""
+        return len(firsts) if self.rows is None else int(np.isin(firsts, self.rows).sum())
+
     def angles(self) -> list[tuple[float, int]]:
         """The distance of each image from the middle of the area in degrees, and its first row."""
         assert self.area is not None

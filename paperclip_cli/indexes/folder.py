@@ -65,6 +65,11 @@ class IndexFolder:
         return self.folder.name
 
     @property
+    def dimension(self) -> int:
+        """The length of its vectors."""
+        return int(self.vectors.shape[1])
+
+    @property
     def generation(self) -> int:
         """The number of its current generation."""
         return int(self.manifest.extra["generation"])
@@ -185,7 +190,7 @@ def _open(folder: Path, manifest: Manifest) -> IndexFolder:
     try:
         number, dimension = int(manifest.extra["generation"]), int(manifest.extra["dimension"])
         background = Background(tuple(manifest.extra["background"]["scores"]))
-        evidence = _evidence(manifest.extra.get("evidence"))
+        evidence = evidence_of(manifest.extra.get("evidence"))
         shape = int(manifest.counts["vectors"]), dimension
     except (KeyError, TypeError, ValueError) as error:
         raise PaperclipError(
@@ -209,7 +214,8 @@ def _open(folder: Path, manifest: Manifest) -> IndexFolder:
     )
 
 
-def _evidence(stored: Mapping[str, Sequence[float]] | None) -> Evidence | None:
+def evidence_of(stored: Mapping[str, Sequence[float]] | None) -> Evidence | None:
+    """The evidence in a manifest; None in that of an earlier version."""
     if stored is None:
         return None
     pictures, words = (np.array(stored[name], float) for name in ("pictures", "words"))

@@ -12,6 +12,7 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.images.reading import Reading, view_name
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.folder import IndexFolder
+from paperclip_cli.indexes.open_index import OpenIndex
 from paperclip_cli.records import Key
 from paperclip_cli.towers.folder import ModelFolder, model_files
 
@@ -123,7 +124,7 @@ class Maker:
         }
 
 
-def check_maker(old: IndexFolder, maker: Maker) -> None:
+def check_maker(old: IndexFolder | OpenIndex, maker: Maker) -> None:
     """Refuses to mix models or views in one index, which would return nonsense."""
     hint = "rebuild it with --force, or make another index with --index NAME"
     if old.manifest.inputs.get("model") != maker.fingerprint:

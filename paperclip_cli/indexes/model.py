@@ -7,6 +7,7 @@ from pathlib import Path
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.indexes.folder import IndexFolder
+from paperclip_cli.indexes.open_index import OpenIndex
 from paperclip_cli.towers.folder import (
     ModelFolder,
     fingerprint,
@@ -21,7 +22,9 @@ from paperclip_cli.workspace import Manifest, Workspace
 _TEXT = ("text_model.", "text_projection.")
 
 
-def model_of(index: IndexFolder, workspace: Workspace, afresh: bool = False) -> ModelFolder:
+def model_of(
+    index: IndexFolder | OpenIndex, workspace: Workspace, afresh: bool = False
+) -> ModelFolder:
     """The folder of the model that made an index, with at least its text tower.
 
     `afresh` computes its fingerprint from its files again.
@@ -41,7 +44,9 @@ def model_of(index: IndexFolder, workspace: Workspace, afresh: bool = False) -> 
     return model
 
 
-def whole_model_of(index: IndexFolder, workspace: Workspace, afresh: bool = False) -> ModelFolder:
+def whole_model_of(
+    index: IndexFolder | OpenIndex, workspace: Workspace, afresh: bool = False
+) -> ModelFolder:
     """The whole model that made an index: at its place then, or else wherever its name leads.
 
     Raises:
@@ -73,7 +78,7 @@ def recorded_model(manifest: Manifest, workspace: Workspace) -> ModelFolder:
     return ModelFolder.open(folder, name)
 
 
-def _elsewhere(index: IndexFolder, workspace: Workspace) -> ModelFolder:
+def _elsewhere(index: IndexFolder | OpenIndex, workspace: Workspace) -> ModelFolder:
     try:
         return recorded_model(index.manifest, workspace)
     except PaperclipError as error:

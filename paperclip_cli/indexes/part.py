@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from paperclip_cli.config import QueryConfig
+from paperclip_cli.indexes.chance import Allowed
 from paperclip_cli.indexes.database import Image
 from paperclip_cli.indexes.filters import select
 from paperclip_cli.indexes.folder import IndexFolder, update_command
+from paperclip_cli.indexes.named import named_note
+from paperclip_cli.indexes.open_index import Judged, OpenIndex, QueryPart
 from paperclip_cli.indexes.search import Search
 from paperclip_cli.indexes.sources import news
 from paperclip_cli.records import Hit, Observation
 from paperclip_cli.sky.wcs import field_of_view
 from paperclip_cli.workspace import Workspace
 
+if TYPE_CHECKING:
+    from paperclip_cli.sky.cone import Cone
+
 # The fields of an observation that a hit has, too.
 _OBSERVED = [name for name in Observation.__dataclass_fields__ if name in Hit.__dataclass_fields__]
 
 
-def known_of(image: Image, index: IndexFolder, workspace: Workspace) -> dict[str, Any]:
+def known_of(image: Image, index: IndexFolder | OpenIndex, workspace: Workspace) -> dict[str, Any]:
     """The fields that a hit for an image has whatever the query: those that describe it."""
     entry, proposal = image.entry, image.proposal
     known = {name: getattr(entry.observation, name) for name in _OBSERVED}
@@ -53,17 +57,30 @@ class Part:
         is_many: bool = False,
         stays_open: bool = False,
     ) -> None:
-        self.index, self._workspace, self._collapse = index, workspace, config.collapse
+        self.index, self._workspace = index, workspace
+        self._config, self._collapse = config, config.collapse
         self.selection = select(index.observations, config)
         self.search = Search(index, self.selection.rows, is_many, stays_open)
 
     @property
+    def judged(self) -> Judged:
+        """What unrelated texts find under the same conditions."""
+        return Allowed(self.index, self.selection.rows)
+
+    def unmet(self) -> Iterator[str]:
+        """Why no image meets the conditions."""
+        from paperclip_cli.indexes.unmet import FolderHoldings, unmet  # most queries need it not
+
+        return unmet(FolderHoldings(self.index.observations, self._config), self._config)
+
+    def named(self, words: str, best: str | None) -> str:
+        """See `named.named_note`."""
+        return named_note(self.index.observations, words, best)
+
+    @property
     def news(self) -> str:
         """A note where more was fetched after the index was updated; empty otherwise."""
-        missions = ", ".join(news(self.index.manifest.extra, self._workspace))
-        update = update_command(self.index.name)
-        what = f"previews of {missions} were fetched after the index was made"
-        return f"{what}: {update}" if missions else ""
+        return news_of(self.index, self._workspace)
 
     def images_of(self, rows: Sequence[int]) -> list[Image]:
         """The images of some rows, in their order."""
@@ -82,25 +99,53 @@ class Part:
 
     def _counted(self, group: list[tuple[int, int]], own: int) -> tuple[set[int], int]:
         rows = {row for first, tiles in group for row in range(first, first + tiles)}
-        selected = self.selection.rows
-        firsts = [first for first, _ in group]
-        count = len(firsts) if selected is None else int(np.isin(firsts, selected).sum())
-        return rows, count - own
+        return rows, self.selection.count([first for first, _ in group]) - own
 
     def fields_of(self, image: Image, cosine: float | None) -> dict[str, Any]:
         """What a hit for an image has from its index."""
-        cone = self.selection.cone
-        return {
-            "percentile": None if cosine is None else self.index.background.percentile(cosine),
-            "separation": None if cone is None else cone.arcminutes(image.entry.observation),
-            "provenance": str(self.index.provenance),
-            "tile_region": None if cosine is None else self._tile_region(image),
-            **known_of(image, self.index, self._workspace),
-        }
+        return fields_of(image, cosine, self.index, self.selection.cone, self._workspace)
 
-    def _tile_region(self, image: Image) -> str | None:
-        if not self.index.reading.tiles or image.entry.wcs is None:
-            return None
-        from paperclip_cli.images.tiles import tile_region
 
-        return tile_region(self.index.view, image.tile, image.entry.wcs)
+def news_of(index: IndexFolder | OpenIndex, workspace: Workspace) -> str:
+    """A note where more was fetched after the index was updated; empty otherwise."""
+    missions = ", ".join(news(index.manifest.extra, workspace))
+    what = f"previews of {missions} were fetched after the index was made"
+    return f"{what}: {update_command(index.name)}" if missions else ""
+
+
+def fields_of(
+    image: Image,
+    cosine: float | None,
+    index: IndexFolder | OpenIndex,
+    cone: Cone | None,
+    workspace: Workspace,
+) -> dict[str, Any]:
+    """What a hit for an image has from its index, in a cone or not."""
+    return {
+        "percentile": None if cosine is None else index.background.percentile(cosine),
+        "separation": None if cone is None else cone.arcminutes(image.entry.observation),
+        "provenance": str(index.provenance),
+        "tile_region": None if cosine is None else _tile_region(image, index),
+        **known_of(image, index, workspace),
+    }
+
+
+def _tile_region(image: Image, index: IndexFolder | OpenIndex) -> str | None:
+    if not index.reading.tiles or image.entry.wcs is None:
+        return None
+    from paperclip_cli.images.tiles import tile_region
+
+    return tile_region(index.view, image.tile, image.entry.wcs)
+
+
+def part_of(
+    config: QueryConfig,
+    index: IndexFolder | OpenIndex,
+    workspace: Workspace,
+    is_many: bool = False,
+    stays_open: bool = False,
+) -> QueryPart:
+    """The part of an open index, wherever it is."""
+    if isinstance(index, IndexFolder):
+        return Part(config, index, workspace, is_many, stays_open)
+    return index.part(config, workspace)

@@ -13,11 +13,11 @@ from paperclip_cli.config import QueryConfig
 from paperclip_cli.config.given import is_text
 from paperclip_cli.config.search import image_name
 from paperclip_cli.errors import PaperclipError, UsageError
-from paperclip_cli.indexes.chance import Allowed, Chance, outdated
+from paperclip_cli.indexes.chance import Chance, outdated
 from paperclip_cli.indexes.database import Image
 from paperclip_cli.indexes.folder import IndexFolder, update_command
-from paperclip_cli.indexes.named import named_note
-from paperclip_cli.indexes.part import Part
+from paperclip_cli.indexes.open_index import OpenIndex, QueryPart
+from paperclip_cli.indexes.part import part_of
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
 from paperclip_cli.indexes.several import Row, check_same_model, nearest_and_ranked, provenance_of
 from paperclip_cli.indexes.vectors import NoDirection, normalised
@@ -84,7 +84,7 @@ class Query:
     def __init__(
         self,
         config: QueryConfig,
-        indexes: Sequence[IndexFolder],
+        indexes: Sequence[IndexFolder | OpenIndex],
         embedder: QueryEmbedder,
         workspace: Workspace,
         vector: np.ndarray | None = None,
@@ -94,19 +94,18 @@ class Query:
         if is_many or not is_plain_cone(config, has_vector=vector is not None):
             check_same_model(indexes)
         self._config, self._embedder, self._vector = config, embedder, vector
-        self._size = indexes[0].vectors.shape[1]
+        self._size = indexes[0].dimension
         self._weights, images, minus = config.counts
         # float32 [D], not normalised
         self._common = self._images(images) - self._texts(config.minus, minus)
         if vector is not None:
             self._common = self._common + _unit(vector, indexes[0])
-        self._parts = [Part(config, index, workspace, is_many, stays_open) for index in indexes]
+        self._parts = [part_of(config, index, workspace, is_many, stays_open) for index in indexes]
         notes = [note for part in self._parts for note in (part.search.note, part.news)]
         self._once = list(filter(None, notes))
         self._outdated, self._chance = outdated(indexes), None
         if self._outdated is None:
-            allowed = [Allowed(part.index, part.selection.rows) for part in self._parts]
-            self._chance = Chance(allowed, self._common)
+            self._chance = Chance([part.judged for part in self._parts], self._common)
         self._provenance = provenance_of(indexes)
 
     def answer(self) -> Answer:
@@ -154,10 +153,10 @@ class Query:
         config = self._config
         if config.rank_by == "semantic" and not config.targets and not config.near and hits:
             for part in self._parts:
-                note = named_note(part.index.observations, words, hits[0].target)
+                note = part.named(words, hits[0].target)
                 yield from self._from_part(part, filter(None, [note]))
 
-    def _from_part(self, part: Part, notes: Iterable[str]) -> Iterator[str]:
+    def _from_part(self, part: QueryPart, notes: Iterable[str]) -> Iterator[str]:
         """Notes on one index, which is named where there are several."""
         is_one = len(self._parts) == 1
         yield from (note if is_one else f"index {part.index.name}: {note}" for note in notes)
@@ -304,10 +303,8 @@ class Query:
             share = f"{best:.2f}" if best >= 0.01 else "less than 0.01"
             yield f"no strong match: an unrelated text does as well with a probability of {share}"
         elif not hits and cosine is None:
-            from paperclip_cli.indexes.unmet import unmet
-
             for part in self._parts:
-                yield from self._from_part(part, unmet(part.index.observations, self._config))
+                yield from self._from_part(part, part.unmet())
         elif not hits and self._config.min_score is not None:
             yield f"no image has a score of {self._config.min_score:g}: the best is {cosine:.3f}"
 
@@ -323,8 +320,8 @@ class Query:
         return " - ".join([" + ".join(wanted), *map(_weighed, config.minus, of_minus)])
 
 
-def _unit(vector: np.ndarray, index: IndexFolder) -> np.ndarray:
-    size = index.vectors.shape[1]
+def _unit(vector: np.ndarray, index: IndexFolder | OpenIndex) -> np.ndarray:
+    size = index.dimension
     given = np.asarray(vector)
     kind = given.dtype
     if kind.kind in "iuf":

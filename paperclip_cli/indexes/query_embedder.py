@@ -14,6 +14,7 @@ import numpy as np
 from paperclip_cli.config.search import QueryImage
 from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.indexes.model import model_of, whole_model_of
+from paperclip_cli.indexes.open_index import OpenIndex
 from paperclip_cli.towers.open_towers import OpenTowers
 from paperclip_cli.workspace import Workspace
 
@@ -26,7 +27,7 @@ class QueryEmbedder:
     Its methods raise a PaperclipError where the model is missing or has changed.
     """
 
-    def __init__(self, index: IndexFolder, workspace: Workspace) -> None:
+    def __init__(self, index: IndexFolder | OpenIndex, workspace: Workspace) -> None:
         self._index = index
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()
         self._remembering = threading.Lock()

@@ -15,7 +15,7 @@ import numpy as np
 
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.indexes.folder import IndexFolder
-from paperclip_cli.indexes.part import Part
+from paperclip_cli.indexes.open_index import OpenIndex, QueryPart
 from paperclip_cli.indexes.ranking import order_of, ranked
 from paperclip_cli.indexes.unrelated import BEST
 from paperclip_cli.records import Provenance
@@ -28,7 +28,7 @@ class Row(NamedTuple):
     row: int
 
 
-def check_same_model(indexes: Sequence[IndexFolder]) -> None:
+def check_same_model(indexes: Sequence[IndexFolder | OpenIndex]) -> None:
     """Refuses indexes whose scores cannot be compared.
 
     Raises:
@@ -48,7 +48,7 @@ def check_same_model(indexes: Sequence[IndexFolder]) -> None:
             )
 
 
-def provenance_of(indexes: Sequence[IndexFolder]) -> Provenance:
+def provenance_of(indexes: Sequence[IndexFolder | OpenIndex]) -> Provenance:
     """What is behind answers from all of them."""
     first, *others = (index.provenance for index in indexes)
     names = "; ".join([first.index, *(other.index for other in others)])
@@ -56,7 +56,7 @@ def provenance_of(indexes: Sequence[IndexFolder]) -> Provenance:
 
 
 def nearest_and_ranked(
-    parts: Sequence[Part], query: np.ndarray, words: str, rank_by: str
+    parts: Sequence[QueryPart], query: np.ndarray, words: str, rank_by: str
 ) -> tuple[list[tuple[Row, float]], Iterator[tuple[Row, float]]]:
     """As `Search.ranked`, over the rows of all parts."""
     if rank_by == "semantic" or len(parts) == 1:
@@ -77,7 +77,7 @@ def _falling(found: tuple[Row, float]) -> float:
 
 
 def _by_words(
-    parts: Sequence[Part], query: np.ndarray, words: str, rank_by: str
+    parts: Sequence[QueryPart], query: np.ndarray, words: str, rank_by: str
 ) -> tuple[list[tuple[Row, float]], Iterator[tuple[Row, float]]]:
     """The ranks of one order count in the other, so all rows are put in order together."""
     weighed = [(*part.search.weighed(words), part.search.scores(query)) for part in parts]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paperclip_cli.indexes.database import Observations
 from paperclip_cli.indexes.named import images_named
+from paperclip_cli.indexes.open_index import Words
 from paperclip_cli.sky.footprint import angles_between
 from paperclip_cli.sky.vectors import direction, unit_vector
 
@@ -28,7 +28,7 @@ class Target(NamedTuple):
         return self.reach <= SPREAD / 2
 
 
-def find_target(observations: Observations, name: str) -> Target | None:
+def find_target(observations: Words, name: str) -> Target | None:
     """A fixed target of that name, however it is spaced and written: `M 57`, `m-57`, `NGC 6720`.
 
     Unlike `--target`, only the whole name counts: `M 57` is not `M57-HALO`.

@@ -33,7 +33,7 @@ SPREAD = np.dtype([("mean", "<f4"), ("deviation", "<f4"), ("proposal", "<i4")])
 NEAREST = np.dtype([("row", "<i4"), ("score", "<f4")])
 BEST = 10  # vectors that give the evidence of a text
 WORDS = 0.1  # a share of words that weighs as much as one standard deviation of the pictures
-_KEPT = 512  # best vectors of each text: enough for most conditions
+KEPT = 512  # best vectors of each text: enough for most conditions
 _BLOCK = 65_536  # vectors multiplied at once
 _LEAST = 1e-6  # standard deviation
 
@@ -145,7 +145,7 @@ class Found:
             np.concatenate([getattr(one, name) for one in several], axis=1)
             for name in ("scores", "standings", "words")
         )
-        places = _highest(scores, BEST)
+        places = highest(scores, BEST)
         return cls(*(np.take_along_axis(one, places, 1) for one in (scores, standings, words)))
 
     @property
@@ -187,7 +187,7 @@ def write_tables(
     They are of its `vectors` float32 [N, D] and the embeddings `texts` float32 [T, D].
     """
     spread = np.zeros(len(vectors), SPREAD)
-    rows, scores = best_rows(_spread_into(spread, products(vectors, texts)), _KEPT, len(texts))
+    rows, scores = best_rows(_spread_into(spread, products(vectors, texts)), KEPT, len(texts))
     for first, tiles, proposal in observations.execute("SELECT id, tiles, proposal FROM images"):
         spread["proposal"][first : first + tiles] = proposal or 0
 
@@ -220,10 +220,10 @@ def best_rows(
     best: np.ndarray = np.empty((texts, 0), np.float32)
     start = 0
     for scores in blocks:
-        places = _highest(scores, count)
+        places = highest(scores, count)
         rows = np.concatenate([rows, start + places], axis=1)
         best = np.concatenate([best, np.take_along_axis(scores, places, axis=1)], axis=1)
-        order = _highest(best, count)
+        order = highest(best, count)
         rows, best = (np.take_along_axis(one, order, axis=1) for one in (rows, best))
         start += scores.shape[1]
     return rows, best
@@ -234,13 +234,17 @@ def _spread_into(spread: np.ndarray, blocks: Iterable[np.ndarray]) -> Iterator[n
     start = 0
     for scores in blocks:
         here = slice(start, start + scores.shape[1])
-        spread["mean"][here] = scores.mean(axis=0)
-        spread["deviation"][here] = np.maximum(scores.std(axis=0), _LEAST)
+        spread["mean"][here], spread["deviation"][here] = spread_of(scores)
         yield scores
         start += scores.shape[1]
 
 
-def _highest(scores: np.ndarray, count: int) -> np.ndarray:
+def spread_of(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The means and standard deviations float32 [n] of the cosines [T, n] of texts with vectors."""
+    return scores.mean(axis=0), np.maximum(scores.std(axis=0), _LEAST)
+
+
+def highest(scores: np.ndarray, count: int) -> np.ndarray:
     """The places int64 [T, n] of the `count` highest scores of each row, highest first."""
     size = scores.shape[1]
     if count < size:

@@ -14,6 +14,7 @@ from paperclip_cli.indexes.database import Entry, Observations
 from paperclip_cli.indexes.database_writer import write_observations
 from paperclip_cli.indexes.folder import IndexFolder, generation_paths
 from paperclip_cli.indexes.journal import Journal
+from paperclip_cli.indexes.open_index import OpenIndex
 from paperclip_cli.indexes.unrelated import TABLES, table_paths, write_tables
 from paperclip_cli.indexes.vectors import open_vectors, write_vectors
 from paperclip_cli.records import Key, Proposal
@@ -37,7 +38,7 @@ class State:
     proposals: Mapping[Key, Proposal] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, index: IndexFolder) -> State:
+    def of(cls, index: IndexFolder | OpenIndex) -> State:
         images = tuple(index.observations.images())
         return cls(
             tuple(image.entry for image in images),

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paperclip_cli.config import CiteConfig
+from paperclip_cli.engines.opening import open_indexes
 from paperclip_cli.errors import UsageError
-from paperclip_cli.indexes.folder import IndexFolder, open_indexes
+from paperclip_cli.indexes.folder import IndexFolder
+from paperclip_cli.indexes.open_index import OpenIndex
 from paperclip_cli.indexes.references import read_references
 from paperclip_cli.previews.records import fetched_missions, read_previews
 from paperclip_cli.records import Key
@@ -52,7 +54,7 @@ def run(config: CiteConfig, workspace: Workspace) -> Debts:
     return Debts(_grouped(preview.key for preview in previews), None)
 
 
-def _indexes(config: CiteConfig, workspace: Workspace) -> list[IndexFolder]:
+def _indexes(config: CiteConfig, workspace: Workspace) -> Sequence[IndexFolder | OpenIndex]:
     """The indexes that are named, or the one that a query would use, or none."""
     if not config.indexes and not workspace.names("indexes"):
         return []
@@ -66,12 +68,12 @@ def _grouped(keys: Iterable[Key]) -> dict[str, tuple[int, ...]]:
     return {mission: tuple(sorted(numbers)) for mission, numbers in sorted(found.items())}
 
 
-def _models(indexes: Sequence[IndexFolder]) -> str | None:
+def _models(indexes: Sequence[IndexFolder | OpenIndex]) -> str | None:
     """The models of some indexes, each once, the models they were trained from, and licences."""
     return "; ".join(dict.fromkeys(map(_model, indexes))) or None
 
 
-def _model(index: IndexFolder) -> str:
+def _model(index: IndexFolder | OpenIndex) -> str:
     config = index.manifest.config
     name, folder = str(config.get("model")), Path(str(config.get("model_folder")))
     try:

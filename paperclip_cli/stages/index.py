@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
 from paperclip_cli.config import IndexConfig
 from paperclip_cli.config.choices import IndexView
+from paperclip_cli.engines.opening import destination
 from paperclip_cli.errors import MissingStage, PaperclipError
 from paperclip_cli.files import expanded, lock
 from paperclip_cli.images.find import find_images
@@ -18,8 +18,8 @@ from paperclip_cli.images.pictures import quiet_decoders
 from paperclip_cli.images.reading import Reading, seen_part
 from paperclip_cli.images.view import View
 from paperclip_cli.indexes.database import Entry
-from paperclip_cli.indexes.folder import STAGE, IndexFolder, open_index
-from paperclip_cli.indexes.hnsw import build_graph, check_installed, graph_state
+from paperclip_cli.indexes.destination import Destination
+from paperclip_cli.indexes.folder import STAGE, IndexFolder
 from paperclip_cli.indexes.journal import Journal, discard_journal
 from paperclip_cli.indexes.maker import (
     ImageTower,
@@ -28,21 +28,13 @@ from paperclip_cli.indexes.maker import (
     check_maker,
     open_image_tower,
     open_text_tower,
-    splits_of,
 )
 from paperclip_cli.indexes.model import recorded_model, whole_model_of
+from paperclip_cli.indexes.open_index import OpenIndex
 from paperclip_cli.indexes.reader import Candidate, Prepared, read_ahead
 from paperclip_cli.indexes.scope import Scope, changes, merged
 from paperclip_cli.indexes.sources import CACHED, sizes_of, with_origin
-from paperclip_cli.indexes.unrelated import unrelated_texts
-from paperclip_cli.indexes.update import (
-    Embeddings,
-    State,
-    publish,
-    sweep,
-    write_generation,
-    write_unrelated,
-)
+from paperclip_cli.indexes.update import Embeddings, State
 from paperclip_cli.previews.records import (
     fetched_missions,
     read_previews,
@@ -55,7 +47,7 @@ from paperclip_cli.report import Failure, Report
 from paperclip_cli.sky.wcs import unit_square
 from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
 from paperclip_cli.wording import counted
-from paperclip_cli.workspace import Manifest, Workspace, amend_manifest, read_manifest
+from paperclip_cli.workspace import Workspace
 
 
 def run(
@@ -75,14 +67,13 @@ def run(
         MissingStage: there are no images to index, or there is no model.
         PaperclipError: the index has another model or view, or no image can be read.
     """
-    if config.hnsw:
-        check_installed()  # fail before a night of work, not after it
-    folder = workspace.index(config.name)
+    place = destination(config.name, workspace)
+    place.check(config.hnsw)  # fail before a night of work, not after it
     is_watched, scope = scope is not None, scope or _find_scope(config, workspace)
 
-    with lock(folder), quiet_decoders():
-        old = None if config.force or read_manifest(folder) is None else open_index(folder)
-        model = _model(config, folder, old, workspace)
+    with lock(place.folder), quiet_decoders():
+        old = place.open(config.force)
+        model = _model(config, place, old, workspace)
         view, reading = _seeing(config, model, old, scope.are_previews(workspace))
         maker = Maker(
             model=model,
@@ -95,10 +86,9 @@ def run(
         if old is not None:
             check_maker(old, maker)
 
-        before = State.of(old) if old else State()
-        embeddings = Embeddings(
-            old, before.entries, Journal(folder, maker.identity, model.config.projection_dim)
-        )
+        before = place.before()
+        journal = Journal(place.folder, maker.identity, model.config.projection_dim)
+        embeddings = place.embeddings(journal)
         entries, failures, unplaced = _embed(
             scope, before, embeddings, maker, config.batch_size, progress or SilentProgress()
         )
@@ -112,54 +102,39 @@ def run(
             )
 
         # An index of an earlier version lacks what unrelated texts find, and is written anew.
-        is_unchanged = old is not None and after == before and old.evidence is not None
+        is_unchanged = old is not None and after == before and place.evidence is not None
         origin = with_origin(old.manifest.extra if old else {}, scope.roots, scope.sources)
         if not is_unchanged:
-            _publish(folder, after, embeddings, maker, origin)
+            place.publish(after, embeddings, maker, origin)
         elif old is not None and not origin.items() <= old.manifest.extra.items():
-            amend_manifest(folder, origin)
-        has_lost_graph = (
-            old is not None
-            and not is_unchanged
-            and graph_state(folder, old.generation, old.vectors) != "none"
-        )
-        sweep(folder)
-        discard_journal(folder)
-        is_new_graph = config.hnsw and _build_graph(folder, progress or SilentProgress())
+            place.amend(origin)
+        discard_journal(place.folder)
+        is_new_graph, note = place.finish(config.hnsw, progress or SilentProgress())
 
     notes = [] if is_unchanged or model.has_view else [_sight(model, view, reading)]
-    if has_lost_graph and not config.hnsw:
-        notes.append("the graph of the old vectors was removed; rebuild it with --hnsw")
     return Report(
         stage=STAGE,
         counts=changes(before, after) | _count_of_unplaced(unplaced),
         failures=tuple(failures),
-        notes=(*notes, *_of_unplaced(unplaced)),
-        output=folder,
+        notes=(*notes, *filter(None, [note]), *_of_unplaced(unplaced)),
+        output=place.place,
         unchanged=is_unchanged and not is_new_graph,
     )
 
 
 def _model(
-    config: IndexConfig, folder: Path, old: IndexFolder | None, workspace: Workspace
+    config: IndexConfig,
+    place: Destination,
+    old: IndexFolder | OpenIndex | None,
+    workspace: Workspace,
 ) -> ModelFolder:
     """The model of `config`, or else the one that made the index, or else the only one."""
     if config.model is not None:
         return resolve(config.model, workspace)
     if old is not None:
         return whole_model_of(old, workspace)
-    made = read_manifest(folder, may_be_damaged=True)
+    made = place.recorded()
     return resolve(None, workspace) if made is None else recorded_model(made, workspace)
-
-
-def _build_graph(folder: Path, progress: Progress) -> bool:
-    """Builds the graph of the current state. False if it exists or there are no vectors."""
-    index = open_index(folder)
-    if graph_state(folder, index.generation, index.vectors) == "ready" or not len(index.vectors):
-        return False
-    with progress.task("graph", total=len(index.vectors), unit="vectors") as task:
-        build_graph(folder, index.generation, index.vectors, task.advance)
-    return True
 
 
 def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
@@ -203,7 +178,7 @@ def _candidate(workspace: Workspace, stored: str, preview: Preview) -> Candidate
 
 
 def _seeing(
-    config: IndexConfig, model: ModelFolder, old: IndexFolder | None, are_previews: bool
+    config: IndexConfig, model: ModelFolder, old: IndexFolder | OpenIndex | None, are_previews: bool
 ) -> tuple[View, Reading]:
     """The view and the reading of `config`, with the index's own values for those not given.
 
@@ -306,28 +281,6 @@ def _append(journal: Journal, tower: ImageTower, batch: Mapping[str, np.ndarray]
     journal.append(list(zip(batch, np.split(vectors, ends[:-1]), strict=True)))
 
 
-def _gone(old: IndexFolder | None, workspace: Workspace) -> Callable[[Entry], bool]:
+def _gone(old: IndexFolder | OpenIndex | None, workspace: Workspace) -> Callable[[Entry], bool]:
     """Tells whether the file of an entry of the old index is no longer there."""
     return lambda entry: old is not None and not old.file_of(entry, workspace).exists()
-
-
-def _publish(
-    folder: Path, state: State, embeddings: Embeddings, maker: Maker, origin: Mapping[str, object]
-) -> None:
-    number, vectors = write_generation(folder, state, splits_of(maker.model), embeddings)
-    texts = maker.texts(maker.model).embed(unrelated_texts())
-    unrelated = write_unrelated(folder, number, vectors, texts)
-    config = {
-        "model": maker.model.name,
-        "model_folder": str(maker.model.path),
-        "view": asdict(maker.view),
-        "reading": asdict(maker.reading),
-    }
-    manifest = Manifest(
-        stage=STAGE,
-        config=config,
-        inputs={"model": maker.fingerprint},
-        counts={"images": len(state.entries), "vectors": len(vectors)},
-        extra={"dimension": embeddings.dimension, **unrelated, **origin},
-    )
-    publish(folder, manifest, number)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from paperclip_cli.config import BundleConfig
 from paperclip_cli.dataset.split import SPLITS
-from paperclip_cli.errors import PaperclipError
-from paperclip_cli.files import expanded, lock
+from paperclip_cli.engines.opening import is_address, is_engine
+from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.files import expanded, lock, replace_folder
 from paperclip_cli.http.download import download, is_url
 from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.bundle import pictureless
@@ -22,17 +23,26 @@ from paperclip_cli.workspace import Workspace, read_manifest
 def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
     """Creates an index from a file that `index --export` wrote, or from the URL of one.
 
+    If the place is an address in an engine, the index is copied from there as it is.
+
     Nothing of the index appears before all of it has been checked.
 
     Raises:
         PaperclipError: the bundle is damaged or of another model, or the index already exists.
     """
+    if is_address(config.name):
+        raise UsageError(
+            "what is imported goes into a folder",
+            "give --index a name, and then: paperclip index --index NAME --export URL",
+        )
     folder = workspace.index(config.name or "default")
     if not config.force and read_manifest(folder) is not None:
         raise PaperclipError(
             f"index {folder.name!r} already exists",
             "give another name with --index NAME, or replace it with --force",
         )
+    if is_engine(config.place):
+        return _from_engine(config.place, folder, workspace, progress or SilentProgress())
     folder.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{folder.name}.import."
     with lock(folder), tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as place:
@@ -52,6 +62,16 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
         notes=pictureless(lengths),
         output=folder,
     )
+
+
+def _from_engine(place: str, folder: Path, workspace: Workspace, progress: Progress) -> Report:
+    from paperclip_cli.engines.copies import into_folder
+    from paperclip_cli.engines.index import open_address
+
+    index = open_address(place, workspace)
+    with lock(folder), replace_folder(folder) as new:
+        manifest = into_folder(index, new, progress)
+    return Report(stage="import", counts=manifest.counts, output=folder)
 
 
 def _fetched(config: BundleConfig, workspace: Workspace, folder: Path, progress: Progress) -> Path:

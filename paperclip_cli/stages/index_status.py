@@ -6,21 +6,25 @@ import dataclasses
 from collections.abc import Container, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paperclip_cli.config import IndexConfig
 from paperclip_cli.config.quantities import day_of
+from paperclip_cli.engines.opening import open_index
 from paperclip_cli.files import expanded
 from paperclip_cli.images.find import find_images
 from paperclip_cli.images.reading import view_name
 from paperclip_cli.indexes.contents import contents
-from paperclip_cli.indexes.database import Observations
-from paperclip_cli.indexes.folder import IndexFolder, choose_index, open_index
+from paperclip_cli.indexes.folder import IndexFolder
 from paperclip_cli.indexes.hnsw import graph_state
 from paperclip_cli.indexes.journal import is_unfinished
 from paperclip_cli.indexes.reader import Candidate
 from paperclip_cli.indexes.sources import cached_missions, roots_of
 from paperclip_cli.previews.records import read_previews, stored_path
 from paperclip_cli.workspace import Workspace
+
+if TYPE_CHECKING:
+    from paperclip_cli.engines.index import EngineIndex
 
 
 def run(config: IndexConfig, workspace: Workspace) -> dict:
@@ -29,7 +33,7 @@ def run(config: IndexConfig, workspace: Workspace) -> dict:
     New images are searched for in the paths given, or else in what the index is of. `unfinished` is
     whether an update was interrupted.
     """
-    index = open_index(workspace.index(choose_index(config.name, workspace)))
+    index = open_index(config.name, workspace)
     known = {image.entry.path: image.entry for image in index.observations.images()}
     manifest = index.manifest
     present = [
@@ -50,21 +54,33 @@ def run(config: IndexConfig, workspace: Workspace) -> dict:
         "made": manifest.created,
         "age_days": _age(manifest.created),
         "images": len(known),
-        "vectors": len(index.vectors),
-        "dimension": index.vectors.shape[1],
-        "bytes": sum(path.stat().st_size for path in index.folder.iterdir() if path.is_file()),
-        "hnsw": graph_state(index.folder, index.generation, index.vectors),
+        "vectors": int(manifest.counts["vectors"]),
+        "dimension": index.dimension,
+        **_stored(index),
         "new": len(new),
         "changed": len(touched) - len(gone),
         "gone": len(gone),
         "unfinished": is_unfinished(index.folder),
-        **_contents(index.observations),
+        **_contents(index),
     }
 
 
-def _contents(observations: Observations) -> dict:
+def _stored(index: IndexFolder | EngineIndex) -> dict:
+    """The bytes of an index on disk, and the state of its graph."""
+    if not isinstance(index, IndexFolder):
+        size, has_graph = index.engine.size()
+        return {"bytes": size, "hnsw": "ready" if has_graph else "none"}
+    return {
+        "bytes": sum(path.stat().st_size for path in index.folder.iterdir() if path.is_file()),
+        "hnsw": graph_state(index.folder, index.generation, index.vectors),
+    }
+
+
+def _contents(index: IndexFolder | EngineIndex) -> dict:
     """The images by mission, instrument, filter and cycle, and the days of the first and last."""
-    held = dataclasses.asdict(contents(observations))
+    held = dataclasses.asdict(
+        contents(index.observations) if isinstance(index, IndexFolder) else index.state.contents
+    )
     return held | {"dates": held["dates"] and [*map(day_of, held["dates"])]}
 
 
@@ -73,7 +89,9 @@ def _new_files(roots: Iterable[Path], known: Container[str]) -> list[str]:
     return [path for path in map(str, find_images(places)) if path not in known]
 
 
-def _news(index: IndexFolder, workspace: Workspace, known: Container[str]) -> list[str]:
+def _news(
+    index: IndexFolder | EngineIndex, workspace: Workspace, known: Container[str]
+) -> list[str]:
     """The images that an index lacks of what it is of: folders, and cached previews."""
     roots = roots_of(index.manifest.extra)
     folders = [Path(root) for root in roots if Path(root).is_absolute() and Path(root).exists()]

@@ -13,14 +13,14 @@ from paperclip_cli.sky.coordinates import parse_position
 from paperclip_cli.workspace import Workspace
 
 if TYPE_CHECKING:
-    from paperclip_cli.indexes.database import Observations
+    from paperclip_cli.indexes.open_index import Words
 
 
 def run(
     near: str,
     workspace: Workspace,
     frame: Frame = "icrs",
-    indexes: Sequence[Observations] | Sequence[str] | None = None,
+    indexes: Sequence[Words] | Sequence[str] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> tuple[float, float]:
     """Right ascension and declination in degrees (ICRS), from coordinates or an object's name.
@@ -43,11 +43,11 @@ def run(
 def _own_target(
     name: str,
     workspace: Workspace,
-    indexes: Sequence[Observations] | Sequence[str],
+    indexes: Sequence[Words] | Sequence[str],
     tell: Callable[[str], None] | None,
 ) -> tuple[float, float] | None:
     """The position of a target in the first index that has it."""
-    from paperclip_cli.indexes.folder import open_indexes
+    from paperclip_cli.engines.opening import open_indexes
     from paperclip_cli.indexes.targets import find_target
 
     if all(isinstance(index, str) for index in indexes):

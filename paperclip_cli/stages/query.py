@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from paperclip_cli.config import QueryConfig
+from paperclip_cli.engines.opening import open_indexes
 from paperclip_cli.errors import UsageError
-from paperclip_cli.indexes.folder import open_indexes
 from paperclip_cli.indexes.query import Answer, Query, is_plain_cone
 from paperclip_cli.indexes.query_embedder import QueryEmbedder
 from paperclip_cli.threads import arriving

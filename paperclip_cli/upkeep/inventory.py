@@ -17,6 +17,7 @@ from pathlib import Path
 from paperclip_cli.config.choices import CacheKind, values_of
 from paperclip_cli.dataset.decoded import datasets_of
 from paperclip_cli.dataset.pairs import fingerprint
+from paperclip_cli.engines.address import address_in
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.indexes.database import Observations
 from paperclip_cli.indexes.folder import generation_paths
@@ -26,7 +27,7 @@ from paperclip_cli.workspace import Manifest, Workspace, read_manifest
 PLAN = "plan.json"  # of a training: its configuration and inputs
 UNFINISHED, FINISHED, PARTIAL = "not finished", "finished", "partly downloaded"
 # Kinds whose folders hold a manifest as soon as they are finished.
-_WITH_MANIFEST = set(values_of(CacheKind)) - {"training", "hub", "decoded"}
+_WITH_MANIFEST = set(values_of(CacheKind)) - {"training", "hub", "decoded", "engine"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +168,8 @@ def _uses(workspace: Workspace) -> Iterator[tuple[tuple[str, str], str]]:
     for _, path in folders(workspace, "decoded"):
         for name in datasets_of(path):
             yield ("decoded", path.name), f"trainings with {Path(name).name}"
+    for _, path in folders(workspace, "engine"):
+        yield ("engine", path.name), f"index {address_in(path)}"
     for _, path in folders(workspace, "index"):
         yield from ((used, f"index {path.name}") for used in _of_index(path, workspace))
 

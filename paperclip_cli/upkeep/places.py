@@ -20,6 +20,7 @@ FOLDERS: Mapping[CacheKind, str] = {
     "model": "models",
     "training": "training",
     "index": "indexes",
+    "engine": "engines",
     "hub": "hub",
     "decoded": "decoded",
 }

@@ -15,7 +15,7 @@ from paperclip_cli.config import QueryConfig
 from paperclip_cli.indexes.contents import contents
 from paperclip_cli.indexes.database import Observations
 from paperclip_cli.indexes.filters import select
-from paperclip_cli.indexes.unmet import unmet
+from paperclip_cli.indexes.unmet import FolderHoldings, unmet
 from paperclip_cli.records import Observation
 from tests.indexes.test_filters import IMAGES, of_proposals, opened
 from tests.small_indexes import at
@@ -31,7 +31,7 @@ def said(images: Observations, **config: object) -> list[str]:
     made = QueryConfig(texts=("x",), **config)  # type: ignore[arg-type]
     rows = select(images, made).rows
     assert rows is not None and not len(rows)
-    return list(unmet(images, made))
+    return list(unmet(FolderHoldings(images, made), made))
 
 
 @pytest.mark.parametrize(

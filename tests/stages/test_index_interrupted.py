@@ -14,8 +14,8 @@ import pytest
 
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.errors import MissingStage, PaperclipError
+from paperclip_cli.indexes import destination, unrelated, update
 from paperclip_cli.indexes import folder as index_folder
-from paperclip_cli.indexes import unrelated, update
 from paperclip_cli.indexes.folder import open_index
 from paperclip_cli.stages import index as stage
 from paperclip_cli.stages import query
@@ -28,8 +28,8 @@ DEATHS: list[tuple[object, str]] = [
     (update, "write_vectors"),
     (update, "write_observations"),
     (update, "write_manifest"),
-    (stage, "publish"),
-    (stage, "write_unrelated"),
+    (destination, "publish"),
+    (destination, "write_unrelated"),
     (unrelated, "share_table"),
     (stage, "discard_journal"),
 ]

@@ -1,0 +1,1 @@
+"""Indexes whose vectors are in an engine: PostgreSQL with pgvector, or Milvus."""
