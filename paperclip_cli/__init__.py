@@ -33,6 +33,7 @@ _MODULES = {
     "index": "api.stages",
     "index_status": "api.stages",
     "load_model": "api.model",
+    "merge_indexes": "api.stages",
     "open_index": "api.search",
     "publish": "api.stages",
     "pull": "api.stages",

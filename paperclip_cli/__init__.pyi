@@ -19,6 +19,7 @@ from paperclip_cli.api.stages import import_index as import_index
 from paperclip_cli.api.stages import import_summaries as import_summaries
 from paperclip_cli.api.stages import index as index
 from paperclip_cli.api.stages import index_status as index_status
+from paperclip_cli.api.stages import merge_indexes as merge_indexes
 from paperclip_cli.api.stages import publish as publish
 from paperclip_cli.api.stages import pull as pull
 from paperclip_cli.api.stages import summarize as summarize

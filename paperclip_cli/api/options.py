@@ -210,6 +210,7 @@ class IndexOptions(TypedDict, total=False):
     hdu: Hdu | None
     stretch: choices.Stretch | None
     hnsw: bool
+    shard: str | tuple[int, int] | None
     force: bool
 
 

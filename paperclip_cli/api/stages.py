@@ -49,6 +49,7 @@ from paperclip_cli.config import (
     FetchConfig,
     GetConfig,
     IndexConfig,
+    MergeConfig,
     PublishConfig,
     PullConfig,
     SummarizeConfig,
@@ -269,6 +270,20 @@ def import_index(
 
     config = configure(BundleConfig, place=place, **options)
     return stage.run(config, workspace(cache, offline), shown(progress))
+
+
+def merge_indexes(
+    indexes: str | Iterable[str],
+    *,
+    index: str = MergeConfig.name,
+    force: bool = False,
+    cache: PathLike | None = None,
+) -> Report:
+    """Makes one index of several of the same model (`index --merge`). Nothing is embedded again."""
+    from paperclip_cli.stages import index_merge as stage
+
+    config = configure(MergeConfig, merge=indexes, index=index, force=force)
+    return stage.run(config, workspace(cache))
 
 
 @with_options(DescribeConfig, DescribeOptions)

@@ -9,7 +9,7 @@ import typer
 
 from paperclip_cli.cli.complete import fetched_missions, index_names, model_names
 from paperclip_cli.cli.session import Format, HduOption, Session, StretchOption, form_of, session
-from paperclip_cli.config import BundleConfig, IndexConfig, configure
+from paperclip_cli.config import BundleConfig, IndexConfig, MergeConfig, configure
 from paperclip_cli.config.choices import IndexView
 from paperclip_cli.errors import ExitCode, UsageError
 
@@ -62,6 +62,17 @@ def index(
             help="Also build a graph of the vectors, which speeds up many queries at once.",
         ),
     ] = False,
+    shard: Annotated[
+        Optional[str],
+        typer.Option(help="Only one of n parts of the images: i/n, with 0 <= i < n (--merge)."),
+    ] = None,
+    merge: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            help="Make the index the union of these, which are of one model: A,B.",
+            autocompletion=index_names,
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Rebuild the index from these images only.")
     ] = False,
@@ -111,6 +122,8 @@ def index(
     here, shown = session(), form_of(form, json)
     if status and (export is not None or take_in is not None):
         raise UsageError("--status does not go with --export or --import", "give them one by one")
+    if watch and shard is not None:
+        raise UsageError("--watch does not go with --shard", "leave one of them out")
     if watch and (status or export is not None or take_in is not None or max_failures is not None):
         raise UsageError(
             "--watch does not go with --status, --export, --import or --max-failures",
@@ -118,6 +131,8 @@ def index(
         )
     if shown != Format.table and not status:
         raise UsageError(f"--format {shown} is for --status", "add --status, or leave it out")
+    if merge is not None:
+        return _merge(here, merge, name, force, export or take_in or status or watch or paths)
     if export is not None or take_in is not None:
         return _hand_on(here, export, take_in, name, model, force)
     config = configure(
@@ -131,6 +146,7 @@ def index(
         hdu=hdu,
         stretch=stretch,
         hnsw=hnsw,
+        shard=shard,
         force=force,
     )
     if status:
@@ -160,6 +176,17 @@ def _hand_on(
     return here.finish(
         (index_export if export else index_import).run(config, here.workspace, here.progress)
     )
+
+
+def _merge(here: Session, merge: list[str], name: str, force: bool, other: object) -> int:
+    from paperclip_cli.stages import index_merge
+
+    if other:
+        raise UsageError(
+            "--merge goes with --index and --force alone", "do the other thing before or after it"
+        )
+    config = configure(MergeConfig, merge=merge, index=name, force=force)
+    return here.finish(index_merge.run(config, here.workspace))
 
 
 def _show_status(status: dict, form: Format) -> None:

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from paperclip_cli.config.health import DoctorConfig
     from paperclip_cli.config.hub import PublishConfig, PullConfig
     from paperclip_cli.config.models import DEFAULT_MODEL
-    from paperclip_cli.config.search import BundleConfig, DescribeConfig, IndexConfig, QueryConfig
+    from paperclip_cli.config.search import (
+        BundleConfig,
+        DescribeConfig,
+        IndexConfig,
+        MergeConfig,
+        QueryConfig,
+    )
     from paperclip_cli.config.summaries import SummarizeConfig
     from paperclip_cli.config.training import (
         PAPER_PRESET,
@@ -47,7 +53,7 @@ _HOMES = {
     "health": "DoctorConfig",
     "hub": "PublishConfig PullConfig",
     "models": "DEFAULT_MODEL",
-    "search": "BundleConfig DescribeConfig IndexConfig QueryConfig",
+    "search": "BundleConfig DescribeConfig IndexConfig MergeConfig QueryConfig",
     "summaries": "SummarizeConfig",
     "training": (
         "PAPER_PRESET TINY_PRESET TRAIN_PRESETS Recipe TrainConfig training_preset training_recipe"

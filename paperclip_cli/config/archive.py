@@ -70,8 +70,7 @@ class FetchConfig:
                 "--catalog does not go with --simulate", "a simulated sky has its own catalogue"
             )
         check_network(self.rate, self.timeout)
-        if self.shard is not None and not 0 <= self.shard[0] < self.shard[1]:
-            raise readers.bad_shard("/".join(map(str, self.shard)))
+        readers.check_shard(self.shard)
         if self.source is not None and self.simulate is not None:
             raise UsageError("--from and --simulate exclude each other", "use one of them")
 

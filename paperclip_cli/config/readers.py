@@ -170,6 +170,12 @@ def shard(given: Any, option: str) -> tuple[int, int]:
     return whole(part, option), whole(parts, option)
 
 
+def check_shard(given: tuple[int, int] | None) -> None:
+    """Raises a UsageError for a part that is not one of its parts."""
+    if given is not None and not 0 <= given[0] < given[1]:
+        raise bad_shard("/".join(map(str, given)))
+
+
 def bad_shard(given: str) -> UsageError:
     """The error for a `--shard` that names no part."""
     hint = "write i/n with 0 <= i < n, for example 0/8 to 7/8"

@@ -39,7 +39,8 @@ class IndexConfig:
     Without `paths`, the cached previews of `missions` are indexed; without `missions`, those of all
     missions. `view`, `hdu` and `stretch` None keep what an existing index was made with. A new
     index takes the model's view, the science image of a FITS file, and the archive's own stretch.
-    `hnsw` builds a graph of the vectors for processes that answer many queries.
+    `hnsw` builds a graph of the vectors for processes that answer many queries. `shard` (i, n)
+    takes the images of one of n parts.
     """
 
     paths: tuple[Path, ...] = ()
@@ -51,10 +52,12 @@ class IndexConfig:
     hdu: int | str | None = given("hdu", read=readers.hdu, default=None)
     stretch: Stretch | None = None
     hnsw: bool = False
+    shard: tuple[int, int] | None = given("shard", read=readers.shard, default=None)
     force: bool = False
 
     def __post_init__(self) -> None:
         at_least("--batch-size", self.batch_size, 1)
+        readers.check_shard(self.shard)
         one_of("--view", self.view, IndexView)
         one_of("--stretch", self.stretch, Stretch)
         if self.paths and self.missions:
@@ -76,6 +79,25 @@ class BundleConfig:
     name: str | None = given("index", default=None)
     model: str | None = None
     force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeConfig:
+    """The indexes to `merge`, which are of one model, and the name of their union."""
+
+    merge: tuple[str, ...] = given("merge", read=readers.index_names, default=())
+    name: str = given("index", default="default")
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        names = dict.fromkeys(self.merge)
+        if len(names) < 2:
+            raise UsageError("--merge needs two indexes or more", "write --merge A,B --index NAME")
+        if self.name in names:
+            raise UsageError(
+                f"index {self.name!r} cannot be merged into itself",
+                "give the union a name of its own with --index NAME",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

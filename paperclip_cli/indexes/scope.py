@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.reader import Candidate
@@ -37,12 +38,26 @@ class Scope:
             for candidate in self.candidates
         )
 
+    def part(self, number: int, parts: int) -> Scope:
+        """One of some parts of the images. What is in a part does not depend on the others."""
+        return replace(
+            self,
+            candidates=[one for one in self.candidates if _number_of(one.stored) % parts == number],
+            held={
+                one.stored for one in self.candidates if _number_of(one.stored) % parts != number
+            },
+        )
+
     def __contains__(self, stored: str) -> bool:
         return (
             stored not in self.held
             and is_under(stored, self.roots)
             and not is_under(stored, self.away)
         )
+
+
+def _number_of(stored: str) -> int:
+    return int.from_bytes(hashlib.sha256(stored.encode("utf-8", "surrogateescape")).digest()[:8])
 
 
 def is_under(stored: str, places: Collection[str]) -> bool:

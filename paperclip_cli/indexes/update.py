@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -46,6 +47,16 @@ class State:
         )
 
 
+class Vectors(Protocol):
+    """Where the vectors of entries come from."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    def blocks(self, entries: Sequence[Entry]) -> Iterator[np.ndarray]:
+        """The vectors of some entries, in their order, as blocks float32 [n, D]."""
+
+
 class Embeddings:
     """Vectors by the content of the image, from an index and from the journal of an update."""
 
@@ -79,7 +90,7 @@ class Embeddings:
 
 
 def write_generation(
-    folder: Path, state: State, splits: Mapping[Key, str], embeddings: Embeddings
+    folder: Path, state: State, splits: Mapping[Key, str], embeddings: Vectors
 ) -> tuple[int, np.ndarray]:
     """Writes the files of a new generation, which no manifest names yet.
 

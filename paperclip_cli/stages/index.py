@@ -138,7 +138,13 @@ def _model(
 
 
 def _find_scope(config: IndexConfig, workspace: Workspace) -> Scope:
-    """The images that `config` selects: files and folders, or the cached previews."""
+    """The images that `config` selects: its part of all."""
+    scope = _find_all(config, workspace)
+    return scope if config.shard is None else scope.part(*config.shard)
+
+
+def _find_all(config: IndexConfig, workspace: Workspace) -> Scope:
+    """Files and folders, or the cached previews."""
     if config.paths:
         roots = [expanded(path).resolve() for path in config.paths]
         found = [Candidate(path=path, stored=str(path)) for path in find_images(roots)]

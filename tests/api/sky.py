@@ -48,6 +48,9 @@ def run_all(cache: Path, folder: Path, progress: Any = None) -> dict[str, Any]:
     done["index_status"] = paperclip_cli.index_status(cache=cache)
     done["export_index"] = paperclip_cli.export_index(folder / "sky.index", **told)
     done["import_index"] = paperclip_cli.import_index(folder / "sky.index", index="taken", **told)
+    done["merge_indexes"] = paperclip_cli.merge_indexes(
+        ["default", "taken"], index="union", cache=cache
+    )
     done["describe"] = paperclip_cli.describe(image, **told)
     done["get"] = paperclip_cli.get("sim:1", out=folder, dry_run=True, **told)
     done["cite"] = paperclip_cli.cite(cache=cache)

@@ -27,6 +27,7 @@ from paperclip_cli.config import (
     FetchConfig,
     GetConfig,
     IndexConfig,
+    MergeConfig,
     PublishConfig,
     PullConfig,
     QueryConfig,
@@ -51,6 +52,7 @@ FUNCTIONS: dict[str, tuple[str, type, type | None]] = {
     "index": ("index", IndexConfig, typed.IndexOptions),
     "index_status": ("index", IndexConfig, None),
     "export_index": ("index", BundleConfig, None),
+    "merge_indexes": ("index", MergeConfig, None),
     "import_index": ("index", BundleConfig, typed.BundleOptions),
     "describe": ("describe", DescribeConfig, typed.DescribeOptions),
     "get": ("get", GetConfig, typed.GetOptions),
@@ -66,6 +68,7 @@ WHOLE = set(FUNCTIONS) - {
     "import_summaries",
     "index_status",
     "export_index",
+    "merge_indexes",
     "import_index",
 }
 NO_FUNCTION = {
@@ -90,6 +93,7 @@ ONLY_TYPED = {
     "export": "a function of its own",
     "import": "a function of its own",
     "status": "a function of its own",
+    "merge": "a function of its own",
     "watch": "a program calls `index` when it knows of new images",
     "benchmark": "a function of its own",
     "yes": "nobody is asked",
@@ -103,6 +107,7 @@ ARGUMENT = {
     "export_summaries": ("path",),
     "import_summaries": ("path",),
     "export_index": ("path",),
+    "merge_indexes": ("indexes",),
     "import_index": ("place",),
     "benchmark": ("kind", "folder"),
 }

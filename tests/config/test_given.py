@@ -42,6 +42,7 @@ NEEDED: dict[type, dict[str, Any]] = {
     configurations.BenchmarkConfig: {"kind": "hisp", "folder": Path("a")},
     configurations.BundleConfig: {"place": "a.index"},
     configurations.CacheRemoveConfig: {"kind": "model", "name": "a"},
+    configurations.MergeConfig: {"merge": ("a", "b")},
     configurations.PublishConfig: {"kind": "model", "name": "a", "repository": "org/a"},
     configurations.PullConfig: {"repository": "org/a"},
 }

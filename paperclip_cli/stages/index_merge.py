@@ -1,0 +1,40 @@
+"""Makes one index of several: `index --merge A,B --index NAME`."""
+
+from __future__ import annotations
+
+from paperclip_cli.config import MergeConfig
+from paperclip_cli.engines.opening import is_address
+from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.files import lock, replace_folder
+from paperclip_cli.indexes.folder import choose_index, open_index
+from paperclip_cli.indexes.merge import Union
+from paperclip_cli.report import Report
+from paperclip_cli.workspace import Workspace, read_manifest
+
+
+def run(config: MergeConfig, workspace: Workspace) -> Report:
+    """Makes the union of some indexes of one model. Nothing is embedded again.
+
+    Raises:
+        MissingStage: one of them does not exist.
+        UsageError: an index would be merged into itself, or is in an engine.
+        PaperclipError: they are not alike, or the new one already exists.
+    """
+    for name in (*config.merge, config.name):
+        if is_address(name):
+            raise UsageError(
+                f"--merge is of indexes in folders, and {name.partition('?')[0]} is an address",
+                "copy it first: paperclip index --import URL --index NAME",
+            )
+    folder = workspace.index(config.name)
+    if not config.force and read_manifest(folder) is not None:
+        raise PaperclipError(
+            f"index {folder.name!r} already exists",
+            "give another name with --index NAME, or replace it with --force",
+        )
+    union = Union(
+        [open_index(workspace.index(choose_index(name, workspace))) for name in config.merge]
+    )
+    with lock(folder), replace_folder(folder) as new:
+        manifest = union.write(new)
+    return Report(stage="merge", counts=manifest.counts, output=folder)
