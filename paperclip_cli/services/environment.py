@@ -28,6 +28,8 @@ _OPTIONAL = (
     ("outlines", "summarize", "outlines", "outlines"),
     ("hnsw", "index", "hnswlib", "hnsw"),
     ("plots", "evaluate", "matplotlib", "plots"),
+    ("postgres", "index", "psycopg", "postgres"),
+    ("milvus", "index", "pymilvus", "milvus"),
 )
 _PATIENCE = 5.0  # seconds for a server to answer
 

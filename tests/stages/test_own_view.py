@@ -159,7 +159,7 @@ def test_a_query_by_image_sees_what_the_index_saw(
     build(clip, workspace, paths=(photographs,), name="whole", view="whole")
     for name in ("default", "whole"):
         for path in photographs.iterdir():
-            config = QueryConfig(images=(path,), index=name, k=1)
+            config = QueryConfig(images=(path,), indexes=(name,), k=1)
             (hit,) = next(query.run(config, workspace)).hits
             assert Path(hit.image) == path and hit.score == pytest.approx(1, abs=1e-5)
 

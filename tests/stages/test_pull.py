@@ -78,7 +78,7 @@ def get(workspace: Workspace, repository: str, **more: object) -> Report:
 
 
 def answers(workspace: Workspace, **more: object) -> list[tuple]:
-    config = QueryConfig(texts=("spiral galaxy",), collapse="none", index="sky", **more)  # type: ignore[arg-type]
+    config = QueryConfig(texts=("spiral galaxy",), collapse="none", indexes=("sky",), **more)  # type: ignore[arg-type]
     hits = next(iter(query.run(config, workspace))).hits
     return [(hit.key, hit.obs_id, hit.title, hit.split) for hit in hits]
 
@@ -167,7 +167,7 @@ def test_a_published_index_answers_in_another_cache(
     assert {check.state for check in checks} == {State.OK}
 
     write_picture(tmp_path / "a.png", 1)
-    images = QueryConfig(images=(tmp_path / "a.png",), index="sky")
+    images = QueryConfig(images=(tmp_path / "a.png",), indexes=("sky",))
     with pytest.raises(PaperclipError, match="came with only the text tower of its model"):
         next(iter(query.run(images, offline)))
     send(origin, "model", "tiny")
@@ -186,7 +186,7 @@ def test_an_index_of_a_pulled_model_leads_to_it(
     third = Workspace(tmp_path / "third")
     get(third, "org/sky")
     write_picture(tmp_path / "a.png", 1)
-    images = QueryConfig(images=(tmp_path / "a.png",), index="sky")
+    images = QueryConfig(images=(tmp_path / "a.png",), indexes=("sky",))
     assert next(iter(query.run(images, third))).hits, "the model is fetched by its name"
 
 
