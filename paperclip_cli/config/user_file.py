@@ -154,6 +154,9 @@ def _edited(
     if isinstance(kept.get(key), dict | list):
         raise by_hand
     wanted = {name: one for name, one in kept.items() if name != key}
+    ending = "\r\n" if "\r\n" in text else "\n"
+    if text and key not in kept and not text.endswith("\n"):
+        text += ending  # older versions of tomlkit write the new line behind the last one
     try:
         document = tomlkit.parse(text)
         if value is None:
@@ -161,7 +164,7 @@ def _edited(
         else:
             wanted[key] = value
             item = tomlkit.item(value)
-            item.trivia.trail = "\r\n" if "\r\n" in text else "\n"
+            item.trivia.trail = ending
             document[key] = item
         edited = tomlkit.dumps(document)
         if tomllib.loads(edited) == wanted:
