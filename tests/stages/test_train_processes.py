@@ -21,15 +21,23 @@ from tests.factories import write_fetched
 from tests.small_trainings import ended, start, steps_done
 
 
-def start_two(workspace: Workspace, name: str, *options: str) -> list[subprocess.Popen[str]]:
-    """Runs two processes on a port that was free a moment ago."""
+def start_several(
+    workspace: Workspace, name: str, *options: str, count: int = 2
+) -> list[subprocess.Popen[str]]:
+    """Runs some processes on a port that was free a moment ago."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    together = {distributed.COORDINATOR: f"127.0.0.1:{port}", distributed.COUNT: "2"}
+    together = {
+        distributed.COORDINATOR: f"127.0.0.1:{port}",
+        distributed.COUNT: str(count),
+        # Programs that the tests compile quickly, or take from a cache, exchange in other orders.
+        "XLA_FLAGS": "",
+        "JAX_ENABLE_COMPILATION_CACHE": "false",
+    }
     return [
         start(workspace, name, *options, environment=together | {distributed.NUMBER: str(number)})
-        for number in range(2)
+        for number in range(count)
     ]
 
 
@@ -48,7 +56,7 @@ def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
     """
     options = ("--steps", "200", "--eval-every", "50", "--keep", "best", "--log-every", "20")
     alone = start(ready, "alone", *options)
-    pair = start_two(ready, "two", *options)
+    pair = start_several(ready, "two", *options)
     while steps_done(ready, "two") < 25 and all(process.poll() is None for process in pair):
         time.sleep(0.01)
     pair[1].send_signal(signal.SIGTERM)
@@ -61,7 +69,7 @@ def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
     )
     assert "two" not in ready.names("models") and 25 <= steps_done(ready, "two") < 200
 
-    again = [ended(process) for process in start_two(ready, "two", *options)]
+    again = [ended(process) for process in start_several(ready, "two", *options)]
     assert [code for code, _ in again] == [ExitCode.OK] * 2, again
     assert (
         "continuing from step" in again[0][1]
@@ -85,6 +93,32 @@ def test_two_processes_train_the_model_of_one(ready: Workspace) -> None:
         for name in ("alone", "two")
     ]
     assert steps[0] == steps[1] and not list(ready.training("two").rglob("*.orbax-checkpoint-tmp*"))
+
+
+@pytest.mark.nightly
+def test_four_processes_of_which_one_is_killed_continue_exactly(ready: Workspace) -> None:
+    """As under `srun`, which ends all tasks when one of them dies, and then runs them again."""
+    options = ("--steps", "60", "--eval-every", "20", "--log-every", "10")
+    straight = start_several(ready, "straight", *options, count=4)
+    assert [ended(process)[0] for process in straight] == [ExitCode.OK] * 4
+
+    four = start_several(ready, "killed", *options, count=4)
+    kept = ready.training("killed") / "checkpoints" / "20"
+    while not kept.is_dir() and all(process.poll() is None for process in four):
+        time.sleep(0.01)
+    four[2].kill()
+    for process in four:
+        process.kill()
+        ended(process)
+    assert steps_done(ready, "killed") < 60 and "killed" not in ready.names("models")
+
+    again = [ended(process) for process in start_several(ready, "killed", *options, count=4)]
+    assert [code for code, _ in again] == [ExitCode.OK] * 4, again
+    assert "continuing from step 20 of 60" in again[0][1]
+    one, two = (
+        load_file(ready.model(name) / "model.safetensors") for name in ("straight", "killed")
+    )
+    assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
 def test_what_the_environment_must_say(monkeypatch: pytest.MonkeyPatch) -> None:
