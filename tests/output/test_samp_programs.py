@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from pyvo.samp import SAMPIntegratedClient, conf
+from pyvo.samp.errors import SAMPHubError
 
 from paperclip_cli.output import samp
 from paperclip_cli.output.samp import send
@@ -85,11 +86,20 @@ def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     gc.collect()
 
 
+def is_connected(client: SAMPIntegratedClient) -> bool:
+    """A hub writes its lock file a moment before it answers."""
+    try:
+        client.connect()
+    except SAMPHubError:
+        return False
+    return True
+
+
 @contextmanager
 def asking() -> Iterator[SAMPIntegratedClient]:
     with conf.set_temp("use_internet", False):
         client = SAMPIntegratedClient("asking", addr="127.0.0.1")
-        client.connect()
+        until(lambda: is_connected(client), "a hub that answers")
         try:
             yield client
         finally:
