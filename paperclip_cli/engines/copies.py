@@ -18,7 +18,8 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.indexes.contents import contents
 from paperclip_cli.indexes.database import PROPOSAL, Image, Observations
 from paperclip_cli.indexes.database_writer import write_observations
-from paperclip_cli.indexes.folder import THUMBNAILS, IndexFolder, generation_paths
+from paperclip_cli.indexes.described import THUMBNAILS
+from paperclip_cli.indexes.folder import IndexFolder, generation_paths
 from paperclip_cli.indexes.unrelated import Unrelated as Tables
 from paperclip_cli.indexes.update import publish, write_unrelated
 from paperclip_cli.indexes.vectors import open_vectors, write_vectors

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from paperclip_cli import __version__
 from paperclip_cli.config import QueryConfig
 from paperclip_cli.engines.address import Address, parse_address
 from paperclip_cli.engines.base import Engine
@@ -17,42 +15,20 @@ from paperclip_cli.engines.part import EnginePart
 from paperclip_cli.engines.records import read_state
 from paperclip_cli.engines.rows import EngineRows
 from paperclip_cli.errors import MissingStage
-from paperclip_cli.images.reading import Reading
-from paperclip_cli.images.view import View
 from paperclip_cli.indexes.background import Background
-from paperclip_cli.indexes.database import Entry
-from paperclip_cli.indexes.folder import THUMBNAILS
-from paperclip_cli.records import Provenance
+from paperclip_cli.indexes.described import Described
 from paperclip_cli.workspace import Workspace
 
 _BLOCK = 8_192  # vectors read at once
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineIndex(Opened):
+class EngineIndex(Described, Opened):
     """An open index in an engine."""
 
     @cached_property
     def background(self) -> Background:
         return Background(tuple(self.manifest.extra["background"]["scores"]))
-
-    @cached_property
-    def view(self) -> View:
-        return View(**self.manifest.config["view"])
-
-    @cached_property
-    def reading(self) -> Reading:
-        return Reading(**self.manifest.config.get("reading", {}))
-
-    @cached_property
-    def provenance(self) -> Provenance:
-        manifest = self.manifest
-        return Provenance(
-            software=f"paperclip {__version__}",
-            index=f"{self.name} of {manifest.created}",
-            model=manifest.config["model"],
-            fingerprint=manifest.inputs["model"],
-        )
 
     def part(self, config: QueryConfig, workspace: Workspace) -> EnginePart:
         """The index within a query."""
@@ -74,11 +50,6 @@ class EngineIndex(Opened):
         for start in range(0, len(ids), _BLOCK):
             made[start : start + _BLOCK] = self.vectors_of(ids[start : start + _BLOCK])
         return made
-
-    def file_of(self, entry: Entry, workspace: Workspace) -> Path:
-        """The file of an image, as it is on the machine that indexed it."""
-        is_thumbnail = entry.path.startswith(f"{THUMBNAILS}/")
-        return (self.folder if is_thumbnail else workspace.root) / entry.path
 
 
 def open_engine(address: Address) -> Engine:
@@ -104,9 +75,9 @@ def open_address(text: str, workspace: Workspace) -> EngineIndex:
         MissingStage: there is no index.
         PaperclipError: the engine cannot be reached.
     """
-    found = find(parse_address(text), workspace)
+    address = parse_address(text)
+    found = find(address, workspace)
     if found is None:
-        address = parse_address(text)
         raise MissingStage(f"there is no index {address}", f"paperclip index --index '{address}'")
     return found
 

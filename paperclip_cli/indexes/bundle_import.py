@@ -19,7 +19,8 @@ from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.bundle import BundledImage, BundledProposal
 from paperclip_cli.indexes.database import Entry
 from paperclip_cli.indexes.database_writer import write_observations
-from paperclip_cli.indexes.folder import STAGE, THUMBNAILS, folder_sha256, generation_paths
+from paperclip_cli.indexes.described import THUMBNAILS
+from paperclip_cli.indexes.folder import STAGE, folder_sha256, generation_paths
 from paperclip_cli.indexes.unrelated import table_paths, unrelated_texts
 from paperclip_cli.indexes.update import write_unrelated
 from paperclip_cli.indexes.vectors import open_vectors, write_vectors

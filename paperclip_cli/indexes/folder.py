@@ -26,26 +26,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paperclip_cli import __version__
 from paperclip_cli.errors import MissingStage, PaperclipError
-from paperclip_cli.images.reading import Reading
-from paperclip_cli.images.view import View
 from paperclip_cli.indexes.background import Background
-from paperclip_cli.indexes.database import Entry, Observations
+from paperclip_cli.indexes.database import Observations
+from paperclip_cli.indexes.described import Described
 from paperclip_cli.indexes.unrelated import Evidence, Unrelated
 from paperclip_cli.indexes.vectors import open_vectors
-from paperclip_cli.records import Provenance
 from paperclip_cli.workspace import Manifest, Workspace, faults, file_sha256, read_manifest, remedy
 
 if TYPE_CHECKING:
     from paperclip_cli.indexes.hnsw import Graph
 
 STAGE = "index"
-THUMBNAILS = "thumbnails"
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexFolder:
+class IndexFolder(Described):
     """An open index: its `vectors` float32 [N, D], mapped read-only, and its observations.
 
     `evidence` is what unrelated texts find in it, and `unrelated` has the tables behind it. Both
@@ -74,38 +70,12 @@ class IndexFolder:
         """The number of its current generation."""
         return int(self.manifest.extra["generation"])
 
-    def file_of(self, entry: Entry, workspace: Workspace) -> Path:
-        """The file of an image; in an imported index, its thumbnail."""
-        is_thumbnail = entry.path.startswith(f"{THUMBNAILS}/")
-        return (self.folder if is_thumbnail else workspace.root) / entry.path
-
-    @cached_property
-    def view(self) -> View:
-        """The part of an image that its model sees."""
-        return View(**self.manifest.config["view"])
-
-    @cached_property
-    def reading(self) -> Reading:
-        """The way its files became views."""
-        return Reading(**self.manifest.config.get("reading", {}))
-
     @cached_property
     def graph(self) -> tuple[Graph | None, str]:
         """Its graph, opened once, or None and the reason (`indexes.hnsw.usable_graph`)."""
         from paperclip_cli.indexes.hnsw import usable_graph  # most queries need none
 
         return usable_graph(self.folder, self.generation, self.vectors)
-
-    @cached_property
-    def provenance(self) -> Provenance:
-        """The software, the index and the model behind its answers."""
-        manifest = self.manifest
-        return Provenance(
-            software=f"paperclip {__version__}",
-            index=f"{self.name} of {manifest.created}",
-            model=manifest.config["model"],
-            fingerprint=manifest.inputs["model"],
-        )
 
 
 def choose_index(name: str | None, workspace: Workspace) -> str:

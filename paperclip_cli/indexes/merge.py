@@ -13,7 +13,8 @@ import numpy as np
 from paperclip_cli.errors import PaperclipError
 from paperclip_cli.indexes.chance import outdated
 from paperclip_cli.indexes.database import Entry, Image
-from paperclip_cli.indexes.folder import THUMBNAILS, IndexFolder, update_command
+from paperclip_cli.indexes.described import THUMBNAILS
+from paperclip_cli.indexes.folder import IndexFolder, update_command
 from paperclip_cli.indexes.several import check_same_model
 from paperclip_cli.indexes.sources import with_origin
 from paperclip_cli.indexes.update import State, publish, write_generation, write_unrelated

@@ -14,7 +14,8 @@ import numpy as np
 from paperclip_cli.config import DoctorConfig
 from paperclip_cli.dataset.pairs import available_splits, count_rows
 from paperclip_cli.errors import BadItem, PaperclipError
-from paperclip_cli.indexes.folder import THUMBNAILS, IndexFolder, folder_sha256, open_index
+from paperclip_cli.indexes.described import THUMBNAILS
+from paperclip_cli.indexes.folder import IndexFolder, folder_sha256, open_index
 from paperclip_cli.indexes.hnsw import graph_state
 from paperclip_cli.indexes.journal import is_unfinished
 from paperclip_cli.indexes.model import model_of
