@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paperclip_cli.errors import ExitCode
+from paperclip_cli.errors import ExitCode, PaperclipError
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,14 @@ class Check:
     found: str
     state: State = State.OK
     advice: str = ""
+
+    @classmethod
+    def of_error(cls, topic: str, name: str, error: PaperclipError) -> Check:
+        """A problem, with the remedy that the error names."""
+        return cls(
+            topic=topic,
+            name=name,
+            found=error.message,
+            state=State.PROBLEM,
+            advice=error.hint or "",
+        )

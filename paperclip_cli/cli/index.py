@@ -32,7 +32,8 @@ def index(
         str,
         typer.Option(
             "--index",
-            help="Name of the index, or its address: postgresql://host/db?table=NAME, milvus:///file.db.",
+            help="Name of the index, or its address: postgresql://host/db?table=NAME, "
+            "milvus:///file.db.",
             autocompletion=index_names,
         ),
     ] = DEFAULTS.name,

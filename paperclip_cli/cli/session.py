@@ -16,6 +16,7 @@ import typer
 
 from paperclip_cli.cli.complete import dataset_names
 from paperclip_cli.config import readers
+from paperclip_cli.config.checks import is_in_engine
 from paperclip_cli.config.choices import Frame, Stretch
 from paperclip_cli.config.summaries import KEYWORDS, LLAMA_CPP, OPENAI
 from paperclip_cli.config.user_file import Value
@@ -167,7 +168,7 @@ class Session:
         kept = self.set_by_user.values.get("index")
         if kept is not None and names == readers.index_names(kept):
             for name in names:
-                if "://" not in name and name not in self.workspace.names("indexes"):
+                if not is_in_engine(name) and name not in self.workspace.names("indexes"):
                     raise PaperclipError(
                         f"there is no index {name!r} in {self.workspace.root}, and your settings "
                         "name it",

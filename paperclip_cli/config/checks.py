@@ -52,6 +52,11 @@ def option(name: str) -> str:
     return ("-" if len(name) == 1 else "--") + name.replace("_", "-")
 
 
+def is_in_engine(index: str | None) -> bool:
+    """Whether the name of an index is an address in an engine."""
+    return index is not None and "://" in index
+
+
 def is_address(url: str, schemes: tuple[str, ...] = ("http", "https")) -> bool:
     """Whether a text is the URL of a server: a scheme, a host, and perhaps a port that exists."""
     try:

@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from paperclip_cli.config.checks import is_in_engine
 from paperclip_cli.config.given import listed, real, text, whole
 from paperclip_cli.config.quantities import (
     angle_in_range,
@@ -42,7 +43,7 @@ def values(given: object, option: str = "") -> tuple[str, ...]:
 def index_names(given: object, option: str = "") -> tuple[str, ...]:
     """The names of indexes, repeated or separated by commas. An address keeps its commas."""
     items = [text(item, option) for item in listed(given)]
-    names = [[item] if "://" in item else values(item, option) for item in items]
+    names = [[item] if is_in_engine(item) else values(item, option) for item in items]
     found = tuple(name for some in names for name in some)
     if not found:
         raise UsageError(f"{option} is empty", "name an index, or leave out the option")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from paperclip_cli.config.checks import is_in_engine
 from paperclip_cli.config.given import READERS
 from paperclip_cli.config.user_file import (
     VARIABLE,
@@ -39,7 +40,7 @@ def _check_index(value: Value) -> None:
     from paperclip_cli.workspace import is_name
 
     for name in readers.index_names(value, "index"):
-        if "://" not in name and not is_name(name):
+        if not is_in_engine(name) and not is_name(name):
             raise UsageError(
                 f"index {name!r} is not the name of an index",
                 "use letters, digits, '.', '_' and '-'",

@@ -8,19 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from paperclip_cli.config.checks import is_in_engine
 from paperclip_cli.indexes.folder import IndexFolder, choose_index
 from paperclip_cli.indexes.folder import open_index as open_folder
-from paperclip_cli.indexes.folder import open_indexes as open_folders
 from paperclip_cli.workspace import Workspace
 
 if TYPE_CHECKING:
     from paperclip_cli.engines.index import EngineIndex
     from paperclip_cli.indexes.destination import Destination
-
-
-def is_address(name: str | None) -> bool:
-    """Whether the name of an index is an address in an engine."""
-    return name is not None and "://" in name
 
 
 def is_engine(place: str) -> bool:
@@ -36,7 +31,7 @@ def open_index(name: str | None, workspace: Workspace) -> IndexFolder | EngineIn
         UsageError: it is an address that cannot be read.
         PaperclipError: it is damaged, or its engine cannot be reached.
     """
-    if name is not None and is_address(name):
+    if name is not None and is_in_engine(name):
         from paperclip_cli.engines.index import open_address
 
         return open_address(name, workspace)
@@ -50,8 +45,8 @@ def open_indexes(names: Sequence[str], workspace: Workspace) -> list[IndexFolder
         MissingStage: one of them does not exist.
         PaperclipError: one of them is damaged, or cannot be reached.
     """
-    if not any(map(is_address, names)):
-        return list(open_folders(names, workspace))
+    if not names:
+        return [open_index(None, workspace)]
     return [open_index(name, workspace) for name in dict.fromkeys(names)]
 
 
@@ -61,7 +56,7 @@ def destination(name: str, workspace: Workspace) -> Destination:
     Raises:
         UsageError: the name is no name of an index, or an address that cannot be read.
     """
-    if is_address(name):
+    if is_in_engine(name):
         from paperclip_cli.engines.address import parse_address
         from paperclip_cli.engines.destination import EngineDestination
 

@@ -99,15 +99,13 @@ def choose_index(name: str | None, workspace: Workspace) -> str:
     return name
 
 
-def open_indexes(names: Sequence[str], workspace: Workspace) -> list[IndexFolder]:
-    """The indexes that a user names, each once; without names, the one that `choose_index` takes.
-
-    Raises:
-        MissingStage: one of them does not exist.
-        PaperclipError: one of them is damaged.
-    """
-    chosen = [choose_index(name, workspace) for name in names] or [choose_index(None, workspace)]
-    return [open_index(workspace.index(name)) for name in dict.fromkeys(chosen)]
+def check_free(folder: Path, force: bool) -> None:
+    """Raises a PaperclipError if there is an index in a folder that is not to be replaced."""
+    if not force and read_manifest(folder) is not None:
+        raise PaperclipError(
+            f"index {folder.name!r} already exists",
+            "give another name with --index NAME, or replace it with --force",
+        )
 
 
 def update_command(name: str) -> str:

@@ -73,13 +73,7 @@ def settings() -> Iterator[Check]:
     try:
         found = [one for one in resolved() if one.source != "default"]
     except PaperclipError as error:
-        yield Check(
-            topic="settings",
-            name="config",
-            found=error.message,
-            state=State.PROBLEM,
-            advice=error.hint or "",
-        )
+        yield Check.of_error("settings", "config", error)
         return
     names = ", ".join(one.setting.name if one.source == "file" else one.place for one in found)
     if os.environ.get(VARIABLE) and not path.exists():

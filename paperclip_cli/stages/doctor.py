@@ -69,13 +69,7 @@ def _devices() -> Iterator[Check]:
     try:
         devices = local_devices()
     except PaperclipError as error:
-        yield Check(
-            topic="devices",
-            name="jax",
-            found=error.message,
-            state=State.PROBLEM,
-            advice=error.hint or "",
-        )
+        yield Check.of_error("devices", "jax", error)
         return
     found = f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
     if devices[0].platform == "cpu" and Path("/proc/driver/nvidia/version").exists():

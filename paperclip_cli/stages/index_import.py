@@ -6,18 +6,20 @@ import tempfile
 from pathlib import Path
 
 from paperclip_cli.config import BundleConfig
+from paperclip_cli.config.checks import is_in_engine
 from paperclip_cli.dataset.split import SPLITS
-from paperclip_cli.engines.opening import is_address, is_engine
+from paperclip_cli.engines.opening import is_engine
 from paperclip_cli.errors import PaperclipError, UsageError
 from paperclip_cli.files import expanded, lock, replace_folder
 from paperclip_cli.http.download import download, is_url
 from paperclip_cli.indexes import bundle
 from paperclip_cli.indexes.bundle import pictureless
 from paperclip_cli.indexes.bundle_import import Terms, import_bundle
+from paperclip_cli.indexes.folder import check_free
 from paperclip_cli.progress import Progress, SilentProgress
 from paperclip_cli.report import Report
 from paperclip_cli.towers.folder import ModelFolder, fingerprint, resolve
-from paperclip_cli.workspace import Workspace, read_manifest
+from paperclip_cli.workspace import Workspace
 
 
 def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = None) -> Report:
@@ -30,17 +32,13 @@ def run(config: BundleConfig, workspace: Workspace, progress: Progress | None = 
     Raises:
         PaperclipError: the bundle is damaged or of another model, or the index already exists.
     """
-    if is_address(config.name):
+    if is_in_engine(config.name):
         raise UsageError(
             "what is imported goes into a folder",
             "give --index a name, and then: paperclip index --index NAME --export URL",
         )
     folder = workspace.index(config.name or "default")
-    if not config.force and read_manifest(folder) is not None:
-        raise PaperclipError(
-            f"index {folder.name!r} already exists",
-            "give another name with --index NAME, or replace it with --force",
-        )
+    check_free(folder, config.force)
     if is_engine(config.place):
         return _from_engine(config.place, folder, workspace, progress or SilentProgress())
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from paperclip_cli.config import MergeConfig
-from paperclip_cli.engines.opening import is_address
-from paperclip_cli.errors import PaperclipError, UsageError
+from paperclip_cli.config.checks import is_in_engine
+from paperclip_cli.errors import UsageError
 from paperclip_cli.files import lock, replace_folder
-from paperclip_cli.indexes.folder import choose_index, open_index
+from paperclip_cli.indexes.folder import check_free, choose_index, open_index
 from paperclip_cli.indexes.merge import Union
 from paperclip_cli.report import Report
-from paperclip_cli.workspace import Workspace, read_manifest
+from paperclip_cli.workspace import Workspace
 
 
 def run(config: MergeConfig, workspace: Workspace) -> Report:
@@ -21,17 +21,13 @@ def run(config: MergeConfig, workspace: Workspace) -> Report:
         PaperclipError: they are not alike, or the new one already exists.
     """
     for name in (*config.merge, config.name):
-        if is_address(name):
+        if is_in_engine(name):
             raise UsageError(
                 f"--merge is of indexes in folders, and {name.partition('?')[0]} is an address",
                 "copy it first: paperclip index --import URL --index NAME",
             )
     folder = workspace.index(config.name)
-    if not config.force and read_manifest(folder) is not None:
-        raise PaperclipError(
-            f"index {folder.name!r} already exists",
-            "give another name with --index NAME, or replace it with --force",
-        )
+    check_free(folder, config.force)
     union = Union(
         [open_index(workspace.index(choose_index(name, workspace))) for name in config.merge]
     )
