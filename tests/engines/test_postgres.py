@@ -23,40 +23,10 @@ from paperclip_cli.errors import PaperclipError
 from paperclip_cli.stages import index as stage
 from paperclip_cli.stages import query
 from paperclip_cli.workspace import Workspace
+from tests.engines.made_up import RARE, ROWS, SIZE, recall, rows, vectors
 from tests.engines.servers import POSTGRES, missing, postgres
 from tests.factories import write_fetched
 from tests.small_indexes import FakeTower, towers
-
-ROWS, SIZE = 3_000, 32
-INSTRUMENTS = ("ACS", "WFC3", "NICMOS")
-
-
-def vectors(count: int = ROWS) -> np.ndarray:
-    """Clustered unit vectors, as those of images are."""
-    rng = np.random.default_rng(0)
-    made = rng.standard_normal((20, SIZE))[rng.integers(0, 20, count)]
-    made = made + 0.7 * rng.standard_normal((count, SIZE))
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
-
-
-def rows(count: int = ROWS) -> list[tuple]:
-    from paperclip_cli.engines.columns import Spread, rows_of
-    from paperclip_cli.indexes.database import Entry
-    from paperclip_cli.records import Observation
-
-    made: list[tuple] = []
-    for number in range(count):
-        # A rare instrument, of every hundredth image.
-        instrument = "NICMOS" if number % 100 == 7 else INSTRUMENTS[number % 2]
-        entry = Entry(
-            path=f"{number:05d}",
-            size=1,
-            mtime_ns=1,
-            sha256=str(number),
-            observation=Observation(instrument=instrument),
-        )
-        made += rows_of(number, entry, 0, None, [Spread(0.0, 1.0)])
-    return made
 
 
 @pytest.fixture
@@ -88,27 +58,13 @@ def test_the_graph_finds_nearly_all_and_is_used(engine: Postgres) -> None:
         ]
     )
     assert "_graph" in str(plan)
-    found = total = 0
-    for filters in (
-        [],
-        [Filter("instrument_keys", "any", ["ACS"])],
-        [Filter("instrument_keys", "any", ["NICMOS"])],
-    ):
-        for vector in vectors()[:30]:
-            exact = engine.search(vector, filters, 10, True, False)
-            near = engine.search(vector, filters, 10, False, True)
-            assert len(near.ids) == len(exact.ids) == 10 and near.vectors is not None
-            assert near.vectors @ vector == pytest.approx(near.scores, abs=1e-5)
-            found += len(set(near.ids.tolist()) & set(exact.ids.tolist()))
-            total += 10
-    assert found / total >= 0.99
+    assert recall(engine, vectors()[:30]) >= 0.99
 
 
 def test_a_condition_that_few_meet_loses_no_hit(engine: Postgres) -> None:
     """A graph tests conditions on its candidates only, of which few rows may be left."""
-    filters = [Filter("instrument_keys", "any", ["NICMOS"])]
     for count in (1, 10, 29, 30, 31, 100):
-        found = engine.search(vectors()[0], filters, count, False, False)
+        found = engine.search(vectors()[0], RARE, count, False, False)
         assert len(found.ids) == min(count, 30) and found.is_all == (count > 30)
 
 
