@@ -6,6 +6,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,15 @@ def read_area(path: Path, centre_only: bool = False) -> Area:
     Raises:
         PaperclipError: it cannot be read, has shapes in pixels, or has no area.
     """
+    return Area(_parts(_text(path), path), centre_only)
+
+
+@lru_cache(maxsize=2)
+def _parts(text: str, path: Path) -> tuple[Part, ...]:
+    """The parts of the area. A query asks for them once for each of its indexes."""
     parts: list[Part] = []
     excluded: list[Shape] = []
-    for region in _regions(path):
+    for region in _regions(text, path):
         shape, hole = _shapes(region, path)
         if str(region.meta.get("include", 1)) in ("0", "-", "False"):
             excluded.append(shape)
@@ -43,15 +50,13 @@ def read_area(path: Path, centre_only: bool = False) -> Area:
             f"{path} has no region that includes a part of the sky",
             "draw one in DS9 and save it as fk5, icrs or galactic",
         )
-    holes = tuple(excluded)
-    return Area(tuple(Part(part.shape, (*part.holes, *holes)) for part in parts), centre_only)
+    return tuple(Part(part.shape, (*part.holes, *excluded)) for part in parts)
 
 
-def _regions(path: Path) -> Iterator[Any]:
+def _regions(text: str, path: Path) -> Iterator[Any]:
     """The regions of a file, without annotations."""
     from regions import Regions
 
-    text = _text(path)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
